@@ -1,0 +1,175 @@
+package io.calidrop.tensor;
+
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * Matrix-matrix kernels that multiply float32 numbers: two vectors of rows by four tokens.
+ * Activations are broadcast as ints, which C2 does straight from memory.
+ */
+final class FloatGemm {
+  /** Columns unpacked at a time: two vectors of rows of each are 16 KB at 512 bits, half of L1. */
+  static final int COLUMNS = 128;
+
+  private FloatGemm() {}
+
+  /** {@code out = w * x} for one vector x: the order of {@link #add}. */
+  static void dot(float[] w, float[] x, int count, float[] out, int o) {
+    FloatVector a = FloatVector.zero(F);
+    FloatVector b = a;
+    for (int c = 0; c < count; c++) {
+      FloatVector xc = IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+      a = FloatVector.fromArray(F, w, c * 2 * LANES).fma(xc, a);
+      b = FloatVector.fromArray(F, w, c * 2 * LANES + LANES).fma(xc, b);
+    }
+    a.intoArray(out, o);
+    b.intoArray(out, o + LANES);
+  }
+
+  /**
+   * {@code out += w * x} for {@code count} columns.
+   *
+   * @param w [count][2][lanes]
+   * @param first index of the token group's first value in the packed activations, in groups
+   */
+  static void add(float[] w, Activations x, int first, int count, float[] out, int o, int stride) {
+    add(w, x.floats, first, count, out, o, stride);
+  }
+
+  private static void add(
+      float[] w, float[] x, int first, int count, float[] out, int o, int stride) {
+    int o1 = o + stride;
+    int o2 = o1 + stride;
+    int o3 = o2 + stride;
+    FloatVector a0 = FloatVector.fromArray(F, out, o);
+    FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o1);
+    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o2);
+    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o3);
+    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    for (int c = 0; c < count; c++) {
+      int xi = (first + c) * 4;
+      FloatVector wa = FloatVector.fromArray(F, w, c * 2 * LANES);
+      FloatVector wb = FloatVector.fromArray(F, w, c * 2 * LANES + LANES);
+      FloatVector x0 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
+      a0 = wa.fma(x0, a0);
+      b0 = wb.fma(x0, b0);
+      FloatVector x1 =
+          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretAsFloats();
+      a1 = wa.fma(x1, a1);
+      b1 = wb.fma(x1, b1);
+      FloatVector x2 =
+          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretAsFloats();
+      a2 = wa.fma(x2, a2);
+      b2 = wb.fma(x2, b2);
+      FloatVector x3 =
+          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretAsFloats();
+      a3 = wa.fma(x3, a3);
+      b3 = wb.fma(x3, b3);
+    }
+    a0.intoArray(out, o);
+    b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o1);
+    b1.intoArray(out, o1 + LANES);
+    a2.intoArray(out, o2);
+    b2.intoArray(out, o2 + LANES);
+    a3.intoArray(out, o3);
+    b3.intoArray(out, o3 + LANES);
+  }
+
+  /**
+   * {@code out += scale * (sum of q * x)} for blocks of 32 columns of bytes q. The products and
+   * their sums are integers below 2^24, so float32 adds them exactly: the same bits as integer
+   * arithmetic.
+   *
+   * @param block index of the first block of the token group in the packed activations
+   */
+  static void addBlocks(
+      MatMulScratch weights, Activations x, int block, int blocks, float[] out, int o, int stride) {
+    addBlocks(weights.floats, weights.scales, x.integers, x.scales, block, blocks, out, o, stride);
+  }
+
+  private static void addBlocks(
+      float[] w,
+      float[] scales,
+      float[] x,
+      float[] xScales,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
+    int o1 = o + stride;
+    int o2 = o1 + stride;
+    int o3 = o2 + stride;
+    FloatVector a0 = FloatVector.fromArray(F, out, o);
+    FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o1);
+    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o2);
+    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o3);
+    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    for (int b = 0; b < blocks; b++) {
+      FloatVector s0 = FloatVector.zero(F);
+      FloatVector t0 = s0;
+      FloatVector s1 = s0;
+      FloatVector t1 = s0;
+      FloatVector s2 = s0;
+      FloatVector t2 = s0;
+      FloatVector s3 = s0;
+      FloatVector t3 = s0;
+      for (int c = 0; c < 32; c++) {
+        int wi = (b * 32 + c) * 2 * LANES;
+        int xi = ((block + b) * 32 + c) * 4;
+        FloatVector wa = FloatVector.fromArray(F, w, wi);
+        FloatVector wb = FloatVector.fromArray(F, w, wi + LANES);
+        FloatVector x0 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
+        s0 = wa.fma(x0, s0);
+        t0 = wb.fma(x0, t0);
+        FloatVector x1 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretAsFloats();
+        s1 = wa.fma(x1, s1);
+        t1 = wb.fma(x1, t1);
+        FloatVector x2 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretAsFloats();
+        s2 = wa.fma(x2, s2);
+        t2 = wb.fma(x2, t2);
+        FloatVector x3 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretAsFloats();
+        s3 = wa.fma(x3, s3);
+        t3 = wb.fma(x3, t3);
+      }
+      FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
+      FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
+      int xb = (block + b) * 4;
+      FloatVector d = FloatVector.broadcast(F, xScales[xb]);
+      a0 = s0.fma(da.mul(d), a0);
+      b0 = t0.fma(db.mul(d), b0);
+      d = FloatVector.broadcast(F, xScales[xb + 1]);
+      a1 = s1.fma(da.mul(d), a1);
+      b1 = t1.fma(db.mul(d), b1);
+      d = FloatVector.broadcast(F, xScales[xb + 2]);
+      a2 = s2.fma(da.mul(d), a2);
+      b2 = t2.fma(db.mul(d), b2);
+      d = FloatVector.broadcast(F, xScales[xb + 3]);
+      a3 = s3.fma(da.mul(d), a3);
+      b3 = t3.fma(db.mul(d), b3);
+    }
+    a0.intoArray(out, o);
+    b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o1);
+    b1.intoArray(out, o1 + LANES);
+    a2.intoArray(out, o2);
+    b2.intoArray(out, o2 + LANES);
+    a3.intoArray(out, o3);
+    b3.intoArray(out, o3 + LANES);
+  }
+}

@@ -1,0 +1,36 @@
+package io.calidrop.tensor;
+
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * Half-precision numbers, two to an int, decoded without a change of vector shape: sign, exponent
+ * and mantissa are shifted to their places in a float32, which leaves a number too small by the
+ * difference of the exponents' biases; a multiplication by that power of two is exact. Subnormal
+ * numbers come out right, infinities and NaN do not (no weight is one).
+ */
+final class Half {
+  private static final float BIAS = 0x1p112f;
+
+  private static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
+
+  private Half() {}
+
+  /** The numbers in the low halves. */
+  static FloatVector low(IntVector pairs) {
+    return pairs
+        .lanewise(LSHL, 16)
+        .lanewise(ASHR, 3)
+        .and(SIGN_EXPONENT_MANTISSA)
+        .reinterpretAsFloats()
+        .mul(BIAS);
+  }
+
+  /** The numbers in the high halves. */
+  static FloatVector high(IntVector pairs) {
+    return pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretAsFloats().mul(BIAS);
+  }
+}

@@ -1,0 +1,45 @@
+package io.calidrop.tensor;
+
+/** Unpacked weights of one row block over one block of columns, per thread. */
+public final class MatMulScratch {
+  /**
+   * Columns unpacked at a time: two row vectors of shorts, or half as many of floats, stay in L1.
+   */
+  static final int COLUMNS = 256;
+
+  private static final int BLOCKS = COLUMNS / Activations.BLOCK;
+
+  /** [blocks][16][2][2 * lanes] weights as pairs of shorts. */
+  final short[] shorts = new short[COLUMNS * Matrix.ROW_BLOCK];
+
+  /** [columns][2][lanes] weights as floats. */
+  final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];
+
+  /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns. */
+  final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
+
+  /** [blocks][2][lanes] minima. */
+  final float[] minima = new float[BLOCKS * Matrix.ROW_BLOCK];
+
+  /** Quantised values of 32 columns, for {@link Activations#pack}. */
+  public final int[] quantised = new int[Activations.BLOCK];
+
+  private float[] row = {};
+  private float[] tile = {};
+
+  /** A dequantised row, [columns]; grows at first use only. */
+  float[] row(int columns) {
+    if (row.length < columns) {
+      row = new float[columns];
+    }
+    return row;
+  }
+
+  /** A row block of dequantised rows, [columns][2][lanes]; grows at first use only. */
+  float[] tile(int columns) {
+    if (tile.length < columns * Matrix.ROW_BLOCK) {
+      tile = new float[columns * Matrix.ROW_BLOCK];
+    }
+    return tile;
+  }
+}

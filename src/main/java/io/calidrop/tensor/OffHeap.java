@@ -1,0 +1,24 @@
+package io.calidrop.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/** Native memory for weights, and the one segment through which kernels read it. */
+final class OffHeap {
+  /** A cache line, and the largest vector: no tile row straddles two lines. */
+  static final long ALIGNMENT = 64;
+
+  /**
+   * All of memory. Kernels address it by absolute address: a constant segment costs no bounds or
+   * liveness check in the loop (10 % of a matrix-vector product). Every matrix therefore checks the
+   * extent of its tiles once, when it is made, and stays reachable while a kernel reads it.
+   */
+  @SuppressWarnings("restricted")
+  static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
+
+  private OffHeap() {}
+
+  static MemorySegment allocate(Arena arena, long bytes) {
+    return arena.allocate(bytes, ALIGNMENT);
+  }
+}

@@ -1,0 +1,190 @@
+package io.calidrop.tensor;
+
+import static io.calidrop.tensor.OffHeap.MEMORY;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * Q4_K weights: {@code w = d * scale * q - dmin * min}, q in 0..15, with a 6-bit scale and min for
+ * each 32 columns.
+ *
+ * <p>A super-block of 256 columns is 144 bytes in the file. In a tile it is [38][lanes] ints: d and
+ * dmin as float32 (half precision would be subnormal, which is slow on some processors), 2 ints of
+ * scales, 2 of minima, then for each of 8 blocks four ints of nibbles in the order of Q4_0.
+ */
+final class Q4_KMatrix extends TiledMatrix {
+  private static final int COLUMNS = 256;
+  private static final int FILE_BYTES = 144;
+  private static final int INTS = 38;
+  private static final int[] NIBBLES = {0x000f000f};
+
+  Q4_KMatrix(int rows, int columns, Arena arena) {
+    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+  }
+
+  @Override
+  public int forms(int tokens) {
+    return Activations.PAIRS;
+  }
+
+  @Override
+  int unpackedColumns() {
+    return COLUMNS;
+  }
+
+  @Override
+  void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
+    for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
+      long to = ((long) s * INTS * LANES + lane) * Integer.BYTES;
+      float d = Float.float16ToFloat(source.get(SHORT, offset));
+      float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
+      tile.set(INT, to, Float.floatToRawIntBits(d));
+      tile.set(INT, to + VectorShape.BYTES, Float.floatToRawIntBits(dmin));
+      KScales.repack(source, offset + 4, tile, to + 2 * VectorShape.BYTES);
+      for (int chunk = 0; chunk < 4; chunk++) {
+        for (int j = 0; j < 4; j++) {
+          // In the file the low nibbles of 32 bytes are one block and the high nibbles the next; in
+          // a tile the nibbles of a byte are columns j and j + 16 of the same block.
+          int first = source.get(INT, offset + 16 + chunk * 32 + j * 4);
+          int second = source.get(INT, offset + 16 + chunk * 32 + 16 + j * 4);
+          long ints = to + (6 + chunk * 8 + j) * (long) VectorShape.BYTES;
+          tile.set(INT, ints, first & 0x0f0f0f0f | (second & 0x0f0f0f0f) << 4);
+          tile.set(
+              INT, ints + 4 * VectorShape.BYTES, first >>> 4 & 0x0f0f0f0f | second & 0xf0f0f0f0);
+        }
+      }
+    }
+  }
+
+  @Override
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, columns() / COLUMNS, x.pairs, x.scales, x.sums, out, row);
+  }
+
+  private static void dot(
+      long p,
+      int tiles,
+      int superBlocks,
+      int[] x,
+      float[] scales,
+      float[] sums,
+      float[] out,
+      int row) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    for (int tile = 0; tile < tiles; tile++) {
+      FloatVector acc = FloatVector.zero(F);
+      for (int b = 0; b < 8 * superBlocks; b += 8) {
+        FloatVector d =
+            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+        FloatVector dmin =
+            IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
+                .reinterpretAsFloats()
+                .neg();
+        long q = p + 6 * VectorShape.BYTES;
+        for (int i = 0; i < 8; i++) {
+          ShortVector even = ShortVector.zero(S);
+          ShortVector odd = even;
+          for (int k = (b + i) * 16; k < (b + i) * 16 + 16; k += 4) {
+            IntVector w = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+            q += VectorShape.BYTES;
+            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            even = even.add(w.and(nibbles).reinterpretAsShorts().mul(x0));
+            odd = odd.add(w.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(x1));
+            even = even.add(w.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(x2));
+            odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
+          }
+          IntVector s = even.add(odd).reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+          int shift = 8 * (i & 3);
+          FloatVector scale =
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          FloatVector min =
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          acc = dmin.mul(min).fma(FloatVector.broadcast(F, sums[b + i]), acc);
+          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+        }
+        p = q;
+      }
+      acc.intoArray(out, row + tile * LANES);
+    }
+  }
+
+  @Override
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+    unpack(
+        address + column / COLUMNS * (long) INTS * VectorShape.BYTES,
+        half * LANES,
+        scratch.shorts,
+        scratch.scales,
+        scratch.minima);
+  }
+
+  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+    FloatVector dmin =
+        IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
+            .reinterpretAsFloats()
+            .neg();
+    long q = p + 6 * VectorShape.BYTES;
+    for (int i = 0; i < 8; i++) {
+      long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+      int shift = 8 * (i & 3);
+      IntVector scale =
+          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
+      IntVector min =
+          IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+              .lanewise(LSHR, shift)
+              .and(0xff);
+      d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
+      dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
+      int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
+      for (int j = 0; j < 4; j++) {
+        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        for (int s = 0; s < 16; s += 4) {
+          v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().intoArray(w, o);
+          o += 2 * ROW_BLOCK;
+        }
+        q += VectorShape.BYTES;
+      }
+    }
+  }
+
+  @Override
+  void multiplyGroup(
+      MatMulScratch scratch,
+      Activations x,
+      int group,
+      int column,
+      int count,
+      float[] out,
+      int o,
+      int stride) {
+    int block = group * x.blocks() + column / Activations.BLOCK;
+    ShortGemm.addWithMinima(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+  }
+}

@@ -1,0 +1,138 @@
+package io.calidrop.tensor;
+
+import static jdk.incubator.vector.VectorOperators.LSHL;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Elementwise functions and reductions of the forward pass, each with one fixed order of
+ * operations.
+ */
+public final class VectorMath {
+  private static final float LOG2_E = 1.44269504f;
+  private static final float LN2_HIGH = 0.693359375f;
+  private static final float LN2_LOW = -2.12194440e-4f;
+
+  /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
+  static final float ROUND = 0x1.8p23f;
+
+  static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+
+  private VectorMath() {}
+
+  /**
+   * e^x within 1e-7 relative, for x clamped to [-87, 88]. Its own polynomial and not {@code
+   * lanewise(EXP)}: the same bits in the interpreter, in compiled code and at every vector width.
+   */
+  public static FloatVector exp(FloatVector x) {
+    FloatVector clamped = x.max(-87f).min(88f);
+    FloatVector rounded =
+        clamped.fma(
+            FloatVector.broadcast(VectorShape.F, LOG2_E),
+            FloatVector.broadcast(VectorShape.F, ROUND));
+    FloatVector n = rounded.sub(ROUND);
+    FloatVector r = n.fma(FloatVector.broadcast(VectorShape.F, -LN2_HIGH), clamped);
+    r = n.fma(FloatVector.broadcast(VectorShape.F, -LN2_LOW), r);
+    FloatVector p = FloatVector.broadcast(VectorShape.F, 1.9875691500e-4f);
+    p = p.fma(r, FloatVector.broadcast(VectorShape.F, 1.3981999507e-3f));
+    p = p.fma(r, FloatVector.broadcast(VectorShape.F, 8.3334519073e-3f));
+    p = p.fma(r, FloatVector.broadcast(VectorShape.F, 4.1665795894e-2f));
+    p = p.fma(r, FloatVector.broadcast(VectorShape.F, 1.6666665459e-1f));
+    p = p.fma(r, FloatVector.broadcast(VectorShape.F, 5.0000001201e-1f));
+    p = p.fma(r.mul(r), r).add(1f);
+    // rounded holds n in its lowest mantissa bits: shifted into the exponent it multiplies by 2^n
+    IntVector power = rounded.reinterpretAsInts().lanewise(LSHL, 23);
+    return p.reinterpretAsInts().add(power).reinterpretAsFloats();
+  }
+
+  /** Scalar {@link #exp(FloatVector)}: the same bits. */
+  public static float exp(float x) {
+    float clamped = Math.min(Math.max(x, -87f), 88f);
+    float rounded = Math.fma(clamped, LOG2_E, ROUND);
+    float n = rounded - ROUND;
+    float r = Math.fma(n, -LN2_LOW, Math.fma(n, -LN2_HIGH, clamped));
+    float p = 1.9875691500e-4f;
+    p = Math.fma(p, r, 1.3981999507e-3f);
+    p = Math.fma(p, r, 8.3334519073e-3f);
+    p = Math.fma(p, r, 4.1665795894e-2f);
+    p = Math.fma(p, r, 1.6666665459e-1f);
+    p = Math.fma(p, r, 5.0000001201e-1f);
+    p = Math.fma(p, r * r, r) + 1f;
+    return Float.intBitsToFloat(
+        Float.floatToRawIntBits(p) + (Float.floatToRawIntBits(rounded) << 23));
+  }
+
+  /**
+   * Root-mean-square normalisation (arXiv 1910.07467): {@code out = x / sqrt(mean(x^2) + epsilon) *
+   * weight}.
+   *
+   * @param x holds the row [weight.length] at {@code offset}
+   * @param out [weight.length] at {@code outOffset}
+   */
+  public static void rmsNorm(
+      float[] x, int offset, float[] weight, float epsilon, float[] out, int outOffset) {
+    int n = weight.length;
+    int lanes = VectorShape.LANES;
+    int bound = VectorShape.F.loopBound(n);
+    FloatVector squares = FloatVector.zero(VectorShape.F);
+    for (int i = 0; i < bound; i += lanes) {
+      FloatVector v = FloatVector.fromArray(VectorShape.F, x, offset + i);
+      squares = v.fma(v, squares);
+    }
+    float sum = 0;
+    for (int lane = 0; lane < lanes; lane++) {
+      sum += squares.lane(lane);
+    }
+    for (int i = bound; i < n; i++) {
+      sum = Math.fma(x[offset + i], x[offset + i], sum);
+    }
+    float scale = (float) (1 / Math.sqrt(sum / n + epsilon));
+    for (int i = 0; i < bound; i += lanes) {
+      FloatVector.fromArray(VectorShape.F, x, offset + i)
+          .mul(scale)
+          .mul(FloatVector.fromArray(VectorShape.F, weight, i))
+          .intoArray(out, outOffset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      out[outOffset + i] = x[offset + i] * scale * weight[i];
+    }
+  }
+
+  /** {@code x[offset ..] += y[yOffset ..]} for {@code n} elements. */
+  public static void add(float[] x, int offset, float[] y, int yOffset, int n) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector.fromArray(VectorShape.F, x, offset + i)
+          .add(FloatVector.fromArray(VectorShape.F, y, yOffset + i))
+          .intoArray(x, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      x[offset + i] += y[yOffset + i];
+    }
+  }
+
+  /** SwiGLU (arXiv 2002.05202): {@code gate = gate * sigmoid(gate) * up} for {@code n} elements. */
+  public static void swiGlu(float[] gate, float[] up, int offset, int n) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector g = FloatVector.fromArray(VectorShape.F, gate, offset + i);
+      FloatVector u = FloatVector.fromArray(VectorShape.F, up, offset + i);
+      g.div(exp(g.neg()).add(1f)).mul(u).intoArray(gate, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      float g = gate[offset + i];
+      gate[offset + i] = g / (exp(-g) + 1f) * up[offset + i];
+    }
+  }
+
+  /** Largest absolute value of {@code n} elements, n a multiple of the lanes. */
+  static float maxAbs(float[] x, int offset, int n) {
+    FloatVector max = FloatVector.zero(VectorShape.F);
+    for (int i = 0; i < n; i += VectorShape.LANES) {
+      max = max.max(FloatVector.fromArray(VectorShape.F, x, offset + i).abs());
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+}

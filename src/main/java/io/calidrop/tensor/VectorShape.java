@@ -1,0 +1,33 @@
+package io.calidrop.tensor;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The vector species of this machine. They are static finals because C2 compiles Vector API code to
+ * instructions only where the species is a constant.
+ */
+public final class VectorShape {
+  public static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  public static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  public static final VectorSpecies<Short> S = ShortVector.SPECIES_PREFERRED;
+
+  /** Floats in a vector, and so matrix rows in a tile. */
+  public static final int LANES = F.length();
+
+  /** Bytes of a vector. */
+  public static final int BYTES = F.vectorByteSize();
+
+  private VectorShape() {}
+
+  public static int bits() {
+    return F.vectorBitSize();
+  }
+
+  /** {@code n} rounded up to a multiple of {@code multiple}. */
+  public static int roundUp(int n, int multiple) {
+    return Math.ceilDiv(n, multiple) * multiple;
+  }
+}
