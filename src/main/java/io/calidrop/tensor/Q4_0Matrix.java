@@ -38,7 +38,7 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -61,11 +61,10 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks() / 2, x.pairs, x.offsets, x.scales, out, row);
+    dot(address, tiles, x.blocks() / 2, x.fine.pairs, x.fine.offsets, x.fine.scales, out, row);
   }
 
-  /* The sixteen products of a short lane, less 8 times the sum of its activations, are within 8 * 127 *
-   * 16; the sum starts from that offset and may wrap around on the way. */
+  /* Lanes as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
   private static void dot(
       long p, int tiles, int pairs, int[] x, int[] offsets, float[] scales, float[] out, int row) {
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
@@ -89,7 +88,7 @@ final class Q4_0Matrix extends TiledMatrix {
           odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
         }
         IntVector s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).add(s).lanewise(ASHR, 16);
+        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
         acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.low(ds).mul(scales[2 * pair]), acc);
         even = IntVector.broadcast(I, offsets[2 * pair + 1]).reinterpretAsShorts();
         odd = ShortVector.zero(S);
@@ -106,7 +105,7 @@ final class Q4_0Matrix extends TiledMatrix {
           odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
         }
         s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).add(s).lanewise(ASHR, 16);
+        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
         acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.high(ds).mul(scales[2 * pair + 1]), acc);
       }
       acc.intoArray(out, row + tile * LANES);
@@ -158,6 +157,6 @@ final class Q4_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }
