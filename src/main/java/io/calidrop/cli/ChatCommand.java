@@ -32,6 +32,7 @@ final class ChatCommand implements Callable<Integer> {
           + " Ctrl-C stops an answer";
 
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Mixin private ModelOptions model;
   @Mixin private GenerationFlags generation;
 

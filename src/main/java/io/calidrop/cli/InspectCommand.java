@@ -34,6 +34,7 @@ final class InspectCommand implements Callable<Integer> {
   private static final int SHOWN_CHARACTERS = 100;
 
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Mixin private StoreOptions store;
 
   @Parameters(paramLabel = "FILE", description = "GGUF file, or a name in the models directory.")

@@ -24,6 +24,7 @@ import picocli.CommandLine.ParentCommand;
     footer = {"", "Examples:", "  ./run.sh list", "  ./run.sh list --json"})
 final class ListCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Mixin private StoreOptions store;
 
   @Option(names = "--json", description = "Print JSON.")

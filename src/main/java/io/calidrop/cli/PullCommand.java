@@ -30,6 +30,7 @@ import picocli.CommandLine.Spec;
     })
 final class PullCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Spec private CommandSpec spec;
   @Mixin private StoreOptions store;
 

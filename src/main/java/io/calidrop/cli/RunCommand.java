@@ -31,6 +31,7 @@ final class RunCommand implements Callable<Integer> {
   private static final int MAX_TOKENS = 512;
 
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Spec private CommandSpec spec;
   @Mixin private PromptOptions prompt;
   @Mixin private ModelOptions model;

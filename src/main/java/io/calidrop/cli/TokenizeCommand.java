@@ -27,6 +27,7 @@ import picocli.CommandLine.ParentCommand;
     })
 final class TokenizeCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
   @Mixin private PromptOptions prompt;
   @Mixin private StoreOptions store;
 
