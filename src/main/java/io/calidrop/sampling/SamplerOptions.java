@@ -18,8 +18,8 @@ import java.util.OptionalDouble;
  * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens,
  *     above 0; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off at temperature 0, so
  *     that greedy is greedy
- * @param repeatLastN how many recent tokens the three penalties look at, at least 0; 0 switches
- *     them off
+ * @param repeatLastN how many recent tokens the three penalties look at, 0 to {@value
+ *     #MAX_REPEAT_LAST_N}; 0 switches them off
  * @param frequencyPenalty subtracted from a recent token's logit for every occurrence; 0 is off
  * @param presencePenalty subtracted once from the logit of every recent token; 0 is off
  * @param seed of the random draw; equal seeds repeat a text exactly
@@ -39,6 +39,9 @@ public record SamplerOptions(
   /** The repetition penalty where none is named and the temperature is not 0. */
   public static final double DEFAULT_REPEAT_PENALTY = 1.1;
 
+  /** The longest history that the penalties look at. */
+  public static final int MAX_REPEAT_LAST_N = 1 << 20;
+
   private static final SamplerOptions DEFAULTS =
       new SamplerOptions(0.7, 40, 0.9, 0.05, 1, OptionalDouble.empty(), 64, 0, 0, 0);
 
@@ -55,7 +58,11 @@ public record SamplerOptions(
     require(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0, to 1 (off)");
     double repeat = repeatPenalty.orElse(1);
     require(repeat > 0 && repeat < 1e6, "repeat penalty", repeat, "above 0, 1 is off");
-    require(repeatLastN >= 0, "repeat-last-n", repeatLastN, "0 (off) or more");
+    require(
+        repeatLastN >= 0 && repeatLastN <= MAX_REPEAT_LAST_N,
+        "repeat-last-n",
+        repeatLastN,
+        "0 (off) to " + MAX_REPEAT_LAST_N);
     require(
         Double.isFinite(frequencyPenalty),
         "frequency penalty",
