@@ -16,12 +16,14 @@ import java.util.OptionalDouble;
  * @param typicalP keeps the fewest tokens nearest to the entropy whose probabilities reach this
  *     sum, in (0, 1]; 1 keeps all
  * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens,
- *     above 0; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off at temperature 0, so
+ *     0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off at temperature 0, so
  *     that greedy is greedy
  * @param repeatLastN how many recent tokens the three penalties look at, 0 to {@value
  *     #MAX_REPEAT_LAST_N}; 0 switches them off
- * @param frequencyPenalty subtracted from a recent token's logit for every occurrence; 0 is off
- * @param presencePenalty subtracted once from the logit of every recent token; 0 is off
+ * @param frequencyPenalty subtracted from a recent token's logit for every occurrence, -100 to 100;
+ *     0 is off
+ * @param presencePenalty subtracted once from the logit of every recent token, -100 to 100; 0 is
+ *     off
  * @param seed of the random draw; equal seeds repeat a text exactly
  */
 public record SamplerOptions(
@@ -57,22 +59,22 @@ public record SamplerOptions(
     require(minP >= 0 && minP <= 1, "min-p", minP, "0 (off) to 1");
     require(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0, to 1 (off)");
     double repeat = repeatPenalty.orElse(1);
-    require(repeat > 0 && repeat < 1e6, "repeat penalty", repeat, "above 0, 1 is off");
+    require(repeat >= 0.01 && repeat <= 100, "repeat penalty", repeat, "0.01 to 100, 1 is off");
     require(
         repeatLastN >= 0 && repeatLastN <= MAX_REPEAT_LAST_N,
         "repeat-last-n",
         repeatLastN,
         "0 (off) to " + MAX_REPEAT_LAST_N);
     require(
-        Double.isFinite(frequencyPenalty),
+        Math.abs(frequencyPenalty) <= 100,
         "frequency penalty",
         frequencyPenalty,
-        "a finite number, 0 is off");
+        "-100 to 100, 0 is off");
     require(
-        Double.isFinite(presencePenalty),
+        Math.abs(presencePenalty) <= 100,
         "presence penalty",
         presencePenalty,
-        "a finite number, 0 is off");
+        "-100 to 100, 0 is off");
   }
 
   /** Temperature 0.7, top-k 40, top-p 0.9, min-p 0.05, repetition penalty 1.1 over 64, seed 0. */
