@@ -1,21 +1,57 @@
 package io.calidrop.generate;
 
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.tokenizer.Tokenizer;
+import java.time.Clock;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
-/** Writes a conversation the way a model was trained to read it. Immutable. */
+/**
+ * Writes a conversation the way a model was trained to read it. Immutable and safe for concurrent
+ * use.
+ *
+ * <p>The first template of a process costs some tenths of a second, for the template engine's
+ * classes: worth doing while the weights load.
+ */
 public final class ChatTemplate {
+  private static final String CHAT_ML =
+      """
+      {% for message in messages %}
+      {{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}
+      {%- endfor %}
+      {% if add_generation_prompt %}
+      {{- '<|im_start|>assistant\\n' }}
+      {%- endif %}
+      """;
+
+  private final String source;
+  private final String bosToken;
+  private final String eosToken;
+  private final JinjaEngine engine;
+
+  ChatTemplate(String source, String bosToken, String eosToken, Clock clock) {
+    this.source = Objects.requireNonNull(source, "source");
+    this.bosToken = Objects.requireNonNull(bosToken, "bosToken");
+    this.eosToken = Objects.requireNonNull(eosToken, "eosToken");
+    engine = new JinjaEngine(clock);
+    engine.check(source);
+  }
 
   /**
-   * A template from its Jinja source.
+   * A template from its Jinja source, read as Hugging Face's {@code apply_chat_template} does.
    *
    * @param bosToken text of the begin-of-sequence token, empty where there is none
    * @param eosToken text of the end-of-sequence token, empty where there is none
-   * @throws IllegalArgumentException where the source does not parse
+   * @throws ModelFormatException where the source does not parse
    */
   public static ChatTemplate of(String source, String bosToken, String eosToken) {
-    throw new UnsupportedOperationException();
+    return new ChatTemplate(source, bosToken, eosToken, Clock.systemDefaultZone());
   }
 
   /**
@@ -23,10 +59,17 @@ public final class ChatTemplate {
    * <|im_start|>}.
    *
    * @param source metadata {@code tokenizer.chat_template}
-   * @throws IllegalArgumentException where the model has neither, or its template does not parse
+   * @throws ModelFormatException where the model has neither, or its template does not parse
    */
   public static ChatTemplate forModel(Optional<String> source, Tokenizer tokenizer) {
-    throw new UnsupportedOperationException();
+    if (source.isEmpty() && tokenizer.encode("<|im_start|>", true).length != 1) {
+      throw new ModelFormatException(
+          "the model has no chat template: --raw continues the text without one");
+    }
+    return of(
+        source.orElse(CHAT_ML),
+        tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()),
+        tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
   }
 
   /**
@@ -34,19 +77,43 @@ public final class ChatTemplate {
    *
    * @param addGenerationPrompt whether the opening of the assistant's next turn follows
    * @throws IllegalArgumentException where the template refuses the conversation
+   * @throws ModelFormatException where the template itself fails
    */
   public String render(List<ChatMessage> messages, boolean addGenerationPrompt) {
-    throw new UnsupportedOperationException();
+    return render(messages, addGenerationPrompt, UnaryOperator.identity());
+  }
+
+  private String render(
+      List<ChatMessage> messages, boolean addGenerationPrompt, UnaryOperator<String> onContent) {
+    List<Map<String, Object>> turns = new ArrayList<>();
+    for (ChatMessage message : messages) {
+      Map<String, Object> turn = new LinkedHashMap<>();
+      turn.put("role", message.role());
+      turn.put("content", onContent.apply(message.content()));
+      turns.add(turn);
+    }
+    Map<String, Object> values = new HashMap<>();
+    values.put("messages", turns);
+    values.put("add_generation_prompt", addGenerationPrompt);
+    values.put("bos_token", bosToken);
+    values.put("eos_token", eosToken);
+    return engine.render(source, values);
   }
 
   /**
-   * The conversation as tokens. BOS is there only where the template writes it.
+   * The conversation as tokens. BOS is there only where the template writes it. The contents never
+   * become control tokens; roles are the program's own and are not guarded. Where no content holds
+   * the text of a control token, the result is {@code tokenizer.encode(render(..), true)}.
    *
    * @param addGenerationPrompt whether the opening of the assistant's next turn follows
    * @throws IllegalArgumentException where the template refuses the conversation
+   * @throws ModelFormatException where the template itself fails
    */
   public int[] encode(
       List<ChatMessage> messages, boolean addGenerationPrompt, Tokenizer tokenizer) {
-    throw new UnsupportedOperationException();
+    StringBuilder all = new StringBuilder(source).append(bosToken).append(eosToken);
+    messages.forEach(message -> all.append(message.role()).append(message.content()));
+    ControlGuard guard = new ControlGuard(tokenizer, ControlGuard.unusedMark(all));
+    return guard.encode(render(messages, addGenerationPrompt, guard::mark));
   }
 }

@@ -13,6 +13,7 @@ import com.hubspot.jinjava.lib.tag.Tag;
 import com.hubspot.jinjava.objects.date.StrftimeFormatter;
 import com.hubspot.jinjava.tree.Node;
 import com.hubspot.jinjava.tree.TagNode;
+import io.calidrop.gguf.ModelFormatException;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZonedDateTime;
@@ -111,7 +112,7 @@ final class JinjaEngine extends Jinjava {
             cause);
       }
     }
-    throw new IllegalArgumentException(
+    throw new ModelFormatException(
         "the model's chat template fails in line "
             + error.getLineno()
             + ": "

@@ -1,16 +1,20 @@
 package io.calidrop.generate;
 
 import com.hubspot.jinjava.el.ExtendedSyntaxBuilder;
+import com.hubspot.jinjava.el.ext.AstNamedParameter;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
+import com.hubspot.jinjava.el.ext.NamedParameterOperator;
 import jinjava.de.odysseus.el.tree.impl.Builder;
 import jinjava.de.odysseus.el.tree.impl.Parser;
 import jinjava.de.odysseus.el.tree.impl.Scanner;
+import jinjava.de.odysseus.el.tree.impl.ast.AstIdentifier;
 import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
 import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
 
 /**
- * Reads {@code not x is defined} as {@code not (x is defined)}, like Python. Jinjava alone reads
- * {@code (not x) is defined}, which is always true.
+ * The precedence of Python where Jinjava's is another: {@code not x is defined} means {@code not (x
+ * is defined)} rather than {@code (not x) is defined}, which is always true, and {@code f(a=b - 1)}
+ * means {@code f(a=(b - 1))}.
  */
 final class PythonPrecedence extends ExtendedParser {
 
@@ -25,6 +29,17 @@ final class PythonPrecedence extends ExtendedParser {
     }
     consumeToken();
     return createAstUnary(eq(true), AstUnary.NOT);
+  }
+
+  @Override
+  protected AstNode expr(boolean required) throws Scanner.ScanException, ParseException {
+    if (getToken().getSymbol() != Scanner.Symbol.IDENTIFIER
+        || lookahead(0) != NamedParameterOperator.TOKEN) {
+      return super.expr(required);
+    }
+    AstIdentifier name = identifier(consumeToken().getImage());
+    consumeToken();
+    return new AstNamedParameter(name, expr(true));
   }
 
   static final class Syntax extends ExtendedSyntaxBuilder {
