@@ -1,87 +1,116 @@
 package io.calidrop.sampling;
 
 /**
- * The tokens that are still in question, with their logits: the likeliest first once they are
- * sorted, equal ones by id.
+ * The tokens still in the running, with their logits. Filters only remove: what stays keeps its
+ * order, so that of two equal logits the lower id always comes first.
  */
 final class Candidates {
-  final int[] ids;
-  final float[] logits;
-  final double[] probabilities;
-  int size;
+  private final int[] ids; // [capacity]
+  private final float[] logits; // [capacity]
+  private final double[] probabilities; // [capacity], valid after softmax()
+  private final boolean[] kept; // [capacity], all false between calls
+  private final LongHeap heap;
+  private int size;
 
   Candidates(int capacity) {
     ids = new int[capacity];
     logits = new float[capacity];
     probabilities = new double[capacity];
+    kept = new boolean[capacity];
+    heap = new LongHeap(capacity);
+  }
+
+  int size() {
+    return size;
+  }
+
+  int id(int i) {
+    return ids[i];
+  }
+
+  float logit(int i) {
+    return logits[i];
+  }
+
+  double probability(int i) {
+    return probabilities[i];
+  }
+
+  /** Makes room for {@code count} candidates, each to be {@link #set}. */
+  void reset(int count) {
+    size = count;
+  }
+
+  void set(int i, int id, float logit) {
+    ids[i] = id;
+    logits[i] = logit;
+  }
+
+  float maxLogit() {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < size; i++) {
+      max = Math.max(max, logits[i]);
+    }
+    return max;
   }
 
   /**
-   * Takes the {@code k} likeliest tokens of all, sorted. A heap of k keeps the least likely on top.
+   * Computes the probabilities of the candidates among themselves. {@link StrictMath} rather than
+   * {@link Math}, whose last bit may differ between machines: a seed repeats a text everywhere.
    */
-  void selectTop(float[] all, int k) {
-    size = 0;
-    for (int id = 0; id < all.length; id++) {
-      if (size < k) {
-        ids[size] = id;
-        logits[size] = all[id];
-        siftUp(size++);
-      } else if (all[id] > logits[0]) {
-        ids[0] = id;
-        logits[0] = all[id];
-        siftDown(0, size);
-      }
-    }
-    for (int end = size - 1; end > 0; end--) {
-      swap(0, end);
-      siftDown(0, end);
-    }
-  }
-
-  private void siftUp(int i) {
-    while (i > 0 && before((i - 1) / 2, i)) {
-      swap(i, (i - 1) / 2);
-      i = (i - 1) / 2;
-    }
-  }
-
-  private void siftDown(int i, int end) {
-    while (2 * i + 1 < end) {
-      int child = 2 * i + 1;
-      if (child + 1 < end && before(child, child + 1)) {
-        child++;
-      }
-      if (before(child, i)) {
-        return;
-      }
-      swap(i, child);
-      i = child;
-    }
-  }
-
-  /** Whether candidate {@code i} is likelier than {@code j}. */
-  private boolean before(int i, int j) {
-    return logits[i] > logits[j] || logits[i] == logits[j] && ids[i] < ids[j];
-  }
-
-  void swap(int i, int j) {
-    int id = ids[i];
-    ids[i] = ids[j];
-    ids[j] = id;
-    float logit = logits[i];
-    logits[i] = logits[j];
-    logits[j] = logit;
-  }
-
-  /** Fills {@link #probabilities} with the softmax of the logits; they must be sorted. */
-  void softmax() {
+  void softmax(double temperature) {
+    double max = maxLogit();
     double sum = 0;
     for (int i = 0; i < size; i++) {
-      probabilities[i] = Math.exp(logits[i] - logits[0]);
+      probabilities[i] = StrictMath.exp((logits[i] - max) / temperature);
       sum += probabilities[i];
     }
     for (int i = 0; i < size; i++) {
       probabilities[i] /= sum;
     }
+  }
+
+  /** A score of a candidate; the greater, the sooner it is kept. */
+  @FunctionalInterface
+  interface Score {
+    float of(Candidates candidates, int i);
+  }
+
+  /**
+   * Keeps the fewest candidates, best score first, whose {@link #probability probabilities} sum to
+   * at least {@code mass}; never none.
+   */
+  void keepMass(Score score, double mass) {
+    heap.clear();
+    for (int i = 0; i < size; i++) {
+      heap.append(~Rank.key(score.of(this, i), i));
+    }
+    heap.heapify();
+    double sum = 0;
+    do {
+      int best = Rank.index(~heap.pop());
+      kept[best] = true;
+      sum += probabilities[best];
+    } while (sum < mass && heap.size() > 0);
+    compact();
+  }
+
+  /** Keeps the candidates with at least this logit. */
+  void keepLogitsFrom(double least) {
+    for (int i = 0; i < size; i++) {
+      kept[i] = logits[i] >= least;
+    }
+    compact();
+  }
+
+  private void compact() {
+    int count = 0;
+    for (int i = 0; i < size; i++) {
+      if (kept[i]) {
+        kept[i] = false;
+        set(count++, ids[i], logits[i]);
+      }
+    }
+    size = count;
   }
 }

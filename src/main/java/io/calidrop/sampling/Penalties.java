@@ -1,58 +1,52 @@
 package io.calidrop.sampling;
 
-/** Penalties on the tokens of a sliding window. */
+/**
+ * Lowers the logits of the tokens that occurred among the last {@code window}. The repetition
+ * penalty (Keskar et al., arXiv 1909.05858) divides a positive logit and multiplies another;
+ * afterwards the frequency penalty is subtracted once an occurrence, the presence penalty once.
+ */
 final class Penalties {
   private final float repeat;
   private final float frequency;
   private final float presence;
-  private final int[] window; // the last tokens, in a ring
-  private final int[] counts; // [vocabulary] of how often each token is in the window
-  private int seen;
+  private final int[] recent; // [window], a ring
+  private final int[] counts; // [vocabulary], occurrences within the ring
+  private int next;
+  private int filled;
 
-  Penalties(SamplerOptions options, int vocabulary) {
-    repeat = (float) options.effectiveRepeatPenalty();
-    frequency = (float) options.frequencyPenalty();
-    presence = (float) options.presencePenalty();
-    boolean off = repeat == 1 && frequency == 0 && presence == 0;
-    window = new int[off ? 0 : options.repeatLastN()];
-    counts = new int[window.length == 0 ? 0 : vocabulary];
+  Penalties(float repeat, float frequency, float presence, int window, int vocabulary) {
+    this.repeat = repeat;
+    this.frequency = frequency;
+    this.presence = presence;
+    recent = new int[window];
+    counts = new int[vocabulary];
   }
 
   void accept(int token) {
-    if (window.length == 0) {
-      return;
+    if (filled == recent.length) {
+      counts[recent[next]]--;
+    } else {
+      filled++;
     }
-    int slot = seen++ % window.length;
-    if (seen > window.length) {
-      counts[window[slot]]--;
-    }
-    if (seen == 2 * window.length) {
-      seen = window.length; // the same slot, and no overflow
-    }
-    window[slot] = token;
+    recent[next] = token;
     counts[token]++;
+    next = next + 1 == recent.length ? 0 : next + 1;
   }
 
   void apply(float[] logits) {
-    for (int i = 0; i < Math.min(seen, window.length); i++) {
-      int token = window[i];
-      if (firstInWindow(i)) {
+    // A negated count says that the token had its penalty; the second pass turns them all back.
+    for (int i = 0; i < filled; i++) {
+      int token = recent[i];
+      int count = counts[token];
+      if (count > 0) {
         float logit = logits[token];
-        logit = logit > 0 ? logit / repeat : logit * repeat;
-        logits[token] = logit - counts[token] * frequency - presence;
+        float scaled = logit > 0 ? logit / repeat : logit * repeat;
+        logits[token] = scaled - count * frequency - presence;
+        counts[token] = -count;
       }
     }
-  }
-
-  private boolean firstInWindow(int i) {
-    if (counts[window[i]] == 1) {
-      return true;
+    for (int i = 0; i < filled; i++) {
+      counts[recent[i]] = Math.abs(counts[recent[i]]);
     }
-    for (int j = 0; j < i; j++) {
-      if (window[j] == window[i]) {
-        return false;
-      }
-    }
-    return true;
   }
 }

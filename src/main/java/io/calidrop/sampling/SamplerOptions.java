@@ -3,100 +3,243 @@ package io.calidrop.sampling;
 import java.util.OptionalDouble;
 
 /**
- * How tokens are chosen. The steps apply in the order of the components.
+ * How the next token is chosen. The defaults are those of {@link #defaults()}; each {@code with}
+ * method returns a copy that differs in one value.
  *
- * @param repeatPenalty logits of tokens among the last {@code repeatLastN} are divided by it where
- *     positive and multiplied where negative (arXiv 1909.05858); empty: 1.1, and off at temperature
- *     0, so that greedy is greedy
- * @param frequencyPenalty subtracted from a token's logit for each time it is among them
- * @param presencePenalty subtracted from its logit once
- * @param repeatLastN tokens that the penalties look back on; 0 switches them off
- * @param topK most likely tokens kept, 0 for all
- * @param typicalP least probability mass of the tokens kept by typicality (arXiv 2202.00666), 1 for
- *     all
- * @param topP least mass of the likeliest tokens kept (arXiv 1904.09751), 1 for all
- * @param minP least probability of a token kept, relative to the likeliest (arXiv 2407.01082), 0
- *     for all
- * @param temperature divides the logits; 0 always takes the likeliest token
- * @param seed of the random generator
+ * @param temperature divides the logits before the draw, at least 0; 0 is greedy: the most likely
+ *     token, without a draw
+ * @param topK keeps that many most likely tokens; 0 keeps all
+ * @param topP keeps the fewest most likely tokens whose probabilities reach this sum, in (0, 1]; 1
+ *     keeps all
+ * @param minP keeps the tokens at least this fraction as likely as the likeliest, in [0, 1]; 0
+ *     keeps all
+ * @param typicalP keeps the fewest tokens nearest to the entropy whose probabilities reach this
+ *     sum, in (0, 1]; 1 keeps all
+ * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens,
+ *     0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off at temperature 0, so
+ *     that greedy is greedy
+ * @param repeatLastN how many recent tokens the three penalties look at, 0 to {@value
+ *     #MAX_REPEAT_LAST_N}; 0 switches them off
+ * @param frequencyPenalty subtracted from a recent token's logit for every occurrence, -100 to 100;
+ *     0 is off
+ * @param presencePenalty subtracted once from the logit of every recent token, -100 to 100; 0 is
+ *     off
+ * @param seed of the random draw; equal seeds repeat a text exactly
  */
 public record SamplerOptions(
-    OptionalDouble repeatPenalty,
-    double frequencyPenalty,
-    double presencePenalty,
-    int repeatLastN,
+    double temperature,
     int topK,
-    double typicalP,
     double topP,
     double minP,
-    double temperature,
+    double typicalP,
+    OptionalDouble repeatPenalty,
+    int repeatLastN,
+    double frequencyPenalty,
+    double presencePenalty,
     long seed) {
-  private static final double DEFAULT_REPEAT_PENALTY = 1.1;
 
+  /** The repetition penalty where none is named and the temperature is not 0. */
+  public static final double DEFAULT_REPEAT_PENALTY = 1.1;
+
+  /** The longest history that the penalties look at. */
+  public static final int MAX_REPEAT_LAST_N = 1 << 20;
+
+  private static final SamplerOptions DEFAULTS =
+      new SamplerOptions(0.7, 40, 0.9, 0.05, 1, OptionalDouble.empty(), 64, 0, 0, 0);
+
+  /**
+   * Checks every value.
+   *
+   * @throws IllegalArgumentException where a value is out of its range; the message names both
+   */
   public SamplerOptions {
-    if (repeatPenalty.isPresent()) {
-      check(
-          repeatPenalty.getAsDouble() > 0,
-          "repeat penalty",
-          repeatPenalty.getAsDouble(),
-          "above 0");
-    }
-    check(Double.isFinite(frequencyPenalty), "frequency penalty", frequencyPenalty, "a number");
-    check(Double.isFinite(presencePenalty), "presence penalty", presencePenalty, "a number");
-    check(repeatLastN >= 0, "repeat window", repeatLastN, "at least 0");
-    check(topK >= 0, "top-k", topK, "at least 0");
-    check(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0 and at most 1");
-    check(topP > 0 && topP <= 1, "top-p", topP, "above 0 and at most 1");
-    check(minP >= 0 && minP < 1, "min-p", minP, "at least 0 and below 1");
-    check(temperature >= 0 && temperature <= 100, "temperature", temperature, "from 0 to 100");
+    require(temperature >= 0 && temperature < 1e6, "temperature", temperature, "0 (greedy) to 1e6");
+    require(topK >= 0, "top-k", topK, "0 (off) or more");
+    require(topP > 0 && topP <= 1, "top-p", topP, "above 0, to 1 (off)");
+    require(minP >= 0 && minP <= 1, "min-p", minP, "0 (off) to 1");
+    require(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0, to 1 (off)");
+    double repeat = repeatPenalty.orElse(1);
+    require(repeat >= 0.01 && repeat <= 100, "repeat penalty", repeat, "0.01 to 100, 1 is off");
+    require(
+        repeatLastN >= 0 && repeatLastN <= MAX_REPEAT_LAST_N,
+        "repeat-last-n",
+        repeatLastN,
+        "0 (off) to " + MAX_REPEAT_LAST_N);
+    require(
+        Math.abs(frequencyPenalty) <= 100,
+        "frequency penalty",
+        frequencyPenalty,
+        "-100 to 100, 0 is off");
+    require(
+        Math.abs(presencePenalty) <= 100,
+        "presence penalty",
+        presencePenalty,
+        "-100 to 100, 0 is off");
   }
 
-  private static void check(boolean valid, String name, Number value, String range) {
-    if (!valid) {
-      throw new IllegalArgumentException(name + " must be " + range + ", not " + value);
-    }
-  }
-
-  /** The defaults, with seed 0. */
+  /** Temperature 0.7, top-k 40, top-p 0.9, min-p 0.05, repetition penalty 1.1 over 64, seed 0. */
   public static SamplerOptions defaults() {
-    return new SamplerOptions(OptionalDouble.empty(), 0, 0, 64, 40, 1, 0.9, 0.05, 0.7, 0);
+    return DEFAULTS;
   }
 
-  /** Always the likeliest token. */
+  /** The most likely token each time. */
   public static SamplerOptions greedy() {
-    return defaults().withTemperature(0);
+    return DEFAULTS.withTemperature(0);
   }
 
-  public SamplerOptions withTemperature(double temperature) {
+  /** Whether the most likely token is taken without a draw. */
+  public boolean isGreedy() {
+    return temperature == 0;
+  }
+
+  /** The repetition penalty in force: {@link #repeatPenalty()}, or its default; 1 is off. */
+  public double effectiveRepeatPenalty() {
+    return repeatPenalty.orElse(isGreedy() ? 1 : DEFAULT_REPEAT_PENALTY);
+  }
+
+  public SamplerOptions withTemperature(double value) {
     return new SamplerOptions(
-        repeatPenalty,
-        frequencyPenalty,
-        presencePenalty,
-        repeatLastN,
+        value,
         topK,
-        typicalP,
         topP,
         minP,
-        temperature,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
         seed);
   }
 
-  public SamplerOptions withSeed(long seed) {
+  public SamplerOptions withTopK(int value) {
     return new SamplerOptions(
-        repeatPenalty,
-        frequencyPenalty,
-        presencePenalty,
-        repeatLastN,
-        topK,
-        typicalP,
+        temperature,
+        value,
         topP,
         minP,
-        temperature,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
         seed);
   }
 
-  /** The repetition penalty in force. */
-  double effectiveRepeatPenalty() {
-    return repeatPenalty.orElse(temperature == 0 ? 1 : DEFAULT_REPEAT_PENALTY);
+  public SamplerOptions withTopP(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        value,
+        minP,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withMinP(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        value,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withTypicalP(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        value,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withRepeatPenalty(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        OptionalDouble.of(value),
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withRepeatLastN(int value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        repeatPenalty,
+        value,
+        frequencyPenalty,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withFrequencyPenalty(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        value,
+        presencePenalty,
+        seed);
+  }
+
+  public SamplerOptions withPresencePenalty(double value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        value,
+        seed);
+  }
+
+  public SamplerOptions withSeed(long value) {
+    return new SamplerOptions(
+        temperature,
+        topK,
+        topP,
+        minP,
+        typicalP,
+        repeatPenalty,
+        repeatLastN,
+        frequencyPenalty,
+        presencePenalty,
+        value);
+  }
+
+  private static void require(boolean holds, String name, Object value, String allowed) {
+    if (!holds) {
+      throw new IllegalArgumentException(name + " is " + value + ", allowed is " + allowed);
+    }
   }
 }
