@@ -102,15 +102,15 @@ final class GenerationFlags {
     try {
       SamplerOptions sampling =
           new SamplerOptions(
-              repeatPenalty == null ? OptionalDouble.empty() : OptionalDouble.of(repeatPenalty),
-              frequencyPenalty,
-              presencePenalty,
-              repeatLastN,
+              temperature,
               topK,
-              typicalP,
               topP,
               minP,
-              temperature,
+              typicalP,
+              repeatPenalty == null ? OptionalDouble.empty() : OptionalDouble.of(repeatPenalty),
+              repeatLastN,
+              frequencyPenalty,
+              presencePenalty,
               seed == null ? ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE) : seed);
       return new GenerationOptions(
           maxTokens == null ? defaultMaxTokens : maxTokens, sampling, stop);

@@ -1,6 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.gguf.GgufFile;
+import io.calidrop.gguf.Metadata;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
@@ -8,6 +9,7 @@ import io.calidrop.model.ModelLoader;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.BooleanSupplier;
@@ -15,6 +17,8 @@ import java.util.function.Consumer;
 
 /** A model ready to generate text: weights, tokenizer and chat template of one GGUF file. */
 public final class Engine implements AutoCloseable {
+  private static final String TEMPLATE_KEY = "tokenizer.chat_template";
+
   private final GgufFile file;
   private final LlamaModel model;
   private final Tokenizer tokenizer;
@@ -95,7 +99,12 @@ public final class Engine implements AutoCloseable {
    */
   public ChatTemplate template() {
     if (template == null) {
-      template = ChatTemplate.from(file.metadata(), tokenizer);
+      Metadata metadata = file.metadata();
+      Optional<String> source =
+          metadata.contains(TEMPLATE_KEY)
+              ? Optional.of(metadata.string(TEMPLATE_KEY))
+              : Optional.empty();
+      template = ChatTemplate.forModel(source, tokenizer);
     }
     return template;
   }

@@ -13,12 +13,6 @@ public interface Tokenizer {
    */
   int[] encode(String text, boolean parseSpecial);
 
-  /**
-   * Like {@link #encode} with special tokens parsed, except where {@code guard} interrupts their
-   * text: the guard itself stands for nothing.
-   */
-  int[] encodeGuarded(String text, char guard);
-
   /** The bytes a token stands for; control tokens stand for none. */
   byte[] bytes(int token);
 

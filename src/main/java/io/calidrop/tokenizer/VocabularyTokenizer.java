@@ -2,7 +2,6 @@ package io.calidrop.tokenizer;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
-import java.util.function.UnaryOperator;
 
 /** What both kinds of tokenizers have in common: special tokens and the metadata's rules. */
 abstract class VocabularyTokenizer implements Tokenizer {
@@ -32,15 +31,6 @@ abstract class VocabularyTokenizer implements Tokenizer {
 
   @Override
   public final int[] encode(String text, boolean parseSpecial) {
-    return encode(text, parseSpecial, UnaryOperator.identity());
-  }
-
-  @Override
-  public final int[] encodeGuarded(String text, char guard) {
-    return encode(text, true, piece -> piece.replace(String.valueOf(guard), ""));
-  }
-
-  private int[] encode(String text, boolean parseSpecial, UnaryOperator<String> plain) {
     TokenList out = new TokenList();
     int from = 0;
     boolean first = true;
@@ -48,7 +38,7 @@ abstract class VocabularyTokenizer implements Tokenizer {
       SpecialTokens.Match match = specials.find(text, from, parseSpecial);
       int end = match == null ? text.length() : match.start();
       if (end > from) {
-        encodeText(plain.apply(text.substring(from, end)), first, out);
+        encodeText(text.substring(from, end), first, out);
         first = false;
       }
       if (match == null) {
