@@ -36,6 +36,7 @@ import picocli.CommandLine.ScopeType;
       ListCommand.class,
       InspectCommand.class,
       TokenizeCommand.class,
+      BenchCommand.class,
       GenerateCompletion.class
     })
 final class CalidropCommand {

@@ -66,6 +66,10 @@ final class ModelOptions {
     return Engine.load(path, new EngineOptions(count, limit, kvType, exact));
   }
 
+  KvType kvType() {
+    return kvType;
+  }
+
   private int positive(String option, Integer value, int defaultValue) {
     if (value != null && value < 1) {
       throw new ParameterException(
