@@ -4,12 +4,15 @@ import com.hubspot.jinjava.el.ExtendedSyntaxBuilder;
 import com.hubspot.jinjava.el.ext.AstNamedParameter;
 import com.hubspot.jinjava.el.ext.ExtendedParser;
 import com.hubspot.jinjava.el.ext.NamedParameterOperator;
+import com.hubspot.jinjava.interpret.Context;
+import com.hubspot.jinjava.interpret.JinjavaInterpreter;
 import jinjava.de.odysseus.el.tree.impl.Builder;
 import jinjava.de.odysseus.el.tree.impl.Parser;
 import jinjava.de.odysseus.el.tree.impl.Scanner;
 import jinjava.de.odysseus.el.tree.impl.ast.AstIdentifier;
 import jinjava.de.odysseus.el.tree.impl.ast.AstNode;
 import jinjava.de.odysseus.el.tree.impl.ast.AstUnary;
+import jinjava.javax.el.ELException;
 
 /**
  * The precedence of Python where Jinjava's is another: {@code not x is defined} means {@code not (x
@@ -40,6 +43,21 @@ final class PythonPrecedence extends ExtendedParser {
     AstIdentifier name = identifier(consumeToken().getImage());
     consumeToken();
     return new AstNamedParameter(name, expr(true));
+  }
+
+  /** Refuses filters and tests that do not exist; Jinjava alone takes their result for nothing. */
+  @Override
+  protected AstIdentifier createAstIdentifier(String name, int index) {
+    Context known = JinjavaInterpreter.getCurrent().getContext();
+    if (name.startsWith(FILTER_PREFIX)
+        && known.getFilter(name.substring(FILTER_PREFIX.length())) == null) {
+      throw new ELException("there is no filter " + name.substring(FILTER_PREFIX.length()));
+    }
+    if (name.startsWith(EXPTEST_PREFIX)
+        && known.getExpTest(name.substring(EXPTEST_PREFIX.length())) == null) {
+      throw new ELException("there is no test " + name.substring(EXPTEST_PREFIX.length()));
+    }
+    return super.createAstIdentifier(name, index);
   }
 
   static final class Syntax extends ExtendedSyntaxBuilder {

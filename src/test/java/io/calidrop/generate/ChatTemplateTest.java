@@ -1,0 +1,149 @@
+package io.calidrop.generate;
+
+import static io.calidrop.generate.ChatMessage.assistant;
+import static io.calidrop.generate.ChatMessage.system;
+import static io.calidrop.generate.ChatMessage.user;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calidrop.gguf.ModelFormatException;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ChatTemplateTest {
+  private static final List<ChatMessage> CONVERSATION =
+      List.of(system("Be brief."), user("Hi "), assistant("Hello"), user(" Bye\n"));
+
+  private static String render(String source, ChatMessage... messages) {
+    return ChatTemplate.of(source, "<s>", "</s>").render(List.of(messages), true);
+  }
+
+  @Test
+  void fallsBackToChatMl() {
+    ChatTemplate template =
+        ChatTemplate.forModel(Optional.empty(), new ChunkTokenizer("<|im_start|>", "<|im_end|>"));
+    String turns =
+        "<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi <|im_end|>\n"
+            + "<|im_start|>assistant\nHello<|im_end|>\n<|im_start|>user\n Bye\n<|im_end|>\n";
+    assertThat(template.render(CONVERSATION, false)).isEqualTo(turns);
+    assertThat(template.render(CONVERSATION, true)).isEqualTo(turns + "<|im_start|>assistant\n");
+  }
+
+  @Test
+  void saysThatThereIsNoTemplate() {
+    assertThatThrownBy(() -> ChatTemplate.forModel(Optional.empty(), new ChunkTokenizer("<s>")))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageContaining("no chat template")
+        .hasMessageContaining("--raw");
+  }
+
+  @Test
+  void takesTheTokensOfTheVocabulary() {
+    ChunkTokenizer tokenizer = new ChunkTokenizer("<s>", "</s>");
+    ChatTemplate template =
+        ChatTemplate.forModel(Optional.of("{{ bos_token }}|{{ eos_token }}"), tokenizer);
+    assertThat(template.render(List.of(), false)).isEqualTo("|</s>");
+  }
+
+  @Test
+  void trimsBlocksAndTheBlanksBeforeThem() {
+    String source =
+        """
+        {% for message in messages %}
+          {% if message['role'] == 'user' %}
+        [INST] {{ message['content'] | trim }} [/INST]
+          {% else %}
+        {{ message.content + eos_token }}
+          {% endif %}
+        {% endfor %}
+        """;
+    assertThat(render(source, user(" a "), assistant("b"))).isEqualTo("[INST] a [/INST]\nb</s>\n");
+  }
+
+  @Test
+  void contentIsNeverATemplate() {
+    String hostile = "{{ 1 + 1 }}{% if true %}x{% endif %}{# c #}\\n'\"<b>&";
+    assertThat(render("{{ messages[0].content }}", user(hostile))).isEqualTo(hostile);
+    assertThat(render("{{ '<' + messages[0]['content'] + '>' }}", user(hostile)))
+        .isEqualTo("<" + hostile + ">");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiterString = " => ",
+      value = {
+        "{{ 'y' if not nothing is defined else 'n' }} => y",
+        "{{ 'y' if not bos_token is defined else 'n' }} => n",
+        "{{ 'y' if not bos_token == eos_token else 'n' }} => y",
+        "{{ 'y' if not (true and false) and not 1 in [2] else 'n' }} => y",
+        "{{ 'y' if strftime_now is defined else 'n' }} => y",
+        "{{ 'y' if messages[0].tool_calls is not defined else 'n' }} => y",
+        "{% set ns = namespace(n=messages|length - 1) %}{{ ns.n }} => 1",
+        "{% set ns = namespace(a='') %}{% for m in messages %}{% set ns.a = ns.a + m.role %}"
+            + "{% endfor %}{{ ns.a }} => useruser",
+        "{{ messages[1:][0].content }}{{ messages[-1].content }} => a.b.ca.b.c",
+        "{{ messages[1].content.split('.')[-1] }} => c",
+        "{{ messages[1].content.split('.', 1)[1] }} => b.c",
+        "{{ messages[0].content.strip() }} => x Y",
+        "{{ '__x_'.lstrip('_') }}{{ '__x_'.rstrip('_') }} => x___x",
+        "{{ 'a b  c'.split()|length }} => 3",
+        "{{ 'aXb'.upper() + 'aXb'.lower() + 'aXb c'.title() + 'aXb'.capitalize() }} => AXBaxbAxb CAxb",
+        "{{ 'abc'.replace('b', '-') }}{{ 'abc'.find('c') }} => a-c2",
+        "{{ 'y' if 'abc'.startswith('ab') and 'abc'.endswith('bc') else 'n' }} => y",
+        "{{ messages[0].get('role') }}{{ messages[0].get('none', '-') }} => user-",
+        "{% for k, v in messages[1].items() %}{{ k }}={{ v }};{% endfor %}"
+            + " => role=user;content=a.b.c;",
+        "{{ messages | map(attribute='role') | join(',') }} => user,user",
+        "{% generation %}g{{ bos_token }}{% endgeneration %} => g<s>",
+        "{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(1) }} => <1>"
+      })
+  void readsJinjaLikePython(String source, String expected) {
+    assertThat(render(source, user(" x Y\n"), user("a.b.c"))).isEqualTo(expected);
+  }
+
+  @Test
+  void writesTheDateInEnglish() {
+    Clock clock = Clock.fixed(Instant.parse("2024-07-26T23:30:00Z"), ZoneOffset.UTC);
+    ChatTemplate template = new ChatTemplate("{{ strftime_now('%d %b %Y %H:%M') }}", "", "", clock);
+    assertThat(template.render(List.of(), false)).isEqualTo("26 Jul 2024 23:30");
+  }
+
+  @Test
+  void aRefusalIsTheTemplatesOwnSentence() {
+    String source = "{{ raise_exception('System role\nnot supported') }}";
+    assertThatThrownBy(() -> render(source, system("x")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage(
+            "the model's chat template refuses the conversation: System role not supported");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{% for m in messages %}{{ m }}",
+        "{% endif %}",
+        "{% nosuchtag %}",
+        "{{ messages[ }}",
+        "{{ nosuchfunction(1) }}",
+        "{{ bos_token | nosuchfilter }}",
+        "{{ 1 if bos_token is nosuchtest else 2 }}",
+        "{{ bos_token.nosuchmethod() }}",
+        "{{ bos_token.getBytes() }}",
+        "{{ bos_token.getClass().forName('java.lang.Runtime') }}",
+        "{{ messages[::2] }}"
+      })
+  void aTemplateThatFailsIsNamedInOneLine(String source) {
+    assertThatThrownBy(() -> render(source, user("x")))
+        .isInstanceOf(ModelFormatException.class)
+        .hasMessageStartingWith("the model's chat template fails in line 1: ")
+        .message()
+        .doesNotContain("\n");
+  }
+}
