@@ -3,9 +3,9 @@ package io.calidrop.tensor;
 /**
  * The input vectors of a matrix product, packed in the order in which kernels broadcast them.
  *
- * <p>Tokens come in groups of {@link #group()}: 4 in a batch, where a kernel multiplies one row
- * vector by four tokens at a time, 1 in decoding. Unused tokens of the last group are stale and
- * their products are ignored.
+ * <p>Tokens come in groups: of 4 in a batch, where a kernel multiplies one row vector by four
+ * tokens at a time, 1 in decoding. Unused tokens of the last group are stale and their products are
+ * ignored.
  */
 public final class Activations {
   /** Columns that share one activation scale. */

@@ -8,6 +8,7 @@ import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
 import java.util.Random;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * A token's logits are the same bits however its prompt was cut and however many threads computed.
  */
+@Tag("kernel")
 class BitIdentityTest {
   private static final int LENGTH = 300; // two batches, two attention segments, odd everywhere
 

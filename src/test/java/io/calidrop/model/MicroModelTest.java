@@ -7,10 +7,12 @@ import io.calidrop.TestData;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Logits of a small random model in every weight format, against those of llama.cpp. */
+@Tag("kernel")
 class MicroModelTest {
 
   static Stream<String> files() {
