@@ -113,10 +113,11 @@ terminals=
 for fd in 0 1 2; do
   if [ -t $fd ]; then terminals=$terminals$fd; fi
 done
+# Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small.
 # The JVM announces at every start that the Vector API is incubating, and no option stops it. So its own
 # messages pass through a filter, while the program writes to the real stderr, kept as descriptor 3.
 # shellcheck disable=SC2086
 exec "$JAVA_HOME/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-  -XX:+UseSerialGC -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" -Dcalidrop.stderr=/dev/fd/3 \
+  -XX:+UseSerialGC -Xms16m -Xmn8m -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" -Dcalidrop.stderr=/dev/fd/3 \
   ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@" \
   3>&2 2> >(exec grep -v --line-buffered '^WARNING: Using incubator modules: jdk.incubator.vector$' >&2)

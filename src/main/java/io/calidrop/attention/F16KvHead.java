@@ -6,7 +6,8 @@ import static io.calidrop.tensor.VectorShape.LANES;
 import static io.calidrop.tensor.VectorShape.S;
 
 import io.calidrop.tensor.Half;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -17,28 +18,31 @@ import jdk.incubator.vector.ShortVector;
  * queries and weights make up for it.
  */
 final class F16KvHead extends KvHead {
-  private short[] keys = {}; // [rows / TILE][headDim][TILE]
-  private short[] values = {}; // [rows][valueDim]
+  private final List<short[]> keys = new ArrayList<>(); // pages of [PAGE / TILE][headDim][TILE]
+  private final List<short[]> values = new ArrayList<>(); // pages of [PAGE][valueDim]
 
   F16KvHead(int headDim) {
     super(headDim);
   }
 
   @Override
-  void grow(int capacity) {
-    keys = Arrays.copyOf(keys, Math.multiplyExact(capacity, headDim));
-    values = Arrays.copyOf(values, Math.multiplyExact(capacity, valueDim));
+  void addPage() {
+    keys.add(new short[PAGE * headDim]);
+    values.add(new short[PAGE * valueDim]);
   }
 
   @Override
   void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
-    int k = row / TILE * TILE * headDim + interleaved(row % TILE);
+    short[] page = keys.get(row / PAGE);
+    int r = row % PAGE;
+    int k = r / TILE * TILE * headDim + interleaved(r % TILE);
     for (int d = 0; d < headDim; d++) {
-      keys[k + d * TILE] = Float.floatToFloat16(key[keyOffset + d]);
+      page[k + d * TILE] = Float.floatToFloat16(key[keyOffset + d]);
     }
-    int v = row * valueDim;
+    page = values.get(row / PAGE);
+    int v = r * valueDim;
     for (int d = 0; d < headDim; d++) {
-      values[v + d / TILE * TILE + interleaved(d % TILE)] =
+      page[v + d / TILE * TILE + interleaved(d % TILE)] =
           Float.floatToFloat16(value[valueOffset + d]);
     }
   }
@@ -50,7 +54,7 @@ final class F16KvHead extends KvHead {
 
   @Override
   long bytes() {
-    return Short.BYTES * ((long) keys.length + values.length);
+    return (long) keys.size() * PAGE * (headDim + valueDim) * Short.BYTES;
   }
 
   @Override
@@ -65,13 +69,14 @@ final class F16KvHead extends KvHead {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys, row * headDim, headDim, queries, queryOffset, scores);
+    scores(keys.get(row / PAGE), row % PAGE * headDim, headDim, queries, queryOffset, scores);
   }
 
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(values, row * valueDim, valueDim, count, weights, out, offset);
+    accumulate(
+        values.get(row / PAGE), row % PAGE * valueDim, valueDim, count, weights, out, offset);
   }
 
   private static void scores(

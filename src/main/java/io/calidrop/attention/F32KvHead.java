@@ -4,37 +4,40 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /** Single precision. */
 final class F32KvHead extends KvHead {
-  private float[] keys = {}; // [rows / TILE][headDim][TILE]
-  private float[] values = {}; // [rows][valueDim]
+  private final List<float[]> keys = new ArrayList<>(); // pages of [PAGE / TILE][headDim][TILE]
+  private final List<float[]> values = new ArrayList<>(); // pages of [PAGE][valueDim]
 
   F32KvHead(int headDim) {
     super(headDim);
   }
 
   @Override
-  void grow(int capacity) {
-    keys = Arrays.copyOf(keys, Math.multiplyExact(capacity, headDim));
-    values = Arrays.copyOf(values, Math.multiplyExact(capacity, valueDim));
+  void addPage() {
+    keys.add(new float[PAGE * headDim]);
+    values.add(new float[PAGE * valueDim]);
   }
 
   @Override
   void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
-    int k = row / TILE * TILE * headDim + row % TILE;
+    float[] page = keys.get(row / PAGE);
+    int r = row % PAGE;
+    int k = r / TILE * TILE * headDim + r % TILE;
     for (int d = 0; d < headDim; d++) {
-      keys[k + d * TILE] = key[keyOffset + d];
+      page[k + d * TILE] = key[keyOffset + d];
     }
-    System.arraycopy(value, valueOffset, values, row * valueDim, headDim);
+    System.arraycopy(value, valueOffset, values.get(row / PAGE), r * valueDim, headDim);
   }
 
   @Override
   long bytes() {
-    return Float.BYTES * ((long) keys.length + values.length);
+    return (long) keys.size() * PAGE * (headDim + valueDim) * Float.BYTES;
   }
 
   @Override
@@ -49,13 +52,14 @@ final class F32KvHead extends KvHead {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys, row * headDim, headDim, queries, queryOffset, scores);
+    scores(keys.get(row / PAGE), row % PAGE * headDim, headDim, queries, queryOffset, scores);
   }
 
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(values, row * valueDim, valueDim, count, weights, out, offset);
+    accumulate(
+        values.get(row / PAGE), row % PAGE * valueDim, valueDim, count, weights, out, offset);
   }
 
   static void scores(

@@ -5,7 +5,8 @@ import static io.calidrop.tensor.VectorShape.LANES;
 import io.calidrop.tensor.VectorShape;
 
 /**
- * Keys and values that one KV head of one layer has cached, in dense arrays that grow by doubling.
+ * Keys and values that one KV head of one layer has cached, in dense pages of {@link #PAGE} rows:
+ * it grows without copying, and by little more than it needs.
  *
  * <p>Keys are stored in tiles of {@link #TILE} rows with the rows across the vector lanes, so that
  * scores need no horizontal sums; values are stored row by row, as the weighted sum needs them.
@@ -21,13 +22,16 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   /** Rows that a kernel call covers, a multiple of the tile at every vector width. */
   static final int BLOCK = 64;
 
+  /** Rows of a page. */
+  static final int PAGE = 256;
+
   final int headDim;
 
   /** Length of a stored value: the head's dimensions, rounded up to two vectors. */
   final int valueDim;
 
   private int rows;
-  private int capacity;
+  private int pages;
 
   KvHead(int headDim) {
     this.headDim = headDim;
@@ -44,13 +48,11 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
    * {@link #set}.
    */
   final void extend(int count) {
-    int wanted = rows + count;
-    if (wanted > capacity) {
-      capacity =
-          VectorShape.roundUp(Math.max(wanted, Math.min(2 * capacity, capacity + 4096)), BLOCK);
-      grow(capacity);
+    rows += count;
+    while (pages * PAGE < rows) {
+      pages++;
+      addPage();
     }
-    rows = wanted;
   }
 
   /** Drops every row from {@code rows} on. */
@@ -58,8 +60,8 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
-  /** Reallocates for {@code capacity} rows, a multiple of {@link #BLOCK}, keeping what is there. */
-  abstract void grow(int capacity);
+  /** Allocates another page. */
+  abstract void addPage();
 
   /**
    * Sets a row. Different rows may be set by different threads at the same time.

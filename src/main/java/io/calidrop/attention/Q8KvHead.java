@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Q8_0: signed bytes with a scale for each 32 dimensions of a row, a float32 here. A block of rows
@@ -10,10 +11,10 @@ final class Q8KvHead extends KvHead {
   private static final int GROUP = 32;
 
   private final int groups;
-  private byte[] keys = {}; // [rows / TILE][headDim][TILE]
-  private byte[] values = {}; // [rows][valueDim]
-  private float[] keyScales = {}; // [rows / TILE][groups][TILE]
-  private float[] valueScales = {}; // [rows][groups]
+  private final List<byte[]> keys = new ArrayList<>(); // pages of [PAGE / TILE][headDim][TILE]
+  private final List<byte[]> values = new ArrayList<>(); // pages of [PAGE][valueDim]
+  private final List<float[]> keyScales = new ArrayList<>(); // pages of [PAGE / TILE][groups][TILE]
+  private final List<float[]> valueScales = new ArrayList<>(); // pages of [PAGE][groups]
 
   Q8KvHead(int headDim) {
     super(headDim);
@@ -21,28 +22,30 @@ final class Q8KvHead extends KvHead {
   }
 
   @Override
-  void grow(int capacity) {
-    keys = Arrays.copyOf(keys, Math.multiplyExact(capacity, headDim));
-    values = Arrays.copyOf(values, Math.multiplyExact(capacity, valueDim));
-    keyScales = Arrays.copyOf(keyScales, capacity * groups);
-    valueScales = Arrays.copyOf(valueScales, capacity * groups);
+  void addPage() {
+    keys.add(new byte[PAGE * headDim]);
+    values.add(new byte[PAGE * valueDim]);
+    keyScales.add(new float[PAGE * groups]);
+    valueScales.add(new float[PAGE * groups]);
   }
 
   @Override
   void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
-    int tile = row / TILE * TILE;
+    int page = row / PAGE;
+    int r = row % PAGE;
+    int tile = r / TILE * TILE;
     for (int g = 0; g < groups; g++) {
       int from = g * GROUP;
       int to = Math.min(from + GROUP, headDim);
       float scale = scale(key, keyOffset + from, keyOffset + to);
-      keyScales[tile * groups + g * TILE + row % TILE] = scale;
+      keyScales.get(page)[tile * groups + g * TILE + r % TILE] = scale;
       for (int d = from; d < to; d++) {
-        keys[tile * headDim + d * TILE + row % TILE] = quantised(key[keyOffset + d], scale);
+        keys.get(page)[tile * headDim + d * TILE + r % TILE] = quantised(key[keyOffset + d], scale);
       }
       scale = scale(value, valueOffset + from, valueOffset + to);
-      valueScales[row * groups + g] = scale;
+      valueScales.get(page)[r * groups + g] = scale;
       for (int d = from; d < to; d++) {
-        values[row * valueDim + d] = quantised(value[valueOffset + d], scale);
+        values.get(page)[r * valueDim + d] = quantised(value[valueOffset + d], scale);
       }
     }
   }
@@ -61,9 +64,7 @@ final class Q8KvHead extends KvHead {
 
   @Override
   long bytes() {
-    return (long) keys.length
-        + values.length
-        + Float.BYTES * ((long) keyScales.length + valueScales.length);
+    return (long) keys.size() * PAGE * (headDim + valueDim + 2L * groups * Float.BYTES);
   }
 
   @Override
@@ -79,14 +80,14 @@ final class Q8KvHead extends KvHead {
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
     if (scratch.keysOf != this || scratch.keysRow != row) {
-      decodeKeys(row, scratch.keys);
+      decodeKeys(keys.get(row / PAGE), keyScales.get(row / PAGE), row % PAGE, scratch.keys);
       scratch.keysOf = this;
       scratch.keysRow = row;
     }
     F32KvHead.scores(scratch.keys, 0, headDim, queries, queryOffset, scores);
   }
 
-  private void decodeKeys(int row, float[] out) {
+  private void decodeKeys(byte[] keys, float[] keyScales, int row, float[] out) {
     for (int tile = 0; tile < BLOCK; tile += TILE) {
       int k = (row + tile) * headDim;
       for (int d = 0; d < headDim; d++) {
@@ -103,7 +104,8 @@ final class Q8KvHead extends KvHead {
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
     if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-      decodeValues(row, count, scratch.values);
+      decodeValues(
+          values.get(row / PAGE), valueScales.get(row / PAGE), row % PAGE, count, scratch.values);
       scratch.valuesOf = this;
       scratch.valuesRow = row;
       scratch.valuesCount = count;
@@ -111,7 +113,7 @@ final class Q8KvHead extends KvHead {
     F32KvHead.accumulate(scratch.values, 0, valueDim, count, weights, out, offset);
   }
 
-  private void decodeValues(int row, int count, float[] out) {
+  private void decodeValues(byte[] values, float[] valueScales, int row, int count, float[] out) {
     for (int r = 0; r < count; r++) {
       int v = (row + r) * valueDim;
       for (int g = 0; g < groups; g++) {
