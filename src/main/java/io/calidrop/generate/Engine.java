@@ -24,16 +24,22 @@ public final class Engine implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final EngineOptions options;
   private final Generator generator;
+  private final CompletableFuture<ChatTemplate> template;
   private final long loadNanos;
-  private ChatTemplate template;
 
   private Engine(
-      GgufFile file, LlamaModel model, Tokenizer tokenizer, EngineOptions options, long loadNanos) {
+      GgufFile file,
+      LlamaModel model,
+      Tokenizer tokenizer,
+      CompletableFuture<ChatTemplate> template,
+      EngineOptions options,
+      long loadNanos) {
     this.file = file;
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
     this.generator = new Generator(model, tokenizer);
+    this.template = template;
     this.loadNanos = loadNanos;
   }
 
@@ -54,10 +60,13 @@ public final class Engine implements AutoCloseable {
       // The vocabulary and the template's engine take as long as the weights: side by side.
       CompletableFuture<Tokenizer> tokenizer =
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
+      CompletableFuture<ChatTemplate> template =
+          tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
       LlamaModel model =
           ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
       try {
-        return new Engine(file, model, join(tokenizer), options, System.nanoTime() - start);
+        return new Engine(
+            file, model, join(tokenizer), template, options, System.nanoTime() - start);
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -98,15 +107,15 @@ public final class Engine implements AutoCloseable {
    * @throws io.calidrop.gguf.ModelFormatException if it has none
    */
   public ChatTemplate template() {
-    if (template == null) {
-      Metadata metadata = file.metadata();
-      Optional<String> source =
-          metadata.contains(TEMPLATE_KEY)
-              ? Optional.of(metadata.string(TEMPLATE_KEY))
-              : Optional.empty();
-      template = ChatTemplate.forModel(source, tokenizer);
-    }
-    return template;
+    return join(template);
+  }
+
+  private static ChatTemplate template(Metadata metadata, Tokenizer tokenizer) {
+    Optional<String> source =
+        metadata.contains(TEMPLATE_KEY)
+            ? Optional.of(metadata.string(TEMPLATE_KEY))
+            : Optional.empty();
+    return ChatTemplate.forModel(source, tokenizer);
   }
 
   /** Most positions that a session of this engine may hold. */

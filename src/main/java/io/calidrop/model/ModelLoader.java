@@ -36,6 +36,9 @@ public final class ModelLoader {
   public static LlamaModel load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
     LlamaConfig config = LlamaConfigReader.read(file);
+    if (!options.exact()) {
+      new KernelWarmUp(file, config).start();
+    }
     WorkerPool pool = new WorkerPool(options.threads());
     Arena arena = Arena.ofShared();
     try {
