@@ -8,7 +8,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "bench",
     description = "Measures how fast a model runs here.",
-    subcommands = BenchModelCommand.class,
+    subcommands = {BenchModelCommand.class, BenchMakeModelCommand.class},
     footer = {"", "Example:", "  ./run.sh bench model -p 256 -n 128 -t 2"})
 final class BenchCommand {
   @ParentCommand private CalidropCommand parent;
