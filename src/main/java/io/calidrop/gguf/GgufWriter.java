@@ -97,7 +97,8 @@ public final class GgufWriter {
         string(out, text);
       }
       case Integer number -> {
-        type(out, MetadataType.INT32);
+        // The usual type of sizes; other readers insist on it.
+        type(out, number < 0 ? MetadataType.INT32 : MetadataType.UINT32);
         int32(out, number);
       }
       case Float number -> {
