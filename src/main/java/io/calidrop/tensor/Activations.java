@@ -100,8 +100,9 @@ public final class Activations {
     int t = token % group;
     int whole = columns / BLOCK;
     if (has(forms, FLOATS)) {
-      for (int c = 0, o = g * padded * group + t; c < columns; c++, o += group) {
-        floats[o] = x[offset + c];
+      int o = g * padded * group + t;
+      for (int c = 0; c < padded; c++, o += group) {
+        floats[o] = c < columns ? x[offset + c] : 0;
       }
     }
     if (has(forms, FINE_PAIRS)) {

@@ -78,11 +78,17 @@ final class QuantizedActivations {
         }
       }
     }
+    for (int b = count; b < blocks; b++) {
+      scales[(g * blocks + b) * group + t] = 0; // what a larger batch left there counts for nothing
+    }
   }
 
   private void quantise(float[] x, int offset, int o, int[] q) {
     float largest = VectorMath.maxAbs(x, offset, BLOCK);
-    float inverse = largest == 0 ? 0 : max / largest;
+    float inverse = max / largest;
+    if (inverse == Float.POSITIVE_INFINITY) { // all zero, or too small to matter
+      inverse = 0;
+    }
     for (int i = 0; i < BLOCK; i += VectorShape.LANES) {
       FloatVector.fromArray(VectorShape.F, x, offset + i)
           .mul(inverse)

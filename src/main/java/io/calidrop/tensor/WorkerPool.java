@@ -72,7 +72,7 @@ public final class WorkerPool implements AutoCloseable {
   /**
    * Runs parts {@code 0 .. parts - 1} of a task on all threads and returns when all are done.
    *
-   * @throws RuntimeException or {@link Error} whatever a part threw first
+   * @throws RuntimeException or {@link Error} what the first part that failed threw
    */
   public void run(Task task, int parts) {
     if (workers.length == 0 || parts <= 1) {
@@ -127,7 +127,9 @@ public final class WorkerPool implements AutoCloseable {
         try {
           current.run(part, worker);
         } catch (Throwable thrown) {
-          failure = thrown;
+          if (failure == null) {
+            failure = thrown;
+          }
         }
         WORDS.getAndAdd(words, DONE, 1L);
       }

@@ -123,11 +123,11 @@ class MatrixTest {
 
   /** Leaves a larger batch's values behind, which must not reach any result. */
   private static void poison(Activations input, float[] x, int columns, int[] scratch) {
-    float[] huge = new float[columns];
-    Arrays.fill(huge, 1e30f);
+    float[] nan = new float[columns];
+    Arrays.fill(nan, Float.NaN);
     input.start(x.length / columns);
     for (int t = 0; t < x.length / columns; t++) {
-      input.pack(t, huge, 0, columns % 32 == 0 ? ~0 : Activations.FLOATS, scratch);
+      input.pack(t, nan, 0, columns % 32 == 0 ? ~0 : Activations.FLOATS, scratch);
     }
   }
 
