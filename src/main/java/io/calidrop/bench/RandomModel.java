@@ -153,6 +153,11 @@ public final class RandomModel {
   }
 
   private void matrix(GgufWriter writer, String name, GgmlType type, long columns, long rows) {
+    if (columns % type.blockSize() != 0) {
+      throw new IllegalArgumentException(
+          "%s has blocks of %d, and this shape a matrix of %d columns: choose another type"
+              .formatted(type, type.blockSize(), columns));
+    }
     writer.tensor(
         name + ".weight", type, out -> randomRows(out, type, columns, rows), columns, rows);
   }

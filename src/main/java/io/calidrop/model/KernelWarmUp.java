@@ -58,7 +58,9 @@ final class KernelWarmUp {
 
   /** The smallest shape that holds whole blocks of the formats. */
   private LlamaConfig config() {
-    int unit = 2 * Math.max(32, layerType("ffn_down").blockSize());
+    int block =
+        file.tensors().stream().mapToInt(tensor -> tensor.type().blockSize()).max().orElse(1);
+    int unit = 2 * Math.max(32, block);
     int group = real.group();
     int kvHeads = 1;
     while (kvHeads * group * real.headDim() % (unit / 2) != 0) {

@@ -197,6 +197,25 @@ class CliTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"q4_0", "q4_k_m", "f16"})
+  void makesModelsThatRun(String type) {
+    String file = directory.resolve("random.gguf").toString();
+    // 576 columns are no whole block of a k-quant: that shape does not exist in it.
+    Outcome made = run("bench", "make-model", "--shape", "135m", "--type", type, file);
+    if (type.equals("q4_k_m")) {
+      assertThat(made.code).isEqualTo(ExitCode.ERROR);
+      assertThat(made.err).contains("576 columns").hasLineCount(1);
+      return;
+    }
+    assertThat(made.code).isZero();
+    assertThat(run("bench", "make-model", "--shape", "135m", "--type", type, file).err)
+        .contains("is there already");
+    Outcome bench = run("bench", "model", "-m", file, "-p", "4", "-n", "1", "-r", "1", "--json");
+    assertThat(bench.code).isZero();
+    assertThat(bench.out).contains("random 135M", "pp4", "tg1");
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "bench"})
   void everyCommandHelpsWithExamples(String command) {
     Outcome outcome = run(command, "--help");
