@@ -69,6 +69,7 @@ public final class RandomModel {
     Q8_0(GgmlType.Q8_0, GgmlType.Q8_0),
     /** Q4_K, with Q6_K for the embedding and for half of the value and down matrices. */
     Q4_K_M(GgmlType.Q4_K, GgmlType.Q6_K),
+    Q5_K(GgmlType.Q5_K, GgmlType.Q6_K),
     Q6_K(GgmlType.Q6_K, GgmlType.Q6_K);
 
     private final GgmlType most;
@@ -188,7 +189,7 @@ public final class RandomModel {
         put16(row, at, small);
         put16(row, at + 2, Float.floatToFloat16(-0.016f));
       }
-      case Q4_K -> {
+      case Q4_K, Q5_K -> {
         put16(row, at, tiny);
         put16(row, at + 2, tiny);
       }

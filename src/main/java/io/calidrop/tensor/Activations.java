@@ -29,7 +29,10 @@ public final class Activations {
   /** Sixteen products of it and a 4-bit weight less 8 just fit 16 bits: 16 * 8 * 255 = 32,640. */
   private static final int FINE_MAX = 255;
 
-  /** Two products of it and a signed byte just fit 16 bits: 2 * 128 * 127 = 32,512. */
+  /**
+   * Two products of it and a signed byte just fit 16 bits, and so do sixteen of it and a 5-bit
+   * weight less 16: 2 * 128 * 127 = 16 * 16 * 127 = 32,512.
+   */
   private static final int MAX = 127;
 
   private final int columns;
@@ -55,8 +58,9 @@ public final class Activations {
     this.blocks = VectorShape.roundUp(Math.ceilDiv(columns, BLOCK), 2);
     int rows = maxTokens == 1 ? 1 : VectorShape.roundUp(maxTokens, GROUP);
     floats = new float[has(forms, FLOATS) ? rows * padded : 0];
-    fine = new QuantizedActivations(FINE_MAX, rows, blocks, has(forms, FINE_PAIRS), false);
-    bytes = new QuantizedActivations(MAX, rows, blocks, has(forms, PAIRS), has(forms, INTEGERS));
+    fine = new QuantizedActivations(FINE_MAX, 8, rows, blocks, has(forms, FINE_PAIRS), false);
+    bytes =
+        new QuantizedActivations(MAX, 16, rows, blocks, has(forms, PAIRS), has(forms, INTEGERS));
   }
 
   private static boolean has(int forms, int form) {

@@ -22,7 +22,7 @@ public final class MatrixLoader {
   /** Whether the format has kernels of its own; other formats are dequantised at every use. */
   public static boolean hasKernels(GgmlType type) {
     return switch (type) {
-      case F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K -> true;
+      case F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K, Q5_K, Q6_K -> true;
       default -> false;
     };
   }
@@ -61,6 +61,7 @@ public final class MatrixLoader {
           case Q4_1 -> new Q4_1Matrix(rows, columns, arena);
           case Q8_0 -> new Q8_0Matrix(rows, columns, arena);
           case Q4_K -> new Q4_KMatrix(rows, columns, arena);
+          case Q5_K -> new Q5_KMatrix(rows, columns, arena);
           case Q6_K -> new Q6_KMatrix(rows, columns, arena);
           default -> throw new IllegalArgumentException("no kernels for weight format " + type);
         };

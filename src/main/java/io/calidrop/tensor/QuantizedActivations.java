@@ -19,6 +19,7 @@ final class QuantizedActivations {
   static final int[] PAIR_COLUMNS = {0, 16, 1, 17};
 
   private final int max;
+  private final int center;
   private final int blocks;
 
   /** [groups][blocks][16][group] pairs of values, the first in the low half. */
@@ -33,22 +34,25 @@ final class QuantizedActivations {
   /** [groups][blocks][group] scale times the sum of the values. */
   final float[] sums;
 
-  /** [groups][blocks][group] 8 times the sum of the values. */
+  /** [groups][blocks][group] {@code center} times the sum of the values. */
   final int[] totals;
 
   /**
-   * [groups][blocks][group] pairs of -8 times the sum of the first and of the second values of
-   * pairs.
+   * [groups][blocks][group] pairs of -{@code center} times the sum of the first and of the second
+   * values of pairs: where the sum of products starts, so that weights count as q - center.
    */
   final int[] offsets;
 
   /**
    * @param max magnitude of the largest value
+   * @param center middle of the range of the weights that these values multiply
    * @param tokens capacity
    * @param blocks of a vector
    */
-  QuantizedActivations(int max, int tokens, int blocks, boolean withPairs, boolean withIntegers) {
+  QuantizedActivations(
+      int max, int center, int tokens, int blocks, boolean withPairs, boolean withIntegers) {
     this.max = max;
+    this.center = center;
     this.blocks = blocks;
     int size = withPairs || withIntegers ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
@@ -111,8 +115,8 @@ final class QuantizedActivations {
       second += b;
       pairs[to + k * group] = a & 0xffff | b << 16;
     }
-    offsets[o] = -8 * first & 0xffff | -8 * second << 16;
-    totals[o] = 8 * (first + second);
+    offsets[o] = -center * first & 0xffff | -center * second << 16;
+    totals[o] = center * (first + second);
     sums[o] = scales[o] * (first + second);
   }
 }

@@ -194,7 +194,7 @@ class MatrixTest {
                 Blocks.SHORT,
                 block,
                 (short) (Float.floatToRawIntBits((float) random.nextGaussian()) >>> 16));
-        case Q4_1, Q4_K -> {
+        case Q4_1, Q4_K, Q5_K -> {
           setHalf(data, block, random.nextFloat() * 0.1f);
           setHalf(data, block + 2, random.nextFloat() - 0.5f);
         }
