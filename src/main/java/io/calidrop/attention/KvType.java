@@ -4,5 +4,13 @@ package io.calidrop.attention;
 public enum KvType {
   F32,
   F16,
-  Q8_0
+  Q8_0;
+
+  KvHead newHead(int headDim) {
+    return switch (this) {
+      case F32 -> new F32KvHead(headDim);
+      case F16 -> new F16KvHead(headDim);
+      case Q8_0 -> new Q8KvHead(headDim);
+    };
+  }
 }

@@ -1,12 +1,48 @@
 package io.calidrop.model;
 
 import io.calidrop.attention.KvType;
+import io.calidrop.tensor.WorkerPool;
+import java.lang.foreign.Arena;
 
-/** A loaded model: immutable weights and the threads that compute with them. */
+/**
+ * A loaded model: immutable weights and the threads that compute with them. One forward pass runs
+ * at a time; sessions may take turns.
+ */
 public final class LlamaModel implements AutoCloseable {
+  private final LlamaConfig config;
+  private final LlamaWeights weights;
+  private final WorkerPool pool;
+  private final Arena arena;
+
+  LlamaModel(LlamaConfig config, LlamaWeights weights, WorkerPool pool, Arena arena) {
+    this.config = config;
+    this.weights = weights;
+    this.pool = pool;
+    this.arena = arena;
+  }
 
   public LlamaConfig config() {
-    throw new UnsupportedOperationException();
+    return config;
+  }
+
+  public int threads() {
+    return pool.threads();
+  }
+
+  /** Bytes of weights held in memory, beyond what is read from the mapped file. */
+  public long residentBytes() {
+    long bytes = weights.output().residentBytes();
+    for (LlamaWeights.Layer layer : weights.layers()) {
+      bytes +=
+          layer.query().residentBytes()
+              + layer.key().residentBytes()
+              + layer.value().residentBytes()
+              + layer.attentionOutput().residentBytes()
+              + layer.gate().residentBytes()
+              + layer.up().residentBytes()
+              + layer.down().residentBytes();
+    }
+    return bytes;
   }
 
   /**
@@ -15,7 +51,7 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold
    */
   public InferenceSession newSession(int contextLength, KvType kvType) {
-    throw new UnsupportedOperationException();
+    return new InferenceSession(config, weights, pool, contextLength, kvType);
   }
 
   /**
@@ -25,15 +61,29 @@ public final class LlamaModel implements AutoCloseable {
    * @return the logits [vocabulary] after the last token, owned by the session and valid until its
    *     next call; null unless {@code wantLogits}
    * @throws IllegalArgumentException if a token is no token of the vocabulary or the tokens do not
-   *     fit into the session's context
+   *     fit into the session's context; the session is then unchanged
    */
-  public float[] forward(
+  public synchronized float[] forward(
       InferenceSession session, int[] tokens, int from, int to, boolean wantLogits) {
-    throw new UnsupportedOperationException();
+    return session.forward(tokens, from, to, wantLogits, null);
   }
 
+  /**
+   * Like {@link #forward}, with the logits after every token.
+   *
+   * @param sink called once for each token in order
+   */
+  public synchronized void forward(
+      InferenceSession session, int[] tokens, int from, int to, LogitsSink sink) {
+    session.forward(tokens, from, to, false, sink);
+  }
+
+  /** Frees the weights; sessions must not be used afterwards. */
   @Override
-  public void close() {
-    throw new UnsupportedOperationException();
+  public synchronized void close() {
+    pool.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
   }
 }

@@ -91,7 +91,13 @@ final class FloatGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void addBlocks(
-      MatMulScratch weights, Activations x, int block, int blocks, float[] out, int o, int stride) {
+      MatMulScratch weights,
+      QuantizedActivations x,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
     addBlocks(weights.floats, weights.scales, x.integers, x.scales, block, blocks, out, o, stride);
   }
 

@@ -12,8 +12,9 @@ import jdk.incubator.vector.IntVector;
  * difference of the exponents' biases; a multiplication by that power of two is exact. Subnormal
  * numbers come out right, infinities and NaN do not (no weight is one).
  */
-final class Half {
-  private static final float BIAS = 0x1p112f;
+public final class Half {
+  /** What a number is too small by when it is decoded without the multiplication. */
+  public static final float BIAS = 0x1p112f;
 
   private static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
 
@@ -21,16 +22,25 @@ final class Half {
 
   /** The numbers in the low halves. */
   static FloatVector low(IntVector pairs) {
-    return pairs
-        .lanewise(LSHL, 16)
-        .lanewise(ASHR, 3)
-        .and(SIGN_EXPONENT_MANTISSA)
-        .reinterpretAsFloats()
-        .mul(BIAS);
+    return scaledLow(pairs).mul(BIAS);
   }
 
   /** The numbers in the high halves. */
   static FloatVector high(IntVector pairs) {
-    return pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretAsFloats().mul(BIAS);
+    return scaledHigh(pairs).mul(BIAS);
+  }
+
+  /** The numbers in the low halves, divided by {@link #BIAS}. */
+  public static FloatVector scaledLow(IntVector pairs) {
+    return pairs
+        .lanewise(LSHL, 16)
+        .lanewise(ASHR, 3)
+        .and(SIGN_EXPONENT_MANTISSA)
+        .reinterpretAsFloats();
+  }
+
+  /** The numbers in the high halves, divided by {@link #BIAS}. */
+  public static FloatVector scaledHigh(IntVector pairs) {
+    return pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretAsFloats();
   }
 }

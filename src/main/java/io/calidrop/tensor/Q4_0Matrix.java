@@ -38,7 +38,7 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -61,22 +61,29 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks() / 2, x.pairs, x.offsets, x.scales, out, row);
+    dot(address, tiles, x.blocks(), x.fine, out, row);
   }
 
-  /* The sixteen products of a short lane, less 8 times the sum of its activations, are within 8 * 127 *
-   * 16; the sum starts from that offset and may wrap around on the way. */
+  /* Lanes as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
   private static void dot(
-      long p, int tiles, int pairs, int[] x, int[] offsets, float[] scales, float[] out, int row) {
+      long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
+    int[] x = input.pairs;
+    int[] offsets = input.offsets;
+    float[] scales = input.scales;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc = FloatVector.zero(F);
-      for (int pair = 0; pair < pairs; pair++) {
-        IntVector ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-        p += VectorShape.BYTES;
-        ShortVector even = IntVector.broadcast(I, offsets[2 * pair]).reinterpretAsShorts();
+      IntVector ds = IntVector.zero(I);
+      for (int b = 0; b < blocks; b++) {
+        if ((b & 1) == 0) {
+          ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
+          p += VectorShape.BYTES;
+        } else {
+          ds = ds.lanewise(ASHR, 16);
+        }
+        ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
         ShortVector odd = ShortVector.zero(S);
-        for (int k = pair * 32; k < pair * 32 + 16; k += 4) {
+        for (int k = b * 16; k < b * 16 + 16; k += 4) {
           IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
           p += VectorShape.BYTES;
           ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
@@ -89,25 +96,8 @@ final class Q4_0Matrix extends TiledMatrix {
           odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
         }
         IntVector s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).add(s).lanewise(ASHR, 16);
-        acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.low(ds).mul(scales[2 * pair]), acc);
-        even = IntVector.broadcast(I, offsets[2 * pair + 1]).reinterpretAsShorts();
-        odd = ShortVector.zero(S);
-        for (int k = pair * 32 + 16; k < pair * 32 + 32; k += 4) {
-          IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-          ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          even = even.add(w.and(nibbles).reinterpretAsShorts().mul(x0));
-          odd = odd.add(w.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(x1));
-          even = even.add(w.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(x2));
-          odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
-        }
-        s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).add(s).lanewise(ASHR, 16);
-        acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.high(ds).mul(scales[2 * pair + 1]), acc);
+        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+        acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.low(ds).mul(scales[b]), acc);
       }
       acc.intoArray(out, row + tile * LANES);
     }
@@ -158,6 +148,6 @@ final class Q4_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

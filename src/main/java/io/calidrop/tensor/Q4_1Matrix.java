@@ -32,7 +32,7 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -50,19 +50,26 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.pairs, x.scales, x.sums, out, row);
+    dot(address, tiles, columns() / Activations.BLOCK, x.fine, out, row);
   }
 
-  /* Sixteen products of at most 15 * 127 fit a short lane (30,480); the low and the high lane of an int
-   * are widened separately because their sum does not. Two accumulators halve the chain of additions. */
+  /* The sixteen products of a short lane, less 8 times the sum of its activations, are within 16 * 8 *
+   * 255 = 32,640; the sum starts from that offset and may wrap around on the way. The low and the high lane
+   * of an int are widened separately because their sum does not fit. Two accumulators halve the chain of
+   * additions. */
   private static void dot(
-      long p, int tiles, int blocks, int[] x, float[] scales, float[] sums, float[] out, int row) {
+      long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
+    int[] x = input.pairs;
+    int[] offsets = input.offsets;
+    int[] totals = input.totals;
+    float[] scales = input.scales;
+    float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc = FloatVector.zero(F);
       for (int b = 0; b < blocks; b++) {
-        ShortVector even = ShortVector.zero(S);
-        ShortVector odd = even;
+        ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
+        ShortVector odd = ShortVector.zero(S);
         IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
         p += VectorShape.BYTES;
         for (int k = b * 16; k < b * 16 + 16; k += 4) {
@@ -78,7 +85,7 @@ final class Q4_1Matrix extends TiledMatrix {
           odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
         }
         IntVector s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b]);
         acc =
             ((FloatVector) s.convert(I2F, 0))
                 .fma(
@@ -113,7 +120,7 @@ final class Q4_1Matrix extends TiledMatrix {
         IntVector q =
             IntVector.fromMemorySegment(I, MEMORY, p + (1 + j) * VectorShape.BYTES, LITTLE_ENDIAN);
         for (int shift = 0; shift < 16; shift += 4) {
-          q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().intoArray(w, o);
+          q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
       }
@@ -132,6 +139,6 @@ final class Q4_1Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -36,7 +36,7 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -70,18 +70,17 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.pairs, x.scales, x.sums, out, row);
+    dot(address, tiles, columns() / COLUMNS, x.fine, out, row);
   }
 
+  /* Lanes as in Q4_1. */
   private static void dot(
-      long p,
-      int tiles,
-      int superBlocks,
-      int[] x,
-      float[] scales,
-      float[] sums,
-      float[] out,
-      int row) {
+      long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
+    int[] x = input.pairs;
+    int[] offsets = input.offsets;
+    int[] totals = input.totals;
+    float[] scales = input.scales;
+    float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc = FloatVector.zero(F);
@@ -94,8 +93,8 @@ final class Q4_KMatrix extends TiledMatrix {
                 .neg();
         long q = p + 6 * VectorShape.BYTES;
         for (int i = 0; i < 8; i++) {
-          ShortVector even = ShortVector.zero(S);
-          ShortVector odd = even;
+          ShortVector even = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
+          ShortVector odd = ShortVector.zero(S);
           for (int k = (b + i) * 16; k < (b + i) * 16 + 16; k += 4) {
             IntVector w = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             q += VectorShape.BYTES;
@@ -109,7 +108,7 @@ final class Q4_KMatrix extends TiledMatrix {
             odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
           }
           IntVector s = even.add(odd).reinterpretAsInts();
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b + i]);
           long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
           int shift = 8 * (i & 3);
           FloatVector scale =
@@ -166,7 +165,7 @@ final class Q4_KMatrix extends TiledMatrix {
       for (int j = 0; j < 4; j++) {
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         for (int s = 0; s < 16; s += 4) {
-          v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().intoArray(w, o);
+          v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
         q += VectorShape.BYTES;
@@ -185,6 +184,6 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

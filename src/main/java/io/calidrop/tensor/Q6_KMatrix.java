@@ -61,7 +61,7 @@ final class Q6_KMatrix extends TiledMatrix {
       to += HEAD;
       for (int b = 0; b < 8; b++) {
         for (int k = 0; k < 16; k++) {
-          int column = (k & ~3) + Activations.PAIR_COLUMNS[k & 3];
+          int column = (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
           int first = quant(source, offset, b, column) & 0xff;
           int second = quant(source, offset, b, column + 2);
           tile.set(SHORT, to + ((b * 16L + k) * LANES + lane) * 2, (short) (first | second << 8));
@@ -84,7 +84,7 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.pairs, x.scales, out, row);
+    dot(address, tiles, columns() / COLUMNS, x.bytes.pairs, x.bytes.scales, out, row);
   }
 
   /* Eight products of at most 32 * 127 fit a short lane (32,512): each 16 columns are widened once. */
@@ -169,6 +169,6 @@ final class Q6_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
   }
 }

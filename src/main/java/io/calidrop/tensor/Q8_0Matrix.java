@@ -51,7 +51,7 @@ final class Q8_0Matrix extends TiledMatrix {
       tile.set(SHORT, to + lane * 4L + b % 2 * 2, source.get(SHORT, from));
       to += VectorShape.BYTES + b % 2 * (long) BLOCK_BYTES;
       for (int k = 0; k < 16; k++) {
-        int column = (k & ~3) + Activations.PAIR_COLUMNS[k & 3];
+        int column = (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
         byte first = source.get(BYTE, from + 2 + column);
         byte second = source.get(BYTE, from + 2 + column + 2);
         tile.set(SHORT, to + ((long) k * LANES + lane) * 2, (short) (first & 0xff | second << 8));
@@ -61,7 +61,7 @@ final class Q8_0Matrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.pairs, x.scales, out, row);
+    dot(address, tiles, x.blocks(), x.bytes.pairs, x.bytes.scales, out, row);
   }
 
   /* Two products of bytes fit a short lane, so each two pairs of columns are widened once. */
@@ -127,7 +127,7 @@ final class Q8_0Matrix extends TiledMatrix {
                     ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, p, LITTLE_ENDIAN)
                         .convertShape(B2S, S, 0))
                 .reinterpretAsInts();
-        int column = b * Activations.BLOCK + (k & ~3) + Activations.PAIR_COLUMNS[k & 3];
+        int column = b * Activations.BLOCK + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
         ((FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
             .intoArray(w, column * ROW_BLOCK + half);
         ((FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0))
@@ -148,6 +148,6 @@ final class Q8_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    FloatGemm.addBlocks(scratch, x, block, count / Activations.BLOCK, out, o, stride);
+    FloatGemm.addBlocks(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -23,13 +23,19 @@ final class ShortGemm {
   private ShortGemm() {}
 
   /**
-   * {@code out += scale * (sum of q * x) + minimum * (sum of x)} for blocks of 32 columns, where
-   * the sixteen products of a short lane may add up to all of 16 bits.
+   * {@code out += scale * (sum of q * x) + minimum * (sum of x)} for blocks of 32 columns, the
+   * weights unpacked to q - 8.
    *
    * @param block index of the first block of the token group in the packed activations
    */
   static void addWithMinima(
-      MatMulScratch weights, Activations x, int block, int blocks, float[] out, int o, int stride) {
+      MatMulScratch weights,
+      QuantizedActivations x,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
     addWithMinima(
         weights.shorts,
         weights.scales,
@@ -37,6 +43,7 @@ final class ShortGemm {
         x.pairs,
         x.scales,
         x.sums,
+        x.totals,
         block,
         blocks,
         out,
@@ -51,6 +58,7 @@ final class ShortGemm {
       int[] x,
       float[] xScales,
       float[] xSums,
+      int[] xTotals,
       int block,
       int blocks,
       float[] out,
@@ -101,36 +109,40 @@ final class ShortGemm {
       int xb = (block + b) * 4;
       FloatVector d = FloatVector.broadcast(F, xScales[xb]);
       FloatVector e = FloatVector.broadcast(F, xSums[xb]);
+      IntVector total = IntVector.broadcast(I, xTotals[xb]);
       IntVector i;
       i = s0.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a0 = ((FloatVector) i.convert(I2F, 0)).fma(da.mul(d), ma.fma(e, a0));
       i = t0.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b0 = ((FloatVector) i.convert(I2F, 0)).fma(db.mul(d), mb.fma(e, b0));
       d = FloatVector.broadcast(F, xScales[xb + 1]);
       e = FloatVector.broadcast(F, xSums[xb + 1]);
+      total = IntVector.broadcast(I, xTotals[xb + 1]);
       i = s1.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a1 = ((FloatVector) i.convert(I2F, 0)).fma(da.mul(d), ma.fma(e, a1));
       i = t1.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b1 = ((FloatVector) i.convert(I2F, 0)).fma(db.mul(d), mb.fma(e, b1));
       d = FloatVector.broadcast(F, xScales[xb + 2]);
       e = FloatVector.broadcast(F, xSums[xb + 2]);
+      total = IntVector.broadcast(I, xTotals[xb + 2]);
       i = s2.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a2 = ((FloatVector) i.convert(I2F, 0)).fma(da.mul(d), ma.fma(e, a2));
       i = t2.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b2 = ((FloatVector) i.convert(I2F, 0)).fma(db.mul(d), mb.fma(e, b2));
       d = FloatVector.broadcast(F, xScales[xb + 3]);
       e = FloatVector.broadcast(F, xSums[xb + 3]);
+      total = IntVector.broadcast(I, xTotals[xb + 3]);
       i = s3.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a3 = ((FloatVector) i.convert(I2F, 0)).fma(da.mul(d), ma.fma(e, a3));
       i = t3.reinterpretAsInts();
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
+      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b3 = ((FloatVector) i.convert(I2F, 0)).fma(db.mul(d), mb.fma(e, b3));
     }
     a0.intoArray(out, o);
@@ -149,7 +161,13 @@ final class ShortGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void add(
-      MatMulScratch weights, Activations x, int block, int blocks, float[] out, int o, int stride) {
+      MatMulScratch weights,
+      QuantizedActivations x,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
     add(weights.shorts, weights.scales, x.pairs, x.scales, block, blocks, out, o, stride);
   }
 
@@ -247,12 +265,18 @@ final class ShortGemm {
   /**
    * {@code out += scale * (sum of q * x)} for half blocks of 16 columns with a scale each: the even
    * pairs of a block are its first half, the odd ones its second, see {@link
-   * Activations#PAIR_COLUMNS}.
+   * QuantizedActivations#PAIR_COLUMNS}.
    *
    * @param block index of the first block of the token group in the packed activations
    */
   static void addHalves(
-      MatMulScratch weights, Activations x, int block, int blocks, float[] out, int o, int stride) {
+      MatMulScratch weights,
+      QuantizedActivations x,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
     addHalves(weights.shorts, weights.scales, x.pairs, x.scales, block, blocks, out, o, stride);
   }
 

@@ -39,7 +39,7 @@ public final class WorkerPool implements AutoCloseable {
 
   /* Shared words lie 128 bytes apart: a neighbour's write must not evict the line that spinners read
    * (adjacent lines are fetched in pairs). */
-  private static final int CLAIM = 16; // epoch << 32 | next unclaimed part
+  private static final int CLAIM = 16; // epoch << 32 | parts that nobody has claimed
   private static final int DONE = 32; // finished parts of this epoch
   private static final int SLEEPERS = 48; // parked workers
   private final long[] words = new long[64];
@@ -84,8 +84,8 @@ public final class WorkerPool implements AutoCloseable {
     this.task = task;
     this.parts = parts;
     WORDS.setOpaque(words, DONE, 0L);
-    long epoch = ((long) WORDS.getOpaque(words, CLAIM) >>> 32) + 1;
-    WORDS.setVolatile(words, CLAIM, epoch << 32);
+    long epoch = ((long) WORDS.getOpaque(words, CLAIM) >>> 32) + 1 & 0xffff_ffffL;
+    WORDS.setVolatile(words, CLAIM, epoch << 32 | parts);
     if ((long) WORDS.getVolatile(words, SLEEPERS) > 0) {
       wake();
     }
@@ -114,18 +114,16 @@ public final class WorkerPool implements AutoCloseable {
   private void work(long epoch, int worker) {
     while (true) {
       long claim = (long) WORDS.getVolatile(words, CLAIM);
-      if (claim >>> 32 != (epoch & 0xffff_ffffL)) {
+      int left = (int) claim;
+      if (claim >>> 32 != epoch || left == 0) {
         return;
       }
-      // Valid whenever the compare-and-set below succeeds: the caller replaces them only after
-      // every
-      // part of this epoch was claimed and done.
-      int part = (int) claim;
+      // Both are this epoch's if the compare-and-set succeeds: the caller replaces them only when
+      // no
+      // part is left.
       Task current = task;
-      if (part >= parts) {
-        return;
-      }
-      if (WORDS.compareAndSet(words, CLAIM, claim, claim + 1)) {
+      int part = parts - left;
+      if (WORDS.compareAndSet(words, CLAIM, claim, claim - 1)) {
         try {
           current.run(part, worker);
         } catch (Throwable thrown) {

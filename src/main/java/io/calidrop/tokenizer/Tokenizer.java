@@ -36,6 +36,21 @@ public interface Tokenizer {
   /** Whether a token is a control token (start of turn, end of text ...) that has no text. */
   boolean isControl(int token);
 
+  /**
+   * The tokens of a text as a model expects it from its very beginning: with BOS where it adds one,
+   * special tokens parsed.
+   */
+  default int[] encodeWithBos(String text) {
+    int[] tokens = encode(text, true);
+    if (!addsBos() || tokens.length > 0 && tokens[0] == bos()) {
+      return tokens;
+    }
+    int[] withBos = new int[tokens.length + 1];
+    withBos[0] = bos();
+    System.arraycopy(tokens, 0, withBos, 1, tokens.length);
+    return withBos;
+  }
+
   /** The text of some tokens; bytes that are no UTF-8 become U+FFFD. */
   default String decode(int... tokens) {
     Utf8Decoder decoder = new Utf8Decoder();

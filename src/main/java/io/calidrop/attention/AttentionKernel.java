@@ -1,0 +1,154 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Grouped-query attention of a tile of queries over the rows of one KV head, by online softmax over
+ * blocks of 64 rows. All query heads of the group and all tokens of the tile share one reading of K
+ * and V.
+ */
+final class AttentionKernel {
+  /**
+   * Rows whose partial results are computed apart and then merged in order. Threads share a
+   * decoding step by segments, and prefill keeps to the same ones, so both add in the same order.
+   */
+  static final int SEGMENT = 256;
+
+  private AttentionKernel() {}
+
+  /**
+   * Loads the queries of a tile.
+   *
+   * @param q [tokens][stride], with the group's heads one after the other at {@code offset}
+   */
+  static void load(
+      KvHead head,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      int group,
+      AttentionScratch scratch) {
+    int dim = head.headDim;
+    float scale = (float) (1 / Math.sqrt(dim)) * head.queryScale();
+    float[] out = scratch.queries;
+    for (int query = 0; query < tokens * group; query++) {
+      int from = offset + query / group * stride + query % group * dim;
+      int to = query / QUAD * QUAD * dim + query % QUAD;
+      for (int d = 0; d < dim; d++) {
+        out[to + d * QUAD] = q[from + d] * scale;
+      }
+    }
+  }
+
+  /**
+   * Attends one segment and merges the result into {@code out}.
+   *
+   * @param visible rows that the first token of the tile sees; each later token sees one more
+   * @param first index of the tile's first query in {@code out}
+   */
+  static void attend(
+      KvHead head,
+      int segment,
+      int visible,
+      int tokens,
+      int group,
+      AttentionScratch scratch,
+      SoftmaxPartials out,
+      int first) {
+    int queries = tokens * group;
+    int quads = Math.ceilDiv(queries, QUAD);
+    SoftmaxPartials partials = scratch.segment;
+    scratch.forgetDecoded();
+    partials.clear(quads * QUAD);
+    Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
+    int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
+    for (int row = segment * SEGMENT; row < end; row += BLOCK) {
+      for (int quad = 0; quad < quads; quad++) {
+        int last = Math.min(quad * QUAD + QUAD, queries) - 1;
+        int seen = Math.min(visible + last / group - row, BLOCK);
+        if (seen <= 0) {
+          continue;
+        }
+        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        for (int t = 0; t < QUAD; t++) {
+          int query = quad * QUAD + t;
+          int limit = query > last ? 0 : Math.min(visible + query / group - row, BLOCK);
+          softmax(scratch, t, query, limit, head.valueDim, head.weightScale());
+        }
+        int o = quad * QUAD * head.valueDim;
+        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
+      }
+    }
+    for (int query = 0; query < queries; query++) {
+      float z = 0;
+      for (int lane = 0; lane < LANES; lane++) {
+        z += scratch.sums[query * LANES + lane];
+      }
+      partials.sum[query] = z;
+      out.merge(first + query, partials, query);
+    }
+  }
+
+  /** Turns a block's scores of one query into weights and brings its partial to the new maximum. */
+  private static void softmax(
+      AttentionScratch scratch, int t, int query, int limit, int valueDim, float weightScale) {
+    float[] scores = scratch.scores;
+    int from = t * BLOCK;
+    if (limit <= 0) {
+      Arrays.fill(scores, from, from + BLOCK, 0f);
+      return;
+    }
+    Arrays.fill(scores, from + limit, from + BLOCK, Float.NEGATIVE_INFINITY);
+    SoftmaxPartials partials = scratch.segment;
+    float max = partials.max[query];
+    float newMax = Math.max(max, max(scores, from));
+    FloatVector sum = FloatVector.fromArray(F, scratch.sums, query * LANES);
+    if (newMax > max) {
+      partials.max[query] = newMax;
+      float factor = VectorMath.exp(max - newMax);
+      sum = sum.mul(factor);
+      scale(partials.acc, query * valueDim, valueDim, factor);
+    }
+    exponentials(scores, from, newMax, weightScale, sum, scratch.sums, query * LANES);
+    Arrays.fill(scores, from + limit, from + BLOCK, 0f);
+  }
+
+  private static float max(float[] scores, int from) {
+    FloatVector max = FloatVector.fromArray(F, scores, from);
+    for (int i = LANES; i < BLOCK; i += LANES) {
+      max = max.max(FloatVector.fromArray(F, scores, from + i));
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  private static void scale(float[] acc, int from, int count, float factor) {
+    for (int d = from; d < from + count; d += LANES) {
+      FloatVector.fromArray(F, acc, d).mul(factor).intoArray(acc, d);
+    }
+  }
+
+  private static void exponentials(
+      float[] scores,
+      int from,
+      float max,
+      float weightScale,
+      FloatVector sum,
+      float[] sums,
+      int o) {
+    for (int i = from; i < from + BLOCK; i += LANES) {
+      FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
+      sum = sum.add(weight);
+      weight.mul(weightScale).intoArray(scores, i);
+    }
+    sum.intoArray(sums, o);
+  }
+}

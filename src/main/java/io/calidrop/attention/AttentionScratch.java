@@ -1,0 +1,47 @@
+package io.calidrop.attention;
+
+import io.calidrop.tensor.VectorShape;
+
+/** What one thread needs to attend a tile of queries. */
+public final class AttentionScratch {
+  /** [quads][headDim][4] queries, scaled. */
+  final float[] queries;
+
+  /** [4][BLOCK] scores, then weights. */
+  final float[] scores = new float[KvHead.QUAD * KvHead.BLOCK];
+
+  /** [4][lanes] sums of weights of the segment. */
+  final float[] sums;
+
+  /** The segment's partial results. */
+  final SoftmaxPartials segment;
+
+  /** A decoded block of a quantised cache and what it was decoded from. */
+  final float[] keys;
+
+  final float[] values;
+  KvHead keysOf;
+  int keysRow;
+  KvHead valuesOf;
+  int valuesRow;
+  int valuesCount;
+
+  /**
+   * @param maxQueries most queries of a KV head at a time
+   */
+  public AttentionScratch(int headDim, int maxQueries) {
+    int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
+    int valueDim = VectorShape.roundUp(headDim, 2 * VectorShape.LANES);
+    queries = new float[padded * headDim];
+    sums = new float[padded * VectorShape.LANES];
+    segment = new SoftmaxPartials(padded, valueDim);
+    keys = new float[KvHead.BLOCK * headDim];
+    values = new float[KvHead.BLOCK * valueDim];
+  }
+
+  /** Rows may have changed since a block of them was decoded. */
+  void forgetDecoded() {
+    keysOf = null;
+    valuesOf = null;
+  }
+}

@@ -1,0 +1,69 @@
+package io.calidrop.attention;
+
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Attention of some queries over a set of cached rows, before the division: with scores {@code
+ * s_i}, the maximum {@code m = max s_i}, the sum {@code z = sum exp(s_i - m)} and the accumulator
+ * {@code sum exp(s_i - m) v_i}. Partials over disjoint sets merge to the partial over their union
+ * (the online softmax, arXiv 1805.02867), so rows can be attended in any pieces.
+ */
+public final class SoftmaxPartials {
+  /** [queries] */
+  final float[] max;
+
+  /** [queries] */
+  final float[] sum;
+
+  /** [queries][valueDim] */
+  final float[] acc;
+
+  private final int valueDim;
+
+  SoftmaxPartials(int queries, int valueDim) {
+    this.valueDim = valueDim;
+    max = new float[queries];
+    sum = new float[queries];
+    acc = new float[queries * valueDim];
+  }
+
+  /** Makes the first {@code queries} partials those of the empty set, the neutral element. */
+  void clear(int queries) {
+    Arrays.fill(max, 0, queries, Float.NEGATIVE_INFINITY);
+    Arrays.fill(sum, 0, queries, 0f);
+    Arrays.fill(acc, 0, queries * valueDim, 0f);
+  }
+
+  /** Merges partial {@code j} of {@code other} into partial {@code i}. */
+  void merge(int i, SoftmaxPartials other, int j) {
+    if (other.sum[j] == 0) {
+      return; // also keeps -inf - -inf out of the exponents below
+    }
+    float m = Math.max(max[i], other.max[j]);
+    float mine = VectorMath.exp(max[i] - m);
+    float theirs = VectorMath.exp(other.max[j] - m);
+    max[i] = m;
+    sum[i] = Math.fma(other.sum[j], theirs, sum[i] * mine);
+    for (int d = 0; d < valueDim; d += LANES) {
+      FloatVector a = FloatVector.fromArray(F, acc, i * valueDim + d).mul(mine);
+      FloatVector.fromArray(F, other.acc, j * valueDim + d)
+          .fma(FloatVector.broadcast(F, theirs), a)
+          .intoArray(acc, i * valueDim + d);
+    }
+  }
+
+  /**
+   * The attention output of query {@code i}, {@code acc / z}: {@code dim} values to {@code out}.
+   */
+  void finish(int i, float[] out, int offset, int dim) {
+    float inverse = 1 / sum[i];
+    for (int d = 0; d < dim; d++) {
+      out[offset + d] = acc[i * valueDim + d] * inverse;
+    }
+  }
+}

@@ -1,0 +1,20 @@
+package io.calidrop.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.ParentCommand;
+
+/** Benchmarks. */
+@Command(
+    name = "bench",
+    description = "Measures how fast a model runs here.",
+    subcommands = {BenchModelCommand.class, BenchMakeModelCommand.class},
+    footer = {"", "Example:", "  ./run.sh bench model -p 256 -n 128 -t 2"})
+final class BenchCommand {
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+
+  CalidropCommand root() {
+    return parent;
+  }
+}

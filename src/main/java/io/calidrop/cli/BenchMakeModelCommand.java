@@ -1,0 +1,65 @@
+package io.calidrop.cli;
+
+import io.calidrop.bench.RandomModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Writes a model of random weights. */
+@Command(
+    name = "make-model",
+    description = "Writes a model of random weights, to measure speed without a download.",
+    footer = {
+      "",
+      "Example:",
+      "  ./run.sh bench make-model --shape 1b --type q4_0 /tmp/1b-q4_0.gguf"
+    })
+final class BenchMakeModelCommand implements Callable<Integer> {
+  @ParentCommand private BenchCommand parent;
+  @Spec private CommandSpec spec;
+  @Mixin private HelpOption help;
+
+  @Option(
+      names = "--shape",
+      required = true,
+      paramLabel = "SHAPE",
+      description = "135m (SmolLM2), 1b (Llama 3.2), 8b (Llama 3.1).")
+  private String shape;
+
+  @Option(
+      names = "--type",
+      required = true,
+      paramLabel = "TYPE",
+      description = "Weight format: ${COMPLETION-CANDIDATES}.")
+  private RandomModel.Mix type;
+
+  @Option(names = "--force", description = "Replace a file that is there.")
+  private boolean force;
+
+  @Parameters(paramLabel = "FILE", description = "The file to write.")
+  private Path file;
+
+  @Override
+  public Integer call() throws IOException {
+    if (!shape.toLowerCase(Locale.ROOT).matches("135m|1b|8b")) {
+      throw new ParameterException(
+          spec.commandLine(), "--shape must be 135m, 1b or 8b, not " + shape);
+    }
+    if (Files.exists(file) && !force) {
+      throw new IOException(file + " is there already; --force replaces it");
+    }
+    new RandomModel(RandomModel.Shape.named(shape), type).write(file);
+    parent.root().io().err().println("wrote " + file + ", " + Sizes.bytes(Files.size(file)));
+    return ExitCode.OK;
+  }
+}

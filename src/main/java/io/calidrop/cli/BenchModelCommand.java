@@ -1,0 +1,106 @@
+package io.calidrop.cli;
+
+import io.calidrop.bench.ModelBenchmark;
+import io.calidrop.generate.Engine;
+import io.calidrop.model.LlamaConfig;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Measures prefill and decoding of a model. */
+@Command(
+    name = "model",
+    description = "Measures prefill (pp) and decoding (tg) in tokens per second.",
+    footer = {
+      "",
+      "Examples:",
+      "  ./run.sh bench model -p 256 -n 128",
+      "  ./run.sh bench model -m model.gguf -d 0,4096 -r 5 --format json"
+    })
+final class BenchModelCommand implements Callable<Integer> {
+  @ParentCommand private BenchCommand parent;
+  @Spec private CommandSpec spec;
+  @Mixin private HelpOption help;
+  @Mixin private ModelOptions model;
+  @Mixin private TableOptions table;
+
+  @Option(
+      names = {"-p", "--n-prompt"},
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "256",
+      description = "Prompt lengths, 0 for none. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> prompts;
+
+  @Option(
+      names = {"-n", "--n-gen"},
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "64",
+      description = "Tokens to generate, 0 for none. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> generations;
+
+  @Option(
+      names = {"-d", "--n-depth"},
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "0",
+      description = "Tokens in the context before. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> depths;
+
+  @Option(
+      names = {"-r", "--repetitions"},
+      paramLabel = "N",
+      defaultValue = "5",
+      description = "Repetitions of each test. Default: ${DEFAULT-VALUE}.")
+  private int repetitions;
+
+  @Override
+  public Integer call() throws IOException {
+    if (repetitions < 1) {
+      throw new ParameterException(spec.commandLine(), "-r must be at least 1");
+    }
+    CalidropCommand root = parent.root();
+    List<Map<String, Object>> rows = new ArrayList<>();
+    try (Engine engine = model.load(root.io(), root.verbose())) {
+      ModelBenchmark benchmark = new ModelBenchmark(engine.model(), model.kvType(), repetitions);
+      for (int depth : depths) {
+        for (int count : prompts) {
+          if (count > 0) {
+            rows.add(row(engine, benchmark.prefill(count, depth)));
+          }
+        }
+        for (int count : generations) {
+          if (count > 0) {
+            rows.add(row(engine, benchmark.decode(count, depth)));
+          }
+        }
+      }
+    }
+    table.print(root.io().out(), rows);
+    return ExitCode.OK;
+  }
+
+  private Map<String, Object> row(Engine engine, ModelBenchmark.Result result) {
+    LlamaConfig config = engine.model().config();
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("model", config.name());
+    row.put("threads", engine.model().threads());
+    row.put("type_kv", model.kvType().toString().toLowerCase(Locale.ROOT));
+    row.put("test", result.test());
+    row.put("t/s", Math.round(result.mean() * 100) / 100.0);
+    row.put("±", Math.round(result.deviation() * 100) / 100.0);
+    return row;
+  }
+}

@@ -1,0 +1,158 @@
+package io.calidrop.cli;
+
+import io.calidrop.gguf.GgufFile;
+import io.calidrop.gguf.Metadata;
+import io.calidrop.gguf.TensorInfo;
+import io.calidrop.model.ModelInspection;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.reflect.Array;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** Shows what a GGUF file holds. */
+@Command(
+    name = "inspect",
+    description = "Shows what a GGUF file holds and whether it can be run.",
+    footer = {
+      "",
+      "Examples:",
+      "  ./run.sh inspect model.gguf",
+      "  ./run.sh inspect --json model.gguf"
+    })
+final class InspectCommand implements Callable<Integer> {
+  private static final int SHOWN_ELEMENTS = 4;
+  private static final int SHOWN_CHARACTERS = 100;
+
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+  @Mixin private StoreOptions store;
+
+  @Parameters(paramLabel = "FILE", description = "GGUF file, or a name in the models directory.")
+  private String file;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Path path = store.open().resolve(file);
+    try (GgufFile gguf = GgufFile.open(path)) {
+      ModelInspection inspection = ModelInspection.of(gguf);
+      if (json) {
+        Json.print(parent.io().out(), describe(gguf, inspection));
+      } else {
+        print(parent.io().out(), gguf, inspection);
+      }
+    }
+    return ExitCode.OK;
+  }
+
+  private static Map<String, Object> summary(GgufFile file, ModelInspection inspection) {
+    Map<String, Object> summary = new LinkedHashMap<>();
+    summary.put("file", file.path().toString());
+    summary.put("bytes", inspection.fileBytes());
+    summary.put("gguf_version", file.version());
+    summary.put("architecture", inspection.architecture());
+    summary.put("name", inspection.name());
+    summary.put("parameters", inspection.parameters());
+    inspection.config().ifPresent(config -> summary.put("context_length", config.contextLength()));
+    inspection.config().ifPresent(config -> summary.put("vocabulary", config.vocabulary()));
+    inspection
+        .kvValues()
+        .ifPresent(
+            values -> {
+              summary.put("kv_bytes_per_token_f32", values * 4);
+              summary.put("kv_bytes_per_token_f16", values * 2);
+              summary.put("kv_bytes_per_token_q8_0", values + values / 32 * 4);
+            });
+    summary.put("tokenizer", inspection.tokenizer());
+    summary.put("pre_tokenizer", inspection.preTokenizer());
+    summary.put("chat_template", inspection.chatTemplate());
+    summary.put("tensor_bytes", inspection.bytesByType());
+    return summary;
+  }
+
+  private static Map<String, Object> describe(GgufFile file, ModelInspection inspection) {
+    Map<String, Object> all = summary(file, inspection);
+    all.put("unsupported", inspection.problems());
+    Map<String, Object> metadata = new LinkedHashMap<>();
+    for (String key : file.metadata().keys()) {
+      metadata.put(key, file.metadata().value(key).map(InspectCommand::jsonValue).orElseThrow());
+    }
+    all.put("metadata", metadata);
+    List<Map<String, Object>> tensors = new ArrayList<>();
+    for (TensorInfo tensor : file.tensors()) {
+      Map<String, Object> entry = new LinkedHashMap<>();
+      entry.put("name", tensor.name());
+      entry.put("type", tensor.type());
+      entry.put("shape", tensor.shape());
+      entry.put("offset", tensor.offset());
+      entry.put("bytes", tensor.byteSize());
+      tensors.add(entry);
+    }
+    all.put("tensors", tensors);
+    return all;
+  }
+
+  /** A value for JSON; of an array of tokens only its length, as in the listing. */
+  private static Object jsonValue(Metadata.Value value) {
+    return value.elementType() == null ? value.value() : abbreviated(value);
+  }
+
+  private static void print(PrintStream out, GgufFile file, ModelInspection inspection) {
+    summary(file, inspection).forEach((key, value) -> out.printf("%-24s %s%n", key, value));
+    out.println();
+    out.println("metadata");
+    for (String key : file.metadata().keys()) {
+      Metadata.Value value = file.metadata().value(key).orElseThrow();
+      out.printf("  %-44s %s%n", key, abbreviated(value));
+    }
+    out.println();
+    out.println("tensors");
+    for (TensorInfo tensor : file.tensors()) {
+      out.printf(
+          "  %-36s %-7s %-20s %s%n",
+          tensor.name(), tensor.type(), tensor.shape(), Sizes.bytes(tensor.byteSize()));
+    }
+    out.println();
+    if (inspection.problems().isEmpty()) {
+      out.println("supported");
+    } else {
+      out.println("not supported:");
+      inspection.problems().forEach(problem -> out.println("  " + problem));
+    }
+  }
+
+  private static String abbreviated(Metadata.Value value) {
+    String text;
+    if (value.value() instanceof List<?> list) {
+      text =
+          list.size()
+              + " x "
+              + value.elementType()
+              + " "
+              + list.subList(0, Math.min(SHOWN_ELEMENTS, list.size()));
+    } else if (value.value().getClass().isArray()) {
+      int length = Array.getLength(value.value());
+      List<Object> first = new ArrayList<>();
+      for (int i = 0; i < Math.min(SHOWN_ELEMENTS, length); i++) {
+        first.add(Array.get(value.value(), i));
+      }
+      text = length + " x " + value.elementType() + " " + first;
+    } else {
+      text = value.value().toString();
+    }
+    String line = text.replace("\n", "\\n").replaceAll("\\p{Cntrl}", "?");
+    return line.length() <= SHOWN_CHARACTERS ? line : line.substring(0, SHOWN_CHARACTERS) + "...";
+  }
+}

@@ -1,0 +1,83 @@
+package io.calidrop.cli;
+
+import io.calidrop.gguf.GgmlType;
+import io.calidrop.gguf.GgufFile;
+import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.model.ModelInspection;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+/** Lists the models of the models directory. */
+@Command(
+    name = "list",
+    description = "Lists the models on this machine.",
+    footer = {"", "Examples:", "  ./run.sh list", "  ./run.sh list --json"})
+final class ListCommand implements Callable<Integer> {
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+  @Mixin private StoreOptions store;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    List<Map<String, Object>> models = new ArrayList<>();
+    for (Path file : store.open().list()) {
+      models.add(describe(file));
+    }
+    if (json) {
+      Json.print(parent.io().out(), models);
+      return ExitCode.OK;
+    }
+    if (models.isEmpty()) {
+      parent
+          .io()
+          .err()
+          .println("no models in " + store.open().directory() + "; `pull` fetches one");
+    }
+    for (Map<String, Object> model : models) {
+      parent
+          .io()
+          .out()
+          .printf(
+              "%-48s %9s  %-6s %8s  %s%n",
+              model.get("name"),
+              Sizes.bytes((Long) model.get("bytes")),
+              model.get("type"),
+              Sizes.count((Long) model.get("parameters")),
+              model.getOrDefault("problem", model.get("path")));
+    }
+    return ExitCode.OK;
+  }
+
+  private static Map<String, Object> describe(Path file) throws IOException {
+    Map<String, Object> model = new LinkedHashMap<>();
+    model.put("name", file.getFileName().toString());
+    model.put("path", file.toAbsolutePath().normalize().toString());
+    model.put("bytes", Files.size(file));
+    try (GgufFile gguf = GgufFile.open(file)) {
+      ModelInspection inspection = ModelInspection.of(gguf);
+      model.put("type", inspection.mainType().map(GgmlType::name).orElse(""));
+      model.put("parameters", inspection.parameters());
+      if (!inspection.problems().isEmpty()) {
+        model.put("problem", inspection.problems().getFirst());
+      }
+    } catch (ModelFormatException e) {
+      model.put("type", "");
+      model.put("parameters", 0L);
+      model.put("problem", e.getMessage());
+    }
+    return model;
+  }
+}

@@ -1,0 +1,95 @@
+package io.calidrop.cli;
+
+import io.calidrop.attention.KvType;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.EngineOptions;
+import io.calidrop.models.ModelStore;
+import io.calidrop.tensor.CpuTopology;
+import io.calidrop.tensor.VectorShape;
+import java.io.IOException;
+import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which model to load and how to compute with it. */
+final class ModelOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Mixin private StoreOptions store;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description =
+          "GGUF file, or the name of a model in the models directory. Default: SmolLM2-135M-Instruct.")
+  private String model;
+
+  @Option(
+      names = {"-t", "--threads"},
+      paramLabel = "N",
+      description = "Threads that compute. Default: the physical cores that the process may use.")
+  private Integer threads;
+
+  @Option(
+      names = {"-c", "--ctx"},
+      paramLabel = "N",
+      description = "Context: most tokens of a conversation. Default: the model's trained length.")
+  private Integer context;
+
+  @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      defaultValue = "f16",
+      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
+  private KvType kvType;
+
+  @Option(
+      names = "--exact",
+      description = "Float32 activations and scalar dequantisation: slow, for reference.")
+  private boolean exact;
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(Io io, boolean verbose) throws IOException {
+    int count = positive("--threads", threads, CpuTopology.usableCores());
+    int limit = positive("--ctx", context, 0);
+    Path path = path(io);
+    if (verbose) {
+      io.err()
+          .printf(
+              "model %s%nthreads %d, vectors of %d bits, Java %s%n",
+              path, count, VectorShape.bits(), System.getProperty("java.version"));
+    }
+    return Engine.load(path, new EngineOptions(count, limit, kvType, exact));
+  }
+
+  KvType kvType() {
+    return kvType;
+  }
+
+  private int positive(String option, Integer value, int defaultValue) {
+    if (value != null && value < 1) {
+      throw new ParameterException(
+          spec.commandLine(), option + " must be at least 1, not " + value);
+    }
+    return value == null ? defaultValue : value;
+  }
+
+  /** The file of the model. */
+  Path path(Io io) throws IOException {
+    ModelStore models = store.open();
+    if (model != null) {
+      return models.resolve(model);
+    }
+    if (!models.hasDefaultModel()) {
+      io.err()
+          .println("Fetching SmolLM2-135M-Instruct (98 MB) into " + models.directory() + " ...");
+    }
+    try (ProgressDisplay progress = new ProgressDisplay(io)) {
+      return models.defaultModel(progress);
+    }
+  }
+}

@@ -1,0 +1,64 @@
+package io.calidrop.cli;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Where a text comes from: an option, files, standard input, or several of them in this order. */
+final class PromptOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = {"-p", "--prompt"},
+      paramLabel = "TEXT",
+      description = "The text itself.")
+  private String text;
+
+  @Option(
+      names = {"-f", "--file"},
+      paramLabel = "FILE",
+      description = "A file that holds text; may be repeated.")
+  private List<Path> files = new ArrayList<>();
+
+  @Parameters(
+      paramLabel = "-",
+      arity = "0..1",
+      description = "Read standard input, which a pipe does without being told.")
+  private String dash;
+
+  /** The whole text, its parts separated by newlines. */
+  String read(Io io) throws IOException {
+    if (dash != null && !dash.equals("-")) {
+      throw new ParameterException(
+          spec.commandLine(), "unexpected argument " + dash + "; -p gives a text");
+    }
+    List<String> parts = new ArrayList<>();
+    if (text != null) {
+      parts.add(text);
+    }
+    for (Path file : files) {
+      parts.add(Files.readString(file));
+    }
+    if (dash != null || !io.inTerminal()) {
+      String piped = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+      if (!piped.isEmpty()) {
+        parts.add(piped);
+      }
+    }
+    String all = String.join("\n", parts);
+    if (all.isEmpty()) {
+      throw new ParameterException(
+          spec.commandLine(), "no text: give -p TEXT, -f FILE, or pipe one in");
+    }
+    return all;
+  }
+}

@@ -1,0 +1,98 @@
+package io.calidrop.cli;
+
+import io.calidrop.generate.ChatSession;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.StopReason;
+import java.io.IOException;
+import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Answers one prompt and exits. */
+@Command(
+    name = "run",
+    description = "Answers one prompt and exits.",
+    footer = {
+      "",
+      "Examples:",
+      "  ./run.sh run -p \"What is the capital of France?\"",
+      "  ./run.sh run -p \"Summarise:\" -f notes.txt --temp 0",
+      "  echo \"Once upon a time\" | ./run.sh run --raw -n 100"
+    })
+final class RunCommand implements Callable<Integer> {
+  private static final int MAX_TOKENS = 512;
+
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+  @Spec private CommandSpec spec;
+  @Mixin private PromptOptions prompt;
+  @Mixin private ModelOptions model;
+  @Mixin private GenerationFlags generation;
+
+  @Option(names = "--raw", description = "Continue the text as it stands, without a chat template.")
+  private boolean raw;
+
+  @Option(names = "--system", paramLabel = "TEXT", description = "System message.")
+  private String system;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description = "No statistics.")
+  private boolean quiet;
+
+  @Override
+  public Integer call() throws IOException {
+    if (raw && system != null) {
+      throw new ParameterException(
+          spec.commandLine(), "--system needs the chat template that --raw switches off");
+    }
+    Io io = parent.io();
+    GenerationOptions options = generation.options(MAX_TOKENS);
+    String text = prompt.read(io);
+    return answer(io, model, parent.verbose(), options, text, raw, system, quiet);
+  }
+
+  /** Answers a prompt on {@code io}; returns the exit code. */
+  static int answer(
+      Io io,
+      ModelOptions model,
+      boolean verbose,
+      GenerationOptions options,
+      String text,
+      boolean raw,
+      String system,
+      boolean quiet)
+      throws IOException {
+    try (Engine engine = model.load(io, verbose);
+        Interrupts interrupts =
+            new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
+      Consumer<String> onText = new TextOutput(io, interrupts);
+      interrupts.begin();
+      GenerationResult result;
+      if (raw) {
+        result = engine.complete(text, options, onText, interrupts);
+      } else {
+        ChatSession chat = engine.chat(options);
+        if (system != null) {
+          chat.system(system);
+        }
+        result = chat.send(text, onText, interrupts);
+      }
+      io.out().println();
+      if (!quiet) {
+        io.err().println(Statistics.line(result, engine.loadNanos()));
+      }
+      return result.stopReason() == StopReason.INTERRUPTED && !io.out().checkError()
+          ? ExitCode.INTERRUPTED
+          : ExitCode.OK;
+    }
+  }
+}

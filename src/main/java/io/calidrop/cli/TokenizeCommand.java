@@ -1,0 +1,71 @@
+package io.calidrop.cli;
+
+import io.calidrop.gguf.GgufFile;
+import io.calidrop.models.ModelStore;
+import io.calidrop.tokenizer.Tokenizer;
+import io.calidrop.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParentCommand;
+
+/** Shows the tokens of a text. */
+@Command(
+    name = "tokenize",
+    description = "Shows the tokens of a text: ids and pieces.",
+    footer = {
+      "",
+      "Examples:",
+      "  ./run.sh tokenize -p \"Hello world\"",
+      "  ./run.sh tokenize --special -f prompt.txt --json"
+    })
+final class TokenizeCommand implements Callable<Integer> {
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+  @Mixin private PromptOptions prompt;
+  @Mixin private StoreOptions store;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description = "GGUF file with the vocabulary. Default: SmolLM2-135M-Instruct.")
+  private String model;
+
+  @Option(names = "--special", description = "Recognise special tokens in the text.")
+  private boolean special;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Override
+  public Integer call() throws IOException {
+    Io io = parent.io();
+    String text = prompt.read(io);
+    ModelStore models = store.open();
+    List<Map<String, Object>> tokens = new ArrayList<>();
+    try (ProgressDisplay progress = new ProgressDisplay(io);
+        GgufFile file =
+            GgufFile.open(model == null ? models.defaultModel(progress) : models.resolve(model))) {
+      Tokenizer tokenizer = Tokenizers.from(file.metadata());
+      for (int id : tokenizer.encode(text, special)) {
+        Map<String, Object> token = new LinkedHashMap<>();
+        token.put("id", id);
+        token.put("piece", tokenizer.piece(id));
+        tokens.add(token);
+      }
+    }
+    if (json) {
+      Json.print(io.out(), tokens);
+    } else {
+      tokens.forEach(token -> io.out().printf("%7d  %s%n", token.get("id"), token.get("piece")));
+      io.err().println(tokens.size() + " tokens");
+    }
+    return ExitCode.OK;
+  }
+}

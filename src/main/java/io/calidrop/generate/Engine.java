@@ -1,0 +1,158 @@
+package io.calidrop.generate;
+
+import io.calidrop.gguf.GgufFile;
+import io.calidrop.gguf.Metadata;
+import io.calidrop.model.InferenceSession;
+import io.calidrop.model.LlamaModel;
+import io.calidrop.model.LoadOptions;
+import io.calidrop.model.ModelLoader;
+import io.calidrop.tokenizer.Tokenizer;
+import io.calidrop.tokenizer.Tokenizers;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+
+/** A model ready to generate text: weights, tokenizer and chat template of one GGUF file. */
+public final class Engine implements AutoCloseable {
+  private static final String TEMPLATE_KEY = "tokenizer.chat_template";
+
+  private final GgufFile file;
+  private final LlamaModel model;
+  private final Tokenizer tokenizer;
+  private final EngineOptions options;
+  private final Generator generator;
+  private final CompletableFuture<ChatTemplate> template;
+  private final long loadNanos;
+
+  private Engine(
+      GgufFile file,
+      LlamaModel model,
+      Tokenizer tokenizer,
+      CompletableFuture<ChatTemplate> template,
+      EngineOptions options,
+      long loadNanos) {
+    this.file = file;
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.options = options;
+    this.generator = new Generator(model, tokenizer);
+    this.template = template;
+    this.loadNanos = loadNanos;
+  }
+
+  /** {@link #load(Path, EngineOptions)} with the defaults. */
+  public static Engine load(Path path) {
+    return load(path, EngineOptions.defaults());
+  }
+
+  /**
+   * Loads a GGUF file.
+   *
+   * @throws io.calidrop.gguf.ModelFormatException if it is none or holds no supported model
+   */
+  public static Engine load(Path path, EngineOptions options) {
+    long start = System.nanoTime();
+    GgufFile file = GgufFile.open(path);
+    try {
+      // The vocabulary and the template's engine take as long as the weights: side by side.
+      CompletableFuture<Tokenizer> tokenizer =
+          CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
+      CompletableFuture<ChatTemplate> template =
+          tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
+      LlamaModel model =
+          ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
+      try {
+        return new Engine(
+            file, model, join(tokenizer), template, options, System.nanoTime() - start);
+      } catch (RuntimeException | Error e) {
+        model.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
+    }
+  }
+
+  private static <T> T join(CompletableFuture<T> future) {
+    try {
+      return future.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw e;
+    }
+  }
+
+  public LlamaModel model() {
+    return model;
+  }
+
+  public Tokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  /** Time that {@link #load(Path, EngineOptions)} took. */
+  public long loadNanos() {
+    return loadNanos;
+  }
+
+  /**
+   * The model's chat template.
+   *
+   * @throws io.calidrop.gguf.ModelFormatException if it has none
+   */
+  public ChatTemplate template() {
+    return join(template);
+  }
+
+  private static ChatTemplate template(Metadata metadata, Tokenizer tokenizer) {
+    Optional<String> source =
+        metadata.contains(TEMPLATE_KEY)
+            ? Optional.of(metadata.string(TEMPLATE_KEY))
+            : Optional.empty();
+    return ChatTemplate.forModel(source, tokenizer);
+  }
+
+  /** Most positions that a session of this engine may hold. */
+  public int contextLength() {
+    return options.contextLength() == 0 ? model.config().contextLength() : options.contextLength();
+  }
+
+  public InferenceSession newSession() {
+    return model.newSession(contextLength(), options.kvType());
+  }
+
+  /** A new conversation. */
+  public ChatSession chat(GenerationOptions options) {
+    return new ChatSession(generator, newSession(), tokenizer, template(), options);
+  }
+
+  /**
+   * Continues a text as it stands, without a chat template.
+   *
+   * @throws IllegalArgumentException if the prompt is empty or does not fit into the context
+   */
+  public GenerationResult complete(
+      String prompt,
+      GenerationOptions options,
+      Consumer<String> onText,
+      BooleanSupplier interrupted) {
+    int[] tokens = tokenizer.encodeWithBos(prompt);
+    if (tokens.length == 0) {
+      throw new IllegalArgumentException("the prompt is empty");
+    }
+    return generator.generate(newSession(), tokens, options, onText, interrupted);
+  }
+
+  /** Ends the threads and frees the weights. */
+  @Override
+  public void close() {
+    model.close();
+    file.close();
+  }
+}

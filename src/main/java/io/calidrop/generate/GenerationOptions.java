@@ -1,0 +1,43 @@
+package io.calidrop.generate;
+
+import io.calidrop.sampling.SamplerOptions;
+import java.util.List;
+
+/**
+ * What to generate.
+ *
+ * @param maxTokens most tokens, or {@link #UNLIMITED}: up to the context
+ * @param sampling how tokens are chosen
+ * @param stop texts that end the generation when they appear
+ */
+public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<String> stop) {
+  /** As many tokens as the context holds. */
+  public static final int UNLIMITED = -1;
+
+  public GenerationOptions {
+    if (maxTokens < 1 && maxTokens != UNLIMITED) {
+      throw new IllegalArgumentException(
+          "the number of tokens must be at least 1, or -1 for no limit, not " + maxTokens);
+    }
+    stop = List.copyOf(stop);
+    if (stop.contains("")) {
+      throw new IllegalArgumentException("a stop string must not be empty");
+    }
+  }
+
+  public static GenerationOptions defaults() {
+    return new GenerationOptions(512, SamplerOptions.defaults(), List.of());
+  }
+
+  public GenerationOptions withMaxTokens(int maxTokens) {
+    return new GenerationOptions(maxTokens, sampling, stop);
+  }
+
+  public GenerationOptions withSampling(SamplerOptions sampling) {
+    return new GenerationOptions(maxTokens, sampling, stop);
+  }
+
+  public GenerationOptions withStop(List<String> stop) {
+    return new GenerationOptions(maxTokens, sampling, stop);
+  }
+}

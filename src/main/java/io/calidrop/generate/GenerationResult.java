@@ -1,0 +1,53 @@
+package io.calidrop.generate;
+
+/**
+ * What a generation gave and what it cost.
+ *
+ * @param tokens the generated tokens, without the end token
+ * @param seed what repeats the text
+ * @param contextUsed positions taken in the context afterwards
+ * @param kvBytes bytes that the KV cache holds afterwards
+ */
+public record GenerationResult(
+    String text,
+    int[] tokens,
+    StopReason stopReason,
+    long seed,
+    Timings timings,
+    int contextUsed,
+    int contextLimit,
+    long kvBytes) {
+
+  /**
+   * Where the time went.
+   *
+   * @param promptTokens tokens of the prompt that were computed
+   * @param reusedTokens tokens of the prompt whose keys and values were still in the cache
+   * @param promptNanos time for the computed ones
+   * @param firstTokenNanos time from the request to the first token
+   * @param decodeTokens tokens computed one by one after the first
+   * @param decodeNanos time for those
+   */
+  public record Timings(
+      int promptTokens,
+      int reusedTokens,
+      long promptNanos,
+      long firstTokenNanos,
+      int decodeTokens,
+      long decodeNanos) {
+
+    /** Tokens of the prompt per second. */
+    public double promptRate() {
+      return rate(promptTokens, promptNanos);
+    }
+
+    /** Generated tokens per second, without the first, which the prompt's pass gave. */
+    public double decodeRate() {
+      return rate(decodeTokens, decodeNanos);
+    }
+
+    private static double rate(int tokens, long nanos) {
+      return nanos == 0 ? 0 : tokens * 1e9 / nanos;
+    }
+  }
+}

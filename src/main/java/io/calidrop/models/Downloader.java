@@ -1,0 +1,178 @@
+package io.calidrop.models;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * Fetches a file by HTTP. The bytes go to {@code NAME.part}, which an interrupted download leaves
+ * behind and the next one resumes; only a complete and verified file gets its own name.
+ */
+public final class Downloader {
+  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(30);
+
+  private final HttpClient client =
+      HttpClient.newBuilder()
+          .followRedirects(HttpClient.Redirect.NORMAL)
+          .connectTimeout(CONNECT_TIMEOUT)
+          .build();
+
+  /**
+   * Downloads {@code uri} to {@code target}, replacing it.
+   *
+   * @param token bearer token, or null
+   * @param sha256 expected checksum in hex, or null to take the file as it comes
+   * @throws ModelStoreException with one line for the user
+   */
+  public void download(URI uri, Path target, String token, String sha256, ProgressListener listener)
+      throws IOException {
+    Path part = target.resolveSibling(target.getFileName() + ".part");
+    Path tag = target.resolveSibling(target.getFileName() + ".part.etag");
+    Files.createDirectories(target.toAbsolutePath().getParent());
+    long have = Files.exists(part) && Files.exists(tag) ? Files.size(part) : 0;
+    String etag = have > 0 ? Files.readString(tag) : null;
+    HttpResponse<InputStream> response = request(uri, token, have, etag);
+    try (InputStream body = response.body()) {
+      boolean resumed = response.statusCode() == 206;
+      if (response.statusCode() == 416) { // the whole file was there already, or it has shrunk
+        Files.delete(part);
+        throw new ModelStoreException(
+            "the server refused to resume " + uri + "; the partial file was deleted, try again");
+      }
+      if (!resumed) {
+        requireOk(uri, response.statusCode());
+      }
+      Optional<String> newTag = response.headers().firstValue("etag");
+      if (newTag.isPresent()) {
+        Files.writeString(tag, newTag.get());
+      } else {
+        Files.deleteIfExists(tag);
+      }
+      long start = resumed ? have : 0;
+      long length = response.headers().firstValueAsLong("content-length").orElse(-1);
+      long total = length < 0 ? -1 : start + length;
+      long received = save(body, part, start, total, target.getFileName().toString(), listener);
+      requireComplete(uri, received, total);
+    }
+    requireGguf(part, uri);
+    if (sha256 != null) {
+      Checksum.require(part, sha256);
+    }
+    Files.deleteIfExists(tag);
+    Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** Downloads a file of any kind to a new file, without resuming. */
+  void fetch(URI uri, Path target, ProgressListener listener) throws IOException {
+    HttpResponse<InputStream> response = request(uri, null, 0, null);
+    try (InputStream body = response.body()) {
+      requireOk(uri, response.statusCode());
+      long total = response.headers().firstValueAsLong("content-length").orElse(-1);
+      long received = save(body, target, 0, total, target.getFileName().toString(), listener);
+      requireComplete(uri, received, total);
+    }
+  }
+
+  /** The text of a small document. */
+  String text(URI uri) throws IOException {
+    HttpResponse<InputStream> response = request(uri, null, 0, null);
+    try (InputStream body = response.body()) {
+      requireOk(uri, response.statusCode());
+      return new String(body.readAllBytes(), StandardCharsets.UTF_8);
+    }
+  }
+
+  private HttpResponse<InputStream> request(URI uri, String token, long from, String etag)
+      throws IOException {
+    HttpRequest.Builder request = HttpRequest.newBuilder(uri).GET();
+    if (token != null) {
+      request.header("Authorization", "Bearer " + token);
+    }
+    if (from > 0 && etag != null) {
+      request.header("Range", "bytes=" + from + "-").header("If-Range", etag);
+    }
+    try {
+      return client.send(request.build(), BodyHandlers.ofInputStream());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new ModelStoreException("the download of " + uri + " was interrupted", e);
+    } catch (IOException e) {
+      throw new ModelStoreException(
+          "cannot reach %s: %s".formatted(uri, e.getMessage() == null ? e : e.getMessage()), e);
+    }
+  }
+
+  private static void requireOk(URI uri, int status) throws ModelStoreException {
+    if (status != 200) {
+      throw new ModelStoreException(
+          "cannot fetch %s: HTTP status %d%s".formatted(uri, status, hint(status)));
+    }
+  }
+
+  private static void requireComplete(URI uri, long received, long total)
+      throws ModelStoreException {
+    if (total >= 0 && received < total) {
+      throw new ModelStoreException(
+          "the connection to %s ended after %d of %d bytes; run the same command to resume"
+              .formatted(uri.getHost(), received, total));
+    }
+  }
+
+  private static String hint(int status) {
+    return switch (status) {
+      case 401, 403 -> " (a gated model: set HF_TOKEN to an access token)";
+      case 404 -> " (no such file: check the name)";
+      default -> "";
+    };
+  }
+
+  private static long save(
+      InputStream body, Path part, long start, long total, String name, ProgressListener listener)
+      throws IOException {
+    long done = start;
+    byte[] buffer = new byte[1 << 16];
+    StandardOpenOption mode =
+        start > 0 ? StandardOpenOption.APPEND : StandardOpenOption.TRUNCATE_EXISTING;
+    try (OutputStream out =
+        Files.newOutputStream(part, StandardOpenOption.CREATE, StandardOpenOption.WRITE, mode)) {
+      listener.progress(name, done, total);
+      while (true) {
+        int n;
+        try {
+          n = body.read(buffer);
+        } catch (IOException e) {
+          return done; // cut short: the caller compares with what was announced
+        }
+        if (n < 0) {
+          return done;
+        }
+        out.write(buffer, 0, n);
+        done += n;
+        listener.progress(name, done, total);
+      }
+    }
+  }
+
+  private static void requireGguf(Path part, URI uri) throws IOException {
+    byte[] magic = new byte[4];
+    try (InputStream in = Files.newInputStream(part)) {
+      in.readNBytes(magic, 0, 4);
+    }
+    if (!"GGUF".equals(new String(magic, StandardCharsets.US_ASCII))) {
+      Files.delete(part);
+      throw new ModelStoreException(uri + " is no GGUF file (a web page?); nothing was kept");
+    }
+  }
+}

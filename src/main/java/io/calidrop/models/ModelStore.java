@@ -1,0 +1,82 @@
+package io.calidrop.models;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** A directory of GGUF files. */
+public final class ModelStore {
+  private final Path directory;
+
+  public ModelStore(Path directory) {
+    this.directory = directory;
+  }
+
+  public Path directory() {
+    return directory;
+  }
+
+  /** The default model's file, fetched first if it is not there. */
+  public Path defaultModel(ProgressListener listener) throws IOException {
+    Path file = directory.resolve(DefaultModel.FILE_NAME);
+    // The checksum was verified before the file got its name: the size tells that nobody cut it
+    // since.
+    if (Files.exists(file) && Files.size(file) == DefaultModel.BYTES) {
+      return file;
+    }
+    new DefaultModel().fetch(file, listener);
+    return file;
+  }
+
+  /** Whether the default model is there. */
+  public boolean hasDefaultModel() {
+    return Files.exists(directory.resolve(DefaultModel.FILE_NAME));
+  }
+
+  /**
+   * Downloads a model.
+   *
+   * @param token bearer token for the server, or null
+   * @param sha256 expected checksum, or null
+   * @param force whether to replace a file that is there
+   */
+  public Path pull(
+      ModelSource source, String token, String sha256, boolean force, ProgressListener listener)
+      throws IOException {
+    Path target = directory.resolve(source.fileName());
+    if (Files.exists(target) && !force) {
+      throw new ModelStoreException(target + " is there already; --force replaces it");
+    }
+    new Downloader().download(source.uri(), target, token, sha256, listener);
+    return target;
+  }
+
+  /** The models in the directory, by name. */
+  public List<Path> list() throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.filter(file -> file.toString().endsWith(".gguf")).sorted().toList();
+    }
+  }
+
+  /** The file that a user means by a path or by a name in the directory, with or without suffix. */
+  public Path resolve(String nameOrPath) throws IOException {
+    List<Path> candidates =
+        List.of(
+            Path.of(nameOrPath),
+            directory.resolve(nameOrPath),
+            directory.resolve(nameOrPath + ".gguf"));
+    return candidates.stream()
+        .filter(Files::exists)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new ModelStoreException(
+                    "no model %s, neither as a path nor in %s; `list` shows what is there"
+                        .formatted(nameOrPath, directory)));
+  }
+}

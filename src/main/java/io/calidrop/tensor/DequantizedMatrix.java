@@ -1,0 +1,63 @@
+package io.calidrop.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * A matrix of any format, left in the mapped file and dequantised row by row at each product: the
+ * float32 oracle for the other kernels, and the way of formats that have none of their own.
+ */
+final class DequantizedMatrix extends Matrix {
+  private final WeightFormat format;
+  private final MemorySegment data;
+  private final long rowBytes;
+
+  DequantizedMatrix(WeightFormat format, MemorySegment data, int rows, int columns) {
+    super(rows, columns);
+    this.format = format;
+    this.data = data;
+    this.rowBytes = format.type().bytes(columns);
+  }
+
+  @Override
+  public int forms(int tokens) {
+    return Activations.FLOATS;
+  }
+
+  @Override
+  public long residentBytes() {
+    return 0;
+  }
+
+  @Override
+  public void multiply(
+      Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch) {
+    float[] row = scratch.row(columns());
+    float[] tile = scratch.tile(columns());
+    for (int block = from; block < to; block++) {
+      for (int r = 0; r < ROW_BLOCK; r++) {
+        int index = block * ROW_BLOCK + r;
+        if (index < rows()) {
+          format.dequantizeRow(data, index * rowBytes, row, 0, columns());
+        } else {
+          Arrays.fill(row, 0f);
+        }
+        for (int c = 0; c < columns(); c++) {
+          tile[c * ROW_BLOCK + r] = row[c];
+        }
+      }
+      int o = block * ROW_BLOCK;
+      if (x.tokens() == 1) {
+        FloatGemm.dot(tile, x.floats, columns(), out, o);
+      } else {
+        for (int token = 0; token < x.groups() * Activations.GROUP; token++) {
+          Arrays.fill(out, token * stride + o, token * stride + o + ROW_BLOCK, 0f);
+        }
+        for (int group = 0; group < x.groups(); group++) {
+          int at = group * Activations.GROUP * stride + o;
+          FloatGemm.add(tile, x, group * x.floatColumns(), columns(), out, at, stride);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,126 @@
+package io.calidrop.tokenizer;
+
+import io.calidrop.gguf.Metadata;
+import io.calidrop.gguf.ModelFormatException;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** The tokens of a model and which of them have a part to play. */
+final class Vocabulary {
+  /** Tokens that end a turn or a text in one model family or another, known by name. */
+  private static final List<String> END_NAMES =
+      List.of(
+          "<|eot_id|>",
+          "<|im_end|>",
+          "<|end|>",
+          "<end_of_turn>",
+          "<|endoftext|>",
+          "<|eom_id|>",
+          "<EOT>");
+
+  private final List<String> tokens;
+  private final TokenType[] types;
+  private final Map<String, Integer> ids;
+  private final int bos;
+  private final int eos;
+  private final int unknown;
+  private final Set<Integer> ends = new LinkedHashSet<>();
+
+  /**
+   * @param defaults ids of BOS, EOS and the unknown token where the metadata has none, -1 for none
+   */
+  Vocabulary(Metadata metadata, int[] defaults) {
+    tokens = metadata.strings("tokenizer.ggml.tokens");
+    types = types(metadata);
+    ids = HashMap.newHashMap(tokens.size());
+    for (int id = 0; id < tokens.size(); id++) {
+      ids.putIfAbsent(tokens.get(id), id);
+    }
+    bos = special(metadata, "bos", defaults[0]);
+    eos = special(metadata, "eos", defaults[1]);
+    unknown = special(metadata, "unknown", defaults[2]);
+    for (String name : List.of("eos", "eot", "eom")) {
+      addEnd(special(metadata, name, name.equals("eos") ? defaults[1] : -1));
+    }
+    END_NAMES.forEach(name -> addEnd(ids.getOrDefault(name, -1)));
+  }
+
+  private TokenType[] types(Metadata metadata) {
+    int[] numbers = metadata.findInts("tokenizer.ggml.token_type").orElse(new int[tokens.size()]);
+    if (numbers.length != tokens.size()) {
+      throw new ModelFormatException(
+          "tokenizer.ggml.token_type has %d entries for %d tokens"
+              .formatted(numbers.length, tokens.size()));
+    }
+    TokenType[] all = new TokenType[numbers.length];
+    for (int id = 0; id < all.length; id++) {
+      all[id] = TokenType.of(numbers[id]);
+    }
+    return all;
+  }
+
+  private int special(Metadata metadata, String name, int defaultId) {
+    String key = "tokenizer.ggml." + name + "_token_id";
+    int id = metadata.int32(key, defaultId < tokens.size() ? defaultId : -1);
+    if (id >= tokens.size() || id < -1) {
+      throw new ModelFormatException(
+          "metadata key %s is %d, no token of the %d in the vocabulary"
+              .formatted(key, id, tokens.size()));
+    }
+    return id;
+  }
+
+  private void addEnd(int id) {
+    if (id >= 0) {
+      ends.add(id);
+    }
+  }
+
+  int size() {
+    return tokens.size();
+  }
+
+  /** The id of a token by its spelling, or -1. */
+  int id(String token) {
+    return ids.getOrDefault(token, -1);
+  }
+
+  /**
+   * @throws IllegalArgumentException if there is no such token
+   */
+  String token(int id) {
+    check(id);
+    return tokens.get(id);
+  }
+
+  TokenType type(int id) {
+    check(id);
+    return types[id];
+  }
+
+  private void check(int id) {
+    if (id < 0 || id >= tokens.size()) {
+      throw new IllegalArgumentException(
+          "token %d is not in the vocabulary of %d".formatted(id, tokens.size()));
+    }
+  }
+
+  int bos() {
+    return bos;
+  }
+
+  int eos() {
+    return eos;
+  }
+
+  int unknown() {
+    return unknown;
+  }
+
+  Set<Integer> ends() {
+    return Set.copyOf(ends);
+  }
+}

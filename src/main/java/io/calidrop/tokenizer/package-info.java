@@ -1,0 +1,4 @@
+/**
+ * Tokenizers of the two kinds that Llama-family GGUF files carry: SentencePiece and byte-level BPE.
+ */
+package io.calidrop.tokenizer;

@@ -1,0 +1,211 @@
+package io.calidrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.TestData;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Commands as a user runs them, in this process. */
+class CliTest {
+  private record Outcome(int code, String out, String err) {}
+
+  @TempDir private Path directory;
+
+  private static Outcome run(String input, boolean terminal, String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Io io =
+        new Io(
+            new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            terminal,
+            false,
+            false);
+    int code = Main.run(io, args);
+    return new Outcome(
+        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  private static Outcome run(String... args) {
+    return run("", true, args);
+  }
+
+  private static String[] withModel(String... args) {
+    List<String> all = new ArrayList<>(List.of(args));
+    all.addAll(List.of("--model", TestData.smolLm2().toString()));
+    return all.toArray(String[]::new);
+  }
+
+  @Test
+  void answersAPromptOnStdoutAlone() {
+    Outcome outcome = run(withModel("run", "-p", "What is the capital of France?", "--temp", "0"));
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out).isEqualTo("The capital of France is Paris.\n");
+    assertThat(outcome.err)
+        .startsWith("[load ")
+        .contains(
+            "prompt 37 tokens", "generated 7 tokens", "context 44/8192", "end of turn", "seed ")
+        .hasLineCount(1);
+  }
+
+  @Test
+  void promptsComposeInOrderAndQuietIsQuiet() throws IOException {
+    Path file = Files.writeString(directory.resolve("rest.txt"), "capital of");
+    String[] args =
+        withModel(
+            "run", "-p", "The", "-f", file.toString(), "--raw", "--temp", "0", "-n", "1", "-q");
+    Outcome outcome = run("France is", false, args);
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.err).isEmpty();
+    Outcome tokens =
+        run("France is", false, withModel("tokenize", "-p", "The", "-f", file.toString()));
+    assertThat(tokens.out.lines().map(line -> line.strip().split("\\s+", 2)[1]))
+        .containsExactly("The", "Ċ", "capital", "Ġof", "Ċ", "France", "Ġis");
+  }
+
+  @Test
+  void pipedTextWithoutACommandIsAnswered() {
+    Outcome outcome = run("What is the capital of France?", false, withModel("--temp", "0", "-q"));
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out).contains("Paris");
+  }
+
+  @Test
+  void chatsLineByLine() {
+    Outcome outcome =
+        run(
+            "/help\n/nonsense\nWhat is the capital of France?\n/clear\n/bye\nignored\n",
+            true,
+            withModel("chat", "--temp", "0", "-n", "16"));
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out).isEqualTo("The capital of France is Paris.\n");
+    assertThat(outcome.err).contains("unknown command /nonsense", "forgot 2 messages", "[load ");
+  }
+
+  @Test
+  void stopStringsAndLimitsAreNamed() {
+    Outcome outcome =
+        run(
+            withModel(
+                "run", "-p", "What is the capital of France?", "--temp", "0", "--stop", " is"));
+    assertThat(outcome.out).isEqualTo("The capital of France\n");
+    assertThat(outcome.err).contains("| stop string |");
+  }
+
+  static Stream<Arguments> usageErrors() {
+    return Stream.of(
+        arguments("Unknown option: '--nope'", new String[] {"run", "--nope"}),
+        arguments(
+            "--system needs the chat template",
+            new String[] {"run", "-p", "x", "--raw", "--system", "y"}),
+        arguments("temperature is -1.0, allowed", new String[] {"run", "-p", "x", "--temp", "-1"}),
+        arguments("top-p is 0.0, allowed", new String[] {"run", "-p", "x", "--top-p", "0"}),
+        arguments("--threads must be at least 1", new String[] {"run", "-p", "x", "-t", "0"}),
+        arguments("--ctx must be at least 1", new String[] {"run", "-p", "x", "-c", "-5"}),
+        arguments("the number of tokens must be", new String[] {"run", "-p", "x", "-n", "0"}),
+        arguments("Invalid value for option '--kv-type'", new String[] {"run", "--kv-type", "q4"}),
+        arguments("no text: give -p", new String[] {"run"}),
+        arguments("unexpected argument hello", new String[] {"run", "hello"}),
+        arguments("--sha256 and --force need a SOURCE", new String[] {"pull", "--force"}),
+        arguments("Missing required parameter: 'FILE'", new String[] {"inspect"}));
+  }
+
+  @ParameterizedTest
+  @MethodSource("usageErrors")
+  void usageErrorsAreOneLineAndExitWithTwo(String message, String[] args) {
+    Outcome outcome = run(args);
+    assertThat(outcome.code).isEqualTo(ExitCode.USAGE);
+    assertThat(outcome.out).isEmpty();
+    assertThat(outcome.err).startsWith("calidrop: ").contains(message, "--help").hasLineCount(1);
+  }
+
+  @Test
+  void modelErrorsAreOneLineAndExitWithOne() throws IOException {
+    Path file = Files.writeString(directory.resolve("bad.gguf"), "<html>no model</html>");
+    Outcome outcome = run("run", "-p", "x", "--model", file.toString());
+    assertThat(outcome.code).isEqualTo(ExitCode.ERROR);
+    assertThat(outcome.err).startsWith("calidrop: " + file + ": not a GGUF file").hasLineCount(1);
+    Outcome debug = run("run", "-p", "x", "--model", file.toString(), "--debug");
+    assertThat(debug.err).contains("\tat io.calidrop");
+    Outcome absent = run("run", "-p", "x", "--model", "absent");
+    assertThat(absent.err).startsWith("calidrop: no model absent").hasLineCount(1);
+    Outcome prompt = run("run", "-f", directory.resolve("absent.txt").toString());
+    assertThat(prompt.err)
+        .isEqualTo("calidrop: " + directory.resolve("absent.txt") + " does not exist\n");
+  }
+
+  @Test
+  void aPromptBeyondTheContextIsRefused() {
+    Outcome outcome = run(withModel("run", "--raw", "-p", "one two three four five", "-c", "3"));
+    assertThat(outcome.code).isEqualTo(ExitCode.ERROR);
+    assertThat(outcome.err).contains("more than the context of 3").hasLineCount(1);
+  }
+
+  @Test
+  void listsAndInspectsModels() throws IOException {
+    Path model = TestData.smolLm2();
+    JsonNode list =
+        new ObjectMapper()
+            .readTree(run("list", "--json", "--models-dir", model.getParent().toString()).out);
+    assertThat(list.findValuesAsText("name")).contains(model.getFileName().toString());
+    JsonNode inspection =
+        new ObjectMapper().readTree(run("inspect", "--json", model.toString()).out);
+    assertThat(inspection.get("parameters").longValue()).isEqualTo(134_515_008);
+    assertThat(inspection.get("kv_bytes_per_token_f16").longValue()).isEqualTo(23_040);
+    assertThat(inspection.get("unsupported")).isEmpty();
+    assertThat(inspection.get("tensors")).hasSize(272);
+    assertThat(run("inspect", model.toString()).out)
+        .contains("llama.block_count", "token_embd.weight", "supported");
+    assertThat(run("list", "--models-dir", directory.toString()).err).contains("no models in");
+  }
+
+  @Test
+  void tokensAsJson() throws IOException {
+    Outcome outcome = run(withModel("tokenize", "--json", "--special", "-p", "Hi<|im_end|>"));
+    JsonNode tokens = new ObjectMapper().readTree(outcome.out);
+    assertThat(tokens.findValuesAsText("id")).containsExactly("26843", "2");
+    assertThat(tokens.get(1).get("piece").textValue()).isEqualTo("<|im_end|>");
+  }
+
+  @Test
+  void benchPrintsATableInAnyFormat() {
+    String[] args = withModel("bench", "model", "-p", "8", "-n", "2", "-r", "1", "--format", "csv");
+    Outcome outcome = run(args);
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out)
+        .startsWith("model,threads,type_kv,test,t/s,±\n")
+        .contains(",pp8,", ",tg2,");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "bench"})
+  void everyCommandHelpsWithExamples(String command) {
+    Outcome outcome = run(command, "--help");
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out).contains("Usage: calidrop " + command, "Example", "./run.sh");
+  }
+
+  @Test
+  void versionNamesJavaAndTheVectorWidth() {
+    assertThat(run("--version").out).contains("calidrop", "Java 2", "-bit vectors");
+  }
+}

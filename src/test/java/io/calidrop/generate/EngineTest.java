@@ -1,0 +1,81 @@
+package io.calidrop.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calidrop.TestData;
+import io.calidrop.attention.KvType;
+import io.calidrop.sampling.SamplerOptions;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** The public interface with the real model. */
+class EngineTest {
+  private static final GenerationOptions GREEDY =
+      GenerationOptions.defaults().withSampling(SamplerOptions.greedy()).withMaxTokens(24);
+
+  /** The example of the README. */
+  @Test
+  void fiveLinesOfJava() {
+    Path path = TestData.smolLm2();
+    List<String> printed = new ArrayList<>();
+    try (Engine engine = Engine.load(path)) {
+      ChatSession chat = engine.chat(GREEDY);
+      GenerationResult result = chat.send("What is the capital of France?", printed::add);
+      assertThat(result.text()).contains("Paris");
+      assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
+      assertThat(String.join("", printed)).isEqualTo(result.text());
+    }
+  }
+
+  @Test
+  void turnsReuseTheCacheAndGiveTheSameTextAsWithoutIt() {
+    try (Engine engine = Engine.load(TestData.smolLm2())) {
+      ChatSession chat = engine.chat(GREEDY);
+      chat.send("My name is Ada.", text -> {});
+      GenerationResult second = chat.send("What is my name?", text -> {});
+      assertThat(second.timings().reusedTokens()).isGreaterThan(30);
+      assertThat(chat.messages()).hasSize(4);
+
+      int[] prompt =
+          engine.template().encode(chat.messages().subList(0, 3), true, engine.tokenizer());
+      GenerationResult fresh =
+          new Generator(engine.model(), engine.tokenizer())
+              .generate(engine.newSession(), prompt, GREEDY, text -> {}, () -> false);
+      assertThat(fresh.tokens()).isEqualTo(second.tokens());
+
+      chat.clear();
+      assertThat(chat.messages()).isEmpty();
+    }
+  }
+
+  @Test
+  void aSeedRepeatsTheTextAndAnotherDoesNot() {
+    try (Engine engine = Engine.load(TestData.smolLm2())) {
+      GenerationOptions options =
+          GREEDY.withSampling(SamplerOptions.defaults().withTemperature(1.5).withSeed(7));
+      String first = engine.complete("Once upon a time", options, text -> {}, () -> false).text();
+      assertThat(engine.complete("Once upon a time", options, text -> {}, () -> false).text())
+          .isEqualTo(first);
+      GenerationOptions other = options.withSampling(options.sampling().withSeed(8));
+      assertThat(engine.complete("Once upon a time", other, text -> {}, () -> false).text())
+          .isNotEqualTo(first);
+    }
+  }
+
+  @Test
+  void aConversationThatDoesNotFitIsRefusedAndStaysAsItWas() {
+    try (Engine engine =
+        Engine.load(TestData.smolLm2(), new EngineOptions(2, 64, KvType.F16, false))) {
+      ChatSession chat = engine.chat(GREEDY);
+      GenerationResult full = chat.send("Count to one hundred.", text -> {});
+      assertThat(full.stopReason()).isEqualTo(StopReason.LENGTH);
+      assertThatThrownBy(() -> chat.send("And on to a thousand, please. ".repeat(9), text -> {}))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("more than the context of 64");
+      assertThat(chat.messages()).hasSize(2);
+    }
+  }
+}

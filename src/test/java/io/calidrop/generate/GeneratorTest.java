@@ -1,0 +1,215 @@
+package io.calidrop.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calidrop.sampling.SamplerOptions;
+import io.calidrop.tokenizer.Tokenizer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.CharRange;
+import net.jqwik.api.constraints.Size;
+import net.jqwik.api.constraints.StringLength;
+import org.junit.jupiter.api.Test;
+
+/** The token loop over a scripted model whose tokens are bytes. */
+class GeneratorTest {
+  private static final int END = 256;
+
+  /** Gives the bytes of a text one by one, then the end token for ever. */
+  private static final class Script implements TokenStream {
+    private final byte[] bytes;
+    private final int limit;
+    private int position;
+    private int given;
+
+    Script(String text, int limit) {
+      bytes = text.getBytes(StandardCharsets.UTF_8);
+      this.limit = limit;
+    }
+
+    @Override
+    public float[] forward(int[] tokens, int from, int to) {
+      position += to - from;
+      assertThat(position).isLessThanOrEqualTo(limit);
+      float[] logits = new float[END + 1];
+      logits[given < bytes.length ? bytes[given++] & 0xff : END] = 1;
+      return logits;
+    }
+
+    @Override
+    public int position() {
+      return position;
+    }
+
+    @Override
+    public int limit() {
+      return limit;
+    }
+
+    @Override
+    public long cacheBytes() {
+      return 17;
+    }
+  }
+
+  private static final class ByteTokenizer implements Tokenizer {
+    @Override
+    public int[] encode(String text, boolean parseSpecial) {
+      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+      int[] tokens = new int[bytes.length];
+      for (int i = 0; i < tokens.length; i++) {
+        tokens[i] = bytes[i] & 0xff;
+      }
+      return tokens;
+    }
+
+    @Override
+    public byte[] bytes(int token) {
+      return token == END ? new byte[0] : new byte[] {(byte) token};
+    }
+
+    @Override
+    public String piece(int token) {
+      return "<" + token + ">";
+    }
+
+    @Override
+    public int vocabularySize() {
+      return END + 1;
+    }
+
+    @Override
+    public int bos() {
+      return -1;
+    }
+
+    @Override
+    public int eos() {
+      return END;
+    }
+
+    @Override
+    public boolean addsBos() {
+      return false;
+    }
+
+    @Override
+    public Set<Integer> endTokens() {
+      return Set.of(END);
+    }
+
+    @Override
+    public boolean isControl(int token) {
+      return token == END;
+    }
+  }
+
+  private final List<String> pieces = new ArrayList<>();
+
+  private GenerationResult generate(
+      Script script, int maxTokens, List<String> stop, BooleanSupplier interrupted) {
+    GenerationOptions options = new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop);
+    GenerationResult result =
+        new Generator.Run(script, new ByteTokenizer(), new int[] {1, 2, 3}, options, pieces::add)
+            .run(interrupted);
+    assertThat(String.join("", pieces)).isEqualTo(result.text());
+    return result;
+  }
+
+  private GenerationResult generate(Script script, int maxTokens, String... stop) {
+    return generate(script, maxTokens, List.of(stop), () -> false);
+  }
+
+  @Test
+  void endsAtTheEndToken() {
+    GenerationResult result = generate(new Script("Hello", 100), 50);
+    assertThat(result.text()).isEqualTo("Hello");
+    assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
+    assertThat(result.tokens()).containsExactly('H', 'e', 'l', 'l', 'o');
+    assertThat(result.contextUsed()).isEqualTo(8);
+    assertThat(result.contextLimit()).isEqualTo(100);
+    assertThat(result.kvBytes()).isEqualTo(17);
+    assertThat(result.timings().promptTokens()).isEqualTo(3);
+    assertThat(pieces).containsExactly("H", "e", "l", "l", "o");
+  }
+
+  @Test
+  void holdsBackIncompleteCharacters() {
+    GenerationResult result = generate(new Script("aü🦙b", 100), 50);
+    assertThat(pieces).containsExactly("a", "ü", "🦙", "b");
+    assertThat(result.tokens()).hasSize(8);
+  }
+
+  @Test
+  void cutCharactersBecomeTheReplacementCharacter() {
+    assertThat(generate(new Script("a🦙", 100), 3).text()).isEqualTo("a\uFFFD");
+  }
+
+  @Test
+  void endsAtTheTokenLimit() {
+    GenerationResult result = generate(new Script("Hello", 100), 3);
+    assertThat(result.text()).isEqualTo("Hel");
+    assertThat(result.stopReason()).isEqualTo(StopReason.LENGTH);
+  }
+
+  @Test
+  void endsAtAStopStringAcrossTokensWithoutShowingIt() {
+    GenerationResult result = generate(new Script("one\ntwo##three", 100), 50, "###", "##t");
+    assertThat(result.text()).isEqualTo("one\ntwo");
+    assertThat(result.stopReason()).isEqualTo(StopReason.STOP_STRING);
+  }
+
+  @Test
+  void releasesWhatOnlyLookedLikeAStopString() {
+    GenerationResult result = generate(new Script("ab##", 100), 50, "###");
+    assertThat(result.text()).isEqualTo("ab##");
+    assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
+  }
+
+  @Test
+  void endsWhenTheContextIsFull() {
+    GenerationResult result = generate(new Script("Hello", 5), GenerationOptions.UNLIMITED);
+    assertThat(result.text()).isEqualTo("Hel");
+    assertThat(result.stopReason()).isEqualTo(StopReason.CONTEXT_FULL);
+  }
+
+  @Test
+  void endsWhenInterruptedAndKeepsTheText() {
+    GenerationResult result =
+        generate(new Script("Hello", 100), 50, List.of(), () -> pieces.size() == 2);
+    assertThat(result.text()).isEqualTo("He");
+    assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
+  }
+
+  @Test
+  void refusesAPromptThatDoesNotFit() {
+    assertThatThrownBy(() -> generate(new Script("x", 2), 50))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("3 tokens, more than the context of 2");
+  }
+
+  @Property(tries = 300)
+  void neverShowsAStopString(
+      @ForAll @StringLength(max = 40) @CharRange(from = 'a', to = 'c') String text,
+      @ForAll @Size(min = 1, max = 3)
+          List<@StringLength(min = 1, max = 4) @CharRange(from = 'a', to = 'c') String> stops) {
+    GeneratorTest fresh = new GeneratorTest();
+    GenerationResult result = fresh.generate(new Script(text, 100), 50, stops, () -> false);
+    int first =
+        stops.stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(text.length());
+    // A stop string is noticed when it is complete, so one that begins later but ends earlier wins.
+    assertThat(text).startsWith(result.text());
+    assertThat(stops).noneMatch(result.text()::contains);
+    if (first == text.length()) {
+      assertThat(result.text()).isEqualTo(text);
+    } else {
+      assertThat(result.stopReason()).isEqualTo(StopReason.STOP_STRING);
+    }
+  }
+}

@@ -1,0 +1,122 @@
+package io.calidrop.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.calidrop.TestData;
+import io.calidrop.attention.KvType;
+import io.calidrop.gguf.GgufFile;
+import java.util.Random;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * A token's logits are the same bits however its prompt was cut and however many threads computed.
+ */
+@Tag("kernel")
+class BitIdentityTest {
+  private static final int LENGTH = 300; // two batches, two attention segments, odd everywhere
+
+  static Stream<String> files() {
+    return MicroModelTest.files();
+  }
+
+  @ParameterizedTest
+  @MethodSource("files")
+  void anyBatchGivesTheSameBits(String name) {
+    float[] expected = logits(name, KvType.F16, 1, LENGTH);
+    for (int batch : new int[] {1, 7, 64, 256}) {
+      assertThat(logits(name, KvType.F16, 2, batch)).as("batch %d", batch).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void anyCacheFormatGivesTheSameBitsForAnyBatchAndThreads(KvType kvType) {
+    float[] expected = logits("q4_k_m.gguf", kvType, 1, LENGTH);
+    for (int batch : new int[] {1, 33}) {
+      for (int threads : new int[] {1, 2, 5}) {
+        assertThat(logits("q4_k_m.gguf", kvType, threads, batch)).isEqualTo(expected);
+      }
+    }
+  }
+
+  @Test
+  void goingBackGivesTheSameBits() {
+    int[] tokens = tokens();
+    try (GgufFile file = open("q8_0.gguf");
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+      InferenceSession session = model.newSession(LENGTH, KvType.F16);
+      float[] expected = model.forward(session, tokens, 0, 200, true).clone();
+      session.truncate(90);
+      model.forward(session, new int[] {1, 2, 3}, 0, 3, false);
+      session.truncate(90);
+      assertThat(session.position()).isEqualTo(90);
+      assertThat(model.forward(session, tokens, 90, 200, true)).isEqualTo(expected);
+    }
+  }
+
+  @Test
+  void logitsOfEveryTokenAreThoseOfTheLastOne() {
+    int[] tokens = tokens();
+    try (GgufFile file = open("q4_0.gguf");
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+      InferenceSession single = model.newSession(LENGTH, KvType.F16);
+      int[] calls = {0};
+      model.forward(
+          model.newSession(LENGTH, KvType.F16),
+          tokens,
+          0,
+          LENGTH,
+          (index, logits, offset) -> {
+            assertThat(index).isEqualTo(calls[0]++);
+            float[] expected = model.forward(single, tokens, index, index + 1, true);
+            for (int i = 0; i < expected.length; i++) {
+              assertThat(logits[offset + i]).isEqualTo(expected[i]);
+            }
+          });
+      assertThat(calls[0]).isEqualTo(LENGTH);
+    }
+  }
+
+  @Test
+  void refusesWhatDoesNotFit() {
+    try (GgufFile file = open("q4_0.gguf");
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(1, false))) {
+      InferenceSession session = model.newSession(10, KvType.F16);
+      assertThatThrownBy(() -> model.forward(session, new int[11], 0, 11, true))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("11 tokens do not fit: 0 of 10 positions are taken");
+      assertThatThrownBy(() -> model.forward(session, new int[] {768}, 0, 1, true))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage("token 768 is not in the vocabulary of 768");
+      assertThat(session.position()).isZero();
+    }
+  }
+
+  private static float[] logits(String name, KvType kvType, int threads, int batch) {
+    int[] tokens = tokens();
+    try (GgufFile file = open(name);
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(threads, false))) {
+      InferenceSession session = model.newSession(LENGTH, kvType);
+      float[] logits = null;
+      for (int from = 0; from < LENGTH; from += batch) {
+        int to = Math.min(from + batch, LENGTH);
+        logits = model.forward(session, tokens, from, to, to == LENGTH);
+      }
+      return logits.clone();
+    }
+  }
+
+  private static GgufFile open(String name) {
+    return GgufFile.open(TestData.shared("reference/micro/" + name));
+  }
+
+  private static int[] tokens() {
+    return new Random(7).ints(LENGTH, 0, 768).toArray();
+  }
+}

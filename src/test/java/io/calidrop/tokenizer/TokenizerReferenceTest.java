@@ -1,0 +1,58 @@
+package io.calidrop.tokenizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.calidrop.TestData;
+import io.calidrop.gguf.GgufFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Tokens against those of the reference tokenizers. */
+class TokenizerReferenceTest {
+
+  @Test
+  void smolLm2TokensAreExact() {
+    try (GgufFile file = GgufFile.open(TestData.smolLm2())) {
+      Tokenizer tokenizer = Tokenizers.from(file.metadata());
+      for (JsonNode text : TestData.sharedJson("reference/smollm2-tokens.json")) {
+        String string = text.get("text").textValue();
+        int[] expected = TestData.ints(text.get("tokens_special"));
+        assertThat(tokenizer.encode(string, true)).as(string).isEqualTo(expected);
+        // The reference parsed special tokens always; unparsed they are characters like any others.
+        if (IntStream.of(expected).noneMatch(tokenizer::isControl)) {
+          assertThat(tokenizer.encode(string, false)).as(string).isEqualTo(expected);
+        }
+        assertThat(tokenizer.decode(tokenizer.encode(string, false))).isEqualTo(string);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt-2", "llama-spm"})
+  void vocabularyFilesAreExact(String name) throws IOException {
+    checkVocabulary(TestData.shared("tokenizer/ggml-vocab-" + name + ".gguf"));
+  }
+
+  static void checkVocabulary(Path path) throws IOException {
+    String[] texts = Files.readString(Path.of(path + ".inp")).split("\n__ggml_vocab_test__\n", -1);
+    String[] expected = Files.readString(Path.of(path + ".out")).split("\n", -1);
+    try (GgufFile file = GgufFile.open(path)) {
+      Tokenizer tokenizer = Tokenizers.from(file.metadata());
+      for (int i = 0; i < texts.length; i++) {
+        int[] tokens =
+            Arrays.stream(expected[i].trim().split("\\s+"))
+                .filter(token -> !token.isEmpty())
+                .mapToInt(Integer::parseInt)
+                .toArray();
+        assertThat(tokenizer.encode(texts[i], false)).as(texts[i]).isEqualTo(tokens);
+      }
+    }
+  }
+}
