@@ -33,7 +33,7 @@ public interface Tokenizer {
   /** Every token that ends a generation: EOS, end of turn, end of message. */
   Set<Integer> endTokens();
 
-  /** Whether a token is a control token (start of turn, end of text ...) that has no text. */
+  /** Whether a token has no text: a control token (start of turn ...) or the unknown token. */
   boolean isControl(int token);
 
   /**

@@ -92,6 +92,7 @@ abstract class VocabularyTokenizer implements Tokenizer {
 
   @Override
   public final boolean isControl(int token) {
-    return vocabulary.type(token) == TokenType.CONTROL;
+    TokenType type = vocabulary.type(token);
+    return type == TokenType.CONTROL || type == TokenType.UNKNOWN;
   }
 }
