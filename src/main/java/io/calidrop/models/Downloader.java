@@ -54,6 +54,9 @@ public final class Downloader {
       if (!resumed) {
         requireOk(uri, response.statusCode());
       }
+      if (resumed) {
+        requireRange(uri, response, have);
+      }
       Optional<String> newTag = response.headers().firstValue("etag");
       if (newTag.isPresent()) {
         Files.writeString(tag, newTag.get());
@@ -64,13 +67,13 @@ public final class Downloader {
       long length = response.headers().firstValueAsLong("content-length").orElse(-1);
       long total = length < 0 ? -1 : start + length;
       long received = save(body, part, start, total, target.getFileName().toString(), listener);
-      requireComplete(uri, received, total);
+      requireComplete(target.getFileName().toString(), received, total);
     }
+    Files.deleteIfExists(tag); // there is nothing left to resume
     requireGguf(part, uri);
     if (sha256 != null) {
       Checksum.require(part, sha256);
     }
-    Files.deleteIfExists(tag);
     Files.move(part, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
@@ -81,7 +84,7 @@ public final class Downloader {
       requireOk(uri, response.statusCode());
       long total = response.headers().firstValueAsLong("content-length").orElse(-1);
       long received = save(body, target, 0, total, target.getFileName().toString(), listener);
-      requireComplete(uri, received, total);
+      requireComplete(target.getFileName().toString(), received, total);
     }
   }
 
@@ -121,13 +124,28 @@ public final class Downloader {
     }
   }
 
-  private static void requireComplete(URI uri, long received, long total)
+  /** Refuses a part of the file that does not begin where the one on disk ends. */
+  private static void requireRange(URI uri, HttpResponse<?> response, long have)
+      throws ModelStoreException {
+    String range = response.headers().firstValue("content-range").orElse("");
+    if (!range.startsWith("bytes " + have + "-")) {
+      throw new ModelStoreException(
+          "%s sent another part of the file (%s) than was asked for".formatted(uri, range));
+    }
+  }
+
+  private static void requireComplete(String name, long received, long total)
       throws ModelStoreException {
     if (total >= 0 && received < total) {
-      throw new ModelStoreException(
-          "the connection to %s ended after %d of %d bytes; run the same command to resume"
-              .formatted(uri.getHost(), received, total));
+      throw cut(name, received, total);
     }
+  }
+
+  private static ModelStoreException cut(String name, long received, long total) {
+    String of = total < 0 ? "" : " of " + total;
+    return new ModelStoreException(
+        "the connection ended after %d%s bytes of %s; run the same command to resume"
+            .formatted(received, of, name));
   }
 
   private static String hint(int status) {
@@ -153,7 +171,7 @@ public final class Downloader {
         try {
           n = body.read(buffer);
         } catch (IOException e) {
-          return done; // cut short: the caller compares with what was announced
+          throw cut(name, done, total);
         }
         if (n < 0) {
           return done;

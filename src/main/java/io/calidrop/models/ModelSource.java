@@ -28,13 +28,18 @@ public record ModelSource(URI uri, String fileName) {
           throw new ModelStoreException(text + " is not of the form hf:owner/repository/file.gguf");
         }
         String path = "/%s/%s/resolve/main/%s".formatted(parts[0], parts[1], parts[2]);
-        URI base = new URI(huggingFace);
+        URI base = new URI(huggingFace.replaceAll("/+$", ""));
+        if (base.getHost() == null) {
+          throw new ModelStoreException(
+              "%s cannot be looked up: %s is no URL".formatted(text, huggingFace));
+        }
         return named(
             new URI(base.getScheme(), base.getAuthority(), base.getPath() + path, null, null),
             text);
       }
       URI uri = new URI(text);
-      if (!"http".equals(uri.getScheme()) && !"https".equals(uri.getScheme())) {
+      boolean http = "http".equals(uri.getScheme()) || "https".equals(uri.getScheme());
+      if (!http || uri.getHost() == null) {
         throw new ModelStoreException(
             text + " is neither a URL nor of the form hf:owner/repository/file.gguf");
       }

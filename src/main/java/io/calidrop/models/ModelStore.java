@@ -59,7 +59,10 @@ public final class ModelStore {
       return List.of();
     }
     try (Stream<Path> files = Files.list(directory)) {
-      return files.filter(file -> file.toString().endsWith(".gguf")).sorted().toList();
+      return files
+          .filter(file -> file.toString().endsWith(".gguf") && Files.isRegularFile(file))
+          .sorted()
+          .toList();
     }
   }
 
@@ -71,7 +74,7 @@ public final class ModelStore {
             directory.resolve(nameOrPath),
             directory.resolve(nameOrPath + ".gguf"));
     return candidates.stream()
-        .filter(Files::exists)
+        .filter(Files::isRegularFile)
         .findFirst()
         .orElseThrow(
             () ->
