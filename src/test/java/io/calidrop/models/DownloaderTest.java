@@ -54,14 +54,6 @@ class DownloaderTest {
   }
 
   @Test
-  void takesAFileOfUnannouncedLength() throws IOException {
-    server.chunked = true;
-    server.etag = null;
-    download(null);
-    assertThat(target).hasBinaryContent(content);
-  }
-
-  @Test
   void acceptsTheRightChecksumInEitherCase() throws Exception {
     String sha256 =
         HexFormat.of()
