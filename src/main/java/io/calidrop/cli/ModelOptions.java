@@ -63,7 +63,12 @@ final class ModelOptions {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    return Engine.load(path, new EngineOptions(count, limit, kvType, exact));
+    Engine engine = Engine.load(path, new EngineOptions(count, limit, kvType, exact));
+    if (verbose) {
+      String weights = Sizes.bytes(engine.model().residentBytes());
+      io.err().printf("weights %s in memory, cache %s%n", weights, kvType);
+    }
+    return engine;
   }
 
   KvType kvType() {
