@@ -66,11 +66,17 @@ public final class RandomModel {
     BF16(GgmlType.BF16, GgmlType.BF16),
     Q4_0(GgmlType.Q4_0, GgmlType.Q8_0),
     Q4_1(GgmlType.Q4_1, GgmlType.Q8_0),
+    Q5_0(GgmlType.Q5_0, GgmlType.Q8_0),
+    Q5_1(GgmlType.Q5_1, GgmlType.Q8_0),
     Q8_0(GgmlType.Q8_0, GgmlType.Q8_0),
+    Q2_K(GgmlType.Q2_K, GgmlType.Q6_K),
+    Q3_K(GgmlType.Q3_K, GgmlType.Q6_K),
     /** Q4_K, with Q6_K for the embedding and for half of the value and down matrices. */
     Q4_K_M(GgmlType.Q4_K, GgmlType.Q6_K),
     Q5_K(GgmlType.Q5_K, GgmlType.Q6_K),
-    Q6_K(GgmlType.Q6_K, GgmlType.Q6_K);
+    Q6_K(GgmlType.Q6_K, GgmlType.Q6_K),
+    IQ4_NL(GgmlType.IQ4_NL, GgmlType.Q6_K),
+    IQ4_XS(GgmlType.IQ4_XS, GgmlType.Q6_K);
 
     private final GgmlType most;
     private final GgmlType embedding;
@@ -185,7 +191,7 @@ public final class RandomModel {
       case BF16 ->
           put16(
               row, at, (short) (Float.floatToRawIntBits((random.nextFloat() - 0.5f) / 16) >>> 16));
-      case Q4_1 -> {
+      case Q4_1, Q5_1 -> {
         put16(row, at, small);
         put16(row, at + 2, Float.floatToFloat16(-0.016f));
       }
@@ -193,8 +199,14 @@ public final class RandomModel {
         put16(row, at, tiny);
         put16(row, at + 2, tiny);
       }
+      case Q2_K -> {
+        put16(row, at + 80, tiny);
+        put16(row, at + 82, tiny);
+      }
+      case Q3_K -> put16(row, at + 108, tiny);
+      case IQ4_XS -> put16(row, at, Float.floatToFloat16(2e-6f));
       case Q6_K -> put16(row, at + 208, Float.floatToFloat16(1e-5f));
-      case Q8_0 -> put16(row, at, Float.floatToFloat16(2e-4f));
+      case Q8_0, IQ4_NL -> put16(row, at, Float.floatToFloat16(2e-4f));
       default -> put16(row, at, small);
     }
   }

@@ -119,9 +119,7 @@ final class KernelWarmUp {
   private static Matrix matrix(
       MatrixLoader loader, Arena arena, GgmlType type, int rows, int columns) {
     MemorySegment data = data(arena, type, rows, columns);
-    return MatrixLoader.hasKernels(type)
-        ? loader.repacked(type, data, rows, columns)
-        : MatrixLoader.dequantized(type, data, rows, columns);
+    return loader.repacked(type, data, rows, columns);
   }
 
   private static MemorySegment data(Arena arena, GgmlType type, int rows, int columns) {

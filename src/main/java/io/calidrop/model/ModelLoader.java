@@ -112,7 +112,7 @@ public final class ModelLoader {
     int rows = Math.toIntExact(tensor.rows());
     int columns = Math.toIntExact(tensor.columns());
     GgmlType type = tensor.type();
-    if (exact || !MatrixLoader.hasKernels(type)) {
+    if (exact) {
       return MatrixLoader.dequantized(type, file.data(tensor), rows, columns);
     }
     MemorySegment data = file.map(tensor, mapping);

@@ -5,7 +5,7 @@ import java.util.Arrays;
 
 /**
  * A matrix of any format, left in the mapped file and dequantised row by row at each product: the
- * float32 oracle for the other kernels, and the way of formats that have none of their own.
+ * exact path, and the float32 oracle for the other kernels.
  */
 final class DequantizedMatrix extends Matrix {
   private final WeightFormat format;
@@ -55,7 +55,7 @@ final class DequantizedMatrix extends Matrix {
         }
         for (int group = 0; group < x.groups(); group++) {
           int at = group * Activations.GROUP * stride + o;
-          FloatGemm.add(tile, x, group * x.floatColumns(), columns(), out, at, stride);
+          FloatGemm.add(tile, x.floats, group * x.floatColumns(), columns(), out, at, stride);
         }
       }
     }

@@ -76,6 +76,7 @@ final class F32Matrix extends TiledMatrix {
       float[] out,
       int o,
       int stride) {
-    FloatGemm.add(scratch.floats, x, group * x.floatColumns() + column, count, out, o, stride);
+    FloatGemm.add(
+        scratch.floats, x.floats, group * x.floatColumns() + column, count, out, o, stride);
   }
 }

@@ -34,14 +34,10 @@ final class FloatGemm {
    * {@code out += w * x} for {@code count} columns.
    *
    * @param w [count][2][lanes]
-   * @param first index of the token group's first value in the packed activations, in groups
+   * @param x packed activations [columns][4]
+   * @param first index of the token group's first column in {@code x}
    */
-  static void add(float[] w, Activations x, int first, int count, float[] out, int o, int stride) {
-    add(w, x.floats, first, count, out, o, stride);
-  }
-
-  private static void add(
-      float[] w, float[] x, int first, int count, float[] out, int o, int stride) {
+  static void add(float[] w, float[] x, int first, int count, float[] out, int o, int stride) {
     int o1 = o + stride;
     int o2 = o1 + stride;
     int o3 = o2 + stride;

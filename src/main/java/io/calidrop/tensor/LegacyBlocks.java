@@ -35,11 +35,10 @@ final class LegacyBlocks {
    */
   static void q5Of0(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset);
-    int high = Blocks.i32(source, offset + 2);
-    for (int j = 0; j < 16; j++) {
-      int q = Blocks.u8(source, offset + 6 + j);
-      out[o + j] = d * ((q & 15 | (high >>> j & 1) << 4) - 16);
-      out[o + j + 16] = d * ((q >> 4 | (high >>> j + 16 & 1) << 4) - 16);
+    byte[] q = new byte[32];
+    q5Quants(source, offset + 2, q);
+    for (int j = 0; j < 32; j++) {
+      out[o + j] = d * (q[j] - 16);
     }
   }
 
@@ -47,11 +46,20 @@ final class LegacyBlocks {
   static void q5Of1(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset);
     float m = Blocks.half(source, offset + 2);
-    int high = Blocks.i32(source, offset + 4);
+    byte[] q = new byte[32];
+    q5Quants(source, offset + 4, q);
+    for (int j = 0; j < 32; j++) {
+      out[o + j] = d * q[j] + m;
+    }
+  }
+
+  /** An int of fifth bits and 16 bytes of nibbles: 32 quants, 0..31. */
+  static void q5Quants(MemorySegment source, long offset, byte[] q) {
+    int high = Blocks.i32(source, offset);
     for (int j = 0; j < 16; j++) {
-      int q = Blocks.u8(source, offset + 8 + j);
-      out[o + j] = d * (q & 15 | (high >>> j & 1) << 4) + m;
-      out[o + j + 16] = d * (q >> 4 | (high >>> j + 16 & 1) << 4) + m;
+      int low = Blocks.u8(source, offset + 4 + j);
+      q[j] = (byte) (low & 15 | (high >>> j & 1) << 4);
+      q[j + 16] = (byte) (low >> 4 | (high >>> j + 16 & 1) << 4);
     }
   }
 

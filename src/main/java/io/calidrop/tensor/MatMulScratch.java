@@ -18,8 +18,8 @@ public final class MatMulScratch {
   /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns. */
   final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
-  /** [blocks][2][lanes] minima. */
-  final float[] minima = new float[BLOCKS * Matrix.ROW_BLOCK];
+  /** [2 * blocks][2][lanes] minima, of 32 or of 16 columns. */
+  final float[] minima = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];

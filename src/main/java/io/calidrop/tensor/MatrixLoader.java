@@ -19,37 +19,21 @@ public final class MatrixLoader {
     this.pool = pool;
   }
 
-  /** Whether the format has kernels of its own; other formats are dequantised at every use. */
-  public static boolean hasKernels(GgmlType type) {
-    return switch (type) {
-      case F32, F16, BF16, Q4_0, Q4_1, Q8_0, Q4_K, Q5_K, Q6_K -> true;
-      default -> false;
-    };
-  }
-
-  /**
-   * A matrix that reads {@code data} at every use, which must stay mapped: the exact path, and that
-   * of formats without kernels.
-   */
+  /** A matrix that reads {@code data} at every use, which must stay mapped: the exact path. */
   public static Matrix dequantized(GgmlType type, MemorySegment data, int rows, int columns) {
-    return new DequantizedMatrix(format(type), data, rows, columns);
+    return new DequantizedMatrix(
+        WeightFormat.of(type).orElseThrow(() -> unsupported(type)), data, rows, columns);
   }
 
-  private static WeightFormat format(GgmlType type) {
-    return WeightFormat.of(type)
-        .orElseThrow(
-            () ->
-                new IllegalArgumentException(
-                    "weight format "
-                        + type
-                        + " is not supported; supported: "
-                        + WeightFormat.supported()));
+  private static IllegalArgumentException unsupported(GgmlType type) {
+    return new IllegalArgumentException(
+        "weight format " + type + " is not supported; supported: " + WeightFormat.supported());
   }
 
   /**
    * A matrix repacked from {@code data}, which is not needed afterwards.
    *
-   * @throws IllegalArgumentException if the format has no kernels
+   * @throws IllegalArgumentException if the format is not supported
    */
   public Matrix repacked(GgmlType type, MemorySegment data, int rows, int columns) {
     TiledMatrix matrix =
@@ -59,11 +43,17 @@ public final class MatrixLoader {
           case BF16 -> new BF16Matrix(rows, columns, arena);
           case Q4_0 -> new Q4_0Matrix(rows, columns, arena);
           case Q4_1 -> new Q4_1Matrix(rows, columns, arena);
+          case Q5_0 -> new Q5Matrix(false, rows, columns, arena);
+          case Q5_1 -> new Q5Matrix(true, rows, columns, arena);
           case Q8_0 -> new Q8_0Matrix(rows, columns, arena);
+          case Q2_K -> new Q2_KMatrix(rows, columns, arena);
+          case Q3_K -> new Q3_KMatrix(rows, columns, arena);
           case Q4_K -> new Q4_KMatrix(rows, columns, arena);
           case Q5_K -> new Q5_KMatrix(rows, columns, arena);
           case Q6_K -> new Q6_KMatrix(rows, columns, arena);
-          default -> throw new IllegalArgumentException("no kernels for weight format " + type);
+          case IQ4_NL -> new IQ4Matrix(false, rows, columns, arena);
+          case IQ4_XS -> new IQ4Matrix(true, rows, columns, arena);
+          default -> throw unsupported(type);
         };
     long rowBytes = type.bytes(columns);
     int blocks = matrix.rowBlocks();

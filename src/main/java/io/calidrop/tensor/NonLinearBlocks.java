@@ -22,19 +22,32 @@ final class NonLinearBlocks {
    */
   static void iq4Xs(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset);
-    int high = Blocks.u16(source, offset + 2);
     for (int b = 0; b < 8; b++) {
-      int low = Blocks.u8(source, offset + 4 + b / 2) >> b % 2 * 4 & 15;
-      int scale = (low | (high >> 2 * b & 3) << 4) - 32;
-      run(source, offset + 8 + b * 16, d * scale, out, o + b * 32);
+      run(source, offset + 8 + b * 16, d * scale(source, offset, b), out, o + b * 32);
+    }
+  }
+
+  /** The signed scale of block {@code b} of an IQ4_XS super-block. */
+  static int scale(MemorySegment source, long offset, int b) {
+    int low = Blocks.u8(source, offset + 4 + b / 2) >> b % 2 * 4 & 15;
+    int high = Blocks.u16(source, offset + 2) >> 2 * b & 3;
+    return (low | high << 4) - 32;
+  }
+
+  /** The indices of 32 elements: 16 bytes of nibbles. */
+  static void quants(MemorySegment source, long offset, byte[] q) {
+    for (int j = 0; j < 16; j++) {
+      int nibbles = Blocks.u8(source, offset + j);
+      q[j] = (byte) (nibbles & 15);
+      q[j + 16] = (byte) (nibbles >> 4);
     }
   }
 
   private static void run(MemorySegment source, long offset, float scale, float[] out, int o) {
-    for (int j = 0; j < 16; j++) {
-      int q = Blocks.u8(source, offset + j);
-      out[o + j] = scale * VALUES[q & 15];
-      out[o + j + 16] = scale * VALUES[q >> 4];
+    byte[] q = new byte[32];
+    quants(source, offset, q);
+    for (int j = 0; j < 32; j++) {
+      out[o + j] = scale * VALUES[q[j]];
     }
   }
 }

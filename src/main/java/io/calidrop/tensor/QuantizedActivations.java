@@ -44,6 +44,15 @@ final class QuantizedActivations {
   final int[] offsets;
 
   /**
+   * [groups][blocks][2][group] pairs of sums of the first and of the second values of pairs, for
+   * columns 0..15 (the even pairs) and for columns 16..31 (the odd ones).
+   */
+  final int[] halves;
+
+  /** [groups][blocks][2][group] scale times the sum of the values of 16 columns. */
+  final float[] halfSums;
+
+  /**
    * @param max magnitude of the largest value
    * @param center middle of the range of the weights that these values multiply
    * @param tokens capacity
@@ -61,6 +70,8 @@ final class QuantizedActivations {
     sums = new float[size];
     totals = new int[size];
     offsets = new int[size];
+    halves = new int[2 * size];
+    halfSums = new float[2 * size];
   }
 
   /**
@@ -75,7 +86,7 @@ final class QuantizedActivations {
       int block = g * blocks + b;
       quantise(x, offset + b * BLOCK, block * group + t, q);
       if (asPairs) {
-        packPairs(q, block * (BLOCK / 2) * group + t, group, block * group + t);
+        packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
       } else {
         for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
           integers[to] = q[c];
@@ -104,19 +115,30 @@ final class QuantizedActivations {
     scales[o] = largest / max;
   }
 
-  private void packPairs(int[] q, int to, int group, int o) {
+  private void packPairs(int[] q, int to, int group, int block, int t) {
+    int o = block * group + t;
     int first = 0;
     int second = 0;
-    for (int k = 0; k < BLOCK / 2; k++) {
-      int column = (k & ~3) + PAIR_COLUMNS[k & 3];
-      int a = q[column];
-      int b = q[column + 2];
+    for (int half = 0; half < 2; half++) {
+      int a = 0;
+      int b = 0;
+      for (int k = half; k < BLOCK / 2; k += 2) {
+        int column = (k & ~3) + PAIR_COLUMNS[k & 3];
+        a += q[column];
+        b += q[column + 2];
+        pairs[to + k * group] = pair(q[column], q[column + 2]);
+      }
+      halves[(2 * block + half) * group + t] = pair(a, b);
+      halfSums[(2 * block + half) * group + t] = scales[o] * (a + b);
       first += a;
       second += b;
-      pairs[to + k * group] = a & 0xffff | b << 16;
     }
-    offsets[o] = -center * first & 0xffff | -center * second << 16;
+    offsets[o] = pair(-center * first, -center * second);
     totals[o] = center * (first + second);
     sums[o] = scales[o] * (first + second);
+  }
+
+  private static int pair(int low, int high) {
+    return low & 0xffff | high << 16;
   }
 }
