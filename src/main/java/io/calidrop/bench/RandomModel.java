@@ -154,7 +154,7 @@ public final class RandomModel {
   private void norm(GgufWriter writer, String name) {
     byte[] ones = new byte[shape.dim * Float.BYTES];
     for (int i = 0; i < shape.dim; i++) {
-      put32(ones, i * Float.BYTES, Float.floatToRawIntBits(1f));
+      RandomWeights.put32(ones, i * Float.BYTES, Float.floatToRawIntBits(1f));
     }
     writer.tensor(name + ".weight", GgmlType.F32, out -> out.write(ones), shape.dim);
   }
@@ -173,51 +173,8 @@ public final class RandomModel {
       throws IOException {
     byte[] row = new byte[Math.toIntExact(type.bytes(columns))];
     for (long r = 0; r < rows; r++) {
-      random.nextBytes(row);
-      for (int block = 0; block < row.length; block += type.blockBytes()) {
-        scale(row, block, type);
-      }
+      RandomWeights.fill(row, type, random);
       out.write(row);
     }
-  }
-
-  /** Replaces the random bits of a block's floating-point numbers by small ones. */
-  private void scale(byte[] row, int at, GgmlType type) {
-    short small = Float.floatToFloat16(0.002f);
-    short tiny = Float.floatToFloat16(4e-5f);
-    switch (type) {
-      case F32 -> put32(row, at, Float.floatToRawIntBits((random.nextFloat() - 0.5f) / 16));
-      case F16 -> put16(row, at, Float.floatToFloat16((random.nextFloat() - 0.5f) / 16));
-      case BF16 ->
-          put16(
-              row, at, (short) (Float.floatToRawIntBits((random.nextFloat() - 0.5f) / 16) >>> 16));
-      case Q4_1, Q5_1 -> {
-        put16(row, at, small);
-        put16(row, at + 2, Float.floatToFloat16(-0.016f));
-      }
-      case Q4_K, Q5_K -> {
-        put16(row, at, tiny);
-        put16(row, at + 2, tiny);
-      }
-      case Q2_K -> {
-        put16(row, at + 80, tiny);
-        put16(row, at + 82, tiny);
-      }
-      case Q3_K -> put16(row, at + 108, tiny);
-      case IQ4_XS -> put16(row, at, Float.floatToFloat16(2e-6f));
-      case Q6_K -> put16(row, at + 208, Float.floatToFloat16(1e-5f));
-      case Q8_0, IQ4_NL -> put16(row, at, Float.floatToFloat16(2e-4f));
-      default -> put16(row, at, small);
-    }
-  }
-
-  private static void put16(byte[] bytes, int at, short value) {
-    bytes[at] = (byte) value;
-    bytes[at + 1] = (byte) (value >>> 8);
-  }
-
-  private static void put32(byte[] bytes, int at, int value) {
-    put16(bytes, at, (short) value);
-    put16(bytes, at + 2, (short) (value >>> 16));
   }
 }

@@ -7,8 +7,13 @@ import picocli.CommandLine.ParentCommand;
 /** Benchmarks. */
 @Command(
     name = "bench",
-    description = "Measures how fast a model runs here.",
-    subcommands = {BenchModelCommand.class, BenchMakeModelCommand.class},
+    description = "Measures models, kernels and this machine.",
+    subcommands = {
+      BenchModelCommand.class,
+      BenchKernelsCommand.class,
+      BenchRooflineCommand.class,
+      BenchMakeModelCommand.class
+    },
     footer = {"", "Example:", "  ./run.sh bench model -p 256 -n 128 -t 2"})
 final class BenchCommand {
   @ParentCommand private CalidropCommand parent;

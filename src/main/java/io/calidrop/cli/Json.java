@@ -1,14 +1,25 @@
 package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
 import java.io.PrintStream;
+import java.nio.file.Path;
 
-/** Prints values as JSON. */
+/** Reads and prints JSON. */
 final class Json {
   private Json() {}
 
   static void print(PrintStream out, Object value) throws JsonProcessingException {
     out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(value));
+  }
+
+  static JsonNode read(Path file) throws IOException {
+    try {
+      return new ObjectMapper().readTree(file.toFile());
+    } catch (JsonProcessingException e) {
+      throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
+    }
   }
 }

@@ -5,6 +5,7 @@ import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Option;
@@ -40,7 +41,8 @@ final class TableOptions {
     }
     List<List<String>> lines = new ArrayList<>();
     lines.add(List.copyOf(rows.getFirst().keySet()));
-    rows.forEach(row -> lines.add(row.values().stream().map(String::valueOf).toList()));
+    rows.forEach(
+        row -> lines.add(row.values().stream().map(cell -> Objects.toString(cell, "")).toList()));
     if (format == Format.CSV) {
       lines.forEach(line -> out.println(join(line, ",", TableOptions::quoted)));
       return;

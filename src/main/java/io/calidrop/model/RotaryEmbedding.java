@@ -4,14 +4,14 @@ package io.calidrop.model;
  * Rotary position embedding (arXiv 2104.09864) of neighbouring pairs, as GGUF files order the rows
  * of Llama's query and key matrices.
  */
-final class RotaryEmbedding {
+public final class RotaryEmbedding {
   private final double[] frequencies; // [ropeDim / 2] radians a position
   private final int headDim;
 
   /**
    * @param factors what each pair's frequency is divided by ({@code rope_freqs.weight}), or null
    */
-  RotaryEmbedding(LlamaConfig config, float[] factors) {
+  public RotaryEmbedding(LlamaConfig config, float[] factors) {
     headDim = config.headDim();
     frequencies = new double[config.ropeDim() / 2];
     for (int i = 0; i < frequencies.length; i++) {
@@ -26,7 +26,7 @@ final class RotaryEmbedding {
   }
 
   /** Writes [pairs] of (cos, sin) for a position. */
-  void angles(int position, float[] out, int offset) {
+  public void angles(int position, float[] out, int offset) {
     for (int i = 0; i < frequencies.length; i++) {
       double angle = position * frequencies[i];
       out[offset + 2 * i] = (float) Math.cos(angle);
@@ -35,7 +35,7 @@ final class RotaryEmbedding {
   }
 
   /** Rotates {@code heads} consecutive heads in place. */
-  void rotate(float[] x, int offset, int heads, float[] angles, int anglesOffset) {
+  public void rotate(float[] x, int offset, int heads, float[] angles, int anglesOffset) {
     for (int h = 0; h < heads; h++) {
       int o = offset + h * headDim;
       for (int i = 0; i < 2 * frequencies.length; i += 2) {
