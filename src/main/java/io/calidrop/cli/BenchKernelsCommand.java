@@ -106,6 +106,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
     row.put("±", Figures.round(measurement.error()));
     row.put("GB/s", Figures.round(measurement.gigabytes()));
     row.put("GFLOP/s", Figures.round(measurement.gigaflops()));
+    row.put("garbage B", Figures.round(measurement.garbage()));
     Double share = Figures.round(100 * measurement.share());
     row.put(SHARE, share);
     if (earlier != null) {

@@ -71,6 +71,8 @@ final class Q4_1Matrix extends TiledMatrix {
         ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
         ShortVector odd = ShortVector.zero(S);
         IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
+        FloatVector d = Half.low(dm).mul(scales[b]);
+        acc = Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc);
         p += VectorShape.BYTES;
         for (int k = b * 16; k < b * 16 + 16; k += 4) {
           IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
@@ -86,11 +88,7 @@ final class Q4_1Matrix extends TiledMatrix {
         }
         IntVector s = even.add(odd).reinterpretAsInts();
         s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b]);
-        acc =
-            ((FloatVector) s.convert(I2F, 0))
-                .fma(
-                    Half.low(dm).mul(scales[b]),
-                    Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc));
+        acc = ((FloatVector) s.convert(I2F, 0)).fma(d, acc);
       }
       acc.intoArray(out, row + tile * LANES);
     }

@@ -92,14 +92,16 @@ final class Q5Matrix extends TiledMatrix {
         ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
         ShortVector odd = ShortVector.zero(S);
         IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
+        FloatVector d = Half.low(dm).mul(scales[b]);
+        acc = Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc);
         IntVector high =
             IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN);
         p += 2 * VectorShape.BYTES;
-        for (int j = 0; j < 4; j++) {
-          int k = b * 16 + 4 * j;
+        for (int k = b * 16; k < b * 16 + 16; k += 4) {
           IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
           p += VectorShape.BYTES;
-          IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
+          IntVector h = high.lanewise(LSHL, 4);
+          high = high.lanewise(LSHR, 4);
           ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
           ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
           ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
@@ -119,11 +121,7 @@ final class Q5Matrix extends TiledMatrix {
                 .lanewise(ASHR, 16)
                 .add(s.lanewise(ASHR, 16))
                 .add(totals[b] * withMinima);
-        acc =
-            ((FloatVector) s.convert(I2F, 0))
-                .fma(
-                    Half.low(dm).mul(scales[b]),
-                    Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc));
+        acc = ((FloatVector) s.convert(I2F, 0)).fma(d, acc);
       }
       acc.intoArray(out, row + tile * LANES);
     }

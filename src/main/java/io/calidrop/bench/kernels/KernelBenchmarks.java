@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.openjdk.jmh.infra.BenchmarkParams;
+import org.openjdk.jmh.profile.GCProfiler;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
@@ -30,6 +31,7 @@ public final class KernelBenchmarks {
    *     measurements
    * @param gigabytes GB/s of weights or cache read, NaN where memory is not what counts
    * @param gigaflops GFLOP/s, NaN likewise
+   * @param garbage bytes that a call allocates on the heap, on all threads
    * @param share of the time that the machine's limits allow, 0..1, measured in the same process;
    *     NaN likewise
    */
@@ -40,6 +42,7 @@ public final class KernelBenchmarks {
       double error,
       double gigabytes,
       double gigaflops,
+      double garbage,
       double share) {}
 
   private static final TimeValue SECOND = TimeValue.seconds(1);
@@ -78,6 +81,7 @@ public final class KernelBenchmarks {
             .measurementIterations(quick ? 3 : 5)
             .warmupTime(quick ? SHORT : SECOND)
             .measurementTime(quick ? SHORT : SECOND)
+            .addProfiler(GCProfiler.class)
             .shouldFailOnError(true);
     patterns.forEach(options::include);
     parameters.forEach(options::param);
@@ -105,6 +109,7 @@ public final class KernelBenchmarks {
         primary.getScoreError() / score * nanoseconds,
         secondary(run, "gigabytes"),
         secondary(run, "gigaflops"),
+        secondary(run, "gc.alloc.rate.norm"),
         secondary(run, "share"));
   }
 
