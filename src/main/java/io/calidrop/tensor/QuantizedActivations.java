@@ -1,7 +1,5 @@
 package io.calidrop.tensor;
 
-import jdk.incubator.vector.FloatVector;
-
 /**
  * Input vectors as signed integers with a float32 scale for each 32 columns: the largest magnitude
  * of a block becomes {@code max}, the others are rounded to nearest. Packed in the order in which
@@ -104,14 +102,7 @@ final class QuantizedActivations {
     if (inverse == Float.POSITIVE_INFINITY) { // all zero, or too small to matter
       inverse = 0;
     }
-    for (int i = 0; i < BLOCK; i += VectorShape.LANES) {
-      FloatVector.fromArray(VectorShape.F, x, offset + i)
-          .mul(inverse)
-          .add(VectorMath.ROUND)
-          .reinterpretAsInts()
-          .sub(VectorMath.ROUND_BITS)
-          .intoArray(q, i);
-    }
+    VectorMath.round(x, offset, BLOCK, inverse, q);
     scales[o] = largest / max;
   }
 

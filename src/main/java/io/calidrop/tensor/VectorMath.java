@@ -135,4 +135,21 @@ public final class VectorMath {
     }
     return max.reduceLanes(VectorOperators.MAX);
   }
+
+  /**
+   * Rounds {@code factor * x} to the nearest integers, ties to even; {@code n} a multiple of the
+   * lanes.
+   *
+   * @param out [n]
+   */
+  static void round(float[] x, int offset, int n, float factor, int[] out) {
+    for (int i = 0; i < n; i += VectorShape.LANES) {
+      FloatVector.fromArray(VectorShape.F, x, offset + i)
+          .mul(factor)
+          .add(ROUND)
+          .reinterpretAsInts()
+          .sub(ROUND_BITS)
+          .intoArray(out, i);
+    }
+  }
 }

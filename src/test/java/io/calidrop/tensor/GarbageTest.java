@@ -1,0 +1,94 @@
+package io.calidrop.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import io.calidrop.attention.AttentionStep;
+import io.calidrop.attention.KvCache;
+import io.calidrop.attention.KvType;
+import io.calidrop.bench.RandomWeights;
+import io.calidrop.gguf.GgmlType;
+import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Compiled kernels allocate nothing. A vector that C2 boxes in a loop costs half of a kernel's
+ * speed and shows nowhere else: results stay right.
+ */
+class GarbageTest {
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+  private static final int CALLS = 200;
+
+  /** How long compilation may take before an allocation counts as a fault. */
+  private static final long PATIENCE_NANOS = 60_000_000_000L;
+
+  static List<GgmlType> formats() {
+    return WeightFormat.supported();
+  }
+
+  @ParameterizedTest
+  @MethodSource("formats")
+  void matrixProductsAllocateNothing(GgmlType type) {
+    int rows = 2 * Matrix.ROW_BLOCK;
+    int columns = 512;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(1)) {
+      var data = RandomWeights.segment(arena, type, rows, columns);
+      Matrix[] matrix = {new MatrixLoader(arena, pool).repacked(type, data, rows, columns)};
+      MatMul product = new MatMul(new MatMulScratch[] {new MatMulScratch()});
+      float[] x = new float[columns];
+      Arrays.fill(x, 0.5f);
+      int[] scratch = new int[Activations.BLOCK];
+      for (int tokens : new int[] {1, Activations.GROUP}) {
+        int forms = MatMul.forms(tokens, matrix);
+        Activations input = new Activations(columns, tokens, forms);
+        float[][] out = {new float[tokens * MatMul.stride(matrix[0])]};
+        assertNoGarbage(
+            () -> {
+              input.start(tokens);
+              for (int token = 0; token < tokens; token++) {
+                input.pack(token, x, 0, forms, scratch);
+              }
+              product.run(pool, input, matrix, out);
+            });
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void attentionAllocatesNothing(KvType type) {
+    int rows = 300;
+    int dim = 64;
+    try (WorkerPool pool = new WorkerPool(1)) {
+      KvCache cache = new KvCache(1, 1, dim, type);
+      cache.extend(0, rows);
+      float[] x = new float[3 * dim];
+      Arrays.fill(x, 0.5f);
+      for (int row = 1; row <= rows; row++) {
+        cache.store(0, row, x, x, 0);
+      }
+      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      float[] out = new float[3 * dim];
+      assertNoGarbage(() -> attention.run(pool, cache, 0, 1, x, out, 3 * dim));
+    }
+  }
+
+  private static void assertNoGarbage(Runnable call) {
+    long start = System.nanoTime();
+    long garbage;
+    do {
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      for (int i = 0; i < CALLS; i++) {
+        call.run();
+      }
+      garbage = THREADS.getCurrentThreadAllocatedBytes() - before;
+    } while (garbage > 0 && System.nanoTime() - start < PATIENCE_NANOS);
+    assertThat(garbage / CALLS).as("bytes a call").isZero();
+  }
+}
