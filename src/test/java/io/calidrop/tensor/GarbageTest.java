@@ -34,8 +34,8 @@ class GarbageTest {
   @ParameterizedTest
   @MethodSource("formats")
   void matrixProductsAllocateNothing(GgmlType type) {
-    int rows = 2 * Matrix.ROW_BLOCK;
-    int columns = 512;
+    int rows = 8 * Matrix.ROW_BLOCK;
+    int columns = 2048;
     try (Arena arena = Arena.ofShared();
         WorkerPool pool = new WorkerPool(1)) {
       var data = RandomWeights.segment(arena, type, rows, columns);
