@@ -82,7 +82,8 @@ final class FloatGemm {
   /**
    * {@code out += scale * (sum of q * x)} for blocks of 32 columns of bytes q. The products and
    * their sums are integers below 2^24, so float32 adds them exactly: the same bits as integer
-   * arithmetic.
+   * arithmetic, in any order. Even and odd columns have sums of their own: sixteen chains of
+   * additions keep two multipliers busy where eight wait for each other.
    *
    * @param block index of the first block of the token group in the packed activations
    */
@@ -127,13 +128,21 @@ final class FloatGemm {
       FloatVector t2 = s0;
       FloatVector s3 = s0;
       FloatVector t3 = s0;
-      for (int c = 0; c < 32; c++) {
+      FloatVector s0Odd = s0;
+      FloatVector t0Odd = s0;
+      FloatVector s1Odd = s0;
+      FloatVector t1Odd = s0;
+      FloatVector s2Odd = s0;
+      FloatVector t2Odd = s0;
+      FloatVector s3Odd = s0;
+      FloatVector t3Odd = s0;
+      for (int c = 0; c < 32; c += 2) {
         int wi = (b * 32 + c) * 2 * LANES;
         int xi = ((block + b) * 32 + c) * 4;
         FloatVector wa = FloatVector.fromArray(F, w, wi);
         FloatVector wb = FloatVector.fromArray(F, w, wi + LANES);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 0])).reinterpretAsFloats();
         s0 = wa.fma(x0, s0);
         t0 = wb.fma(x0, t0);
         FloatVector x1 =
@@ -148,7 +157,29 @@ final class FloatGemm {
             IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretAsFloats();
         s3 = wa.fma(x3, s3);
         t3 = wb.fma(x3, t3);
+        wa = FloatVector.fromArray(F, w, wi + 2 * LANES);
+        wb = FloatVector.fromArray(F, w, wi + 3 * LANES);
+        x0 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 4])).reinterpretAsFloats();
+        s0Odd = wa.fma(x0, s0Odd);
+        t0Odd = wb.fma(x0, t0Odd);
+        x1 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 5])).reinterpretAsFloats();
+        s1Odd = wa.fma(x1, s1Odd);
+        t1Odd = wb.fma(x1, t1Odd);
+        x2 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 6])).reinterpretAsFloats();
+        s2Odd = wa.fma(x2, s2Odd);
+        t2Odd = wb.fma(x2, t2Odd);
+        x3 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 7])).reinterpretAsFloats();
+        s3Odd = wa.fma(x3, s3Odd);
+        t3Odd = wb.fma(x3, t3Odd);
       }
+      s0 = s0.add(s0Odd);
+      t0 = t0.add(t0Odd);
+      s1 = s1.add(s1Odd);
+      t1 = t1.add(t1Odd);
+      s2 = s2.add(s2Odd);
+      t2 = t2.add(t2Odd);
+      s3 = s3.add(s3Odd);
+      t3 = t3.add(t3Odd);
       FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
       FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
       int xb = (block + b) * 4;
