@@ -14,21 +14,19 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
 /** Lists the models of the models directory. */
 @Command(
     name = "list",
     description = "Lists the models on this machine.",
-    footer = {"", "Examples:", "  ./run.sh list", "  ./run.sh list --json"})
+    footer = {"", "Examples:", "  ./run.sh list", "  ./run.sh list --format json"})
 final class ListCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;
   @Mixin private StoreOptions store;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private TableOptions table;
 
   @Override
   public Integer call() throws IOException {
@@ -36,29 +34,26 @@ final class ListCommand implements Callable<Integer> {
     for (Path file : store.open().list()) {
       models.add(describe(file));
     }
-    if (json) {
-      Json.print(parent.io().out(), models);
-      return ExitCode.OK;
-    }
     if (models.isEmpty()) {
       parent
           .io()
           .err()
           .println("no models in " + store.open().directory() + "; `pull` fetches one");
     }
-    for (Map<String, Object> model : models) {
-      parent
-          .io()
-          .out()
-          .printf(
-              "%-48s %9s  %-6s %8s  %s%n",
-              model.get("name"),
-              Sizes.bytes((Long) model.get("bytes")),
-              model.get("type"),
-              Sizes.count((Long) model.get("parameters")),
-              model.getOrDefault("problem", model.get("path")));
-    }
+    table.print(
+        parent.io().out(),
+        table.isJson() ? models : models.stream().map(ListCommand::readable).toList());
     return ExitCode.OK;
+  }
+
+  private static Map<String, Object> readable(Map<String, Object> model) {
+    Map<String, Object> row = new LinkedHashMap<>();
+    row.put("name", model.get("name"));
+    row.put("size", Sizes.bytes((Long) model.get("bytes")));
+    row.put("type", model.get("type"));
+    row.put("parameters", Sizes.count((Long) model.get("parameters")));
+    row.put("path or problem", model.getOrDefault("problem", model.get("path")));
+    return row;
   }
 
   private static Map<String, Object> describe(Path file) throws IOException {

@@ -30,9 +30,13 @@ final class TableOptions {
   @Option(names = "--json", description = "Short for --format json.")
   private boolean json;
 
+  boolean isJson() {
+    return json || format == Format.JSON;
+  }
+
   /** Prints rows that all have the same columns. */
   void print(PrintStream out, List<Map<String, Object>> rows) throws JsonProcessingException {
-    if (json || format == Format.JSON) {
+    if (isJson()) {
       Json.print(out, rows);
       return;
     }
