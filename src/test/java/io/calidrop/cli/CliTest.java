@@ -227,4 +227,32 @@ class CliTest {
   void versionNamesJavaAndTheVectorWidth() {
     assertThat(run("--version").out).contains("calidrop", "Java 2", "-bit vectors");
   }
+
+  @Test
+  void tellsTheLimitsOfTheMachine() throws IOException {
+    Outcome outcome = run("bench", "roofline", "--threads", "1", "--json");
+    assertThat(outcome.code).isZero();
+    JsonNode row = new ObjectMapper().readTree(outcome.out).get(0);
+    assertThat(row.get("threads").asInt()).isEqualTo(1);
+    assertThat(row.get("read GB/s").asDouble()).isBetween(0.1, 10_000.0);
+    assertThat(row.get("f32 FMA GFLOP/s").asDouble()).isBetween(0.1, 100_000.0);
+  }
+
+  @Test
+  void refusesAFileToCompareWithThatIsNotJson() throws IOException {
+    Path file = Files.writeString(directory.resolve("before.json"), "before");
+    Outcome outcome = run("bench", "kernels", "--compare", file.toString());
+    assertThat(outcome.code).isEqualTo(1);
+    assertThat(outcome.err).contains("before.json is not JSON").hasLineCount(1);
+  }
+
+  @Test
+  void listsModelsAsATable() throws IOException {
+    Files.writeString(directory.resolve("broken.gguf"), "GGUF");
+    Outcome outcome = run("list", "--models-dir", directory.toString(), "--format", "csv");
+    assertThat(outcome.code).isZero();
+    assertThat(outcome.out)
+        .startsWith("name,size,type,parameters,path or problem")
+        .contains("broken");
+  }
 }
