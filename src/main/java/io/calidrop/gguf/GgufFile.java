@@ -12,6 +12,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /** An open GGUF file of version 2 or 3, memory-mapped. */
@@ -110,12 +111,15 @@ public final class GgufFile implements AutoCloseable {
   }
 
   /**
-   * A tensor's data mapped anew: once the arena is closed none of its pages count as resident
-   * memory of the process.
+   * A part of a tensor's data mapped anew: once the arena is closed none of its pages count as
+   * resident memory of the process.
+   *
+   * @param offset of the part's first byte within the tensor
    */
-  public MemorySegment map(TensorInfo tensor, Arena arena) {
+  public MemorySegment map(TensorInfo tensor, long offset, long bytes, Arena arena) {
+    Objects.checkFromIndexSize(offset, bytes, tensor.byteSize());
     try {
-      return channel.map(FileChannel.MapMode.READ_ONLY, tensor.offset(), tensor.byteSize(), arena);
+      return channel.map(FileChannel.MapMode.READ_ONLY, tensor.offset() + offset, bytes, arena);
     } catch (IOException e) {
       throw new ModelFormatException(
           "cannot map tensor %s of %s: %s".formatted(tensor.name(), path, e.getMessage()), e);

@@ -9,7 +9,6 @@ import io.calidrop.tensor.MatrixLoader;
 import io.calidrop.tensor.WeightFormat;
 import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -65,32 +64,25 @@ public final class ModelLoader {
         file.tensor("rope_freqs.weight").map(tensor -> vector(tensor.name())).orElse(null);
     // Without an output matrix of its own a model multiplies by its token embedding.
     String output = file.tensor("output.weight").isPresent() ? "output.weight" : embedding.name();
-    try (Arena mapping = Arena.ofShared()) {
-      return new LlamaWeights(
-          rows,
-          List.copyOf(layers),
-          vector("output_norm.weight"),
-          matrix(output, mapping),
-          new RotaryEmbedding(config, factors));
-    }
+    return new LlamaWeights(
+        rows,
+        List.copyOf(layers),
+        vector("output_norm.weight"),
+        matrix(output),
+        new RotaryEmbedding(config, factors));
   }
 
   private LlamaWeights.Layer layer(String prefix) {
-    // A layer's tensors are mapped apart from the file and unmapped once repacked, so that the
-    // pages
-    // of both never count as resident together.
-    try (Arena mapping = Arena.ofShared()) {
-      return new LlamaWeights.Layer(
-          vector(prefix + "attn_norm.weight"),
-          matrix(prefix + "attn_q.weight", mapping),
-          matrix(prefix + "attn_k.weight", mapping),
-          matrix(prefix + "attn_v.weight", mapping),
-          matrix(prefix + "attn_output.weight", mapping),
-          vector(prefix + "ffn_norm.weight"),
-          matrix(prefix + "ffn_gate.weight", mapping),
-          matrix(prefix + "ffn_up.weight", mapping),
-          matrix(prefix + "ffn_down.weight", mapping));
-    }
+    return new LlamaWeights.Layer(
+        vector(prefix + "attn_norm.weight"),
+        matrix(prefix + "attn_q.weight"),
+        matrix(prefix + "attn_k.weight"),
+        matrix(prefix + "attn_v.weight"),
+        matrix(prefix + "attn_output.weight"),
+        vector(prefix + "ffn_norm.weight"),
+        matrix(prefix + "ffn_gate.weight"),
+        matrix(prefix + "ffn_up.weight"),
+        matrix(prefix + "ffn_down.weight"));
   }
 
   private TensorInfo tensor(String name) {
@@ -107,7 +99,7 @@ public final class ModelLoader {
     return values;
   }
 
-  private Matrix matrix(String name, Arena mapping) {
+  private Matrix matrix(String name) {
     TensorInfo tensor = tensor(name);
     int rows = Math.toIntExact(tensor.rows());
     int columns = Math.toIntExact(tensor.columns());
@@ -115,7 +107,7 @@ public final class ModelLoader {
     if (exact) {
       return MatrixLoader.dequantized(type, file.data(tensor), rows, columns);
     }
-    MemorySegment data = file.map(tensor, mapping);
-    return matrices.repacked(type, data, rows, columns);
+    return matrices.repacked(
+        type, (offset, bytes, arena) -> file.map(tensor, offset, bytes, arena), rows, columns);
   }
 }

@@ -6,7 +6,17 @@ import java.lang.foreign.MemorySegment;
 
 /** Makes matrices out of tensors, repacking them on all threads. */
 public final class MatrixLoader {
+  /** A tensor's data, in the file's layout. */
+  @FunctionalInterface
+  public interface Source {
+    /** Part of the data, which lives until the arena is closed. */
+    MemorySegment map(long offset, long bytes, Arena arena);
+  }
+
   private static final int PARTS_PER_THREAD = 4;
+
+  /** Of a tensor mapped at a time, so that its two forms never both count as resident. */
+  private static final long CHUNK_BYTES = 16L << 20;
 
   private final Arena arena;
   private final WorkerPool pool;
@@ -31,11 +41,11 @@ public final class MatrixLoader {
   }
 
   /**
-   * A matrix repacked from {@code data}, which is not needed afterwards.
+   * A matrix repacked from a tensor's data, which is not needed afterwards.
    *
    * @throws IllegalArgumentException if the format is not supported
    */
-  public Matrix repacked(GgmlType type, MemorySegment data, int rows, int columns) {
+  public Matrix repacked(GgmlType type, Source source, int rows, int columns) {
     TiledMatrix matrix =
         switch (type) {
           case F32 -> new F32Matrix(rows, columns, arena);
@@ -56,16 +66,33 @@ public final class MatrixLoader {
           default -> throw unsupported(type);
         };
     long rowBytes = type.bytes(columns);
-    int blocks = matrix.rowBlocks();
+    int chunk = (int) Math.max(1, CHUNK_BYTES / (rowBytes * Matrix.ROW_BLOCK));
+    for (int block = 0; block < matrix.rowBlocks(); block += chunk) {
+      int first = block * Matrix.ROW_BLOCK;
+      int count = Math.min(chunk * Matrix.ROW_BLOCK, rows - first);
+      try (Arena mapping = Arena.ofShared()) {
+        MemorySegment data = source.map(first * rowBytes, count * rowBytes, mapping);
+        repack(matrix, data, block, Math.ceilDiv(count, Matrix.ROW_BLOCK), rowBytes);
+      }
+    }
+    return matrix;
+  }
+
+  /** As {@link #repacked(GgmlType, Source, int, int)}, from data in memory. */
+  public Matrix repacked(GgmlType type, MemorySegment data, int rows, int columns) {
+    return repacked(type, (offset, bytes, part) -> data.asSlice(offset, bytes), rows, columns);
+  }
+
+  private void repack(TiledMatrix matrix, MemorySegment data, int from, int blocks, long rowBytes) {
     int parts = Math.min(blocks, pool.threads() * PARTS_PER_THREAD);
     pool.run(
         (part, worker) ->
             matrix.repack(
                 data,
+                from * Matrix.ROW_BLOCK,
                 rowBytes,
-                (int) ((long) blocks * part / parts),
-                (int) ((long) blocks * (part + 1) / parts)),
+                from + (int) ((long) blocks * part / parts),
+                from + (int) ((long) blocks * (part + 1) / parts)),
         parts);
-    return matrix;
   }
 }

@@ -57,11 +57,15 @@ abstract class TiledMatrix extends Matrix {
       int o,
       int stride);
 
-  /** Repacks row blocks {@code [from, to)} out of the tensor in the file's layout. */
-  final void repack(MemorySegment source, long rowBytes, int from, int to) {
+  /**
+   * Repacks row blocks {@code [from, to)}.
+   *
+   * @param source rows in the file's layout, from row {@code first} on
+   */
+  final void repack(MemorySegment source, int first, long rowBytes, int from, int to) {
     for (int row = from * ROW_BLOCK; row < Math.min(to * ROW_BLOCK, rows()); row++) {
       MemorySegment tile = tiles.asSlice(row / LANES * tileBytes, tileBytes);
-      repackRow(source, row * rowBytes, tile, row % LANES);
+      repackRow(source, (row - first) * rowBytes, tile, row % LANES);
     }
   }
 
