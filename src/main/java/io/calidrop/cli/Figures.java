@@ -1,5 +1,8 @@
 package io.calidrop.cli;
 
+import java.math.BigDecimal;
+import java.math.MathContext;
+
 /** Measured figures as tables show them. */
 final class Figures {
   private Figures() {}
@@ -9,6 +12,6 @@ final class Figures {
     if (Double.isNaN(value) || Double.isInfinite(value)) {
       return null;
     }
-    return value == 0 ? 0 : Double.valueOf("%.3e".formatted(value));
+    return new BigDecimal(value).round(new MathContext(4)).doubleValue();
   }
 }

@@ -142,7 +142,7 @@ final class FloatGemm {
         FloatVector wa = FloatVector.fromArray(F, w, wi);
         FloatVector wb = FloatVector.fromArray(F, w, wi + LANES);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 0])).reinterpretAsFloats();
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
         s0 = wa.fma(x0, s0);
         t0 = wb.fma(x0, t0);
         FloatVector x1 =

@@ -85,7 +85,9 @@ final class IQ4Matrix extends TiledMatrix {
       }
       offset += scaled ? 8 : 2;
       for (int b = 0; b < runBlocks; b++, offset += 16) {
-        NonLinearBlocks.quants(source, offset, q);
+        for (int i = 0; i < q.length; i++) {
+          q[i] = (byte) NonLinearBlocks.quant(source, offset, i);
+        }
         for (int k = 0; k < 16; k += 4, to += VectorShape.BYTES) {
           tile.set(INT, to, PairBits.pack(q, 0, k, 0, 4));
         }

@@ -35,10 +35,8 @@ final class LegacyBlocks {
    */
   static void q5Of0(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset);
-    byte[] q = new byte[32];
-    q5Quants(source, offset + 2, q);
     for (int j = 0; j < 32; j++) {
-      out[o + j] = d * (q[j] - 16);
+      out[o + j] = d * (q5Quant(source, offset + 2, j) - 16);
     }
   }
 
@@ -46,21 +44,15 @@ final class LegacyBlocks {
   static void q5Of1(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset);
     float m = Blocks.half(source, offset + 2);
-    byte[] q = new byte[32];
-    q5Quants(source, offset + 4, q);
     for (int j = 0; j < 32; j++) {
-      out[o + j] = d * q[j] + m;
+      out[o + j] = d * q5Quant(source, offset + 4, j) + m;
     }
   }
 
-  /** An int of fifth bits and 16 bytes of nibbles: 32 quants, 0..31. */
-  static void q5Quants(MemorySegment source, long offset, byte[] q) {
-    int high = Blocks.i32(source, offset);
-    for (int j = 0; j < 16; j++) {
-      int low = Blocks.u8(source, offset + 4 + j);
-      q[j] = (byte) (low & 15 | (high >>> j & 1) << 4);
-      q[j + 16] = (byte) (low >> 4 | (high >>> j + 16 & 1) << 4);
-    }
+  /** Quant j, 0..31, of an int of fifth bits and 16 bytes of nibbles. */
+  static int q5Quant(MemorySegment source, long offset, int j) {
+    int low = Blocks.u8(source, offset + 4 + j % 16) >> j / 16 * 4 & 15;
+    return low | (Blocks.i32(source, offset) >>> j & 1) << 4;
   }
 
   /** d, 32 signed bytes: {@code d * q}. */

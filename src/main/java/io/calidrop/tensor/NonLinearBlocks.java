@@ -34,20 +34,14 @@ final class NonLinearBlocks {
     return (low | high << 4) - 32;
   }
 
-  /** The indices of 32 elements: 16 bytes of nibbles. */
-  static void quants(MemorySegment source, long offset, byte[] q) {
-    for (int j = 0; j < 16; j++) {
-      int nibbles = Blocks.u8(source, offset + j);
-      q[j] = (byte) (nibbles & 15);
-      q[j + 16] = (byte) (nibbles >> 4);
-    }
+  /** Index j of 32 in 16 bytes of nibbles. */
+  static int quant(MemorySegment source, long offset, int j) {
+    return Blocks.u8(source, offset + j % 16) >> j / 16 * 4 & 15;
   }
 
   private static void run(MemorySegment source, long offset, float scale, float[] out, int o) {
-    byte[] q = new byte[32];
-    quants(source, offset, q);
     for (int j = 0; j < 32; j++) {
-      out[o + j] = scale * VALUES[q[j]];
+      out[o + j] = scale * VALUES[quant(source, offset, j)];
     }
   }
 }

@@ -50,7 +50,9 @@ final class Q2_KMatrix extends TiledMatrix {
     byte[] q = new byte[COLUMNS];
     long to = lane * 4L;
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
-      SuperBlocks.q2Quants(source, offset, q);
+      for (int i = 0; i < q.length; i++) {
+        q[i] = (byte) SuperBlocks.q2Quant(source, offset, i);
+      }
       for (int i = 0; i < 4; i += 2, to += VectorShape.BYTES) {
         float scale = Float.float16ToFloat(source.get(SHORT, offset + 80 + i));
         tile.set(INT, to, Float.floatToRawIntBits(scale));

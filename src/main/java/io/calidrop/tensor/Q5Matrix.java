@@ -53,7 +53,9 @@ final class Q5Matrix extends TiledMatrix {
     int head = minima ? 4 : 2;
     long to = lane * 4L;
     for (int b = 0; b < columns() / Activations.BLOCK; b++, offset += head + 20) {
-      LegacyBlocks.q5Quants(source, offset + head, q);
+      for (int i = 0; i < q.length; i++) {
+        q[i] = (byte) LegacyBlocks.q5Quant(source, offset + head, i);
+      }
       tile.set(INT, to, minima ? source.get(INT, offset) : source.get(SHORT, offset) & 0xffff);
       to += VectorShape.BYTES;
       tile.set(INT, to, PairBits.pack(q, 0, 0, 4, 1));

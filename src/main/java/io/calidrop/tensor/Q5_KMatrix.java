@@ -46,7 +46,10 @@ final class Q5_KMatrix extends TiledMatrix {
 
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
+    byte[] high =
+        new byte[Activations.BLOCK]; // bit b of byte i is the fifth of column i of block b
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
+      MemorySegment.copy(source, BYTE, offset + 16, high, 0, high.length);
       long to = ((long) s * INTS * LANES + lane) * Integer.BYTES;
       float d = Float.float16ToFloat(source.get(SHORT, offset));
       float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
@@ -55,7 +58,7 @@ final class Q5_KMatrix extends TiledMatrix {
       KScales.repack(source, offset + 4, tile, to + 2 * VectorShape.BYTES);
       for (int b = 0; b < 8; b++) {
         long block = to + (6 + b * 5) * (long) VectorShape.BYTES;
-        tile.set(INT, block, fifthBits(source, offset + 16, b));
+        tile.set(INT, block, PairBits.pack(high, 0, 0, b, 1));
         for (int j = 0; j < 4; j++) {
           long from = offset + 48 + b / 2 * 32 + j * 4;
           int shift = b % 2 * 4;
@@ -65,17 +68,6 @@ final class Q5_KMatrix extends TiledMatrix {
         }
       }
     }
-  }
-
-  /** Bit b of each of 32 bytes, in the order of pairs. */
-  private static int fifthBits(MemorySegment source, long offset, int b) {
-    int bits = 0;
-    for (int k = 0; k < 16; k++) {
-      int column = (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
-      bits |= (source.get(BYTE, offset + column) >> b & 1) << k;
-      bits |= (source.get(BYTE, offset + column + 2) >> b & 1) << k + 16;
-    }
-    return bits;
   }
 
   @Override

@@ -49,7 +49,9 @@ final class Q6_KMatrix extends TiledMatrix {
     byte[] q = new byte[COLUMNS];
     long to = lane * 4L;
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
-      SuperBlocks.q6Quants(source, offset, q);
+      for (int i = 0; i < q.length; i++) {
+        q[i] = (byte) SuperBlocks.q6Quant(source, offset, i);
+      }
       float d = Float.float16ToFloat(source.get(SHORT, offset + 208));
       tile.set(INT, to, Float.floatToRawIntBits(d));
       to += VectorShape.BYTES;
@@ -147,16 +149,7 @@ final class Q6_KMatrix extends TiledMatrix {
   private static void unpack(long p, int half, short[] w, float[] scales) {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector highs = IntVector.broadcast(I, MASKS[1]);
-    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-    for (int h = 0; h < 16; h++) {
-      long at = p + (1 + (h >> 2)) * VectorShape.BYTES;
-      IntVector scale =
-          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
-              .lanewise(LSHR, 8 * (h & 3))
-              .lanewise(LSHL, 24)
-              .lanewise(ASHR, 24);
-      d.mul(scale.convert(I2F, 0)).intoArray(scales, h * ROW_BLOCK + half);
-    }
+    unpackScales(p, half, scales);
     int o = 2 * half;
     for (int i = 0; i < 8; i++) {
       long q = p + (5 + 6 * i) * VectorShape.BYTES;
@@ -176,6 +169,23 @@ final class Q6_KMatrix extends TiledMatrix {
           o += 2 * ROW_BLOCK;
         }
       }
+    }
+  }
+
+  /**
+   * d times each of sixteen signed scales, of a super-block at {@code p} that starts with d and
+   * four ints of them.
+   */
+  static void unpackScales(long p, int half, float[] scales) {
+    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+    for (int h = 0; h < 16; h++) {
+      long at = p + (1 + (h >> 2)) * VectorShape.BYTES;
+      IntVector scale =
+          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+              .lanewise(LSHR, 8 * (h & 3))
+              .lanewise(LSHL, 24)
+              .lanewise(ASHR, 24);
+      d.mul(scale.convert(I2F, 0)).intoArray(scales, h * ROW_BLOCK + half);
     }
   }
 

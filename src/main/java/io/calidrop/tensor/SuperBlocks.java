@@ -17,20 +17,16 @@ final class SuperBlocks {
   static void q2(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset + 80);
     float dmin = Blocks.half(source, offset + 82);
-    byte[] q = new byte[256];
-    q2Quants(source, offset, q);
     for (int i = 0; i < 256; i++) {
       int scale = Blocks.u8(source, offset + i / 16);
-      out[o + i] = d * (scale & 15) * q[i] - dmin * (scale >> 4);
+      out[o + i] = d * (scale & 15) * q2Quant(source, offset, i) - dmin * (scale >> 4);
     }
   }
 
-  /** The quants of a Q2_K super-block, 0..3. */
-  static void q2Quants(MemorySegment source, long offset, byte[] q) {
-    for (int i = 0; i < 256; i++) {
-      int shift = i % 128 / 32 * 2;
-      q[i] = (byte) (Blocks.u8(source, offset + 16 + i / 128 * 32 + i % 32) >> shift & 3);
-    }
+  /** Quant i of a Q2_K super-block, 0..3. */
+  static int q2Quant(MemorySegment source, long offset, int i) {
+    int shift = i % 128 / 32 * 2;
+    return Blocks.u8(source, offset + 16 + i / 128 * 32 + i % 32) >> shift & 3;
   }
 
   /**
@@ -40,21 +36,18 @@ final class SuperBlocks {
    */
   static void q3(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset + 108);
-    byte[] q = new byte[256];
-    q3Quants(source, offset, q);
     for (int i = 0; i < 256; i++) {
-      out[o + i] = d * (q3Scale(source, offset + 96, i / 16) - 32) * (q[i] - 4);
+      out[o + i] =
+          d * (q3Scale(source, offset + 96, i / 16) - 32) * (q3Quant(source, offset, i) - 4);
     }
   }
 
-  /** The quants of a Q3_K super-block, 0..7. */
-  static void q3Quants(MemorySegment source, long offset, byte[] q) {
-    for (int i = 0; i < 256; i++) {
-      int shift = i % 128 / 32 * 2;
-      int low = Blocks.u8(source, offset + 32 + i / 128 * 32 + i % 32) >> shift & 3;
-      int high = Blocks.u8(source, offset + i % 32) >> i / 32 & 1;
-      q[i] = (byte) (low | high << 2);
-    }
+  /** Quant i of a Q3_K super-block, 0..7. */
+  static int q3Quant(MemorySegment source, long offset, int i) {
+    int shift = i % 128 / 32 * 2;
+    int low = Blocks.u8(source, offset + 32 + i / 128 * 32 + i % 32) >> shift & 3;
+    int high = Blocks.u8(source, offset + i % 32) >> i / 32 & 1;
+    return low | high << 2;
   }
 
   /**
@@ -100,20 +93,16 @@ final class SuperBlocks {
    */
   static void q6(MemorySegment source, long offset, float[] out, int o) {
     float d = Blocks.half(source, offset + 208);
-    byte[] q = new byte[256];
-    q6Quants(source, offset, q);
     for (int i = 0; i < 256; i++) {
-      out[o + i] = d * Blocks.s8(source, offset + 192 + i / 16) * (q[i] - 32);
+      out[o + i] = d * Blocks.s8(source, offset + 192 + i / 16) * (q6Quant(source, offset, i) - 32);
     }
   }
 
-  /** The quants of a Q6_K super-block, 0..63. */
-  static void q6Quants(MemorySegment source, long offset, byte[] q) {
-    for (int i = 0; i < 256; i++) {
-      int run = i % 128 / 32;
-      int low = Blocks.u8(source, offset + i / 128 * 64 + run % 2 * 32 + i % 32) >> run / 2 * 4;
-      int high = Blocks.u8(source, offset + 128 + i / 128 * 32 + i % 32) >> run * 2;
-      q[i] = (byte) (low & 15 | (high & 3) << 4);
-    }
+  /** Quant i of a Q6_K super-block, 0..63. */
+  static int q6Quant(MemorySegment source, long offset, int i) {
+    int run = i % 128 / 32;
+    int low = Blocks.u8(source, offset + i / 128 * 64 + run % 2 * 32 + i % 32) >> run / 2 * 4;
+    int high = Blocks.u8(source, offset + 128 + i / 128 * 32 + i % 32) >> run * 2;
+    return low & 15 | (high & 3) << 4;
   }
 }

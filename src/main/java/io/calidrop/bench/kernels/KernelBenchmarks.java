@@ -45,10 +45,10 @@ public final class KernelBenchmarks {
       double garbage,
       double share) {}
 
+  private static final String THREADS = "threads";
   private static final TimeValue SECOND = TimeValue.seconds(1);
   private static final TimeValue SHORT = TimeValue.milliseconds(300);
 
-  private final int threads;
   private final boolean quick;
   private final Map<String, String[]> parameters = new TreeMap<>();
 
@@ -56,9 +56,8 @@ public final class KernelBenchmarks {
    * @param quick measure a tenth as long
    */
   public KernelBenchmarks(int threads, boolean quick) {
-    this.threads = threads;
     this.quick = quick;
-    parameters.put("threads", new String[] {String.valueOf(threads)});
+    parameters.put(THREADS, new String[] {String.valueOf(threads)});
   }
 
   /** Measures only these values of a parameter, in the benchmarks that have it. */
@@ -97,14 +96,15 @@ public final class KernelBenchmarks {
     }
   }
 
-  private Measurement measurement(RunResult run) {
+  private static Measurement measurement(RunResult run) {
     Result<?> primary = run.getPrimaryResult();
     double score = primary.getScore();
     boolean rate = primary.getScoreUnit().startsWith("ops");
     double nanoseconds = rate ? 1 / score : score;
+    String threads = run.getParams().getParam(THREADS);
     return new Measurement(
         name(run.getParams()),
-        threads,
+        threads == null ? 1 : Integer.parseInt(threads),
         nanoseconds,
         primary.getScoreError() / score * nanoseconds,
         secondary(run, "gigabytes"),
@@ -117,7 +117,7 @@ public final class KernelBenchmarks {
     String[] path = params.getBenchmark().split("\\.");
     String suffix =
         params.getParamsKeys().stream()
-            .filter(key -> !key.equals("threads"))
+            .filter(key -> !key.equals(THREADS))
             .map(key -> " " + key + "=" + params.getParam(key))
             .collect(Collectors.joining());
     return path[path.length - 1] + suffix;

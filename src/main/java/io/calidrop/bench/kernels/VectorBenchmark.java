@@ -61,8 +61,7 @@ public class VectorBenchmark {
       kept[i] = (float) (4 * random.nextGaussian());
     }
     rope.angles(1000, angles, 0);
-    activations =
-        new Activations(SIZE, 1, Activations.PAIRS | Activations.FINE_PAIRS | Activations.INTEGERS);
+    activations = new Activations(SIZE, 1, Activations.PAIRS);
     activations.start(1);
     sampler = new SamplerChain(SamplerOptions.defaults().withSeed(1), VOCABULARY);
     greedy = new SamplerChain(SamplerOptions.greedy(), VOCABULARY);
