@@ -3,7 +3,7 @@ package io.calidrop.attention;
 import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
-public final class AttentionScratch {
+final class AttentionScratch {
   /** [quads][headDim][4] queries, scaled. */
   final float[] queries;
 
@@ -29,9 +29,9 @@ public final class AttentionScratch {
   /**
    * @param maxQueries most queries of a KV head at a time
    */
-  public AttentionScratch(int headDim, int maxQueries) {
+  AttentionScratch(int headDim, int valueLength, int maxQueries) {
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
-    int valueDim = VectorShape.roundUp(headDim, 2 * VectorShape.LANES);
+    int valueDim = KvHead.valueDim(valueLength);
     queries = new float[padded * headDim];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);

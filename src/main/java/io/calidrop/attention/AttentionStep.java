@@ -1,6 +1,5 @@
 package io.calidrop.attention;
 
-import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
 import java.util.Arrays;
 
@@ -38,13 +37,13 @@ public final class AttentionStep {
     scratch = new AttentionScratch[threads];
     tiles = new SoftmaxPartials[threads];
     for (int i = 0; i < threads; i++) {
-      scratch[i] = new AttentionScratch(headDim, tileTokens * group);
+      scratch[i] = new AttentionScratch(headDim, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
   }
 
   private SoftmaxPartials partials(int queries) {
-    return new SoftmaxPartials(queries, VectorShape.roundUp(headDim, 2 * VectorShape.LANES));
+    return new SoftmaxPartials(queries, KvHead.valueDim(headDim));
   }
 
   /**

@@ -4,8 +4,10 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static io.calidrop.tensor.VectorShape.S;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.calidrop.tensor.Half;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
@@ -18,33 +20,28 @@ import jdk.incubator.vector.ShortVector;
  * queries and weights make up for it.
  */
 final class F16KvHead extends KvHead {
-  private final List<short[]> keys = new ArrayList<>(); // pages of [PAGE / TILE][headDim][TILE]
-  private final List<short[]> values = new ArrayList<>(); // pages of [PAGE][valueDim]
+  private final List<short[]> keys = new ArrayList<>(); // pages of [BLOCK / TILE][headDim][TILE]
+  private final List<short[]> values = new ArrayList<>(); // pages of [BLOCK][valueDim]
 
-  F16KvHead(int headDim) {
-    super(headDim);
+  F16KvHead(int headDim, int valueLength) {
+    super(headDim, valueLength);
   }
 
   @Override
   void addPage() {
-    keys.add(new short[PAGE * headDim]);
-    values.add(new short[PAGE * valueDim]);
+    keys.add(new short[BLOCK * headDim]);
+    values.add(new short[BLOCK * valueDim]);
   }
 
   @Override
-  void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
-    short[] page = keys.get(row / PAGE);
-    int r = row % PAGE;
-    int k = r / TILE * TILE * headDim + interleaved(r % TILE);
-    for (int d = 0; d < headDim; d++) {
-      page[k + d * TILE] = Float.floatToFloat16(key[keyOffset + d]);
-    }
-    page = values.get(row / PAGE);
-    int v = r * valueDim;
-    for (int d = 0; d < headDim; d++) {
-      page[v + d / TILE * TILE + interleaved(d % TILE)] =
-          Float.floatToFloat16(value[valueOffset + d]);
-    }
+  void removeLastPage() {
+    keys.removeLast();
+    values.removeLast();
+  }
+
+  @Override
+  int pageBytes() {
+    return BLOCK * (headDim + valueDim) * Short.BYTES;
   }
 
   /** Where element {@code i} of two vectors lies when they are interleaved. */
@@ -52,9 +49,82 @@ final class F16KvHead extends KvHead {
     return 2 * (i % LANES) + i / LANES;
   }
 
+  /** Where a row's key begins in its page; its dimensions lie TILE apart. */
+  private int keyOffset(int row) {
+    int r = row % BLOCK;
+    return r / TILE * TILE * headDim + interleaved(r % TILE);
+  }
+
+  /** Where a dimension of a row's value lies in its page. */
+  private int valueOffset(int row, int d) {
+    return row % BLOCK * valueDim + d / TILE * TILE + interleaved(d % TILE);
+  }
+
   @Override
-  long bytes() {
-    return (long) keys.size() * PAGE * (headDim + valueDim) * Short.BYTES;
+  void setKey(int row, float[] key, int offset) {
+    short[] page = keys.get(row / BLOCK);
+    int k = keyOffset(row);
+    for (int d = 0; d < headDim; d++) {
+      page[k + d * TILE] = Float.floatToFloat16(key[offset + d]);
+    }
+  }
+
+  @Override
+  void setValue(int row, float[] value, int offset) {
+    short[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      page[valueOffset(row, d)] = Float.floatToFloat16(value[offset + d]);
+    }
+  }
+
+  @Override
+  void getKey(int row, float[] out, int offset) {
+    short[] page = keys.get(row / BLOCK);
+    int k = keyOffset(row);
+    for (int d = 0; d < headDim; d++) {
+      out[offset + d] = Float.float16ToFloat(page[k + d * TILE]);
+    }
+  }
+
+  @Override
+  void getValue(int row, float[] out, int offset) {
+    short[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      out[offset + d] = Float.float16ToFloat(page[valueOffset(row, d)]);
+    }
+  }
+
+  @Override
+  void move(int from, int to) {
+    short[] source = keys.get(from / BLOCK);
+    short[] target = keys.get(to / BLOCK);
+    int f = keyOffset(from);
+    int t = keyOffset(to);
+    for (int d = 0; d < headDim * TILE; d += TILE) {
+      target[t + d] = source[f + d];
+    }
+    System.arraycopy(
+        values.get(from / BLOCK),
+        from % BLOCK * valueDim,
+        values.get(to / BLOCK),
+        to % BLOCK * valueDim,
+        valueDim);
+  }
+
+  @Override
+  void save(int page, MemorySegment to, long offset) {
+    short[] k = keys.get(page);
+    short[] v = values.get(page);
+    MemorySegment.copy(k, 0, to, JAVA_SHORT, offset, k.length);
+    MemorySegment.copy(v, 0, to, JAVA_SHORT, offset + (long) k.length * Short.BYTES, v.length);
+  }
+
+  @Override
+  void load(int page, MemorySegment from, long offset) {
+    short[] k = keys.get(page);
+    short[] v = values.get(page);
+    MemorySegment.copy(from, JAVA_SHORT, offset, k, 0, k.length);
+    MemorySegment.copy(from, JAVA_SHORT, offset + (long) k.length * Short.BYTES, v, 0, v.length);
   }
 
   @Override
@@ -69,14 +139,13 @@ final class F16KvHead extends KvHead {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys.get(row / PAGE), row % PAGE * headDim, headDim, queries, queryOffset, scores);
+    scores(keys.get(row / BLOCK), 0, headDim, queries, queryOffset, scores);
   }
 
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(
-        values.get(row / PAGE), row % PAGE * valueDim, valueDim, count, weights, out, offset);
+    accumulate(values.get(row / BLOCK), 0, valueDim, count, weights, out, offset);
   }
 
   private static void scores(

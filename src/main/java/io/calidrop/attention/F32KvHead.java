@@ -3,7 +3,9 @@ package io.calidrop.attention;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
@@ -11,33 +13,95 @@ import jdk.incubator.vector.IntVector;
 
 /** Single precision. */
 final class F32KvHead extends KvHead {
-  private final List<float[]> keys = new ArrayList<>(); // pages of [PAGE / TILE][headDim][TILE]
-  private final List<float[]> values = new ArrayList<>(); // pages of [PAGE][valueDim]
+  private final List<float[]> keys = new ArrayList<>(); // pages of [BLOCK / TILE][headDim][TILE]
+  private final List<float[]> values = new ArrayList<>(); // pages of [BLOCK][valueDim]
 
-  F32KvHead(int headDim) {
-    super(headDim);
+  F32KvHead(int headDim, int valueLength) {
+    super(headDim, valueLength);
   }
 
   @Override
   void addPage() {
-    keys.add(new float[PAGE * headDim]);
-    values.add(new float[PAGE * valueDim]);
+    keys.add(new float[BLOCK * headDim]);
+    values.add(new float[BLOCK * valueDim]);
   }
 
   @Override
-  void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
-    float[] page = keys.get(row / PAGE);
-    int r = row % PAGE;
-    int k = r / TILE * TILE * headDim + r % TILE;
+  void removeLastPage() {
+    keys.removeLast();
+    values.removeLast();
+  }
+
+  @Override
+  int pageBytes() {
+    return BLOCK * (headDim + valueDim) * Float.BYTES;
+  }
+
+  /** Where a row's key begins in its page; its dimensions lie TILE apart. */
+  private int keyOffset(int row) {
+    int r = row % BLOCK;
+    return r / TILE * TILE * headDim + r % TILE;
+  }
+
+  @Override
+  void setKey(int row, float[] key, int offset) {
+    float[] page = keys.get(row / BLOCK);
+    int k = keyOffset(row);
     for (int d = 0; d < headDim; d++) {
-      page[k + d * TILE] = key[keyOffset + d];
+      page[k + d * TILE] = key[offset + d];
     }
-    System.arraycopy(value, valueOffset, values.get(row / PAGE), r * valueDim, headDim);
   }
 
   @Override
-  long bytes() {
-    return (long) keys.size() * PAGE * (headDim + valueDim) * Float.BYTES;
+  void setValue(int row, float[] value, int offset) {
+    System.arraycopy(value, offset, values.get(row / BLOCK), row % BLOCK * valueDim, valueLength);
+  }
+
+  @Override
+  void getKey(int row, float[] out, int offset) {
+    float[] page = keys.get(row / BLOCK);
+    int k = keyOffset(row);
+    for (int d = 0; d < headDim; d++) {
+      out[offset + d] = page[k + d * TILE];
+    }
+  }
+
+  @Override
+  void getValue(int row, float[] out, int offset) {
+    System.arraycopy(values.get(row / BLOCK), row % BLOCK * valueDim, out, offset, valueLength);
+  }
+
+  @Override
+  void move(int from, int to) {
+    float[] source = keys.get(from / BLOCK);
+    float[] target = keys.get(to / BLOCK);
+    int f = keyOffset(from);
+    int t = keyOffset(to);
+    for (int d = 0; d < headDim * TILE; d += TILE) {
+      target[t + d] = source[f + d];
+    }
+    System.arraycopy(
+        values.get(from / BLOCK),
+        from % BLOCK * valueDim,
+        values.get(to / BLOCK),
+        to % BLOCK * valueDim,
+        valueDim);
+  }
+
+  @Override
+  void save(int page, MemorySegment to, long offset) {
+    float[] k = keys.get(page);
+    float[] v = values.get(page);
+    MemorySegment.copy(k, 0, to, JAVA_FLOAT, offset, k.length);
+    MemorySegment.copy(v, 0, to, JAVA_FLOAT, offset + (long) k.length * Float.BYTES, v.length);
+  }
+
+  @Override
+  void load(int page, MemorySegment from, long offset) {
+    float[] k = keys.get(page);
+    float[] v = values.get(page);
+    MemorySegment.copy(from, JAVA_FLOAT, offset, k, 0, k.length);
+    MemorySegment.copy(from, JAVA_FLOAT, offset + (long) k.length * Float.BYTES, v, 0, v.length);
   }
 
   @Override
@@ -52,14 +116,13 @@ final class F32KvHead extends KvHead {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys.get(row / PAGE), row % PAGE * headDim, headDim, queries, queryOffset, scores);
+    scores(keys.get(row / BLOCK), 0, headDim, queries, queryOffset, scores);
   }
 
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(
-        values.get(row / PAGE), row % PAGE * valueDim, valueDim, count, weights, out, offset);
+    accumulate(values.get(row / BLOCK), 0, valueDim, count, weights, out, offset);
   }
 
   static void scores(

@@ -3,9 +3,10 @@ package io.calidrop.attention;
 import static io.calidrop.tensor.VectorShape.LANES;
 
 import io.calidrop.tensor.VectorShape;
+import java.lang.foreign.MemorySegment;
 
 /**
- * Keys and values that one KV head of one layer has cached, in dense pages of {@link #PAGE} rows:
+ * Keys and values that one KV head of one layer has cached, in dense pages of {@link #BLOCK} rows:
  * it grows without copying, and by little more than it needs.
  *
  * <p>Keys are stored in tiles of {@link #TILE} rows with the rows across the vector lanes, so that
@@ -19,23 +20,30 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   /** Rows whose keys lie across vector lanes: two vectors of them. */
   static final int TILE = 2 * LANES;
 
-  /** Rows that a kernel call covers, a multiple of the tile at every vector width. */
+  /** Rows of a page and of a kernel call, a multiple of the tile at every vector width. */
   static final int BLOCK = 64;
 
-  /** Rows of a page. */
-  static final int PAGE = 256;
-
+  /** Dimensions of a key. */
   final int headDim;
 
-  /** Length of a stored value: the head's dimensions, rounded up to two vectors. */
+  /** Dimensions of a value. */
+  final int valueLength;
+
+  /** Length of a stored value: its dimensions, rounded up to two vectors. */
   final int valueDim;
 
   private int rows;
   private int pages;
 
-  KvHead(int headDim) {
+  KvHead(int headDim, int valueLength) {
     this.headDim = headDim;
-    this.valueDim = VectorShape.roundUp(headDim, 2 * LANES);
+    this.valueLength = valueLength;
+    this.valueDim = valueDim(valueLength);
+  }
+
+  /** Length of a stored value of {@code valueLength} dimensions. */
+  static int valueDim(int valueLength) {
+    return VectorShape.roundUp(valueLength, 2 * LANES);
   }
 
   /** Rows in use. */
@@ -49,7 +57,7 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
    */
   final void extend(int count) {
     rows += count;
-    while (pages * PAGE < rows) {
+    while (pages * BLOCK < rows) {
       pages++;
       addPage();
     }
@@ -60,19 +68,56 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
-  /** Allocates another page. */
-  abstract void addPage();
+  /** Frees the pages beyond those that {@code rows} rows need. */
+  final void release(int rows) {
+    int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);
+    for (; pages > needed; pages--) {
+      removeLastPage();
+    }
+  }
 
   /**
    * Sets a row. Different rows may be set by different threads at the same time.
    *
    * @param key holds the rotated key [headDim] at {@code keyOffset}
-   * @param value holds the value [headDim] at {@code valueOffset}
+   * @param value holds the value [valueLength] at {@code valueOffset}
    */
-  abstract void set(int row, float[] key, int keyOffset, float[] value, int valueOffset);
+  final void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
+    setKey(row, key, keyOffset);
+    setValue(row, value, valueOffset);
+  }
 
   /** Allocated bytes. */
-  abstract long bytes();
+  final long bytes() {
+    return (long) pages * pageBytes();
+  }
+
+  /** Allocates another page. */
+  abstract void addPage();
+
+  abstract void removeLastPage();
+
+  /** Bytes of a page, and of what {@link #save} writes. */
+  abstract int pageBytes();
+
+  abstract void setKey(int row, float[] key, int offset);
+
+  abstract void setValue(int row, float[] value, int offset);
+
+  /** Decodes a key to {@code out[offset ..]} [headDim]. */
+  abstract void getKey(int row, float[] out, int offset);
+
+  /** Decodes a value to {@code out[offset ..]} [valueLength]. */
+  abstract void getValue(int row, float[] out, int offset);
+
+  /** Copies a row, as it is stored, over another. */
+  abstract void move(int from, int to);
+
+  /** Copies a page to memory, as it is stored. */
+  abstract void save(int page, MemorySegment to, long offset);
+
+  /** Overwrites a page with one that {@link #save} wrote. */
+  abstract void load(int page, MemorySegment from, long offset);
 
   /** What a query must be multiplied by before {@link #scores}. */
   abstract float queryScale();

@@ -7,10 +7,14 @@ public enum KvType {
   Q8_0;
 
   KvHead newHead(int headDim) {
+    return newHead(headDim, headDim);
+  }
+
+  KvHead newHead(int headDim, int valueLength) {
     return switch (this) {
-      case F32 -> new F32KvHead(headDim);
-      case F16 -> new F16KvHead(headDim);
-      case Q8_0 -> new Q8KvHead(headDim);
+      case F32 -> new F32KvHead(headDim, valueLength);
+      case F16 -> new F16KvHead(headDim, valueLength);
+      case Q8_0 -> new Q8KvHead(headDim, valueLength);
     };
   }
 }

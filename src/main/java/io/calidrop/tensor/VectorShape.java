@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -13,6 +14,7 @@ public final class VectorShape {
   public static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
   public static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
   public static final VectorSpecies<Short> S = ShortVector.SPECIES_PREFERRED;
+  public static final VectorSpecies<Byte> B = ByteVector.SPECIES_PREFERRED;
 
   /** Floats in a vector, and so matrix rows in a tile. */
   public static final int LANES = F.length();

@@ -123,7 +123,7 @@ class AttentionTest {
     for (int row = 0; row < rows; row++) {
       head.set(row, k, row * dim, v, row * dim);
     }
-    AttentionScratch scratch = new AttentionScratch(dim, 1);
+    AttentionScratch scratch = new AttentionScratch(dim, dim, 1);
     AttentionKernel.load(head, q, 0, dim, 1, 1, scratch);
     float[] expected = new float[dim];
     double[] exact = attend(q, 0, k, v, 0, dim, dim, rows - 1);
