@@ -50,10 +50,10 @@ final class AttentionKernel {
   }
 
   /**
-   * Attends one segment and merges the result into {@code out}.
+   * Attends one segment of a sequence's rows and merges the result into {@code out}.
    *
    * @param visible rows that the first token of the tile sees; each later token sees one more
-   * @param first index of the tile's first query in {@code out}
+   * @param record keeps the weights, or null
    */
   static void attend(
       KvHead head,
@@ -62,14 +62,11 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch,
-      SoftmaxPartials out,
-      int first) {
+      ShareRecord record,
+      SoftmaxPartials out) {
     int queries = tokens * group;
     int quads = Math.ceilDiv(queries, QUAD);
-    SoftmaxPartials partials = scratch.segment;
-    scratch.forgetDecoded();
-    partials.clear(quads * QUAD);
-    Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
+    SoftmaxPartials partials = start(scratch, quads);
     int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       for (int quad = 0; quad < quads; quad++) {
@@ -84,17 +81,66 @@ final class AttentionKernel {
           int limit = query > last ? 0 : Math.min(visible + query / group - row, BLOCK);
           softmax(scratch, t, query, limit, head.valueDim, head.weightScale());
         }
+        if (record != null) {
+          record.put(row, quad, scratch.scores, partials.max);
+        }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
       }
     }
+    finish(scratch, queries, out);
+  }
+
+  /**
+   * Attends one segment of rows that every query sees, with a bias for each, and merges the result
+   * into {@code out}.
+   *
+   * @param bias [rows, padded to blocks] added to the scores, or null
+   */
+  static void attendAll(
+      KvHead head,
+      int segment,
+      int queries,
+      float[] bias,
+      AttentionScratch scratch,
+      SoftmaxPartials out) {
+    int quads = Math.ceilDiv(queries, QUAD);
+    SoftmaxPartials partials = start(scratch, quads);
+    int end = Math.min((segment + 1) * SEGMENT, head.rows());
+    for (int row = segment * SEGMENT; row < end; row += BLOCK) {
+      int seen = Math.min(end - row, BLOCK);
+      for (int quad = 0; quad < quads; quad++) {
+        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        for (int t = 0; t < QUAD; t++) {
+          if (bias != null) {
+            VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
+          }
+          int query = quad * QUAD + t;
+          int limit = query < queries ? seen : 0;
+          softmax(scratch, t, query, limit, head.valueDim, head.weightScale());
+        }
+        int o = quad * QUAD * head.valueDim;
+        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
+      }
+    }
+    finish(scratch, queries, out);
+  }
+
+  private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
+    scratch.forgetDecoded();
+    scratch.segment.clear(quads * QUAD);
+    Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
+    return scratch.segment;
+  }
+
+  private static void finish(AttentionScratch scratch, int queries, SoftmaxPartials out) {
     for (int query = 0; query < queries; query++) {
       float z = 0;
       for (int lane = 0; lane < LANES; lane++) {
         z += scratch.sums[query * LANES + lane];
       }
-      partials.sum[query] = z;
-      out.merge(first + query, partials, query);
+      scratch.segment.sum[query] = z;
+      out.merge(query, scratch.segment, query);
     }
   }
 

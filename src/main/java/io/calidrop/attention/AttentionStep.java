@@ -17,9 +17,11 @@ public final class AttentionStep {
   private final int tileTokens;
   private final AttentionScratch[] scratch;
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
+  private final ShareRecord[] records; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
+  private final WorkerPool.Task referenceTask = this::compareReferences;
 
   private KvCache cache;
   private int layer;
@@ -40,6 +42,8 @@ public final class AttentionStep {
       scratch[i] = new AttentionScratch(headDim, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
+    records = new ShareRecord[Math.max(threads, kvHeads)];
+    Arrays.setAll(records, i -> new ShareRecord());
   }
 
   private SoftmaxPartials partials(int queries) {
@@ -61,19 +65,32 @@ public final class AttentionStep {
     this.q = q;
     this.out = out;
     this.stride = stride;
+    if (cache.hasReferences()) {
+      pool.run(referenceTask, kvHeads);
+    }
     if (tokens > 1) {
       pool.run(batchTask, kvHeads * Math.ceilDiv(tokens, tileTokens));
       return;
     }
     segmentCount = 0;
     for (int h = 0; h < kvHeads; h++) {
-      segmentCount = Math.max(segmentCount, KvCache.segments(cache.rows(layer, h)));
+      segmentCount = Math.max(segmentCount, segments(h));
     }
     growSegments(kvHeads * segmentCount);
+    for (int h = 0; h < kvHeads && cache.firstObserved() == 0; h++) {
+      records[h].start(cache.rows(layer, h), group);
+    }
     pool.run(tokenTask, kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
       mergeSegments(h);
     }
+  }
+
+  /** Segments of a head's rows and of its calibration rows. */
+  private int segments(int kvHead) {
+    CalibrationRows calibration = cache.calibration(layer, kvHead);
+    return KvCache.segments(cache.rows(layer, kvHead))
+        + (calibration == null ? 0 : KvCache.segments(calibration.count()));
   }
 
   private void growSegments(int count) {
@@ -86,6 +103,13 @@ public final class AttentionStep {
     }
   }
 
+  private void compareReferences(int kvHead, int worker) {
+    cache
+        .state(layer, kvHead)
+        .references
+        .compare(q, kvHead * group * headDim, stride, tokens, cache.referenceScratch(worker));
+  }
+
   private void attendTile(int part, int worker) {
     int kvHead = part % kvHeads;
     // The last tokens see most rows: they come first, so that no thread is left with them at the
@@ -93,19 +117,31 @@ public final class AttentionStep {
     int tile = Math.ceilDiv(tokens, tileTokens) - 1 - part / kvHeads;
     int first = tile * tileTokens;
     int count = Math.min(tileTokens, tokens - first);
+    int queries = count * group;
     KvHead head = cache.head(layer, kvHead);
     int offset = first * stride + kvHead * group * headDim;
-    AttentionKernel.load(head, q, offset, stride, count, group, scratch[worker]);
+    AttentionScratch scratch = this.scratch[worker];
+    AttentionKernel.load(head, q, offset, stride, count, group, scratch);
     SoftmaxPartials result = tiles[worker];
-    result.clear(count * group);
+    result.clear(queries);
     int visible = head.rows() - tokens + first + 1;
-    int end = KvCache.segments(visible + count - 1);
-    for (int segment = 0; segment < end; segment++) {
-      AttentionKernel.attend(head, segment, visible, count, group, scratch[worker], result, 0);
+    int rows = visible + count - 1;
+    ShareRecord record = null;
+    if (first + count > cache.firstObserved()) {
+      record = records[worker];
+      record.start(rows, queries);
     }
-    for (int query = 0; query < count * group; query++) {
-      result.finish(query, out, offset + query / group * stride + query % group * headDim, headDim);
+    for (int segment = 0; segment < KvCache.segments(rows); segment++) {
+      AttentionKernel.attend(head, segment, visible, count, group, scratch, record, result);
     }
+    CalibrationRows calibration = cache.calibration(layer, kvHead);
+    if (calibration != null) {
+      for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
+        AttentionKernel.attendAll(
+            calibration.rows, segment, queries, calibration.bias, scratch, result);
+      }
+    }
+    finish(kvHead, first, count, result, record);
   }
 
   private void attendSegment(int part, int worker) {
@@ -114,8 +150,19 @@ public final class AttentionStep {
     KvHead head = cache.head(layer, kvHead);
     SoftmaxPartials result = segments[kvHead * segmentCount + segment];
     result.clear(group);
-    AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch[worker]);
-    AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch[worker], result, 0);
+    AttentionScratch scratch = this.scratch[worker];
+    AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
+    int ofRows = KvCache.segments(head.rows());
+    if (segment < ofRows) {
+      ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
+      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, record, result);
+      return;
+    }
+    CalibrationRows calibration = cache.calibration(layer, kvHead);
+    if (calibration != null) {
+      AttentionKernel.attendAll(
+          calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
+    }
   }
 
   private void mergeSegments(int kvHead) {
@@ -125,8 +172,34 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    for (int query = 0; query < group; query++) {
-      result.finish(query, out, (kvHead * group + query) * headDim, headDim);
+    finish(kvHead, 0, 1, result, cache.firstObserved() == 0 ? records[kvHead] : null);
+  }
+
+  /** Completes the attention of a tile and hands out what policies and calibration need of it. */
+  private void finish(
+      int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+    HeadState state = cache.state(layer, kvHead);
+    for (int query = 0; query < count * group; query++) {
+      int token = first + query / group;
+      int head = query % group;
+      int o = token * stride + (kvHead * group + head) * headDim;
+      if (state != null) {
+        if (state.references != null) {
+          state.references.merge(token, head, q, o, result, query);
+        }
+        if (state.queries != null && tokens - token <= state.queries.tokens()) {
+          long index = cache.seen() + token;
+          int position = cache.position() + token;
+          state.queries.put(index, position, head, q, o, result.logSumExp(query));
+        }
+      }
+      result.finish(query, out, o, headDim);
+    }
+    if (record != null) {
+      int from = Math.max(0, cache.firstObserved() - first) * group;
+      int rows = cache.rows(layer, kvHead) - tokens + first + count;
+      float scale = cache.head(layer, kvHead).weightScale();
+      record.addTo(state, rows, result, from, count * group, scale);
     }
   }
 }

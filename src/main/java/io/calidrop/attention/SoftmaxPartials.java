@@ -58,6 +58,35 @@ public final class SoftmaxPartials {
   }
 
   /**
+   * Merges the partial of a single slot into partial {@code i}.
+   *
+   * @param value holds the slot's value [count] at {@code offset}
+   */
+  void mergeSlot(int i, float score, float[] value, int offset, int count) {
+    float m = Math.max(max[i], score);
+    float mine = VectorMath.exp(max[i] - m);
+    float weight = VectorMath.exp(score - m);
+    max[i] = m;
+    sum[i] = Math.fma(sum[i], mine, weight);
+    for (int d = 0; d < count; d++) {
+      int at = i * valueDim + d;
+      acc[at] = Math.fma(acc[at], mine, weight * value[offset + d]);
+    }
+  }
+
+  /** Overwrites partial {@code i} with partial {@code j} of {@code other}. */
+  void copy(int i, SoftmaxPartials other, int j) {
+    max[i] = other.max[j];
+    sum[i] = other.sum[j];
+    System.arraycopy(other.acc, j * valueDim, acc, i * valueDim, valueDim);
+  }
+
+  /** Logarithm of the sum of the exponentials of query {@code i}'s scores. */
+  float logSumExp(int i) {
+    return (float) (max[i] + Math.log(sum[i]));
+  }
+
+  /**
    * The attention output of query {@code i}, {@code acc / z}: {@code dim} values to {@code out}.
    */
   void finish(int i, float[] out, int offset, int dim) {

@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
     description = {
       "Runs the JMH benchmarks of the kernels: matrix products of every weight format, attention,",
       "and what lies between. Limits of the machine are measured in the process of each benchmark,",
-      "and \"% of limit\" is the share of what memory or the multipliers allow there: it compares",
+      "and \"%% of limit\" is the share of what memory or the multipliers allow there: it compares",
       "across runs where times do not."
     },
     footer = {
@@ -74,7 +74,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
   @Option(
       names = "--compare",
       paramLabel = "FILE",
-      description = "JSON of an earlier run: adds a column of the ratio of \"% of limit\" to it.")
+      description = "JSON of an earlier run: adds a column of the ratio of \"%% of limit\" to it.")
   private Path earlier;
 
   @Override

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
@@ -63,7 +64,8 @@ final class ModelOptions {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    Engine engine = Engine.load(path, new EngineOptions(count, limit, kvType, exact));
+    Engine engine =
+        Engine.load(path, new EngineOptions(count, limit, CacheOptions.full(kvType), exact));
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
       io.err().printf("weights %s in memory, cache %s%n", weights, kvType);

@@ -29,6 +29,6 @@ final class Statistics {
         result.seed(),
         result.contextUsed(),
         result.contextUsed(),
-        result.kvBytes() / 1048576.0);
+        result.cache().bytes() / 1048576.0);
   }
 }

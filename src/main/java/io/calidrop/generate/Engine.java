@@ -124,7 +124,7 @@ public final class Engine implements AutoCloseable {
   }
 
   public InferenceSession newSession() {
-    return model.newSession(contextLength(), options.kvType());
+    return model.newSession(contextLength(), options.cache());
   }
 
   /** A new conversation. */

@@ -1,5 +1,6 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.tensor.CpuTopology;
 
@@ -8,10 +9,10 @@ import io.calidrop.tensor.CpuTopology;
  *
  * @param threads threads that compute
  * @param contextLength most positions of a session, or 0: the model's trained length
- * @param kvType number format of the KV cache
+ * @param cache how the KV cache is kept
  * @param exact float32 activations and scalar dequantisation: slow, the reference
  */
-public record EngineOptions(int threads, int contextLength, KvType kvType, boolean exact) {
+public record EngineOptions(int threads, int contextLength, CacheOptions cache, boolean exact) {
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -23,6 +24,6 @@ public record EngineOptions(int threads, int contextLength, KvType kvType, boole
   }
 
   public static EngineOptions defaults() {
-    return new EngineOptions(CpuTopology.usableCores(), 0, KvType.F16, false);
+    return new EngineOptions(CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false);
   }
 }

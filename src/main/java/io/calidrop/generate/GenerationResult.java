@@ -1,12 +1,15 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheStatistics;
+
 /**
  * What a generation gave and what it cost.
  *
  * @param tokens the generated tokens, without the end token
  * @param seed what repeats the text
  * @param contextUsed positions taken in the context afterwards
- * @param kvBytes bytes that the KV cache holds afterwards
+ * @param contextLimit most positions, or {@link Integer#MAX_VALUE} with a bounded cache
+ * @param cache what the KV cache holds afterwards
  */
 public record GenerationResult(
     String text,
@@ -16,7 +19,7 @@ public record GenerationResult(
     Timings timings,
     int contextUsed,
     int contextLimit,
-    long kvBytes) {
+    CacheStatistics cache) {
 
   /**
    * Where the time went.

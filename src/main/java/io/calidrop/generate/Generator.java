@@ -109,7 +109,7 @@ public final class Generator {
               end - first),
           stream.position(),
           stream.limit(),
-          stream.cacheBytes());
+          stream.cache());
     }
 
     private void check(int reused) {

@@ -1,5 +1,6 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 
@@ -17,8 +18,8 @@ interface TokenStream {
   /** Most positions there can be. */
   int limit();
 
-  /** Bytes that the cache holds. */
-  long cacheBytes();
+  /** What the cache holds. */
+  CacheStatistics cache();
 
   static TokenStream of(LlamaModel model, InferenceSession session) {
     return new TokenStream() {
@@ -34,12 +35,12 @@ interface TokenStream {
 
       @Override
       public int limit() {
-        return session.contextLength();
+        return session.limit();
       }
 
       @Override
-      public long cacheBytes() {
-        return session.kvBytes();
+      public CacheStatistics cache() {
+        return session.statistics();
       }
     };
   }

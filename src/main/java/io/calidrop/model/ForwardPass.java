@@ -165,14 +165,15 @@ final class ForwardPass {
   }
 
   /**
-   * Runs {@code tokens[from, to)}, at most {@link #maxBatch} of them, at positions from {@code
-   * position}.
+   * Runs {@code tokens[from, to)}, at most {@link #maxBatch} and {@link KvCache#room} of them, at
+   * the cache's next positions.
    */
-  void run(int[] tokens, int from, int to, int position) {
+  void run(int[] tokens, int from, int to) {
     this.tokens = tokens;
     this.first = from;
     this.count = to - from;
-    this.position = position;
+    cache.begin(pool);
+    position = cache.position();
     normAndPack(weights.layers().getFirst().attentionNorm(), qkv[0], embedTask);
     for (layer = 0; layer < config.layers(); layer++) {
       LlamaWeights.Layer weights = this.weights.layers().get(layer);
@@ -193,6 +194,7 @@ final class ForwardPass {
         forEachToken(lastResidualTask);
       }
     }
+    cache.end(pool, count);
   }
 
   /** The logits after the last token of the batch: [vocabulary], valid until the next call. */
@@ -263,7 +265,7 @@ final class ForwardPass {
     int a = token * 2 * rope.pairs();
     rope.rotate(query, token * queryStride, config.heads(), angles, a);
     rope.rotate(key, token * kvStride, config.kvHeads(), angles, a);
-    cache.store(layer, count - token, key, value, token * kvStride);
+    cache.store(layer, count, token, key, value, token * kvStride);
   }
 
   private void packAttended(int token, int worker) {

@@ -1,62 +1,111 @@
 package io.calidrop.model;
 
 import io.calidrop.attention.AttentionStep;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
-import io.calidrop.attention.KvType;
 import io.calidrop.tensor.WorkerPool;
 
 /** The mutable state of one conversation: its KV cache, its position and every buffer of a pass. */
-public final class InferenceSession {
+public final class InferenceSession implements AutoCloseable {
   private final LlamaConfig config;
   private final int contextLength;
   private final KvCache cache;
   private final ForwardPass pass;
-  private int position;
+  private boolean promptExpected;
 
   InferenceSession(
-      LlamaConfig config, LlamaWeights weights, WorkerPool pool, int contextLength, KvType kvType) {
+      LlamaConfig config,
+      LlamaWeights weights,
+      WorkerPool pool,
+      int contextLength,
+      CacheOptions options) {
     if (contextLength < 1) {
       throw new IllegalArgumentException("context length must be at least 1, not " + contextLength);
     }
     this.config = config;
     this.contextLength = contextLength;
-    cache = new KvCache(config.layers(), config.kvHeads(), config.headDim(), kvType);
+    CacheShape shape =
+        new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim());
+    cache = new KvCache(shape, options, contextLength, pool.threads(), weights.rope());
     AttentionStep attention =
         new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
     pass = new ForwardPass(config, weights, pool, cache, attention, contextLength);
   }
 
-  /** Positions seen so far: the position of the next token. */
+  /** Tokens seen so far. */
   public int position() {
-    return position;
+    return (int) cache.seen();
   }
 
+  /** Positions that a sequence has, or that a bounded one is rebased at. */
   public int contextLength() {
     return contextLength;
   }
 
-  /** Bytes that the KV cache holds now. */
-  public long kvBytes() {
-    return cache.bytes();
+  /**
+   * Most tokens that the session takes: {@link #contextLength}, or {@link Integer#MAX_VALUE} where
+   * the cache is bounded and positions can go on.
+   */
+  public int limit() {
+    return cache.isEndless() ? Integer.MAX_VALUE : contextLength;
   }
 
-  /** Forgets every position from {@code position} on. */
+  /** What the KV cache holds now, and what was done to keep it within its budget. */
+  public CacheStatistics statistics() {
+    return cache.statistics();
+  }
+
+  /**
+   * Announces that the next {@code tokens} tokens are a prompt. With a budget that is applied once,
+   * they are attended whole before anything is evicted; without this call the tokens of the first
+   * forward pass are the prompt.
+   */
+  public void expectPrompt(int tokens) {
+    cache.expectPrompt(tokens);
+    promptExpected = true;
+  }
+
+  /**
+   * Keeps the first {@code tokens} tokens of the sequence whatever the policy says. Without a
+   * budget they stay anyway.
+   *
+   * @throws IllegalArgumentException if they take more than half of the budget
+   */
+  public void pin(int tokens) {
+    cache.pin(tokens);
+  }
+
+  /** Whether the session can go back to its first {@code position} tokens. */
+  public boolean canTruncate(int position) {
+    return cache.canTruncate(position);
+  }
+
+  /**
+   * Forgets every token from {@code position} on.
+   *
+   * @throws IllegalArgumentException if there are not so many, or unless {@link #canTruncate}
+   */
   public void truncate(int position) {
-    if (position < 0 || position > this.position) {
+    if (position < 0 || position > position()) {
       throw new IllegalArgumentException(
-          "cannot go to position %d of %d".formatted(position, this.position));
+          "cannot go to position %d of %d".formatted(position, position()));
     }
     cache.truncate(position);
-    this.position = position;
   }
 
   float[] forward(int[] tokens, int from, int to, boolean wantLogits, LogitsSink sink) {
     check(tokens, from, to);
+    if (cache.seen() == 0 && !promptExpected) {
+      cache.expectPrompt(to - from);
+    }
+    promptExpected = false;
     float[] logits = null;
-    for (int start = from; start < to; start += pass.maxBatch()) {
-      int end = Math.min(start + pass.maxBatch(), to);
-      pass.run(tokens, start, end, position);
-      position += end - start;
+    int end;
+    for (int start = from; start < to; start = end) {
+      end = start + Math.min(Math.min(pass.maxBatch(), cache.room()), to - start);
+      pass.run(tokens, start, end);
       if (sink != null) {
         pass.logits(start, sink);
       } else if (wantLogits && end == to) {
@@ -71,10 +120,10 @@ public final class InferenceSession {
       throw new IllegalArgumentException(
           "no tokens in [%d, %d) of %d".formatted(from, to, tokens.length));
     }
-    if (to - from > contextLength - position) {
+    if (to - from > limit() - position()) {
       throw new IllegalArgumentException(
           "%d tokens do not fit: %d of %d positions are taken"
-              .formatted(to - from, position, contextLength));
+              .formatted(to - from, position(), limit()));
     }
     for (int i = from; i < to; i++) {
       if (tokens[i] < 0 || tokens[i] >= config.vocabulary()) {
@@ -82,5 +131,11 @@ public final class InferenceSession {
             "token %d is not in the vocabulary of %d".formatted(tokens[i], config.vocabulary()));
       }
     }
+  }
+
+  /** Frees the memory of evicted tokens. */
+  @Override
+  public void close() {
+    cache.close();
   }
 }

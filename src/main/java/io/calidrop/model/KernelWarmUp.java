@@ -1,5 +1,6 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
@@ -45,7 +46,8 @@ final class KernelWarmUp {
         WorkerPool pool = new WorkerPool(1)) {
       LlamaConfig config = config();
       LlamaWeights weights = weights(config, new MatrixLoader(arena, pool), arena);
-      InferenceSession session = new InferenceSession(config, weights, pool, CONTEXT, KvType.F16);
+      CacheOptions options = CacheOptions.full(KvType.F16);
+      InferenceSession session = new InferenceSession(config, weights, pool, CONTEXT, options);
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
         session.truncate(0);

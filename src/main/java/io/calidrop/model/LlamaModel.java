@@ -1,5 +1,6 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
@@ -51,7 +52,16 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold
    */
   public InferenceSession newSession(int contextLength, KvType kvType) {
-    return new InferenceSession(config, weights, pool, contextLength, kvType);
+    return newSession(contextLength, CacheOptions.full(kvType));
+  }
+
+  /**
+   * A new inference state with an empty cache.
+   *
+   * @param contextLength most positions it may hold; with a budget, where they are rebased
+   */
+  public InferenceSession newSession(int contextLength, CacheOptions options) {
+    return new InferenceSession(config, weights, pool, contextLength, options);
   }
 
   /**

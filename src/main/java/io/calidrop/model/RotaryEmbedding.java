@@ -1,10 +1,12 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.PositionRotation;
+
 /**
  * Rotary position embedding (arXiv 2104.09864) of neighbouring pairs, as GGUF files order the rows
  * of Llama's query and key matrices.
  */
-public final class RotaryEmbedding {
+public final class RotaryEmbedding implements PositionRotation {
   private final double[] frequencies; // [ropeDim / 2] radians a position
   private final int headDim;
 
@@ -46,6 +48,19 @@ public final class RotaryEmbedding {
         x[o + i] = a * cos - b * sin;
         x[o + i + 1] = a * sin + b * cos;
       }
+    }
+  }
+
+  @Override
+  public void rotate(float[] x, int offset, int delta) {
+    for (int i = 0; i < frequencies.length; i++) {
+      double angle = delta * frequencies[i];
+      double cos = Math.cos(angle);
+      double sin = Math.sin(angle);
+      float a = x[offset + 2 * i];
+      float b = x[offset + 2 * i + 1];
+      x[offset + 2 * i] = (float) (a * cos - b * sin);
+      x[offset + 2 * i + 1] = (float) (a * sin + b * cos);
     }
   }
 }

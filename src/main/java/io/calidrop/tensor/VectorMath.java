@@ -100,6 +100,25 @@ public final class VectorMath {
     }
   }
 
+  /** Dot product of {@code n} elements. */
+  public static float dot(float[] x, int offset, float[] y, int yOffset, int n) {
+    int bound = VectorShape.F.loopBound(n);
+    FloatVector sums = FloatVector.zero(VectorShape.F);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      sums =
+          FloatVector.fromArray(VectorShape.F, x, offset + i)
+              .fma(FloatVector.fromArray(VectorShape.F, y, yOffset + i), sums);
+    }
+    float sum = 0;
+    for (int lane = 0; lane < VectorShape.LANES; lane++) {
+      sum += sums.lane(lane);
+    }
+    for (int i = bound; i < n; i++) {
+      sum = Math.fma(x[offset + i], y[yOffset + i], sum);
+    }
+    return sum;
+  }
+
   /** {@code x[offset ..] += y[yOffset ..]} for {@code n} elements. */
   public static void add(float[] x, int offset, float[] y, int yOffset, int n) {
     int bound = VectorShape.F.loopBound(n);

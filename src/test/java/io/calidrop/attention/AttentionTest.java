@@ -41,19 +41,19 @@ class AttentionTest {
     float[] single = new float[tokens * qStride];
     try (WorkerPool pool = new WorkerPool(2)) {
       AttentionStep step = new AttentionStep(heads, kvHeads, headDim, 2);
-      KvCache cache = new KvCache(1, kvHeads, headDim, type);
+      KvCache cache = cache(heads, kvHeads, headDim, type);
       cache.extend(0, tokens);
       for (int t = 0; t < tokens; t++) {
-        cache.store(0, tokens - t, k, v, t * kvStride);
+        cache.store(0, tokens, t, k, v, t * kvStride);
       }
       step.run(pool, cache, 0, tokens, q, batch, qStride);
 
-      KvCache other = new KvCache(1, kvHeads, headDim, type);
+      KvCache other = cache(heads, kvHeads, headDim, type);
       float[] one = new float[qStride];
       float[] out = new float[qStride];
       for (int t = 0; t < tokens; t++) {
         other.extend(0, 1);
-        other.store(0, 1, k, v, t * kvStride);
+        other.store(0, 1, 0, k, v, t * kvStride);
         System.arraycopy(q, t * qStride, one, 0, qStride);
         step.run(pool, other, 0, 1, one, out, qStride);
         System.arraycopy(out, 0, single, t * qStride, qStride);
@@ -79,6 +79,11 @@ class AttentionTest {
         }
       }
     }
+  }
+
+  private static KvCache cache(int heads, int kvHeads, int headDim, KvType type) {
+    CacheShape shape = new CacheShape(1, heads, kvHeads, headDim);
+    return new KvCache(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
   }
 
   private static float[] gaussian(Random random, int n) {
@@ -135,7 +140,7 @@ class AttentionTest {
       all.clear(4);
       all.merge(0, empty, 0);
       for (int segment : order) {
-        AttentionKernel.attend(head, segment, rows, 1, 1, scratch, all, 0);
+        AttentionKernel.attend(head, segment, rows, 1, 1, scratch, null, all);
         all.merge(0, empty, 0);
       }
       all.finish(0, expected, 0, dim);

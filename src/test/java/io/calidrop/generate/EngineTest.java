@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calidrop.TestData;
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.sampling.SamplerOptions;
 import java.nio.file.Path;
@@ -68,7 +69,8 @@ class EngineTest {
   @Test
   void aConversationThatDoesNotFitIsRefusedAndStaysAsItWas() {
     try (Engine engine =
-        Engine.load(TestData.smolLm2(), new EngineOptions(2, 64, KvType.F16, false))) {
+        Engine.load(
+            TestData.smolLm2(), new EngineOptions(2, 64, CacheOptions.full(KvType.F16), false))) {
       ChatSession chat = engine.chat(GREEDY);
       GenerationResult full = chat.send("Count to one hundred.", text -> {});
       assertThat(full.stopReason()).isEqualTo(StopReason.LENGTH);

@@ -3,6 +3,7 @@ package io.calidrop.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
@@ -53,8 +54,8 @@ class GeneratorTest {
     }
 
     @Override
-    public long cacheBytes() {
-      return 17;
+    public CacheStatistics cache() {
+      return new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0);
     }
   }
 
@@ -134,7 +135,7 @@ class GeneratorTest {
     assertThat(result.tokens()).containsExactly('H', 'e', 'l', 'l', 'o');
     assertThat(result.contextUsed()).isEqualTo(8);
     assertThat(result.contextLimit()).isEqualTo(100);
-    assertThat(result.kvBytes()).isEqualTo(17);
+    assertThat(result.cache().activeBytes()).isEqualTo(17);
     assertThat(result.timings().promptTokens()).isEqualTo(3);
     assertThat(pieces).containsExactly("H", "e", "l", "l", "o");
   }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import io.calidrop.attention.AttentionStep;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.RandomWeights;
@@ -68,12 +70,14 @@ class GarbageTest {
     int rows = 300;
     int dim = 64;
     try (WorkerPool pool = new WorkerPool(1)) {
-      KvCache cache = new KvCache(1, 1, dim, type);
+      KvCache cache =
+          new KvCache(
+              new CacheShape(1, 3, 1, dim), CacheOptions.full(type), rows, 1, (v, o, delta) -> {});
       cache.extend(0, rows);
       float[] x = new float[3 * dim];
       Arrays.fill(x, 0.5f);
-      for (int row = 1; row <= rows; row++) {
-        cache.store(0, row, x, x, 0);
+      for (int row = 0; row < rows; row++) {
+        cache.store(0, rows, row, x, x, 0);
       }
       AttentionStep attention = new AttentionStep(3, 1, dim, 1);
       float[] out = new float[3 * dim];

@@ -1,6 +1,8 @@
 package io.calidrop.bench.kernels;
 
 import io.calidrop.attention.AttentionStep;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.Roofline;
@@ -60,7 +62,13 @@ public class AttentionBenchmark {
   public void setUp() {
     limits = Roofline.measure(threads);
     pool = new WorkerPool(threads);
-    cache = new KvCache(LAYERS, KV_HEADS, DIM, kvType);
+    cache =
+        new KvCache(
+            new CacheShape(LAYERS, HEADS, KV_HEADS, DIM),
+            CacheOptions.full(kvType),
+            rows,
+            threads,
+            (x, offset, delta) -> {});
     Random random = new Random(1);
     float[] row = new float[KV_HEADS * DIM];
     for (int l = 0; l < LAYERS; l++) {
@@ -69,7 +77,7 @@ public class AttentionBenchmark {
         for (int d = 0; d < row.length; d++) {
           row[d] = (float) random.nextGaussian();
         }
-        cache.store(l, rows - i, row, row, 0);
+        cache.store(l, rows, i, row, row, 0);
       }
     }
     attention = new AttentionStep(HEADS, KV_HEADS, DIM, threads);

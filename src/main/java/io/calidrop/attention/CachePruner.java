@@ -1,0 +1,156 @@
+package io.calidrop.attention;
+
+import io.calidrop.tensor.WorkerPool;
+
+/**
+ * The one place where rows leave a cache: a policy scores them, each head keeps the best within its
+ * budget, what leaves is folded into calibration rows or references. Heads are pruned in parallel.
+ */
+final class CachePruner {
+  private final HeadState[] heads; // [layers][kvHeads]
+  private final int kvHeads;
+  private final CacheBudget budget;
+  private final EvictionPolicy policy;
+  private final HeadRows[] views; // [layers][kvHeads]
+  private final int[] keep; // [layers][kvHeads] rows that a head keeps
+  private final Worker[] workers;
+  private final WorkerPool.Task scoreTask = this::score;
+  private final WorkerPool.Task pruneTask = this::prune;
+
+  /* The arguments of the policy, for one layer. */
+  private final float[][] layerScores; // [kvHeads][rows]
+  private final int[] layerRows; // [kvHeads]
+  private final int[] from; // [kvHeads]
+  private final int[] to; // [kvHeads]
+  private final int[] divided; // [kvHeads]
+
+  private long seen;
+  private int protectedRows;
+  private int slack;
+
+  /** What one thread prunes with. */
+  private record Worker(RowSelection selection, EvictedRows evicted, RowFit fit) {}
+
+  CachePruner(
+      HeadState[] heads,
+      CacheShape shape,
+      CacheOptions options,
+      int threads,
+      PositionRotation rotation) {
+    this.heads = heads;
+    kvHeads = shape.kvHeads();
+    int headDim = shape.headDim();
+    int group = shape.group();
+    budget = options.budget().orElseThrow();
+    policy = options.policy();
+    views = new HeadRows[heads.length];
+    keep = new int[heads.length];
+    for (int i = 0; i < heads.length; i++) {
+      views[i] = new HeadRows(heads[i], headDim, group, budget, rotation);
+    }
+    CalibrationOptions calibration = options.calibration();
+    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
+    workers = new Worker[threads];
+    for (int i = 0; i < threads; i++) {
+      workers[i] =
+          new Worker(
+              new RowSelection(),
+              new EvictedRows(headDim),
+              fold ? new RowFit(headDim, group, calibration.rows(), calibration.window()) : null);
+    }
+    layerScores = new float[kvHeads][];
+    layerRows = new int[kvHeads];
+    from = new int[kvHeads];
+    to = new int[kvHeads];
+    divided = new int[kvHeads];
+  }
+
+  /**
+   * Prunes every head that holds more than its budget and {@code slack} rows.
+   *
+   * @param seen tokens that the sequence has had
+   * @param protectedRows first rows of each head that stay
+   */
+  void run(WorkerPool pool, long seen, int protectedRows, int slack) {
+    this.seen = seen;
+    this.protectedRows = protectedRows;
+    this.slack = slack;
+    pool.run(scoreTask, heads.length);
+    for (int layer = 0; layer * kvHeads < heads.length; layer++) {
+      divide(layer);
+    }
+    pool.run(pruneTask, heads.length);
+  }
+
+  private void score(int head, int worker) {
+    policy.score(views[head].at(seen), heads[head].scores());
+  }
+
+  private void divide(int layer) {
+    for (int h = 0; h < kvHeads; h++) {
+      HeadState head = heads[layer * kvHeads + h];
+      layerScores[h] = head.scores();
+      layerRows[h] = head.rows.rows();
+      from[h] = firstCandidate(layerRows[h]);
+      to[h] = endOfCandidates(layerRows[h]);
+    }
+    policy.combine(layerScores, layerRows);
+    policy.divide(
+        new LayerCandidates(
+            layer,
+            heads.length / kvHeads,
+            budget.rows(),
+            protectedRows + budget.window(),
+            layerScores,
+            from,
+            to),
+        divided);
+    System.arraycopy(divided, 0, keep, layer * kvHeads, kvHeads);
+  }
+
+  private int firstCandidate(int rows) {
+    return Math.min(protectedRows, rows);
+  }
+
+  private int endOfCandidates(int rows) {
+    return Math.max(firstCandidate(rows), rows - budget.window());
+  }
+
+  private void prune(int index, int worker) {
+    HeadState head = heads[index];
+    int rows = head.rows.rows();
+    if (rows <= keep[index] + slack) {
+      return;
+    }
+    Worker tools = workers[worker];
+    int first = firstCandidate(rows);
+    int end = endOfCandidates(rows);
+    int free = keep[index] - (rows - (end - first));
+    boolean[] kept = tools.selection.select(head.scores(), rows, first, end, free);
+    EvictedRows evicted = tools.evicted;
+    evicted.clear();
+    CalibrationRows calibration = head.calibration;
+    for (int row = 0; calibration != null && row < calibration.count(); row++) {
+      evicted.add(calibration.rows, row, calibration.bias[row], calibration.positions[row]);
+    }
+    int count = 0;
+    for (int row = 0; row < rows; row++) {
+      if (!kept[row]) {
+        evicted.add(head.rows, row, 0, head.position(row));
+      } else {
+        if (row != count) {
+          head.move(row, count);
+        }
+        count++;
+      }
+    }
+    head.rows.truncate(count);
+    head.release(count + budget.pruneInterval());
+    if (calibration != null) {
+      tools.fit.fold(calibration, evicted, head.queries, seen);
+    }
+    if (head.references != null) {
+      head.references.evict(evicted, head.queries, seen - 1);
+    }
+  }
+}

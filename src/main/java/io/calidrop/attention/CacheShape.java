@@ -1,0 +1,15 @@
+package io.calidrop.attention;
+
+/**
+ * Shape of a model's attention.
+ *
+ * @param heads query heads of a layer
+ * @param kvHeads KV heads of a layer, a divisor of {@code heads}
+ * @param headDim dimensions of a head
+ */
+public record CacheShape(int layers, int heads, int kvHeads, int headDim) {
+  /** Query heads that share a KV head. */
+  public int group() {
+    return heads / kvHeads;
+  }
+}

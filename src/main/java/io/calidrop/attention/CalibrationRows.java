@@ -1,0 +1,54 @@
+package io.calidrop.attention;
+
+import java.util.Arrays;
+
+/**
+ * Rows that stand for evicted tokens: keys and values that the attention kernel reads like those of
+ * tokens, and a bias that is added to each row's score. No policy scores them and no budget counts
+ * them.
+ */
+final class CalibrationRows {
+  /** Keys and values, in the format of the cache. */
+  final KvHead rows;
+
+  /** [rows, padded to blocks] added to the scores. */
+  final float[] bias;
+
+  /** [rows] nominal positions, for rebasing. */
+  final int[] positions;
+
+  private final int capacity;
+
+  CalibrationRows(int capacity, int headDim, KvType type) {
+    this.capacity = capacity;
+    rows = type.newHead(headDim);
+    bias = new float[Math.ceilDiv(capacity, KvHead.BLOCK) * KvHead.BLOCK];
+    positions = new int[capacity];
+  }
+
+  int capacity() {
+    return capacity;
+  }
+
+  int count() {
+    return rows.rows();
+  }
+
+  void clear() {
+    rows.truncate(0);
+    Arrays.fill(bias, 0);
+  }
+
+  /** Adds a row: key and value [headDim] at their offsets. */
+  void add(float[] key, int keyOffset, float[] value, int valueOffset, float bias, int position) {
+    int row = rows.rows();
+    rows.extend(1);
+    rows.set(row, key, keyOffset, value, valueOffset);
+    this.bias[row] = bias;
+    positions[row] = position;
+  }
+
+  long bytes() {
+    return rows.bytes() + (long) bias.length * Float.BYTES + (long) capacity * Integer.BYTES;
+  }
+}

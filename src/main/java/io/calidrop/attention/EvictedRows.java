@@ -1,0 +1,66 @@
+package io.calidrop.attention;
+
+import java.util.Arrays;
+
+/** Rows on their way out of a cache, decoded: a buffer that threads use again for each head. */
+final class EvictedRows {
+  private final int headDim;
+  private int count;
+  private float[] keys = {}; // [count][headDim]
+  private float[] values = {}; // [count][headDim]
+  private float[] bias = {}; // [count]
+  private int[] positions = {}; // [count]
+  private float[] slot = {};
+
+  EvictedRows(int headDim) {
+    this.headDim = headDim;
+  }
+
+  void clear() {
+    count = 0;
+  }
+
+  int count() {
+    return count;
+  }
+
+  float[] keys() {
+    return keys;
+  }
+
+  float[] values() {
+    return values;
+  }
+
+  float[] bias() {
+    return bias;
+  }
+
+  int position(int row) {
+    return positions[row];
+  }
+
+  /** Room for one value of another length. */
+  float[] slot(int length) {
+    if (slot.length < length) {
+      slot = new float[length];
+    }
+    return slot;
+  }
+
+  /** Adds a row of a head. */
+  void add(KvHead head, int row, float bias, int position) {
+    if (count == positions.length) {
+      int size = Math.max(KvHead.BLOCK, 2 * count);
+      keys = Arrays.copyOf(keys, size * headDim);
+      values = Arrays.copyOf(values, size * headDim);
+      this.bias = Arrays.copyOf(this.bias, size);
+      positions = Arrays.copyOf(positions, size);
+    }
+    head.getKey(row, keys, count * headDim);
+    head.getValue(row, values, count * headDim);
+    this.bias[count] = bias;
+    positions[count] = position;
+    count++;
+  }
+}

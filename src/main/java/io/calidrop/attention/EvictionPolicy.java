@@ -1,0 +1,62 @@
+package io.calidrop.attention;
+
+import java.util.Arrays;
+
+/**
+ * Scores the rows of a cache; one place, {@link CachePruner}, prunes. Policies hold no state of a
+ * conversation: what they need of one is in {@link HeadRows}.
+ */
+public interface EvictionPolicy {
+  /** Queries whose attention the kernel sums up for {@link HeadRows#share}. */
+  enum Observation {
+    NONE,
+    /** The last token before a prune. */
+    LAST,
+    /** The window before a prune, {@link CacheBudget#window}. */
+    WINDOW,
+    /** All tokens since a row came into the cache. */
+    ALL
+  }
+
+  /** Name on the command line and in tables. */
+  String name();
+
+  /** What the kernel has to observe. */
+  default Observation observation() {
+    return Observation.NONE;
+  }
+
+  /** Whether {@link HeadRows} must hold the last queries. */
+  default boolean needsQueries() {
+    return false;
+  }
+
+  /**
+   * Scores every row of a head; those with the highest scores stay.
+   *
+   * @param scores [rows], overwritten
+   */
+  void score(HeadRows rows, float[] scores);
+
+  /**
+   * Adjusts the scores of a layer's heads to each other.
+   *
+   * @param scores [kvHeads][rows]
+   * @param rows [kvHeads] rows of each head
+   */
+  default void combine(float[][] scores, int[] rows) {}
+
+  /**
+   * Divides a layer's budget among its heads.
+   *
+   * @param out [kvHeads] rows that each head keeps
+   */
+  default void divide(LayerCandidates candidates, int[] out) {
+    Arrays.fill(out, candidates.budget());
+  }
+
+  /** Most rows that {@link #divide} may give to one of {@code kvHeads} heads. */
+  default int mostRows(int budget, int kvHeads) {
+    return budget;
+  }
+}

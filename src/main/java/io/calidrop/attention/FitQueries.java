@@ -1,0 +1,123 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/** The last queries of a KV head's group, as the attention kernel's loops take them. */
+final class FitQueries {
+  private final int headDim;
+  private final int group;
+
+  /** [queries / 4][headDim][4], scaled. */
+  private final float[] queries;
+
+  private final float[] logSumExp; // [queries]
+  private final int[] visible; // [queries] evicted rows that a query saw
+  private final float[] query; // [headDim]
+  private int count;
+
+  FitQueries(int headDim, int group, int tokens) {
+    this.headDim = headDim;
+    this.group = group;
+    int padded = Math.ceilDiv(tokens * group, QUAD) * QUAD;
+    queries = new float[padded * headDim];
+    logSumExp = new float[padded];
+    visible = new int[padded];
+    query = new float[headDim];
+  }
+
+  int count() {
+    return count;
+  }
+
+  /**
+   * Takes the queries of the last tokens.
+   *
+   * @param old number of evicted rows at the front that every query saw; of the others it saw those
+   *     up to its own position
+   */
+  void load(QueryRing ring, long seen, EvictedRows evicted, int old) {
+    int tokens = (int) Math.min(seen, ring.tokens());
+    count = tokens * group;
+    float scale = (float) (1 / Math.sqrt(headDim));
+    int rows = old;
+    for (int i = 0; i < count; i++) {
+      long index = seen - tokens + i / group;
+      while (rows < evicted.count() && evicted.position(rows) <= ring.position(index)) {
+        rows++;
+      }
+      visible[i] = rows;
+      logSumExp[i] = ring.logSumExp(index, i % group);
+      ring.get(index, i % group, query, 0);
+      int to = i / QUAD * QUAD * headDim + i % QUAD;
+      for (int d = 0; d < headDim; d++) {
+        queries[to + d * QUAD] = query[d] * scale;
+      }
+    }
+  }
+
+  /** Scores of four queries with a block of rows, as {@link KvHead#scores}. */
+  void scores(KvHead rows, int row, int first, float[] scores) {
+    rows.scores(row, queries, first * headDim, scores, null);
+  }
+
+  /**
+   * Turns the scores of four queries with a block of evicted rows into shares of their attention.
+   *
+   * @param rows rows of the block in use
+   * @param bias [rows] from {@code row}
+   * @param mass [queries] is increased by each query's shares
+   */
+  void shares(int first, int row, int rows, float[] bias, float[] scores, float[] mass) {
+    for (int t = 0; t < QUAD; t++) {
+      int i = first + t;
+      int limit = i < count ? Math.clamp(visible[i] - row, 0, rows) : 0;
+      if (limit > 0) {
+        exponentials(scores, t * BLOCK, bias, row, logSumExp[i]);
+      }
+      Arrays.fill(scores, t * BLOCK + limit, (t + 1) * BLOCK, 0f);
+      if (limit > 0) {
+        mass[i] += sum(scores, t * BLOCK);
+      }
+    }
+  }
+
+  /** Turns the scores of four queries with a block of rows into {@code exp(score - lse)}. */
+  void ratios(int first, int rows, float[] zeros, float[] scores) {
+    for (int t = 0; t < QUAD; t++) {
+      int limit = first + t < count ? rows : 0;
+      if (limit > 0) {
+        exponentials(scores, t * BLOCK, zeros, 0, logSumExp[first + t]);
+      }
+      Arrays.fill(scores, t * BLOCK + limit, (t + 1) * BLOCK, 0f);
+    }
+  }
+
+  private static void exponentials(float[] scores, int from, float[] bias, int row, float lse) {
+    for (int i = 0; i < BLOCK; i += LANES) {
+      VectorMath.exp(
+              FloatVector.fromArray(F, scores, from + i)
+                  .add(FloatVector.fromArray(F, bias, row + i))
+                  .sub(lse))
+          .intoArray(scores, from + i);
+    }
+  }
+
+  private static float sum(float[] x, int from) {
+    FloatVector sums = FloatVector.zero(F);
+    for (int i = 0; i < BLOCK; i += LANES) {
+      sums = sums.add(FloatVector.fromArray(F, x, from + i));
+    }
+    float sum = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+      sum += sums.lane(lane);
+    }
+    return sum;
+  }
+}

@@ -1,0 +1,138 @@
+package io.calidrop.attention;
+
+import io.calidrop.tensor.VectorShape;
+import java.util.Arrays;
+
+/** What a bounded cache keeps beside the keys and values of one KV head. */
+final class HeadState {
+  final int layer;
+  final int kvHead;
+  final KvHead rows;
+
+  /** Stand-ins for the evicted tokens, or null. */
+  final CalibrationRows calibration;
+
+  /** One reference for each query head of the group, or null. */
+  final ReferenceCalibration references;
+
+  /** The last queries, or null where nobody asks for them. */
+  final QueryRing queries;
+
+  private float[] scores = {}; // [rows], while they are pruned
+  private int[] positions = {}; // [rows]
+  private long[] shares = {}; // [rows] in units of ShareRecord.ONE
+  private final boolean observed;
+
+  HeadState(
+      int layer,
+      int kvHead,
+      KvHead rows,
+      CalibrationRows calibration,
+      ReferenceCalibration references,
+      QueryRing queries,
+      boolean observed) {
+    this.layer = layer;
+    this.kvHead = kvHead;
+    this.rows = rows;
+    this.calibration = calibration;
+    this.references = references;
+    this.queries = queries;
+    this.observed = observed;
+  }
+
+  /** Makes room for {@code count} more rows. */
+  void extend(int count) {
+    rows.extend(count);
+    if (positions.length < rows.rows()) {
+      int size = VectorShape.roundUp(rows.rows(), KvHead.BLOCK);
+      positions = Arrays.copyOf(positions, size);
+      if (observed) {
+        shares = Arrays.copyOf(shares, size);
+      }
+    }
+  }
+
+  /** Sets the position of a row; it has had no share of any attention yet. */
+  void place(int row, int position) {
+    positions[row] = position;
+    if (observed) {
+      shares[row] = 0;
+    }
+  }
+
+  /** Room for the scores of all rows. */
+  float[] scores() {
+    if (scores.length < rows.rows()) {
+      scores = new float[positions.length];
+    }
+    return scores;
+  }
+
+  /** Moves a row to another position; its share stays. */
+  void setPosition(int row, int position) {
+    positions[row] = position;
+  }
+
+  int position(int row) {
+    return positions[row];
+  }
+
+  /** The sum of the row's shares of the observed queries' attention, over the group. */
+  double share(int row) {
+    return (double) shares[row] / ShareRecord.ONE;
+  }
+
+  /** Adds [rows] shares; tiles of a batch do so from several threads. */
+  synchronized void addShares(int[] sums, int rows) {
+    for (int row = 0; row < rows; row++) {
+      shares[row] += sums[row];
+    }
+  }
+
+  void forgetShares() {
+    Arrays.fill(shares, 0);
+  }
+
+  /** Copies a row over an earlier one. */
+  void move(int from, int to) {
+    rows.move(from, to);
+    positions[to] = positions[from];
+    if (observed) {
+      shares[to] = shares[from];
+    }
+  }
+
+  void release(int rows) {
+    this.rows.release(rows);
+    int size = VectorShape.roundUp(Math.max(rows, this.rows.rows()), KvHead.BLOCK);
+    if (positions.length > size) {
+      positions = Arrays.copyOf(positions, size);
+      shares = Arrays.copyOf(shares, Math.min(size, shares.length));
+      scores = new float[0];
+    }
+  }
+
+  void clear() {
+    rows.truncate(0);
+    if (calibration != null) {
+      calibration.clear();
+    }
+    if (references != null) {
+      references.clear();
+    }
+  }
+
+  /** Bytes of rows and what a policy keeps of each. */
+  long activeBytes() {
+    return rows.bytes()
+        + (long) (positions.length + scores.length) * Integer.BYTES
+        + (long) shares.length * Long.BYTES;
+  }
+
+  /** Bytes of what stands in for evicted tokens, and of the queries it is fitted on. */
+  long calibrationBytes() {
+    return (calibration == null ? 0 : calibration.bytes())
+        + (references == null ? 0 : references.bytes())
+        + (queries == null ? 0 : queries.bytes());
+  }
+}

@@ -1,0 +1,18 @@
+package io.calidrop.attention;
+
+/** Key norm (arXiv 2406.11430): keys with a small norm attract attention. */
+public final class KnormPolicy implements EvictionPolicy {
+  @Override
+  public String name() {
+    return "knorm";
+  }
+
+  @Override
+  public void score(HeadRows rows, float[] scores) {
+    float[] key = new float[rows.headDim()];
+    for (int row = 0; row < rows.count(); row++) {
+      rows.key(row, key);
+      scores[row] = -Norms.l2(key);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * The weights that the attention kernel computed for some queries, kept until their normaliser is
+ * known, and summed up as each row's share of the attention. Sums are in fixed point: they are the
+ * same in any order, and so for any batch and number of threads.
+ */
+final class ShareRecord {
+  /** A share of one. Sums of a tile's queries fit into an int, those of a sequence into a long. */
+  static final int ONE = 1 << 23;
+
+  private float[] weights = {}; // [blocks][quads][4][BLOCK]
+  private float[] max = {}; // [blocks][quads][4] maximum that the weights are relative to
+  private int[] sums = {}; // [rows]
+  private int quads;
+
+  /** Makes room for the weights of {@code queries} queries on {@code rows} rows. */
+  void start(int rows, int queries) {
+    quads = Math.ceilDiv(queries, QUAD);
+    int blocks = Math.ceilDiv(rows, BLOCK);
+    if (weights.length < blocks * quads * QUAD * BLOCK) {
+      weights = new float[blocks * quads * QUAD * BLOCK];
+      max = new float[blocks * quads * QUAD];
+    }
+    if (sums.length < blocks * BLOCK) {
+      sums = new int[blocks * BLOCK];
+    }
+    Arrays.fill(max, 0, blocks * quads * QUAD, Float.NEGATIVE_INFINITY);
+  }
+
+  /** Keeps the weights [4][BLOCK] of a quad of queries on a block, relative to their maxima. */
+  void put(int row, int quad, float[] weights, float[] max) {
+    int at = row / BLOCK * quads + quad;
+    System.arraycopy(weights, 0, this.weights, at * QUAD * BLOCK, QUAD * BLOCK);
+    System.arraycopy(max, quad * QUAD, this.max, at * QUAD, QUAD);
+  }
+
+  /**
+   * Adds the shares that queries {@code [from, to)} gave to each row.
+   *
+   * @param result the queries' attention over everything, for the normaliser
+   * @param weightScale what weights were multiplied by
+   */
+  void addTo(
+      HeadState state, int rows, SoftmaxPartials result, int from, int to, float weightScale) {
+    for (int row = 0; row < rows; row += BLOCK) {
+      Arrays.fill(sums, row, row + BLOCK, 0);
+      for (int query = from; query < to; query++) {
+        int at = (row / BLOCK * quads + query / QUAD) * QUAD + query % QUAD;
+        if (max[at] > Float.NEGATIVE_INFINITY) {
+          float factor = VectorMath.exp(max[at] - result.logSumExp(query)) * ONE / weightScale;
+          add(weights, at * BLOCK, factor, sums, row);
+        }
+      }
+    }
+    state.addShares(sums, rows);
+  }
+
+  private static void add(float[] weights, int from, float factor, int[] sums, int row) {
+    for (int i = 0; i < BLOCK; i += LANES) {
+      FloatVector share = FloatVector.fromArray(F, weights, from + i).mul(factor).add(0.5f);
+      IntVector fixed = (IntVector) share.convert(VectorOperators.F2I, 0);
+      fixed.add(IntVector.fromArray(I, sums, row + i)).intoArray(sums, row + i);
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package io.calidrop.attention;
+
+/**
+ * StreamingLLM (arXiv 2309.17453): the sinks and the latest tokens. Unlike the original, which
+ * numbers the retained tokens anew at every step, they keep their positions.
+ */
+public final class StreamingPolicy implements EvictionPolicy {
+  @Override
+  public String name() {
+    return "streaming";
+  }
+
+  @Override
+  public void score(HeadRows rows, float[] scores) {
+    for (int row = 0; row < rows.count(); row++) {
+      scores[row] = row;
+    }
+  }
+}
