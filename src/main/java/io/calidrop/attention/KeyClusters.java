@@ -42,15 +42,38 @@ final class KeyClusters {
    */
   void run(float[] keys, float[] weights, int count) {
     load(keys, count);
-    for (int c = 0; c < max; c++) {
-      // Seeds spread evenly over the rows, which come oldest first.
-      System.arraycopy(
-          keys, (int) ((long) c * count / max) * headDim, centre, c * headDim, headDim);
-    }
+    seed(keys, weights, count);
     for (int iteration = 0; iteration < ITERATIONS; iteration++) {
       assign(count);
       if (iteration + 1 < ITERATIONS) {
         average(keys, weights, count);
+      }
+    }
+  }
+
+  private void seed(float[] keys, float[] weights, int count) {
+    int next = 0;
+    for (int i = 0; i < count; i++) {
+      best[i] = Float.POSITIVE_INFINITY;
+      if (weights[i] > weights[next]) next = i;
+    }
+    for (int c = 0; c < max; c++) {
+      System.arraycopy(keys, next * headDim, centre, c * headDim, headDim);
+      int at = next;
+      float most = -1;
+      next = 0;
+      for (int i = 0; i < count; i++) {
+        float sum = 0;
+        for (int d = 0; d < headDim; d++) {
+          float e = keys[i * headDim + d] - keys[at * headDim + d];
+          sum += e * e;
+        }
+        best[i] = Math.min(best[i], sum);
+        float value = best[i] * weights[i];
+        if (value > most) {
+          most = value;
+          next = i;
+        }
       }
     }
   }
