@@ -187,8 +187,8 @@ public final class AttentionStep {
         if (state.references != null) {
           state.references.merge(token, head, q, o, result, query);
         }
-        if (state.queries != null && tokens - token <= state.queries.tokens()) {
-          long index = cache.seen() + token;
+        long index = cache.seen() + token;
+        if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
           int position = cache.position() + token;
           state.queries.put(index, position, head, q, o, result.logSumExp(query));
         }

@@ -66,9 +66,11 @@ final class BoundedCache implements AutoCloseable {
   private HeadState state(int index, KvHead rows, CacheShape shape, KvType type) {
     int dim = shape.headDim();
     boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    int ring = calibration.hasReferences() ? 1 : 0;
+    QueryRing ring = null;
     if (fold || policy.needsQueries()) {
-      ring = calibration.window();
+      ring = ring(calibration.window(), calibration.samples(), shape, type);
+    } else if (calibration.hasReferences()) {
+      ring = ring(1, 1, shape, type);
     }
     EvictedStore store =
         memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength(shape)));
@@ -80,8 +82,12 @@ final class BoundedCache implements AutoCloseable {
         calibration.hasReferences()
             ? new ReferenceCalibration(shape.group(), dim, calibration, store)
             : null,
-        ring == 0 ? null : new QueryRing(ring, shape.group(), dim, type == KvType.F32),
+        ring,
         policy.observation() != EvictionPolicy.Observation.NONE);
+  }
+
+  private static QueryRing ring(int window, int samples, CacheShape shape, KvType type) {
+    return new QueryRing(window, samples, shape.group(), shape.headDim(), type == KvType.F32);
   }
 
   HeadState head(int index) {

@@ -56,7 +56,7 @@ final class CachePruner {
           new Worker(
               new RowSelection(),
               new EvictedRows(headDim),
-              fold ? new RowFit(headDim, group, calibration.rows(), calibration.window()) : null);
+              fold ? new RowFit(headDim, group, calibration.rows(), calibration.samples()) : null);
     }
     layerScores = new float[kvHeads][];
     layerRows = new int[kvHeads];

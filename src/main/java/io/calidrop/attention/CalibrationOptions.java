@@ -6,6 +6,7 @@ package io.calidrop.attention;
  * @param mode the form of calibration
  * @param rows most calibration rows per KV head, {@link Mode#FOLD}
  * @param window tokens whose queries the rows are fitted on, {@link Mode#FOLD}
+ * @param samples most of these tokens whose queries are kept, evenly spaced
  * @param calibrateThreshold least cosine between a query and its reference at which what the
  *     reference saw is used again, {@link Mode#PAPER}
  * @param recomputeThreshold cosine below which the evicted tokens are attended anew
@@ -16,12 +17,14 @@ public record CalibrationOptions(
     Mode mode,
     int rows,
     int window,
+    int samples,
     float calibrateThreshold,
     float recomputeThreshold,
     boolean firstOrder,
     Store store) {
   public static final int DEFAULT_ROWS = 64;
   public static final int DEFAULT_WINDOW = 128;
+  public static final int DEFAULT_SAMPLES = 32;
 
   /** The form of calibration. */
   public enum Mode {
@@ -52,6 +55,11 @@ public record CalibrationOptions(
       throw new IllegalArgumentException(
           "the calibration window must hold at least 1 token, not " + window);
     }
+    if (samples < 1 || samples > window) {
+      throw new IllegalArgumentException(
+          "the samples must be at least 1 and at most the calibration window of %d, not %d"
+              .formatted(window, samples));
+    }
     if (!(recomputeThreshold <= calibrateThreshold)) {
       throw new IllegalArgumentException(
           "the recompute threshold %s must not exceed the calibrate threshold %s"
@@ -60,12 +68,13 @@ public record CalibrationOptions(
   }
 
   public static CalibrationOptions off() {
-    return new CalibrationOptions(Mode.OFF, DEFAULT_ROWS, DEFAULT_WINDOW, 1, 1, false, Store.NONE);
+    return new CalibrationOptions(
+        Mode.OFF, DEFAULT_ROWS, DEFAULT_WINDOW, DEFAULT_SAMPLES, 1, 1, false, Store.NONE);
   }
 
   /** Fitted rows, the default form. */
-  public static CalibrationOptions fold(int rows, int window) {
-    return new CalibrationOptions(Mode.FOLD, rows, window, 1, 1, false, Store.NONE);
+  public static CalibrationOptions fold(int rows, int window, int samples) {
+    return new CalibrationOptions(Mode.FOLD, rows, window, samples, 1, 1, false, Store.NONE);
   }
 
   /** The paper's form; without a store nothing is recomputed. */
@@ -75,6 +84,7 @@ public record CalibrationOptions(
         Mode.PAPER,
         DEFAULT_ROWS,
         DEFAULT_WINDOW,
+        DEFAULT_SAMPLES,
         calibrateThreshold,
         recomputeThreshold,
         false,
@@ -84,7 +94,14 @@ public record CalibrationOptions(
   /** First order above the threshold, the evicted store below. */
   public static CalibrationOptions recompute(float threshold, Store store) {
     return new CalibrationOptions(
-        Mode.RECOMPUTE, DEFAULT_ROWS, DEFAULT_WINDOW, threshold, threshold, true, store);
+        Mode.RECOMPUTE,
+        DEFAULT_ROWS,
+        DEFAULT_WINDOW,
+        DEFAULT_SAMPLES,
+        threshold,
+        threshold,
+        true,
+        store);
   }
 
   /** Whether queries are compared with a reference. */

@@ -18,17 +18,15 @@ final class FitQueries {
   private final float[] queries;
 
   private final float[] logSumExp; // [queries]
-  private final int[] visible; // [queries] evicted rows that a query saw
   private final float[] query; // [headDim]
   private int count;
 
-  FitQueries(int headDim, int group, int tokens) {
+  FitQueries(int headDim, int group, int max) {
     this.headDim = headDim;
     this.group = group;
-    int padded = Math.ceilDiv(tokens * group, QUAD) * QUAD;
+    int padded = Math.ceilDiv(max, QUAD) * QUAD;
     queries = new float[padded * headDim];
     logSumExp = new float[padded];
-    visible = new int[padded];
     query = new float[headDim];
   }
 
@@ -36,23 +34,12 @@ final class FitQueries {
     return count;
   }
 
-  /**
-   * Takes the queries of the last tokens.
-   *
-   * @param old number of evicted rows at the front that every query saw; of the others it saw those
-   *     up to its own position
-   */
-  void load(QueryRing ring, long seen, EvictedRows evicted, int old) {
-    int tokens = (int) Math.min(seen, ring.tokens());
-    count = tokens * group;
+  /** Takes the queries that a ring holds after a sequence of {@code seen} tokens. */
+  void load(QueryRing ring, long seen) {
+    count = ring.count(seen) * group;
     float scale = (float) (1 / Math.sqrt(headDim));
-    int rows = old;
     for (int i = 0; i < count; i++) {
-      long index = seen - tokens + i / group;
-      while (rows < evicted.count() && evicted.position(rows) <= ring.position(index)) {
-        rows++;
-      }
-      visible[i] = rows;
+      long index = ring.index(i / group, seen);
       logSumExp[i] = ring.logSumExp(index, i % group);
       ring.get(index, i % group, query, 0);
       int to = i / QUAD * QUAD * headDim + i % QUAD;
@@ -77,7 +64,7 @@ final class FitQueries {
   void shares(int first, int row, int rows, float[] bias, float[] scores, float[] mass) {
     for (int t = 0; t < QUAD; t++) {
       int i = first + t;
-      int limit = i < count ? Math.clamp(visible[i] - row, 0, rows) : 0;
+      int limit = i < count ? rows : 0;
       if (limit > 0) {
         exponentials(scores, t * BLOCK, bias, row, logSumExp[i]);
       }

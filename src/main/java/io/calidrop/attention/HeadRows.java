@@ -21,7 +21,7 @@ public final class HeadRows {
   /** The view after so many tokens. */
   HeadRows at(long seen) {
     this.seen = seen;
-    queries = state.queries == null ? 0 : (int) Math.min(seen, state.queries.tokens());
+    queries = state.queries == null ? 0 : state.queries.count(seen);
     return this;
   }
 
@@ -78,18 +78,18 @@ public final class HeadRows {
     state.rows.getValue(row, out, 0);
   }
 
-  /** How many of the last tokens' queries there are. */
+  /** How many tokens there are whose queries are known. */
   public int queries() {
     return queries;
   }
 
   /**
-   * Copies a query of the last tokens, as before its rotation, to {@code out} [headDim].
+   * Copies a query of one of these tokens, as before its rotation, to {@code out} [headDim].
    *
    * @param token from 0, the oldest
    */
   public void unrotatedQuery(int token, int head, float[] out) {
-    long index = seen - queries + token;
+    long index = state.queries.index(token, seen);
     state.queries.get(index, head, out, 0);
     rotation.rotate(out, 0, -state.queries.position(index));
   }

@@ -1,11 +1,13 @@
 package io.calidrop.attention;
 
 /**
- * The last queries of a KV head's group, after rotation, each with the log-sum-exp that its own
- * step produced. In half precision unless the cache is in single.
+ * Queries of a KV head's group at the last tokens, after rotation, each with the log-sum-exp that
+ * its own step produced. Of a long window it keeps every so many tokens: a fit needs little more
+ * queries than it has unknowns. In half precision unless the cache is in single.
  */
 final class QueryRing {
-  private final int tokens;
+  private final int tokens; // of which queries are kept
+  private final int stride; // tokens of the sequence from one to the next
   private final int group;
   private final int dim;
   private final float[] singles; // [tokens][group][dim], or null
@@ -13,8 +15,13 @@ final class QueryRing {
   private final float[] logSumExp; // [tokens][group]
   private final int[] positions; // [tokens]
 
-  QueryRing(int tokens, int group, int dim, boolean single) {
-    this.tokens = tokens;
+  /**
+   * @param window tokens that the ring looks back on
+   * @param samples most of them whose queries it keeps
+   */
+  QueryRing(int window, int samples, int group, int dim, boolean single) {
+    stride = Math.ceilDiv(window, samples);
+    tokens = window / stride;
     this.group = group;
     this.dim = dim;
     int size = tokens * group * dim;
@@ -24,15 +31,26 @@ final class QueryRing {
     positions = new int[tokens];
   }
 
-  int tokens() {
-    return tokens;
+  /** Whether the ring keeps a token of a batch, given how many tokens of it are still to come. */
+  boolean keeps(long index, int toCome) {
+    return (index + 1) % stride == 0 && toCome < tokens * stride;
+  }
+
+  /** How many tokens' queries it holds after a sequence of {@code seen} tokens. */
+  int count(long seen) {
+    return (int) Math.min(seen / stride, tokens);
+  }
+
+  /** Index in the sequence of the {@code i}th token that it holds, the oldest first. */
+  long index(int i, long seen) {
+    return (seen / stride - count(seen) + i) * stride + stride - 1;
   }
 
   /**
    * Stores the query of one head of the group. Different queries may be stored by different threads
    * at the same time.
    *
-   * @param index of the token in the sequence
+   * @param index in the sequence of a token that the ring {@link #keeps}
    */
   void put(long index, int position, int head, float[] query, int offset, float logSumExp) {
     int slot = slot(index);
@@ -49,7 +67,7 @@ final class QueryRing {
   }
 
   private int slot(long index) {
-    return (int) (index % tokens);
+    return (int) (index / stride % tokens);
   }
 
   int position(long index) {
@@ -76,11 +94,12 @@ final class QueryRing {
   void shift(PositionRotation rotation, int delta) {
     float[] query = new float[dim];
     for (int slot = 0; slot < tokens; slot++) {
+      long index = (long) slot * stride;
       int position = positions[slot] - delta;
       for (int head = 0; head < group; head++) {
-        get(slot, head, query, 0);
+        get(index, head, query, 0);
         rotation.rotate(query, 0, -delta);
-        put(slot, position, head, query, 0, logSumExp[slot * group + head]);
+        put(index, position, head, query, 0, logSumExp(index, head));
       }
     }
   }

@@ -1,0 +1,2 @@
+/** What a bounded cache costs in quality: divergence from the full cache. */
+package io.calidrop.eval;
