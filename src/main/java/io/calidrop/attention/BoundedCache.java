@@ -48,46 +48,19 @@ final class BoundedCache implements AutoCloseable {
         };
     heads = new HeadState[rows.length];
     for (int i = 0; i < heads.length; i++) {
-      heads[i] = state(i, rows[i], shape, options.kvType());
+      int layer = i / shape.kvHeads();
+      heads[i] = HeadState.of(layer, i % shape.kvHeads(), rows[i], shape, options, memory);
     }
     referenceScratch = new ReferenceScratch[calibration.hasReferences() ? threads : 0];
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
-          new ReferenceScratch(options.kvType(), shape.headDim(), valueLength(shape));
+          new ReferenceScratch(
+              options.kvType(),
+              shape.headDim(),
+              ReferenceCalibration.valueLength(shape.headDim(), calibration));
     }
     pruner = new CachePruner(heads, shape, options, threads, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
-  }
-
-  private int valueLength(CacheShape shape) {
-    return ReferenceCalibration.valueLength(shape.headDim(), calibration);
-  }
-
-  private HeadState state(int index, KvHead rows, CacheShape shape, KvType type) {
-    int dim = shape.headDim();
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    QueryRing ring = null;
-    if (fold || policy.needsQueries()) {
-      ring = ring(calibration.window(), calibration.samples(), shape, type);
-    } else if (calibration.hasReferences()) {
-      ring = ring(1, 1, shape, type);
-    }
-    EvictedStore store =
-        memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength(shape)));
-    return new HeadState(
-        index / shape.kvHeads(),
-        index % shape.kvHeads(),
-        rows,
-        fold ? new CalibrationRows(calibration.rows(), dim, type) : null,
-        calibration.hasReferences()
-            ? new ReferenceCalibration(shape.group(), dim, calibration, store)
-            : null,
-        ring,
-        policy.observation() != EvictionPolicy.Observation.NONE);
-  }
-
-  private static QueryRing ring(int window, int samples, CacheShape shape, KvType type) {
-    return new QueryRing(window, samples, shape.group(), shape.headDim(), type == KvType.F32);
   }
 
   HeadState head(int index) {

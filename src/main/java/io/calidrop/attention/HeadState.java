@@ -23,7 +23,7 @@ final class HeadState {
   private long[] shares = {}; // [rows] in units of ShareRecord.ONE
   private final boolean observed;
 
-  HeadState(
+  private HeadState(
       int layer,
       int kvHead,
       KvHead rows,
@@ -38,6 +38,49 @@ final class HeadState {
     this.references = references;
     this.queries = queries;
     this.observed = observed;
+  }
+
+  /**
+   * The state that a cache's options ask for.
+   *
+   * @param memory of evicted rows, or null
+   */
+  static HeadState of(
+      int layer,
+      int kvHead,
+      KvHead rows,
+      CacheShape shape,
+      CacheOptions options,
+      PageMemory memory) {
+    CalibrationOptions calibration = options.calibration();
+    KvType type = options.kvType();
+    int dim = shape.headDim();
+    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
+    QueryRing ring = null;
+    if (fold || options.policy().needsQueries()) {
+      ring = ring(calibration.window(), calibration.samples(), shape, type);
+    } else if (calibration.hasReferences()) {
+      ring = ring(1, 1, shape, type);
+    }
+    ReferenceCalibration references = null;
+    if (calibration.hasReferences()) {
+      int valueLength = ReferenceCalibration.valueLength(dim, calibration);
+      EvictedStore store =
+          memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
+      references = new ReferenceCalibration(shape.group(), dim, calibration, store);
+    }
+    return new HeadState(
+        layer,
+        kvHead,
+        rows,
+        fold ? new CalibrationRows(calibration.rows(), dim, type) : null,
+        references,
+        ring,
+        options.policy().observation() != EvictionPolicy.Observation.NONE);
+  }
+
+  private static QueryRing ring(int window, int samples, CacheShape shape, KvType type) {
+    return new QueryRing(window, samples, shape.group(), shape.headDim(), type == KvType.F32);
   }
 
   /** Makes room for {@code count} more rows. */

@@ -1,6 +1,6 @@
 package io.calidrop.bench;
 
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import java.util.Random;
@@ -23,15 +23,15 @@ public final class ModelBenchmark {
   private static final long SEED = 42;
 
   private final LlamaModel model;
-  private final KvType kvType;
+  private final CacheOptions cache;
   private final int repetitions;
 
   /**
    * @param repetitions measured runs of each test, after one that is not measured
    */
-  public ModelBenchmark(LlamaModel model, KvType kvType, int repetitions) {
+  public ModelBenchmark(LlamaModel model, CacheOptions cache, int repetitions) {
     this.model = model;
-    this.kvType = kvType;
+    this.cache = cache;
     this.repetitions = repetitions;
   }
 
@@ -47,21 +47,28 @@ public final class ModelBenchmark {
 
   private Result measure(String name, int count, int depth, boolean singly) {
     int[] tokens = new Random(SEED).ints(depth + count, 0, model.config().vocabulary()).toArray();
-    InferenceSession session = model.newSession(depth + count, kvType);
-    if (depth > 0) {
-      model.forward(session, tokens, 0, depth, false);
-    }
     double[] rates = new double[repetitions];
-    for (int i = -1; i < repetitions; i++) {
-      session.truncate(depth);
-      long start = System.nanoTime();
-      run(session, tokens, depth, count, singly);
-      double rate = count * 1e9 / (System.nanoTime() - start);
-      if (i >= 0) {
-        rates[i] = rate;
+    try (InferenceSession session = model.newSession(contextLength(depth + count), cache)) {
+      if (depth > 0) {
+        model.forward(session, tokens, 0, depth, false);
+      }
+      for (int i = -1; i < repetitions; i++) {
+        if (session.canTruncate(depth)) {
+          session.truncate(depth);
+        } // a bounded cache goes on from where it is, which costs the same
+        long start = System.nanoTime();
+        run(session, tokens, depth, count, singly);
+        double rate = count * 1e9 / (System.nanoTime() - start);
+        if (i >= 0) {
+          rates[i] = rate;
+        }
       }
     }
     return result(depth == 0 ? name : name + " @ d" + depth, rates);
+  }
+
+  private int contextLength(int tokens) {
+    return cache.budget().isEmpty() ? tokens : model.config().contextLength();
   }
 
   private void run(InferenceSession session, int[] tokens, int from, int count, boolean singly) {

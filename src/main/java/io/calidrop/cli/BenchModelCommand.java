@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.bench.ModelBenchmark;
 import io.calidrop.generate.Engine;
 import io.calidrop.model.LlamaConfig;
@@ -74,7 +75,8 @@ final class BenchModelCommand implements Callable<Integer> {
     CalidropCommand root = parent.root();
     List<Map<String, Object>> rows = new ArrayList<>();
     try (Engine engine = model.load(root.io(), root.verbose())) {
-      ModelBenchmark benchmark = new ModelBenchmark(engine.model(), model.kvType(), repetitions);
+      ModelBenchmark benchmark =
+          new ModelBenchmark(engine.model(), engine.cacheOptions(), repetitions);
       for (int depth : depths) {
         for (int count : prompts) {
           if (count > 0) {
@@ -97,7 +99,9 @@ final class BenchModelCommand implements Callable<Integer> {
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("model", config.name());
     row.put("threads", engine.model().threads());
-    row.put("type_kv", model.kvType().toString().toLowerCase(Locale.ROOT));
+    CacheOptions cache = engine.cacheOptions();
+    row.put("type_kv", cache.kvType().toString().toLowerCase(Locale.ROOT));
+    cache.budget().ifPresent(budget -> row.put("budget", budget.rows()));
     row.put("test", result.test());
     row.put("t/s", Math.round(result.mean() * 100) / 100.0);
     row.put("±", Math.round(result.deviation() * 100) / 100.0);

@@ -55,12 +55,13 @@ final class ChatCommand implements Callable<Integer> {
             "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");
       }
       GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
-      return RunCommand.answer(io, model, parent.verbose(), oneShot, text, false, system, quiet);
+      return RunCommand.answer(
+          io, model, parent.verbose(), oneShot, text, false, system, quiet, false);
     }
     try (Engine engine = model.load(io, parent.verbose());
         Interrupts interrupts =
-            new Interrupts(() -> io.err().print("\n(Ctrl-D or /bye leaves)\n> "))) {
-      ChatSession chat = engine.chat(options);
+            new Interrupts(() -> io.err().print("\n(Ctrl-D or /bye leaves)\n> "));
+        ChatSession chat = engine.chat(options)) {
       if (system != null) {
         chat.system(system);
       }

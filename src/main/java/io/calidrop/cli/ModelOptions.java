@@ -1,7 +1,6 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.KvType;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.models.ModelStore;
@@ -9,6 +8,7 @@ import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -41,12 +41,7 @@ final class ModelOptions {
       description = "Context: most tokens of a conversation. Default: the model's trained length.")
   private Integer context;
 
-  @Option(
-      names = "--kv-type",
-      paramLabel = "TYPE",
-      defaultValue = "f16",
-      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
-  private KvType kvType;
+  @Mixin private CacheFlags cache;
 
   @Option(
       names = "--exact",
@@ -64,17 +59,28 @@ final class ModelOptions {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    Engine engine =
-        Engine.load(path, new EngineOptions(count, limit, CacheOptions.full(kvType), exact));
+    CacheOptions options = cache.options(io, path);
+    Engine engine = Engine.load(path, new EngineOptions(count, limit, options, exact));
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
-      io.err().printf("weights %s in memory, cache %s%n", weights, kvType);
+      io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
     }
     return engine;
   }
 
-  KvType kvType() {
-    return kvType;
+  private static String describe(CacheOptions options) {
+    String type = options.kvType().toString().toLowerCase(Locale.ROOT);
+    return options
+        .budget()
+        .map(
+            budget ->
+                "%s, %d rows a head, %s, calibration %s"
+                    .formatted(
+                        type,
+                        budget.rows(),
+                        options.policy().name(),
+                        options.calibration().mode().toString().toLowerCase(Locale.ROOT)))
+        .orElse(type);
   }
 
   private int positive(String option, Integer value, int defaultValue) {

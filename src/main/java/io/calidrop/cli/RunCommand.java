@@ -48,6 +48,9 @@ final class RunCommand implements Callable<Integer> {
       description = "No statistics.")
   private boolean quiet;
 
+  @Option(names = "--json", description = "Print the answer and its statistics as JSON.")
+  private boolean json;
+
   @Override
   public Integer call() throws IOException {
     if (raw && system != null) {
@@ -57,7 +60,7 @@ final class RunCommand implements Callable<Integer> {
     Io io = parent.io();
     GenerationOptions options = generation.options(MAX_TOKENS);
     String text = prompt.read(io);
-    return answer(io, model, parent.verbose(), options, text, raw, system, quiet);
+    return answer(io, model, parent.verbose(), options, text, raw, system, quiet, json);
   }
 
   /** Answers a prompt on {@code io}; returns the exit code. */
@@ -69,25 +72,31 @@ final class RunCommand implements Callable<Integer> {
       String text,
       boolean raw,
       String system,
-      boolean quiet)
+      boolean quiet,
+      boolean json)
       throws IOException {
     try (Engine engine = model.load(io, verbose);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      Consumer<String> onText = new TextOutput(io, interrupts);
+      Consumer<String> onText = json ? piece -> {} : new TextOutput(io, interrupts);
       interrupts.begin();
       GenerationResult result;
       if (raw) {
         result = engine.complete(text, options, onText, interrupts);
       } else {
-        ChatSession chat = engine.chat(options);
-        if (system != null) {
-          chat.system(system);
+        try (ChatSession chat = engine.chat(options)) {
+          if (system != null) {
+            chat.system(system);
+          }
+          result = chat.send(text, onText, interrupts);
         }
-        result = chat.send(text, onText, interrupts);
       }
-      io.out().println();
-      if (!quiet) {
+      if (json) {
+        Json.print(io.out(), Statistics.json(result, engine.loadNanos()));
+      } else {
+        io.out().println();
+      }
+      if (!quiet && !json) {
         io.err().println(Statistics.line(result, engine.loadNanos()));
       }
       return result.stopReason() == StopReason.INTERRUPTED && !io.out().checkError()

@@ -1,7 +1,10 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.generate.GenerationResult;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 
 /** The line that tells what an answer cost. */
 final class Statistics {
@@ -14,8 +17,8 @@ final class Statistics {
     return String.format(
         Locale.ROOT,
         "[load %.2f s | prompt %d tokens%s, %.0f tok/s | first token %.2f s"
-            + " | generated %d tokens, %.0f tok/s | context %d/%d | %s | seed %d"
-            + " | cache %d of %d tokens, %.1f MiB]",
+            + " | generated %d tokens, %.0f tok/s | context %s | %s | seed %d"
+            + " | cache %s]",
         loadNanos / 1e9,
         timings.promptTokens(),
         reused,
@@ -23,12 +26,91 @@ final class Statistics {
         timings.firstTokenNanos() / 1e9,
         result.tokens().length,
         timings.decodeRate(),
-        result.contextUsed(),
-        result.contextLimit(),
+        context(result),
         result.stopReason().label(),
         result.seed(),
-        result.contextUsed(),
-        result.contextUsed(),
-        result.cache().bytes() / 1048576.0);
+        cache(result.cache()));
+  }
+
+  private static String context(GenerationResult result) {
+    return result.contextLimit() == Integer.MAX_VALUE
+        ? Integer.toString(result.contextUsed())
+        : result.contextUsed() + "/" + result.contextLimit();
+  }
+
+  private static String cache(CacheStatistics cache) {
+    StringBuilder text = new StringBuilder();
+    text.append(
+        String.format(
+            Locale.ROOT,
+            "%.0f of %d tokens, %s",
+            cache.kept(),
+            cache.seen(),
+            mebibytes(cache.activeBytes())));
+    if (cache.calibrationBytes() > 0) {
+      text.append(" + calibration ").append(mebibytes(cache.calibrationBytes()));
+    }
+    if (cache.evictedBytes() > 0) {
+      text.append(" + evicted ").append(mebibytes(cache.evictedBytes()));
+    }
+    if (cache.calibrations() + cache.recomputations() + cache.skips() > 0) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              ", calibrated %d, recomputed %d, skipped %d, similarity %.2f",
+              cache.calibrations(),
+              cache.recomputations(),
+              cache.skips(),
+              cache.meanSimilarity()));
+    }
+    if (cache.prunes() > 0) {
+      text.append(
+          String.format(
+              Locale.ROOT, ", %d prunes in %.2f s", cache.prunes(), cache.pruneNanos() / 1e9));
+    }
+    return text.toString();
+  }
+
+  private static String mebibytes(long bytes) {
+    return String.format(Locale.ROOT, "%.1f MiB", bytes / 1048576.0);
+  }
+
+  /** The result and what it cost, for JSON. */
+  static Map<String, Object> json(GenerationResult result, long loadNanos) {
+    GenerationResult.Timings timings = result.timings();
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("text", result.text());
+    json.put("stop_reason", result.stopReason().toString().toLowerCase(Locale.ROOT));
+    json.put("seed", result.seed());
+    json.put("prompt_tokens", timings.promptTokens());
+    json.put("reused_tokens", timings.reusedTokens());
+    json.put("generated_tokens", result.tokens().length);
+    json.put("load_seconds", loadNanos / 1e9);
+    json.put("prompt_seconds", timings.promptNanos() / 1e9);
+    json.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
+    json.put("prompt_tokens_per_second", timings.promptRate());
+    json.put("generated_tokens_per_second", timings.decodeRate());
+    json.put("context_used", result.contextUsed());
+    boolean endless = result.contextLimit() == Integer.MAX_VALUE;
+    json.put("context_limit", endless ? null : result.contextLimit());
+    json.put("cache", json(result.cache()));
+    return json;
+  }
+
+  private static Map<String, Object> json(CacheStatistics cache) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("seen", cache.seen());
+    json.put("kept", cache.kept());
+    json.put("calibration_rows", cache.calibrationRows());
+    json.put("active_bytes", cache.activeBytes());
+    json.put("calibration_bytes", cache.calibrationBytes());
+    json.put("evicted_bytes", cache.evictedBytes());
+    json.put("calibrated", cache.calibrations());
+    json.put("recomputed", cache.recomputations());
+    json.put("skipped", cache.skips());
+    json.put("mean_similarity", cache.meanSimilarity());
+    json.put("prunes", cache.prunes());
+    json.put("prune_seconds", cache.pruneNanos() / 1e9);
+    return json;
   }
 }

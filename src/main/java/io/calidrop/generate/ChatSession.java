@@ -12,7 +12,7 @@ import java.util.function.Consumer;
  * A conversation. Each turn renders all of it with the model's template; whatever the cache still
  * holds of those tokens is not computed again.
  */
-public final class ChatSession {
+public final class ChatSession implements AutoCloseable {
   private final Generator generator;
   private final InferenceSession session;
   private final Tokenizer tokenizer;
@@ -72,16 +72,20 @@ public final class ChatSession {
     List<ChatMessage> turn = new ArrayList<>(messages);
     turn.add(new ChatMessage("user", text));
     int[] prompt = template.encode(turn, true, tokenizer);
-    if (prompt.length > session.contextLength()) {
+    if (prompt.length > session.limit()) {
       throw new IllegalArgumentException(
           "the conversation has %d tokens with this message, more than the context of %d: shorten it, start anew, or raise --ctx"
-              .formatted(prompt.length, session.contextLength()));
+              .formatted(prompt.length, session.limit()));
     }
     // The last token is computed again even if it is cached: its logits are wanted.
     int common = Arrays.mismatch(prompt, cached);
     int kept = common < 0 ? prompt.length - 1 : Math.min(common, prompt.length - 1);
-    session.truncate(Math.min(kept, session.position()));
+    kept = Math.min(kept, session.position());
+    session.truncate(session.canTruncate(kept) ? kept : 0);
     cached = Arrays.copyOf(prompt, session.position());
+    if (session.position() == 0 && turn.getFirst().role().equals("system")) {
+      session.pin(systemTokens(turn.getFirst()));
+    }
     GenerationResult result = generator.generate(session, prompt, options, onText, interrupted);
     int[] all = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
     System.arraycopy(result.tokens(), 0, all, prompt.length, result.tokens().length);
@@ -91,5 +95,18 @@ public final class ChatSession {
     messages.add(turn.getLast());
     messages.add(new ChatMessage("assistant", result.text()));
     return result;
+  }
+
+  /** Tokens that a conversation begins with whatever the user says. */
+  private int systemTokens(ChatMessage system) {
+    int[] one = template.encode(List.of(system, new ChatMessage("user", "1")), true, tokenizer);
+    int[] two = template.encode(List.of(system, new ChatMessage("user", "2")), true, tokenizer);
+    return Arrays.mismatch(one, two);
+  }
+
+  /** Frees what the cache holds outside of the heap. */
+  @Override
+  public void close() {
+    session.close();
   }
 }

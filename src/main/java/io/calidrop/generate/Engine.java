@@ -1,5 +1,6 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.model.InferenceSession;
@@ -118,7 +119,12 @@ public final class Engine implements AutoCloseable {
     return ChatTemplate.forModel(source, tokenizer);
   }
 
-  /** Most positions that a session of this engine may hold. */
+  /** How sessions of this engine keep their cache. */
+  public CacheOptions cacheOptions() {
+    return options.cache();
+  }
+
+  /** Positions of a session of this engine. */
   public int contextLength() {
     return options.contextLength() == 0 ? model.config().contextLength() : options.contextLength();
   }
@@ -146,7 +152,9 @@ public final class Engine implements AutoCloseable {
     if (tokens.length == 0) {
       throw new IllegalArgumentException("the prompt is empty");
     }
-    return generator.generate(newSession(), tokens, options, onText, interrupted);
+    try (InferenceSession session = newSession()) {
+      return generator.generate(session, tokens, options, onText, interrupted);
+    }
   }
 
   /** Ends the threads and frees the weights. */

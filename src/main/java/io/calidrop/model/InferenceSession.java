@@ -2,7 +2,6 @@ package io.calidrop.model;
 
 import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
 import io.calidrop.tensor.WorkerPool;
@@ -26,9 +25,8 @@ public final class InferenceSession implements AutoCloseable {
     }
     this.config = config;
     this.contextLength = contextLength;
-    CacheShape shape =
-        new CacheShape(config.layers(), config.heads(), config.kvHeads(), config.headDim());
-    cache = new KvCache(shape, options, contextLength, pool.threads(), weights.rope());
+    cache =
+        new KvCache(config.cacheShape(), options, contextLength, pool.threads(), weights.rope());
     AttentionStep attention =
         new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
     pass = new ForwardPass(config, weights, pool, cache, attention, contextLength);

@@ -1,5 +1,7 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.CacheShape;
+
 /**
  * Shape of a Llama-family model.
  *
@@ -28,6 +30,11 @@ public record LlamaConfig(
   /** Query heads that share one KV head. */
   public int group() {
     return heads / kvHeads;
+  }
+
+  /** Shape of the attention. */
+  public CacheShape cacheShape() {
+    return new CacheShape(layers, heads, kvHeads, headDim);
   }
 
   public int queryDim() {

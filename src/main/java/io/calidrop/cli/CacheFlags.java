@@ -1,0 +1,268 @@
+package io.calidrop.cli;
+
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheMemory;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.EvictionPolicies;
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.KvType;
+import io.calidrop.gguf.GgufFile;
+import io.calidrop.model.LlamaConfig;
+import io.calidrop.model.ModelInspection;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** How the KV cache is kept. Options that would have no effect are refused. */
+final class CacheFlags {
+  private static final float CALIBRATE_THRESHOLD = 0.8f;
+  private static final float RECOMPUTE_THRESHOLD = 0.7f;
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      defaultValue = "f16",
+      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
+  private KvType kvType;
+
+  @Option(
+      names = "--budget",
+      paramLabel = "N",
+      description =
+          "Bound the cache: tokens kept per KV head and layer; the others are evicted. Default: none are.")
+  private Integer budget;
+
+  @Option(
+      names = "--kv-memory",
+      paramLabel = "SIZE",
+      converter = ByteSize.class,
+      description = "Bound the cache by its bytes, such as 64M, calibration included.")
+  private Long memory;
+
+  @Option(
+      names = "--policy",
+      paramLabel = "NAME",
+      description =
+          "What is kept: adakv, caote:NAME, expected, h2o, keydiff, knorm, pyramidkv, random, snapkv, streaming (default), tova.")
+  private String policy;
+
+  @Option(
+      names = "--sinks",
+      paramLabel = "N",
+      description = "First tokens that are always kept. Default: 4.")
+  private Integer sinks;
+
+  @Option(
+      names = "--window",
+      paramLabel = "N",
+      description = "Latest tokens that are always kept. Default: 32.")
+  private Integer window;
+
+  @Option(
+      names = "--prune-interval",
+      paramLabel = "N",
+      description = "Tokens between prunes, held besides the budget. Default: 128.")
+  private Integer interval;
+
+  @Option(
+      names = "--compress",
+      paramLabel = "WHEN",
+      description =
+          "rolling (default): never above the budget; once: after the whole prompt was attended.")
+  private CacheBudget.Compress compress;
+
+  @Option(
+      names = "--positions",
+      paramLabel = "HOW",
+      description =
+          "Beyond the context: rebase (default) moves all positions back, absolute lets them grow.")
+  private CacheBudget.Positions positions;
+
+  @Option(
+      names = "--calidrop",
+      paramLabel = "MODE",
+      description =
+          "What stands in for evicted tokens: fold (default, fitted rows), recompute, paper, off.")
+  private Mode mode;
+
+  @Option(
+      names = "--calibration-rows",
+      paramLabel = "N",
+      description = "Rows per KV head that stand in, with fold. Default: 64.")
+  private Integer rows;
+
+  @Option(
+      names = "--calibration-window",
+      paramLabel = "N",
+      description = "Latest tokens whose queries the rows are fitted on. Default: 128.")
+  private Integer calibrationWindow;
+
+  @Option(
+      names = "--calibration-samples",
+      paramLabel = "N",
+      description = "How many tokens of that window, evenly spaced. Default: 32.")
+  private Integer samples;
+
+  @Option(
+      names = "--calibrate-threshold",
+      paramLabel = "X",
+      description = "Least cosine to reuse a reference, with paper. Default: 0.8.")
+  private Float calibrateThreshold;
+
+  @Option(
+      names = "--recompute-threshold",
+      paramLabel = "X",
+      description =
+          "Cosine below which evicted tokens are attended, with paper and recompute. Default: 0.8, 0.7.")
+  private Float recomputeThreshold;
+
+  @Option(
+      names = "--first-order",
+      description = "Let a reference's mass follow the query, with paper.")
+  private boolean firstOrder;
+
+  @Option(
+      names = "--evicted-store",
+      paramLabel = "WHERE",
+      description =
+          "Where evicted tokens stay, with paper and recompute: ram (default), file, none.")
+  private Store store;
+
+  KvType kvType() {
+    return kvType;
+  }
+
+  /** Whether options bound the cache. */
+  boolean isBounded() {
+    return budget != null || memory != null;
+  }
+
+  /**
+   * The options; impossible combinations are usage errors.
+   *
+   * @param model whose shape a budget in bytes depends on
+   */
+  CacheOptions options(Io io, Path model) {
+    try {
+      if (!isBounded()) {
+        refuse(
+            "needs a budget: add --budget N or --kv-memory SIZE",
+            new String[] {
+              "--policy",
+              "--sinks",
+              "--window",
+              "--prune-interval",
+              "--compress",
+              "--positions",
+              "--calidrop",
+              "--calibration-rows",
+              "--calibration-window",
+              "--calibration-samples",
+              "--calibrate-threshold",
+              "--recompute-threshold",
+              "--first-order",
+              "--evicted-store"
+            });
+        return CacheOptions.full(kvType);
+      }
+      return bounded(io, model);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private CacheOptions bounded(Io io, Path model) {
+    if (budget != null && memory != null) {
+      throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
+    }
+    EvictionPolicy policy = EvictionPolicies.named(or(this.policy, "streaming"));
+    CalibrationOptions calibration = calibration(policy);
+    if (calibration.mode() != Mode.OFF
+        && calibration.mode() != Mode.FOLD
+        && calibration.store() == Store.NONE) {
+      io.err().println("without an evicted store nothing is recomputed");
+    }
+    int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
+    int window = or(this.window, CacheBudget.DEFAULT_WINDOW);
+    CacheOptions options =
+        CacheOptions.full(kvType)
+            .bounded(
+                new CacheBudget(
+                    or(budget, sinks + window),
+                    sinks,
+                    window,
+                    or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
+                    or(compress, CacheBudget.Compress.ROLLING),
+                    or(positions, CacheBudget.Positions.REBASE)),
+                policy,
+                calibration);
+    return memory == null ? options : fit(options, model);
+  }
+
+  private CacheOptions fit(CacheOptions options, Path model) {
+    try (GgufFile file = GgufFile.open(model)) {
+      LlamaConfig config =
+          ModelInspection.of(file)
+              .config()
+              .orElseThrow(() -> new IllegalArgumentException(model + " holds no model to run"));
+      return CacheMemory.fit(config.cacheShape(), options, memory, config.contextLength());
+    }
+  }
+
+  private CalibrationOptions calibration(EvictionPolicy policy) {
+    Mode mode = or(this.mode, Mode.FOLD);
+    if (mode != Mode.FOLD) {
+      refuse("is for --calidrop fold", "--calibration-rows");
+      if (!policy.needsQueries()) {
+        refuse("is for --calidrop fold", "--calibration-window", "--calibration-samples");
+      }
+    }
+    if (mode != Mode.PAPER) {
+      refuse("is for --calidrop paper", "--calibrate-threshold", "--first-order");
+    }
+    if (mode != Mode.PAPER && mode != Mode.RECOMPUTE) {
+      refuse("is for --calidrop paper or recompute", "--recompute-threshold", "--evicted-store");
+    }
+    int window = or(calibrationWindow, CalibrationOptions.DEFAULT_WINDOW);
+    float recompute =
+        or(recomputeThreshold, mode == Mode.PAPER ? CALIBRATE_THRESHOLD : RECOMPUTE_THRESHOLD);
+    float calibrate =
+        mode == Mode.PAPER
+            ? or(calibrateThreshold, Math.max(CALIBRATE_THRESHOLD, recompute))
+            : recompute;
+    if (calibrateThreshold != null && recomputeThreshold == null) {
+      recompute = Math.min(recompute, calibrate);
+    }
+    boolean references = mode == Mode.PAPER || mode == Mode.RECOMPUTE;
+    return new CalibrationOptions(
+        mode,
+        or(rows, CalibrationOptions.DEFAULT_ROWS),
+        window,
+        or(samples, Math.min(window, CalibrationOptions.DEFAULT_SAMPLES)),
+        calibrate,
+        recompute,
+        mode == Mode.RECOMPUTE || firstOrder,
+        references ? or(store, Store.RAM) : Store.NONE);
+  }
+
+  /** Refuses options that were given. */
+  private void refuse(String why, String... names) {
+    for (String name : names) {
+      if (spec.commandLine().getParseResult().hasMatchedOption(name)) {
+        throw new IllegalArgumentException(name + " " + why);
+      }
+    }
+  }
+
+  private static <T> T or(T value, T defaultValue) {
+    return value == null ? defaultValue : value;
+  }
+}
