@@ -119,6 +119,33 @@ final class F32KvHead extends KvHead {
     scores(keys.get(row / BLOCK), 0, headDim, queries, queryOffset, scores);
   }
 
+  /**
+   * Dot products of one vector with the keys of {@link #BLOCK} rows.
+   *
+   * @param row the first row, a multiple of BLOCK
+   * @param out [BLOCK] at {@code outOffset}, overwritten
+   */
+  void dots(int row, float[] x, int offset, float[] out, int outOffset) {
+    float[] page = keys.get(row / BLOCK);
+    for (int tile = 0; tile < BLOCK; tile += TILE) {
+      dots(page, tile * headDim, headDim, x, offset, out, outOffset + tile);
+    }
+  }
+
+  private static void dots(
+      float[] keys, int k, int dim, float[] x, int offset, float[] out, int outOffset) {
+    FloatVector low = FloatVector.zero(F);
+    FloatVector high = low;
+    for (int d = 0; d < dim; d++) {
+      FloatVector factor =
+          IntVector.broadcast(I, Float.floatToRawIntBits(x[offset + d])).reinterpretAsFloats();
+      low = FloatVector.fromArray(F, keys, k + d * TILE).fma(factor, low);
+      high = FloatVector.fromArray(F, keys, k + d * TILE + LANES).fma(factor, high);
+    }
+    low.intoArray(out, outOffset);
+    high.intoArray(out, outOffset + LANES);
+  }
+
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {

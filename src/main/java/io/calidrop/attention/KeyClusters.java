@@ -7,22 +7,28 @@ import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
 
 /**
- * Weighted k-means of keys, with the attention kernel's scores for distances: a key's nearest
- * centre c is the one with the largest {@code k.c - |c|^2 / 2}.
+ * Weighted k-means of keys (Lloyd's algorithm). The first centre is the heaviest key, each further
+ * one the key whose weighted squared distance from all before is largest: so rare directions get a
+ * row too, and few iterations are enough.
+ *
+ * <p>Distances are computed with the attention kernel's scores: the nearest centre c of a key k has
+ * the largest {@code k.c - |c|^2 / 2}. One object serves one thread.
  */
 final class KeyClusters {
-  private static final int ITERATIONS = 3;
+  private static final int ITERATIONS = 2;
 
   private final int headDim;
   private final int max;
   private final F32KvHead centres;
-  private final float[] centre; // [max][headDim] weighted sums, then means
+  private final float[] centre; // [max][headDim]
   private final float[] weight; // [max]
   private final float[] halfNorms; // [max, padded to blocks]
   private final float[] scores = new float[QUAD * BLOCK];
   private float[] quads = {}; // [keys / 4][headDim][4]
+  private float[] dots = {}; // [keys, padded to blocks]
+  private float[] norms = {}; // [keys] squared
+  private float[] best = {}; // [keys] distance or score of the best centre so far
   private int[] cluster = {}; // [keys]
-  private float[] best = {}; // [keys]
 
   KeyClusters(int headDim, int max) {
     this.headDim = headDim;
@@ -38,43 +44,16 @@ final class KeyClusters {
    * Assigns each key to one of {@code max} clusters.
    *
    * @param keys [count][headDim], count above max
+   * @param rows the same keys
    * @param weights [count]
    */
-  void run(float[] keys, float[] weights, int count) {
+  void run(float[] keys, F32KvHead rows, float[] weights, int count) {
     load(keys, count);
-    seed(keys, weights, count);
-    for (int iteration = 0; iteration < ITERATIONS; iteration++) {
+    seed(keys, rows, weights, count);
+    assign(count);
+    for (int iteration = 1; iteration < ITERATIONS; iteration++) {
+      average(keys, weights, count);
       assign(count);
-      if (iteration + 1 < ITERATIONS) {
-        average(keys, weights, count);
-      }
-    }
-  }
-
-  private void seed(float[] keys, float[] weights, int count) {
-    int next = 0;
-    for (int i = 0; i < count; i++) {
-      best[i] = Float.POSITIVE_INFINITY;
-      if (weights[i] > weights[next]) next = i;
-    }
-    for (int c = 0; c < max; c++) {
-      System.arraycopy(keys, next * headDim, centre, c * headDim, headDim);
-      int at = next;
-      float most = -1;
-      next = 0;
-      for (int i = 0; i < count; i++) {
-        float sum = 0;
-        for (int d = 0; d < headDim; d++) {
-          float e = keys[i * headDim + d] - keys[at * headDim + d];
-          sum += e * e;
-        }
-        best[i] = Math.min(best[i], sum);
-        float value = best[i] * weights[i];
-        if (value > most) {
-          most = value;
-          next = i;
-        }
-      }
     }
   }
 
@@ -84,18 +63,53 @@ final class KeyClusters {
   }
 
   private void load(float[] keys, int count) {
-    int padded = Math.ceilDiv(count, QUAD) * QUAD;
-    if (cluster.length < padded) {
+    if (cluster.length < count) {
+      int padded = Math.ceilDiv(count, BLOCK) * BLOCK;
       quads = new float[padded * headDim];
-      cluster = new int[padded];
+      dots = new float[padded];
+      norms = new float[padded];
       best = new float[padded];
+      cluster = new int[padded];
     }
     for (int i = 0; i < count; i++) {
+      int from = i * headDim;
       int to = i / QUAD * QUAD * headDim + i % QUAD;
       for (int d = 0; d < headDim; d++) {
-        quads[to + d * QUAD] = keys[i * headDim + d];
+        quads[to + d * QUAD] = keys[from + d];
+      }
+      norms[i] = VectorMath.dot(keys, from, keys, from, headDim);
+    }
+  }
+
+  private void seed(float[] keys, F32KvHead rows, float[] weights, int count) {
+    Arrays.fill(best, 0, count, Float.POSITIVE_INFINITY);
+    int next = 0;
+    for (int i = 1; i < count; i++) {
+      next = weights[i] > weights[next] ? i : next;
+    }
+    for (int c = 0; c < max; c++) {
+      System.arraycopy(keys, next * headDim, centre, c * headDim, headDim);
+      for (int row = 0; row < count; row += BLOCK) {
+        rows.dots(row, centre, c * headDim, dots, row);
+      }
+      next = farthest(weights, norms[next], count);
+    }
+  }
+
+  /** Takes another centre into account; the key that is then farthest from all centres. */
+  private int farthest(float[] weights, float norm, int count) {
+    int at = 0;
+    float most = -1;
+    for (int i = 0; i < count; i++) {
+      float distance = Math.min(best[i], norms[i] + norm - 2 * dots[i]);
+      best[i] = distance;
+      float value = distance * weights[i];
+      if (value > most) {
+        most = value;
+        at = i;
       }
     }
+    return at;
   }
 
   private void assign(int count) {
@@ -131,7 +145,7 @@ final class KeyClusters {
   }
 
   private void average(float[] keys, float[] weights, int count) {
-    Arrays.fill(weight, 0);
+    Arrays.fill(weight, 0f);
     for (int i = 0; i < count; i++) {
       weight[cluster[i]] += weights[i];
     }

@@ -58,6 +58,7 @@ final class RowFit {
   private final float[] projected; // [columns][valueDim] M' numerator
   private final double[] scale; // [columns] fitted mass relative to the prior
   private final float[] fittedValues; // [capacity][valueDim]
+  private final float[] combined; // [valueDim]
 
   RowFit(int headDim, int group, int capacity, int samples) {
     this.headDim = headDim;
@@ -88,6 +89,7 @@ final class RowFit {
     projected = new float[columns * valueDim];
     scale = new double[columns];
     fittedValues = new float[capacity * valueDim];
+    combined = new float[valueDim];
   }
 
   /**
@@ -172,7 +174,7 @@ final class RowFit {
 
   /** The rows before the fit: means of the clusters that have any weight. */
   private void cluster(EvictedRows evicted) {
-    clusters.run(evicted.keys(), roots, evicted.count());
+    clusters.run(evicted.keys(), this.evicted, roots, evicted.count());
     int[] cluster = clusters.clusters();
     Arrays.fill(rowOf, -1);
     Arrays.fill(rowWeight, 0f);
@@ -312,10 +314,17 @@ final class RowFit {
   private double residual(float[] v) {
     double sum = 0;
     for (int i = 0; i < rows; i++) {
+      Arrays.fill(combined, 0f);
       for (int j = 0; j < rows; j++) {
-        sum += gram[i * columns + j] * VectorMath.dot(v, i * valueDim, v, j * valueDim, valueDim);
+        float factor = (float) gram[i * columns + j];
+        for (int d = 0; d < valueDim; d++) {
+          combined[d] += factor * v[j * valueDim + d];
+        }
       }
-      sum -= 2 * VectorMath.dot(v, i * valueDim, projected, i * valueDim, valueDim);
+      for (int d = 0; d < valueDim; d++) {
+        combined[d] -= 2 * projected[i * valueDim + d];
+      }
+      sum += VectorMath.dot(v, i * valueDim, combined, 0, valueDim);
     }
     return sum;
   }
