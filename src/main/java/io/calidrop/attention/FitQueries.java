@@ -101,10 +101,6 @@ final class FitQueries {
     for (int i = 0; i < BLOCK; i += LANES) {
       sums = sums.add(FloatVector.fromArray(F, x, from + i));
     }
-    float sum = 0;
-    for (int lane = 0; lane < LANES; lane++) {
-      sum += sums.lane(lane);
-    }
-    return sum;
+    return VectorMath.sum(sums);
   }
 }

@@ -158,9 +158,7 @@ final class KeyClusters {
       int c = cluster[i];
       if (weight[c] > 0) {
         float share = weights[i] / weight[c];
-        for (int d = 0; d < headDim; d++) {
-          centre[c * headDim + d] += share * keys[i * headDim + d];
-        }
+        VectorMath.addScaled(centre, c * headDim, keys, i * headDim, headDim, share);
       }
     }
   }

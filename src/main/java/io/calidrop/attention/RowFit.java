@@ -53,10 +53,9 @@ final class RowFit {
   private final float[] prior; // [columns] mass of a row, so that the mean of M is its weight
   private final float[] zeros; // [columns]
   private final float[] product; // [columns][columns] M'M
-  private final double[] gram; // [columns][columns] the same
-  private final double[] target; // [columns] M' mass
+  private final float[] target; // [columns] M' mass
   private final float[] projected; // [columns][valueDim] M' numerator
-  private final double[] scale; // [columns] fitted mass relative to the prior
+  private final float[] scale; // [columns] fitted mass relative to the prior
   private final float[] fittedValues; // [capacity][valueDim]
   private final float[] combined; // [valueDim]
 
@@ -84,10 +83,9 @@ final class RowFit {
     prior = new float[columns];
     zeros = new float[columns];
     product = new float[columns * columns];
-    gram = new double[columns * columns];
-    target = new double[columns];
+    target = new float[columns];
     projected = new float[columns * valueDim];
-    scale = new double[columns];
+    scale = new float[columns];
     fittedValues = new float[capacity * valueDim];
     combined = new float[valueDim];
   }
@@ -194,8 +192,8 @@ final class RowFit {
       int row = rowOf[cluster[i]];
       if (weights[i] > 0) {
         float share = weights[i] / rowWeight[row];
-        addScaled(keys, row * headDim, evicted.keys(), i * headDim, share);
-        addScaled(values, row * valueDim, evicted.values(), i * headDim, share);
+        VectorMath.addScaled(keys, row * headDim, evicted.keys(), i * headDim, headDim, share);
+        VectorMath.addScaled(values, row * valueDim, evicted.values(), i * headDim, headDim, share);
       }
     }
     Arrays.fill(distances, Float.POSITIVE_INFINITY);
@@ -208,12 +206,6 @@ final class RowFit {
           positions[row] = evicted.position(i);
         }
       }
-    }
-  }
-
-  private void addScaled(float[] x, int o, float[] y, int i, float factor) {
-    for (int d = 0; d < headDim; d++) {
-      x[o + d] += factor * y[i + d];
     }
   }
 
@@ -283,30 +275,21 @@ final class RowFit {
         }
       }
     }
-    for (int i = 0; i < rows * columns; i++) {
-      gram[i] = product[i];
-    }
   }
 
   private void solve() {
-    solver.nonNegative(gram, rows, columns, target, scale);
+    solver.nonNegative(product, rows, columns, target, scale);
     double before = residual(values);
     for (int i = 0; i < rows; i++) {
       for (int j = 0; j < rows; j++) {
-        gram[i * columns + j] *= scale[i] * scale[j];
+        product[i * columns + j] *= scale[i] * scale[j];
       }
-      scaleRow(projected, i * valueDim, scale[i]);
+      VectorMath.scale(projected, i * valueDim, valueDim, scale[i]);
     }
-    solver.ridge(gram, rows, columns, projected, values, valueDim, fittedValues);
+    solver.ridge(product, rows, columns, projected, values, valueDim, fittedValues);
     if (!(residual(fittedValues) <= before)) {
       Arrays.fill(scale, 0, rows, 1);
       System.arraycopy(values, 0, fittedValues, 0, rows * valueDim);
-    }
-  }
-
-  private void scaleRow(float[] x, int from, double factor) {
-    for (int d = 0; d < valueDim; d++) {
-      x[from + d] *= (float) factor;
     }
   }
 
@@ -316,14 +299,9 @@ final class RowFit {
     for (int i = 0; i < rows; i++) {
       Arrays.fill(combined, 0f);
       for (int j = 0; j < rows; j++) {
-        float factor = (float) gram[i * columns + j];
-        for (int d = 0; d < valueDim; d++) {
-          combined[d] += factor * v[j * valueDim + d];
-        }
+        VectorMath.addScaled(combined, 0, v, j * valueDim, valueDim, product[i * columns + j]);
       }
-      for (int d = 0; d < valueDim; d++) {
-        combined[d] -= 2 * projected[i * valueDim + d];
-      }
+      VectorMath.addScaled(combined, 0, projected, i * valueDim, valueDim, -2);
       sum += VectorMath.dot(v, i * valueDim, combined, 0, valueDim);
     }
     return sum;

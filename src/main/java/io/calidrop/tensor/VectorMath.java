@@ -5,6 +5,7 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Elementwise functions and reductions of the forward pass, each with one fixed order of
@@ -20,7 +21,16 @@ public final class VectorMath {
 
   static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 
+  private static final VectorShuffle<Float> ROTATE_8 = rotation(8);
+  private static final VectorShuffle<Float> ROTATE_4 = rotation(4);
+  private static final VectorShuffle<Float> ROTATE_2 = rotation(2);
+  private static final VectorShuffle<Float> ROTATE_1 = rotation(1);
+
   private VectorMath() {}
+
+  private static VectorShuffle<Float> rotation(int lanes) {
+    return VectorShuffle.iota(VectorShape.F, lanes % VectorShape.LANES, 1, true);
+  }
 
   /**
    * e^x within 1e-7 relative, for x clamped to [-87, 88]. Its own polynomial and not {@code
@@ -81,10 +91,7 @@ public final class VectorMath {
       FloatVector v = FloatVector.fromArray(VectorShape.F, x, offset + i);
       squares = v.fma(v, squares);
     }
-    float sum = 0;
-    for (int lane = 0; lane < lanes; lane++) {
-      sum += squares.lane(lane);
-    }
+    float sum = sum(squares);
     for (int i = bound; i < n; i++) {
       sum = Math.fma(x[offset + i], x[offset + i], sum);
     }
@@ -100,6 +107,21 @@ public final class VectorMath {
     }
   }
 
+  /** Sum of a vector's lanes, in the same order in the interpreter and in compiled code. */
+  public static float sum(FloatVector x) {
+    FloatVector sum = x;
+    if (VectorShape.LANES > 8) {
+      sum = sum.add(sum.rearrange(ROTATE_8));
+    }
+    if (VectorShape.LANES > 4) {
+      sum = sum.add(sum.rearrange(ROTATE_4));
+    }
+    if (VectorShape.LANES > 2) {
+      sum = sum.add(sum.rearrange(ROTATE_2));
+    }
+    return sum.add(sum.rearrange(ROTATE_1)).lane(0);
+  }
+
   /** Dot product of {@code n} elements. */
   public static float dot(float[] x, int offset, float[] y, int yOffset, int n) {
     int bound = VectorShape.F.loopBound(n);
@@ -109,10 +131,7 @@ public final class VectorMath {
           FloatVector.fromArray(VectorShape.F, x, offset + i)
               .fma(FloatVector.fromArray(VectorShape.F, y, yOffset + i), sums);
     }
-    float sum = 0;
-    for (int lane = 0; lane < VectorShape.LANES; lane++) {
-      sum += sums.lane(lane);
-    }
+    float sum = sum(sums);
     for (int i = bound; i < n; i++) {
       sum = Math.fma(x[offset + i], y[yOffset + i], sum);
     }
@@ -129,6 +148,31 @@ public final class VectorMath {
     }
     for (int i = bound; i < n; i++) {
       x[offset + i] += y[yOffset + i];
+    }
+  }
+
+  /** {@code x[offset ..] += factor * y[yOffset ..]} for {@code n} elements. */
+  public static void addScaled(float[] x, int offset, float[] y, int yOffset, int n, float factor) {
+    FloatVector scale = FloatVector.broadcast(VectorShape.F, factor);
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector.fromArray(VectorShape.F, y, yOffset + i)
+          .fma(scale, FloatVector.fromArray(VectorShape.F, x, offset + i))
+          .intoArray(x, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      x[offset + i] = Math.fma(factor, y[yOffset + i], x[offset + i]);
+    }
+  }
+
+  /** {@code x[offset ..] *= factor} for {@code n} elements. */
+  public static void scale(float[] x, int offset, int n, float factor) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector.fromArray(VectorShape.F, x, offset + i).mul(factor).intoArray(x, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      x[offset + i] *= factor;
     }
   }
 
