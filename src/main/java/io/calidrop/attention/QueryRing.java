@@ -70,6 +70,10 @@ final class QueryRing {
     return (int) (index / stride % tokens);
   }
 
+  int group() {
+    return group;
+  }
+
   int position(long index) {
     return positions[slot(index)];
   }
