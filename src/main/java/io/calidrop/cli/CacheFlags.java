@@ -13,6 +13,8 @@ import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.LlamaConfig;
 import io.calidrop.model.ModelInspection;
 import java.nio.file.Path;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -136,50 +138,48 @@ final class CacheFlags {
           "Where evicted tokens stay, with paper and recompute: ram (default), file, none.")
   private Store store;
 
-  KvType kvType() {
-    return kvType;
-  }
-
-  /** Whether options bound the cache. */
-  boolean isBounded() {
-    return budget != null || memory != null;
-  }
-
   /**
-   * The options; impossible combinations are usage errors.
-   *
-   * @param model whose shape a budget in bytes depends on
+   * The options, given a model's file, whose shape a budget in bytes depends on. Impossible
+   * combinations are usage errors, found before a model is looked for.
    */
-  CacheOptions options(Io io, Path model) {
+  Function<Path, CacheOptions> options(Io io) {
+    CacheOptions options = checked(() -> isBounded() ? bounded(io) : full());
+    return memory == null ? model -> options : model -> checked(() -> fit(options, model));
+  }
+
+  private CacheOptions checked(Supplier<CacheOptions> options) {
     try {
-      if (!isBounded()) {
-        refuse(
-            "needs a budget: add --budget N or --kv-memory SIZE",
-            new String[] {
-              "--policy",
-              "--sinks",
-              "--window",
-              "--prune-interval",
-              "--compress",
-              "--positions",
-              "--calidrop",
-              "--calibration-rows",
-              "--calibration-window",
-              "--calibration-samples",
-              "--calibrate-threshold",
-              "--recompute-threshold",
-              "--first-order",
-              "--evicted-store"
-            });
-        return CacheOptions.full(kvType);
-      }
-      return bounded(io, model);
+      return options.get();
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
   }
 
-  private CacheOptions bounded(Io io, Path model) {
+  private boolean isBounded() {
+    return budget != null || memory != null;
+  }
+
+  private CacheOptions full() {
+    refuse(
+        "needs a budget: add --budget N or --kv-memory SIZE",
+        "--policy",
+        "--sinks",
+        "--window",
+        "--prune-interval",
+        "--compress",
+        "--positions",
+        "--calidrop",
+        "--calibration-rows",
+        "--calibration-window",
+        "--calibration-samples",
+        "--calibrate-threshold",
+        "--recompute-threshold",
+        "--first-order",
+        "--evicted-store");
+    return CacheOptions.full(kvType);
+  }
+
+  private CacheOptions bounded(Io io) {
     if (budget != null && memory != null) {
       throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
     }
@@ -192,19 +192,17 @@ final class CacheFlags {
     }
     int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
     int window = or(this.window, CacheBudget.DEFAULT_WINDOW);
-    CacheOptions options =
-        CacheOptions.full(kvType)
-            .bounded(
-                new CacheBudget(
-                    or(budget, sinks + window),
-                    sinks,
-                    window,
-                    or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
-                    or(compress, CacheBudget.Compress.ROLLING),
-                    or(positions, CacheBudget.Positions.REBASE)),
-                policy,
-                calibration);
-    return memory == null ? options : fit(options, model);
+    return CacheOptions.full(kvType)
+        .bounded(
+            new CacheBudget(
+                or(budget, sinks + window),
+                sinks,
+                window,
+                or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
+                or(compress, CacheBudget.Compress.ROLLING),
+                or(positions, CacheBudget.Positions.REBASE)),
+            policy,
+            calibration);
   }
 
   private CacheOptions fit(CacheOptions options, Path model) {

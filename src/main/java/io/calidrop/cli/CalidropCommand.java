@@ -36,6 +36,7 @@ import picocli.CommandLine.ScopeType;
       ListCommand.class,
       InspectCommand.class,
       TokenizeCommand.class,
+      EvalCommand.class,
       BenchCommand.class,
       GenerateCompletion.class
     })

@@ -2,107 +2,34 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.generate.Engine;
-import io.calidrop.generate.EngineOptions;
-import io.calidrop.models.ModelStore;
-import io.calidrop.tensor.CpuTopology;
-import io.calidrop.tensor.VectorShape;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
+import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Which model to load and how to compute with it. */
+/** Which model to load, how to compute with it and how to keep its cache. */
 final class ModelOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Mixin private StoreOptions store;
-
-  @Option(
-      names = {"-m", "--model"},
-      paramLabel = "FILE",
-      description =
-          "GGUF file, or the name of a model in the models directory. Default: SmolLM2-135M-Instruct.")
-  private String model;
-
-  @Option(
-      names = {"-t", "--threads"},
-      paramLabel = "N",
-      description = "Threads that compute. Default: the physical cores that the process may use.")
-  private Integer threads;
+  @Mixin private LoadFlags model;
 
   @Option(
       names = {"-c", "--ctx"},
       paramLabel = "N",
-      description = "Context: most tokens of a conversation. Default: the model's trained length.")
+      description =
+          "Context: most tokens of a conversation; with a budget it may go on beyond. Default: the model's trained length.")
   private Integer context;
 
   @Mixin private CacheFlags cache;
 
-  @Option(
-      names = "--exact",
-      description = "Float32 activations and scalar dequantisation: slow, for reference.")
-  private boolean exact;
-
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
-    int count = positive("--threads", threads, CpuTopology.usableCores());
-    int limit = positive("--ctx", context, 0);
-    Path path = path(io);
-    if (verbose) {
-      io.err()
-          .printf(
-              "model %s%nthreads %d, vectors of %d bits, Java %s%n",
-              path, count, VectorShape.bits(), System.getProperty("java.version"));
-    }
-    CacheOptions options = cache.options(io, path);
-    Engine engine = Engine.load(path, new EngineOptions(count, limit, options, exact));
-    if (verbose) {
-      String weights = Sizes.bytes(engine.model().residentBytes());
-      io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
-    }
-    return engine;
-  }
-
-  private static String describe(CacheOptions options) {
-    String type = options.kvType().toString().toLowerCase(Locale.ROOT);
-    return options
-        .budget()
-        .map(
-            budget ->
-                "%s, %d rows a head, %s, calibration %s"
-                    .formatted(
-                        type,
-                        budget.rows(),
-                        options.policy().name(),
-                        options.calibration().mode().toString().toLowerCase(Locale.ROOT)))
-        .orElse(type);
-  }
-
-  private int positive(String option, Integer value, int defaultValue) {
-    if (value != null && value < 1) {
-      throw new ParameterException(
-          spec.commandLine(), option + " must be at least 1, not " + value);
-    }
-    return value == null ? defaultValue : value;
-  }
-
-  /** The file of the model. */
-  Path path(Io io) throws IOException {
-    ModelStore models = store.open();
-    if (model != null) {
-      return models.resolve(model);
-    }
-    if (!models.hasDefaultModel()) {
-      io.err()
-          .println("Fetching SmolLM2-135M-Instruct (98 MB) into " + models.directory() + " ...");
-    }
-    try (ProgressDisplay progress = new ProgressDisplay(io)) {
-      return models.defaultModel(progress);
-    }
+    int limit = LoadFlags.positive(spec, "--ctx", context, 0);
+    Function<Path, CacheOptions> options = cache.options(io);
+    return model.load(io, verbose, limit, options);
   }
 }

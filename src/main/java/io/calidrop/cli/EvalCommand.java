@@ -1,0 +1,20 @@
+package io.calidrop.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.ParentCommand;
+
+/** Measures what a bounded cache costs in quality. */
+@Command(
+    name = "eval",
+    description = "Measures what a bounded cache costs in quality.",
+    synopsisSubcommandLabel = "COMMAND",
+    subcommands = {EvalQualityCommand.class})
+final class EvalCommand {
+  @ParentCommand private CalidropCommand parent;
+  @Mixin private HelpOption help;
+
+  CalidropCommand root() {
+    return parent;
+  }
+}

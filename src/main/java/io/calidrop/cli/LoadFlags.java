@@ -1,0 +1,111 @@
+package io.calidrop.cli;
+
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.EngineOptions;
+import io.calidrop.models.ModelStore;
+import io.calidrop.tensor.CpuTopology;
+import io.calidrop.tensor.VectorShape;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.function.Function;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which model to load and how to compute with it, its cache aside. */
+final class LoadFlags {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Mixin private StoreOptions store;
+
+  @Option(
+      names = {"-m", "--model"},
+      paramLabel = "FILE",
+      description =
+          "GGUF file, or the name of a model in the models directory. Default: SmolLM2-135M-Instruct.")
+  private String model;
+
+  @Option(
+      names = {"-t", "--threads"},
+      paramLabel = "N",
+      description = "Threads that compute. Default: the physical cores that the process may use.")
+  private Integer threads;
+
+  @Option(
+      names = "--exact",
+      description = "Float32 activations and scalar dequantisation: slow, for reference.")
+  private boolean exact;
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(Io io, boolean verbose, CacheOptions cache) throws IOException {
+    return load(io, verbose, 0, path -> cache);
+  }
+
+  /**
+   * Loads the model, fetching the default one if it is not there yet.
+   *
+   * @param context positions of a session, or 0 for the trained length
+   * @param cache how its cache is kept, given the model's file
+   */
+  Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
+      throws IOException {
+    int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
+    Path path = path(io);
+    if (verbose) {
+      io.err()
+          .printf(
+              "model %s%nthreads %d, vectors of %d bits, Java %s%n",
+              path, count, VectorShape.bits(), System.getProperty("java.version"));
+    }
+    CacheOptions options = cache.apply(path);
+    Engine engine = Engine.load(path, new EngineOptions(count, context, options, exact));
+    if (verbose) {
+      String weights = Sizes.bytes(engine.model().residentBytes());
+      io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
+    }
+    return engine;
+  }
+
+  private static String describe(CacheOptions options) {
+    String type = options.kvType().toString().toLowerCase(Locale.ROOT);
+    return options
+        .budget()
+        .map(
+            budget ->
+                "%s, %d rows a head, %s, calibration %s"
+                    .formatted(
+                        type,
+                        budget.rows(),
+                        options.policy().name(),
+                        options.calibration().mode().toString().toLowerCase(Locale.ROOT)))
+        .orElse(type);
+  }
+
+  static int positive(CommandSpec spec, String option, Integer value, int defaultValue) {
+    if (value != null && value < 1) {
+      throw new ParameterException(
+          spec.commandLine(), option + " must be at least 1, not " + value);
+    }
+    return value == null ? defaultValue : value;
+  }
+
+  /** The file of the model. */
+  private Path path(Io io) throws IOException {
+    ModelStore models = store.open();
+    if (model != null) {
+      return models.resolve(model);
+    }
+    if (!models.hasDefaultModel()) {
+      io.err()
+          .println("Fetching SmolLM2-135M-Instruct (98 MB) into " + models.directory() + " ...");
+    }
+    try (ProgressDisplay progress = new ProgressDisplay(io)) {
+      return models.defaultModel(progress);
+    }
+  }
+}
