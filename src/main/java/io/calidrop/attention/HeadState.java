@@ -23,7 +23,7 @@ final class HeadState {
   private long[] shares = {}; // [rows] in units of ShareRecord.ONE
   private final boolean observed;
 
-  private HeadState(
+  HeadState(
       int layer,
       int kvHead,
       KvHead rows,

@@ -33,7 +33,7 @@ final class BenchMakeModelCommand implements Callable<Integer> {
       names = "--shape",
       required = true,
       paramLabel = "SHAPE",
-      description = "135m (SmolLM2), 1b (Llama 3.2), 8b (Llama 3.1).")
+      description = "tiny, 135m (SmolLM2), 1b (Llama 3.2), 8b (Llama 3.1).")
   private String shape;
 
   @Option(
@@ -51,9 +51,9 @@ final class BenchMakeModelCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (!shape.toLowerCase(Locale.ROOT).matches("135m|1b|8b")) {
+    if (!shape.toLowerCase(Locale.ROOT).matches("tiny|135m|1b|8b")) {
       throw new ParameterException(
-          spec.commandLine(), "--shape must be 135m, 1b or 8b, not " + shape);
+          spec.commandLine(), "--shape must be tiny, 135m, 1b or 8b, not " + shape);
     }
     if (Files.exists(file) && !force) {
       throw new IOException(file + " is there already; --force replaces it");
