@@ -12,8 +12,10 @@ final class LeastSquares {
   /** Share of the mean diagonal of the normal matrix that the pull towards the prior weighs. */
   static final double RIDGE = 1e-2;
 
-  private static final int SWEEPS = 60;
-  private static final float TOLERANCE = 1e-3f;
+  /** Most rounds over the unknowns, and the largest step of one that ends them. */
+  static final int SWEEPS = 60;
+
+  static final float TOLERANCE = 1e-3f;
 
   private final int max;
   private final float[]
