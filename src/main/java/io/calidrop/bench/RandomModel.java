@@ -19,7 +19,7 @@ public final class RandomModel {
   /** Shapes of well-known models. */
   public enum Shape {
     /** Two small layers: for tests. */
-    STINY(2, 64, 128, 6, 2, 16, 320, 256),
+    STINY(2, 96, 128, 6, 2, 16, 320, 256),
     /** SmolLM2-135M. */
     S135M(30, 576, 1536, 9, 3, 64, 49_152, 8_192),
     /** Llama-3.2-1B. */
