@@ -2,15 +2,16 @@ package io.calidrop.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.bench.kernels.KernelBenchmarks;
+import io.calidrop.gguf.GgmlType;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
+import io.calidrop.tensor.WeightFormat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -66,7 +67,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
       paramLabel = "TYPE",
       split = ",",
       description = "Weight formats of matrix products. Default: all of them.")
-  private List<String> types;
+  private List<GgmlType> types;
 
   @Option(names = "--quick", description = "Measure for a tenth of the time.")
   private boolean quick;
@@ -79,14 +80,11 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    int count = threads == null ? CpuTopology.usableCores() : threads;
-    if (count < 1) {
-      throw new ParameterException(spec.commandLine(), "--threads must be at least 1");
-    }
+    int count = LoadFlags.positive(spec, "--threads", threads, CpuTopology.usableCores());
     Map<String, Double> shares = earlier == null ? Map.of() : shares(earlier);
     KernelBenchmarks benchmarks = new KernelBenchmarks(count, quick);
     if (types != null) {
-      benchmarks.with("type", types.stream().map(t -> t.toUpperCase(Locale.ROOT)).toList());
+      benchmarks.with("type", types.stream().map(this::supported).toList());
     }
     List<Map<String, Object>> rows = new ArrayList<>();
     for (var measurement : benchmarks.run(patterns, parent.root().io().err())) {
@@ -94,6 +92,15 @@ final class BenchKernelsCommand implements Callable<Integer> {
     }
     table.print(parent.root().io().out(), rows);
     return ExitCode.OK;
+  }
+
+  private String supported(GgmlType type) {
+    if (!WeightFormat.supported().contains(type)) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "there is no kernel for %s; there are %s".formatted(type, WeightFormat.supported()));
+    }
+    return type.name();
   }
 
   private Map<String, Object> row(

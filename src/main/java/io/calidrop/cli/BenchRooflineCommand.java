@@ -14,7 +14,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParentCommand;
 import picocli.CommandLine.Spec;
 
@@ -43,9 +42,7 @@ final class BenchRooflineCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (int count : counts()) {
-      if (count < 1) {
-        throw new ParameterException(spec.commandLine(), "--threads must be at least 1");
-      }
+      LoadFlags.positive(spec, "--threads", count, 1);
       Roofline.Limits limits = Roofline.measure(count);
       Map<String, Object> row = new LinkedHashMap<>();
       row.put("threads", count);

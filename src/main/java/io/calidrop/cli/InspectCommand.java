@@ -15,7 +15,6 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
@@ -27,7 +26,8 @@ import picocli.CommandLine.ParentCommand;
       "",
       "Examples:",
       "  ./run.sh inspect model.gguf",
-      "  ./run.sh inspect --json model.gguf"
+      "  ./run.sh inspect --json model.gguf",
+      "  ./run.sh inspect --format csv model.gguf"
     })
 final class InspectCommand implements Callable<Integer> {
   private static final int SHOWN_ELEMENTS = 4;
@@ -40,18 +40,19 @@ final class InspectCommand implements Callable<Integer> {
   @Parameters(paramLabel = "FILE", description = "GGUF file, or a name in the models directory.")
   private String file;
 
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
+  @Mixin private TableOptions table;
 
   @Override
   public Integer call() throws IOException {
     Path path = store.open().resolve(file);
     try (GgufFile gguf = GgufFile.open(path)) {
       ModelInspection inspection = ModelInspection.of(gguf);
-      if (json) {
+      if (table.isJson()) {
         Json.print(parent.io().out(), describe(gguf, inspection));
-      } else {
+      } else if (table.isTable()) {
         print(parent.io().out(), gguf, inspection);
+      } else {
+        table.print(parent.io().out(), tensors(gguf));
       }
     }
     return ExitCode.OK;
@@ -90,6 +91,11 @@ final class InspectCommand implements Callable<Integer> {
       metadata.put(key, file.metadata().value(key).map(InspectCommand::jsonValue).orElseThrow());
     }
     all.put("metadata", metadata);
+    all.put("tensors", tensors(file));
+    return all;
+  }
+
+  private static List<Map<String, Object>> tensors(GgufFile file) {
     List<Map<String, Object>> tensors = new ArrayList<>();
     for (TensorInfo tensor : file.tensors()) {
       Map<String, Object> entry = new LinkedHashMap<>();
@@ -100,8 +106,7 @@ final class InspectCommand implements Callable<Integer> {
       entry.put("bytes", tensor.byteSize());
       tensors.add(entry);
     }
-    all.put("tensors", tensors);
-    return all;
+    return tensors;
   }
 
   /** A value for JSON; of an array of tokens only its length, as in the listing. */

@@ -34,6 +34,11 @@ final class TableOptions {
     return json || format == Format.JSON;
   }
 
+  /** Whether a command may print what reads best in a terminal. */
+  boolean isTable() {
+    return !json && format == Format.TABLE;
+  }
+
   /** Prints rows that all have the same columns. */
   void print(PrintStream out, List<Map<String, Object>> rows) throws JsonProcessingException {
     if (isJson()) {

@@ -30,6 +30,7 @@ final class TokenizeCommand implements Callable<Integer> {
   @Mixin private HelpOption help;
   @Mixin private PromptOptions prompt;
   @Mixin private StoreOptions store;
+  @Mixin private TableOptions table;
 
   @Option(
       names = {"-m", "--model"},
@@ -39,9 +40,6 @@ final class TokenizeCommand implements Callable<Integer> {
 
   @Option(names = "--special", description = "Recognise special tokens in the text.")
   private boolean special;
-
-  @Option(names = "--json", description = "Print JSON.")
-  private boolean json;
 
   @Override
   public Integer call() throws IOException {
@@ -60,11 +58,11 @@ final class TokenizeCommand implements Callable<Integer> {
         tokens.add(token);
       }
     }
-    if (json) {
-      Json.print(io.out(), tokens);
-    } else {
+    if (table.isTable()) {
       tokens.forEach(token -> io.out().printf("%7d  %s%n", token.get("id"), token.get("piece")));
       io.err().println(tokens.size() + " tokens");
+    } else {
+      table.print(io.out(), tokens);
     }
     return ExitCode.OK;
   }

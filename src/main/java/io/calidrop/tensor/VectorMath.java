@@ -79,7 +79,7 @@ public final class VectorMath {
    * weight}.
    *
    * @param x holds the row [weight.length] at {@code offset}
-   * @param out [weight.length] at {@code outOffset}
+   * @param out [weight.length] at {@code outOffset}, not over x
    */
   public static void rmsNorm(
       float[] x, int offset, float[] weight, float epsilon, float[] out, int outOffset) {
@@ -91,7 +91,13 @@ public final class VectorMath {
       FloatVector v = FloatVector.fromArray(VectorShape.F, x, offset + i);
       squares = v.fma(v, squares);
     }
-    float sum = sum(squares);
+    float sum = 0;
+    if (bound > 0) {
+      squares.intoArray(out, outOffset); // which is overwritten below
+      for (int lane = 0; lane < lanes; lane++) {
+        sum += out[outOffset + lane];
+      }
+    }
     for (int i = bound; i < n; i++) {
       sum = Math.fma(x[offset + i], x[offset + i], sum);
     }

@@ -126,6 +126,9 @@ class CliTest {
         arguments("no text: give -p", new String[] {"run"}),
         arguments("unexpected argument hello", new String[] {"run", "hello"}),
         arguments("--sha256 and --force need a SOURCE", new String[] {"pull", "--force"}),
+        arguments("expected one of", new String[] {"bench", "kernels", "--type", "q9"}),
+        arguments("no kernel for F64", new String[] {"bench", "kernels", "--type", "f64"}),
+        arguments("--threads must be", new String[] {"bench", "roofline", "-t", "0"}),
         arguments("Missing required parameter: 'FILE'", new String[] {"inspect"}));
   }
 
@@ -216,7 +219,7 @@ class CliTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "bench"})
+  @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "eval", "bench"})
   void everyCommandHelpsWithExamples(String command) {
     Outcome outcome = run(command, "--help");
     assertThat(outcome.code).isZero();

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import io.calidrop.attention.AttentionStep;
+import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.RandomWeights;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Compiled kernels allocate nothing. A vector that C2 boxes in a loop costs half of a kernel's
@@ -81,6 +85,39 @@ class GarbageTest {
       }
       AttentionStep attention = new AttentionStep(3, 1, dim, 1);
       float[] out = new float[3 * dim];
+      assertNoGarbage(() -> attention.run(pool, cache, 0, 1, x, out, 3 * dim));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"h2o fold", "streaming recompute", "snapkv off"})
+  void boundedAttentionAllocatesNothing(String settings) {
+    int dim = 64;
+    String[] words = settings.split(" ");
+    CalibrationOptions calibration =
+        switch (words[1]) {
+          case "fold" -> CalibrationOptions.fold(16, 32, 16);
+          case "recompute" -> CalibrationOptions.recompute(2, CalibrationOptions.Store.RAM);
+          default -> CalibrationOptions.off();
+        };
+    CacheOptions options =
+        CacheOptions.full(KvType.F16)
+            .bounded(CacheBudget.of(64), EvictionPolicies.named(words[0]), calibration);
+    float[] x = new float[3 * dim];
+    Arrays.fill(x, 0.5f);
+    float[] out = new float[3 * dim];
+    try (WorkerPool pool = new WorkerPool(1);
+        KvCache cache =
+            new KvCache(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
+      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      for (int token = 0; token < 130; token++) {
+        cache.begin(pool);
+        cache.extend(0, 1);
+        cache.store(0, 1, 0, x, x, 0);
+        attention.run(pool, cache, 0, 1, x, out, 3 * dim);
+        cache.end(pool, 1);
+      }
+      cache.begin(pool);
       assertNoGarbage(() -> attention.run(pool, cache, 0, 1, x, out, 3 * dim));
     }
   }

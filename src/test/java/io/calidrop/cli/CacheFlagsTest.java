@@ -1,0 +1,224 @@
+package io.calidrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.TestData;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Bounded caches on the command line. */
+class CacheFlagsTest {
+  @TempDir private Path directory;
+
+  private record Outcome(int code, String out, String err) {}
+
+  private static Outcome run(String... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    Io io =
+        new Io(
+            new ByteArrayInputStream(new byte[0]),
+            new PrintStream(out, true, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8),
+            true,
+            false,
+            false);
+    int code = Main.run(io, args);
+    return new Outcome(
+        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  private static String model() {
+    return TestData.smolLm2().toString();
+  }
+
+  private Path longText() throws IOException {
+    String sentence = "It was a long story of a whale, and nobody knew where it would end. ";
+    return Files.writeString(directory.resolve("long.txt"), sentence.repeat(700));
+  }
+
+  @Test
+  void aTextBeyondTheContextRunsInBoundedMemory() throws IOException {
+    Outcome outcome =
+        run(
+            "run",
+            "--raw",
+            "-f",
+            longText().toString(),
+            "--budget",
+            "128",
+            "-n",
+            "4",
+            "--json",
+            "--model",
+            model());
+    assertThat(outcome.code).as(outcome.err).isZero();
+    assertThat(outcome.err).isEmpty();
+    JsonNode json = new ObjectMapper().readTree(outcome.out);
+    assertThat(json.get("text").asText()).isNotEmpty();
+    assertThat(json.get("generated_tokens").asInt()).isEqualTo(4);
+    assertThat(json.get("prompt_tokens").asInt()).isGreaterThan(10_000);
+    assertThat(json.get("context_limit").isNull()).isTrue();
+    JsonNode cache = json.get("cache");
+    assertThat(cache.get("seen").asInt()).isEqualTo(json.get("context_used").asInt());
+    assertThat(cache.get("kept").asDouble()).isBetween(128.0, 256.0);
+    assertThat(cache.get("calibration_rows").asDouble()).isBetween(1.0, 64.0);
+    assertThat(cache.get("active_bytes").asLong()).isLessThan(8 << 20);
+    assertThat(cache.get("calibration_bytes").asLong()).isBetween(1L << 20, 4L << 20);
+    assertThat(cache.get("evicted_bytes").asLong()).isZero();
+    assertThat(cache.get("prunes").asInt()).isGreaterThan(70);
+    assertThat(cache.get("prune_seconds").asDouble()).isPositive();
+  }
+
+  @Test
+  void theStatisticsLineTellsWhatHappened() {
+    Outcome outcome =
+        run(
+            "run",
+            "-p",
+            "Tell me a story.",
+            "--budget",
+            "40",
+            "--prune-interval",
+            "16",
+            "--calidrop",
+            "recompute",
+            "--evicted-store",
+            "file",
+            "-n",
+            "20",
+            "--temp",
+            "0",
+            "--model",
+            model());
+    assertThat(outcome.code).as(outcome.err).isZero();
+    assertThat(outcome.err)
+        .hasLineCount(1)
+        .containsPattern(
+            "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB \\+ evicted [\\d.]+ MiB,"
+                + " calibrated \\d+, recomputed \\d+, skipped 0, similarity 0\\.\\d\\d, \\d prunes in");
+  }
+
+  @Test
+  void aBudgetInBytesIsKept() {
+    Outcome outcome =
+        run("run", "-p", "hi", "--kv-memory", "12M", "-n", "2", "--verbose", "--model", model());
+    assertThat(outcome.code).as(outcome.err).isZero();
+    assertThat(outcome.err).containsPattern("f16, \\d{3} rows a head, streaming, calibration fold");
+  }
+
+  @Test
+  void aChatGoesOnWithABudgetAndKeepsItsSystemMessage() {
+    Outcome outcome =
+        run(
+            "run",
+            "-p",
+            "hi",
+            "--system",
+            "Answer briefly. ".repeat(30),
+            "--budget",
+            "100",
+            "-n",
+            "2",
+            "--model",
+            model());
+    assertThat(outcome.code).isEqualTo(1);
+    assertThat(outcome.err)
+        .hasLineCount(1)
+        .containsPattern("pinned tokens take more than half of the budget of 100 rows: raise");
+  }
+
+  static Stream<Arguments> refused() {
+    return Stream.of(
+        arguments("--policy needs a budget", "--policy h2o"),
+        arguments("--calidrop needs a budget", "--calidrop off"),
+        arguments("raise it to at least 36", "--budget 20"),
+        arguments("raise it to at least 66", "--budget 65 --window 62"),
+        arguments("exclude each other", "--budget 100 --kv-memory 3M"),
+        arguments("there is no policy \"lru\"", "--budget 100 --policy lru"),
+        arguments("raise --kv-memory", "--kv-memory 100K"),
+        arguments("no size such as 512K", "--kv-memory 3X"),
+        arguments(
+            "--calibration-rows is for --calidrop fold",
+            "--budget 99 --calidrop off --calibration-rows 3"),
+        arguments("--evicted-store is for", "--budget 99 --evicted-store ram"),
+        arguments("--first-order is for", "--budget 99 --calidrop recompute --first-order"),
+        arguments("at most the calibration window", "--budget 99 --calibration-samples 200"),
+        arguments(
+            "must not exceed the calibrate threshold",
+            "--budget 99 --calidrop paper --calibrate-threshold 0.5 --recompute-threshold 0.6"),
+        arguments("at least 1 calibration row", "--budget 99 --calibration-rows 0"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("refused")
+  void impossibleCombinationsAreUsageErrors(String message, String flags) {
+    Outcome outcome =
+        run(
+            Stream.concat(
+                    Stream.of("run", "-p", "hi", "--model", model()), Stream.of(flags.split(" ")))
+                .toArray(String[]::new));
+    assertThat(outcome.code).isEqualTo(2);
+    assertThat(outcome.out).isEmpty();
+    assertThat(outcome.err).hasLineCount(1).contains(message);
+  }
+
+  @Test
+  void qualityComparesWithTheFullCache() throws IOException {
+    Outcome outcome =
+        run(
+            "eval",
+            "quality",
+            "--text",
+            longText().toString(),
+            "--prompt-tokens",
+            "300",
+            "--tokens",
+            "40",
+            "--budgets",
+            "64,1000",
+            "--calidrop",
+            "off,fold,paper",
+            "--json",
+            "--model",
+            model());
+    assertThat(outcome.code).as(outcome.err).isZero();
+    JsonNode rows = new ObjectMapper().readTree(outcome.out);
+    assertThat(rows).hasSize(6);
+    for (JsonNode row : rows) {
+      if (row.get("budget").asInt() == 1000) {
+        assertThat(row.get("KL").asDouble()).as("%s", row).isZero();
+        assertThat(row.get("same top").asDouble()).isEqualTo(1);
+        assertThat(row.get("perplexity")).isEqualTo(row.get("full"));
+      } else {
+        assertThat(row.get("KL").asDouble()).as("%s", row).isPositive();
+      }
+    }
+    Outcome shortText =
+        run(
+            "eval",
+            "quality",
+            "--text",
+            longText().toString(),
+            "--first-token",
+            "11000",
+            "--model",
+            model());
+    assertThat(shortText.code).isEqualTo(1);
+    assertThat(shortText.err).hasLineCount(1).contains("choose another --first-token");
+  }
+}
