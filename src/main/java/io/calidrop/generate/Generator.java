@@ -12,6 +12,9 @@ import java.util.function.Consumer;
 
 /** The token loop: the one place where a model, a sampler and a reader of text meet. */
 public final class Generator {
+  /** Tokens of a prompt between two looks at whether the user still wants it. */
+  private static final int PREFILL_CHUNK = 1024;
+
   private final LlamaModel model;
   private final Tokenizer tokenizer;
 
@@ -79,8 +82,11 @@ public final class Generator {
         sampler.accept(token);
       }
       long start = System.nanoTime();
-      float[] logits = stream.forward(prompt, reused, prompt.length);
+      float[] logits = prefill(reused, interrupted);
       long prefilled = System.nanoTime();
+      if (stream.position() < prompt.length) {
+        return result(StopReason.INTERRUPTED, reused, prefilled - start, 0, 0, 0);
+      }
       next[0] = sampler.sample(logits);
       final long first = System.nanoTime();
       int decoded = 0;
@@ -95,18 +101,39 @@ public final class Generator {
         emit(stops.append(decoder.flush()));
         emit(stops.flush());
       }
+      return result(reason, reused, prefilled - start, first - start, decoded, end - first);
+    }
+
+    /** The logits after the prompt, or after the part of it that an interruption left. */
+    private float[] prefill(int reused, BooleanSupplier interrupted) {
+      stream.expectPrompt(prompt.length - reused);
+      float[] logits = null;
+      int end;
+      for (int from = reused; from < prompt.length; from = end) {
+        end = Math.min(prompt.length, from + PREFILL_CHUNK);
+        logits = stream.forward(prompt, from, end);
+        if (end < prompt.length && interrupted.getAsBoolean()) {
+          break;
+        }
+      }
+      return logits;
+    }
+
+    private GenerationResult result(
+        StopReason reason,
+        int reused,
+        long promptNanos,
+        long firstTokenNanos,
+        int decoded,
+        long decodeNanos) {
+      int computed = Math.min(prompt.length, stream.position()) - reused;
       return new GenerationResult(
           text.toString(),
           Arrays.copyOf(generated, count),
           reason,
           seed,
           new GenerationResult.Timings(
-              prompt.length - reused,
-              reused,
-              prefilled - start,
-              first - start,
-              decoded,
-              end - first),
+              computed, reused, promptNanos, firstTokenNanos, decoded, decodeNanos),
           stream.position(),
           stream.limit(),
           stream.cache());

@@ -12,6 +12,9 @@ interface TokenStream {
    */
   float[] forward(int[] tokens, int from, int to);
 
+  /** Announces that the next {@code tokens} tokens are a prompt. */
+  void expectPrompt(int tokens);
+
   /** Positions taken so far. */
   int position();
 
@@ -26,6 +29,11 @@ interface TokenStream {
       @Override
       public float[] forward(int[] tokens, int from, int to) {
         return model.forward(session, tokens, from, to, true);
+      }
+
+      @Override
+      public void expectPrompt(int tokens) {
+        session.expectPrompt(tokens);
       }
 
       @Override

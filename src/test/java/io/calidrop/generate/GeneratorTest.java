@@ -44,6 +44,11 @@ class GeneratorTest {
     }
 
     @Override
+    public void expectPrompt(int tokens) {
+      assertThat(tokens).isPositive();
+    }
+
+    @Override
     public int position() {
       return position;
     }
@@ -138,6 +143,21 @@ class GeneratorTest {
     assertThat(result.cache().activeBytes()).isEqualTo(17);
     assertThat(result.timings().promptTokens()).isEqualTo(3);
     assertThat(pieces).containsExactly("H", "e", "l", "l", "o");
+  }
+
+  @Test
+  void aLongPromptCanBeInterrupted() {
+    GenerationOptions options = new GenerationOptions(5, SamplerOptions.greedy(), List.of());
+    int[] prompt = new int[3000];
+    Script script = new Script("Hello", 10_000);
+    GenerationResult result =
+        new Generator.Run(script, new ByteTokenizer(), prompt, options, pieces::add)
+            .run(() -> true);
+    assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
+    assertThat(result.contextUsed()).isEqualTo(1024);
+    assertThat(result.timings().promptTokens()).isEqualTo(1024);
+    assertThat(result.tokens()).isEmpty();
+    assertThat(pieces).isEmpty();
   }
 
   @Test
