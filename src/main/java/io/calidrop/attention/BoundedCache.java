@@ -147,12 +147,12 @@ final class BoundedCache implements AutoCloseable {
    *
    * @return by how much
    */
-  int rebase(WorkerPool pool, long seen, int position) {
+  int rebase(WorkerPool pool, int position) {
     if (!rebases() || position < contextLength) {
       return 0;
     }
     int delta = contextLength / 2;
-    rebase.run(pool, seen, delta, budget.sinks());
+    rebase.run(pool, delta, budget.sinks());
     return delta;
   }
 

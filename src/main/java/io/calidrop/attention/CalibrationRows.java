@@ -35,8 +35,20 @@ final class CalibrationRows {
   }
 
   void clear() {
-    rows.truncate(0);
-    Arrays.fill(bias, 0);
+    truncate(0);
+  }
+
+  /** Drops every row from {@code count} on. */
+  void truncate(int count) {
+    rows.truncate(count);
+    Arrays.fill(bias, count, bias.length, 0f);
+  }
+
+  /** Copies a row over another. */
+  void move(int from, int to) {
+    rows.move(from, to);
+    bias[to] = bias[from];
+    positions[to] = positions[from];
   }
 
   /** Adds a row: key and value [headDim] at their offsets. */

@@ -86,7 +86,7 @@ public final class KvCache implements AutoCloseable {
   /** Rebases positions if the next batch would leave the context. */
   public void begin(WorkerPool pool) {
     if (bounded != null) {
-      shift += bounded.rebase(pool, seen, position());
+      shift += bounded.rebase(pool, position());
       firstObserved = bounded.firstObserved(seen);
     }
   }

@@ -1,6 +1,5 @@
 package io.calidrop.attention;
 
-import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.WorkerPool;
 
 /**
@@ -14,7 +13,6 @@ final class PositionRebase {
   private final ReferenceScratch[] scratch;
   private final PositionRotation rotation;
   private final WorkerPool.Task task = this::shift;
-  private long seen;
   private int delta;
   private int sinks;
 
@@ -24,8 +22,7 @@ final class PositionRebase {
     this.rotation = rotation;
   }
 
-  void run(WorkerPool pool, long seen, int delta, int sinks) {
-    this.seen = seen;
+  void run(WorkerPool pool, int delta, int sinks) {
     this.delta = delta;
     this.sinks = sinks;
     pool.run(task, heads.length);
@@ -45,7 +42,7 @@ final class PositionRebase {
       head.queries.shift(rotation, delta);
     }
     if (head.calibration != null) {
-      shift(head.calibration, head.queries, key);
+      shift(head.calibration, key);
     }
     if (head.references != null) {
       head.references.shift(rotation, delta, sinks, scratch[worker]);
@@ -53,38 +50,22 @@ final class PositionRebase {
   }
 
   /**
-   * Rows that would lie further back than the context are squeezed too. What stands for many tokens
-   * then faces the queries at another angle: its bias keeps its mass on the last queries.
+   * Rows that would fall behind the sinks are dropped. What stands for many tokens cannot be
+   * squeezed as a token can: turned to another angle its mass is another, and kept it would be
+   * handed on for ever, for a past that no model was trained to look back on.
    */
-  private void shift(CalibrationRows rows, QueryRing queries, float[] key) {
+  private void shift(CalibrationRows rows, float[] key) {
+    int kept = 0;
     for (int row = 0; row < rows.count(); row++) {
-      int exact = rows.positions[row] - delta;
-      int position = Math.max(exact, sinks);
-      rotate(rows.rows, row, -delta, key);
-      if (position != exact) {
-        double before = mass(rows.rows, row, queries, key);
-        rotate(rows.rows, row, position - exact, key);
-        double after = mass(rows.rows, row, queries, key);
-        rows.bias[row] += (float) Math.log(before / after);
-      }
-      rows.positions[row] = position;
-    }
-  }
-
-  private double mass(KvHead rows, int row, QueryRing queries, float[] key) {
-    float[] query = new float[key.length];
-    rows.getKey(row, key, 0);
-    double sum = 0;
-    int n = queries.count(seen);
-    for (int i = 0; i < n; i++) {
-      long index = queries.index(i, seen);
-      for (int h = 0; h < queries.group(); h++) {
-        queries.get(index, h, query, 0);
-        double score = VectorMath.dot(query, 0, key, 0, key.length) / Math.sqrt(key.length);
-        sum += Math.exp(score - queries.logSumExp(index, h));
+      int position = rows.positions[row] - delta;
+      if (position >= sinks) {
+        rows.move(row, kept);
+        rows.positions[kept] = position;
+        rotate(rows.rows, kept, -delta, key);
+        kept++;
       }
     }
-    return sum;
+    rows.truncate(kept);
   }
 
   private void rotate(KvHead rows, int row, int by, float[] key) {

@@ -70,10 +70,6 @@ final class QueryRing {
     return (int) (index / stride % tokens);
   }
 
-  int group() {
-    return group;
-  }
-
   int position(long index) {
     return positions[slot(index)];
   }
