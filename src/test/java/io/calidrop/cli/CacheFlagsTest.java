@@ -6,11 +6,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.TestData;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -24,22 +20,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CacheFlagsTest {
   @TempDir private Path directory;
 
-  private record Outcome(int code, String out, String err) {}
-
   private static Outcome run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Io io =
-        new Io(
-            new ByteArrayInputStream(new byte[0]),
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            true,
-            false,
-            false);
-    int code = Main.run(io, args);
-    return new Outcome(
-        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    return Outcome.of("", true, args);
   }
 
   private static String model() {
@@ -66,9 +48,9 @@ class CacheFlagsTest {
             "--json",
             "--model",
             model());
-    assertThat(outcome.code).as(outcome.err).isZero();
-    assertThat(outcome.err).isEmpty();
-    JsonNode json = new ObjectMapper().readTree(outcome.out);
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.err()).isEmpty();
+    JsonNode json = new ObjectMapper().readTree(outcome.out());
     assertThat(json.get("text").asText()).isNotEmpty();
     assertThat(json.get("generated_tokens").asInt()).isEqualTo(4);
     assertThat(json.get("prompt_tokens").asInt()).isGreaterThan(10_000);
@@ -105,8 +87,8 @@ class CacheFlagsTest {
             "0",
             "--model",
             model());
-    assertThat(outcome.code).as(outcome.err).isZero();
-    assertThat(outcome.err)
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.err())
         .hasLineCount(1)
         .containsPattern(
             "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB \\+ evicted [\\d.]+ MiB,"
@@ -117,8 +99,9 @@ class CacheFlagsTest {
   void aBudgetInBytesIsKept() {
     Outcome outcome =
         run("run", "-p", "hi", "--kv-memory", "12M", "-n", "2", "--verbose", "--model", model());
-    assertThat(outcome.code).as(outcome.err).isZero();
-    assertThat(outcome.err).containsPattern("f16, \\d{3} rows a head, streaming, calibration fold");
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.err())
+        .containsPattern("f16, \\d{3} rows a head, streaming, calibration fold");
   }
 
   @Test
@@ -136,8 +119,8 @@ class CacheFlagsTest {
             "2",
             "--model",
             model());
-    assertThat(outcome.code).isEqualTo(1);
-    assertThat(outcome.err)
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err())
         .hasLineCount(1)
         .containsPattern("pinned tokens take more than half of the budget of 100 rows: raise");
   }
@@ -172,9 +155,9 @@ class CacheFlagsTest {
             Stream.concat(
                     Stream.of("run", "-p", "hi", "--model", model()), Stream.of(flags.split(" ")))
                 .toArray(String[]::new));
-    assertThat(outcome.code).isEqualTo(2);
-    assertThat(outcome.out).isEmpty();
-    assertThat(outcome.err).hasLineCount(1).contains(message);
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.err()).hasLineCount(1).contains(message);
   }
 
   @Test
@@ -196,8 +179,8 @@ class CacheFlagsTest {
             "--json",
             "--model",
             model());
-    assertThat(outcome.code).as(outcome.err).isZero();
-    JsonNode rows = new ObjectMapper().readTree(outcome.out);
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode rows = new ObjectMapper().readTree(outcome.out());
     assertThat(rows).hasSize(6);
     for (JsonNode row : rows) {
       if (row.get("budget").asInt() == 1000) {
@@ -218,7 +201,7 @@ class CacheFlagsTest {
             "11000",
             "--model",
             model());
-    assertThat(shortText.code).isEqualTo(1);
-    assertThat(shortText.err).hasLineCount(1).contains("choose another --first-token");
+    assertThat(shortText.code()).isEqualTo(1);
+    assertThat(shortText.err()).hasLineCount(1).contains("choose another --first-token");
   }
 }

@@ -6,11 +6,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.TestData;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,28 +21,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Commands as a user runs them, in this process. */
 class CliTest {
-  private record Outcome(int code, String out, String err) {}
-
   @TempDir private Path directory;
 
-  private static Outcome run(String input, boolean terminal, String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    Io io =
-        new Io(
-            new ByteArrayInputStream(input.getBytes(StandardCharsets.UTF_8)),
-            new PrintStream(out, true, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8),
-            terminal,
-            false,
-            false);
-    int code = Main.run(io, args);
-    return new Outcome(
-        code, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
   private static Outcome run(String... args) {
-    return run("", true, args);
+    return Outcome.of("", true, args);
   }
 
   private static String[] withModel(String... args) {
@@ -58,9 +36,9 @@ class CliTest {
   @Test
   void answersAPromptOnStdoutAlone() {
     Outcome outcome = run(withModel("run", "-p", "What is the capital of France?", "--temp", "0"));
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out).isEqualTo("The capital of France is Paris.\n");
-    assertThat(outcome.err)
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).isEqualTo("The capital of France is Paris.\n");
+    assertThat(outcome.err())
         .startsWith("[load ")
         .contains(
             "prompt 37 tokens", "generated 7 tokens", "context 44/8192", "end of turn", "seed ")
@@ -73,32 +51,33 @@ class CliTest {
     String[] args =
         withModel(
             "run", "-p", "The", "-f", file.toString(), "--raw", "--temp", "0", "-n", "1", "-q");
-    Outcome outcome = run("France is", false, args);
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.err).isEmpty();
+    Outcome outcome = Outcome.of("France is", false, args);
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.err()).isEmpty();
     Outcome tokens =
-        run("France is", false, withModel("tokenize", "-p", "The", "-f", file.toString()));
-    assertThat(tokens.out.lines().map(line -> line.strip().split("\\s+", 2)[1]))
+        Outcome.of("France is", false, withModel("tokenize", "-p", "The", "-f", file.toString()));
+    assertThat(tokens.out().lines().map(line -> line.strip().split("\\s+", 2)[1]))
         .containsExactly("The", "Ċ", "capital", "Ġof", "Ċ", "France", "Ġis");
   }
 
   @Test
   void pipedTextWithoutACommandIsAnswered() {
-    Outcome outcome = run("What is the capital of France?", false, withModel("--temp", "0", "-q"));
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out).contains("Paris");
+    Outcome outcome =
+        Outcome.of("What is the capital of France?", false, withModel("--temp", "0", "-q"));
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).contains("Paris");
   }
 
   @Test
   void chatsLineByLine() {
     Outcome outcome =
-        run(
+        Outcome.of(
             "/help\n/nonsense\nWhat is the capital of France?\n/clear\n/bye\nignored\n",
             true,
             withModel("chat", "--temp", "0", "-n", "16"));
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out).isEqualTo("The capital of France is Paris.\n");
-    assertThat(outcome.err).contains("unknown command /nonsense", "forgot 2 messages", "[load ");
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).isEqualTo("The capital of France is Paris.\n");
+    assertThat(outcome.err()).contains("unknown command /nonsense", "forgot 2 messages", "[load ");
   }
 
   @Test
@@ -107,8 +86,8 @@ class CliTest {
         run(
             withModel(
                 "run", "-p", "What is the capital of France?", "--temp", "0", "--stop", " is"));
-    assertThat(outcome.out).isEqualTo("The capital of France\n");
-    assertThat(outcome.err).contains("| stop string |");
+    assertThat(outcome.out()).isEqualTo("The capital of France\n");
+    assertThat(outcome.err()).contains("| stop string |");
   }
 
   static Stream<Arguments> usageErrors() {
@@ -136,31 +115,31 @@ class CliTest {
   @MethodSource("usageErrors")
   void usageErrorsAreOneLineAndExitWithTwo(String message, String[] args) {
     Outcome outcome = run(args);
-    assertThat(outcome.code).isEqualTo(ExitCode.USAGE);
-    assertThat(outcome.out).isEmpty();
-    assertThat(outcome.err).startsWith("calidrop: ").contains(message, "--help").hasLineCount(1);
+    assertThat(outcome.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.err()).startsWith("calidrop: ").contains(message, "--help").hasLineCount(1);
   }
 
   @Test
   void modelErrorsAreOneLineAndExitWithOne() throws IOException {
     Path file = Files.writeString(directory.resolve("bad.gguf"), "<html>no model</html>");
     Outcome outcome = run("run", "-p", "x", "--model", file.toString());
-    assertThat(outcome.code).isEqualTo(ExitCode.ERROR);
-    assertThat(outcome.err).startsWith("calidrop: " + file + ": not a GGUF file").hasLineCount(1);
+    assertThat(outcome.code()).isEqualTo(ExitCode.ERROR);
+    assertThat(outcome.err()).startsWith("calidrop: " + file + ": not a GGUF file").hasLineCount(1);
     Outcome debug = run("run", "-p", "x", "--model", file.toString(), "--debug");
-    assertThat(debug.err).contains("\tat io.calidrop");
+    assertThat(debug.err()).contains("\tat io.calidrop");
     Outcome absent = run("run", "-p", "x", "--model", "absent");
-    assertThat(absent.err).startsWith("calidrop: no model absent").hasLineCount(1);
+    assertThat(absent.err()).startsWith("calidrop: no model absent").hasLineCount(1);
     Outcome prompt = run("run", "-f", directory.resolve("absent.txt").toString());
-    assertThat(prompt.err)
+    assertThat(prompt.err())
         .isEqualTo("calidrop: " + directory.resolve("absent.txt") + " does not exist\n");
   }
 
   @Test
   void aPromptBeyondTheContextIsRefused() {
     Outcome outcome = run(withModel("run", "--raw", "-p", "one two three four five", "-c", "3"));
-    assertThat(outcome.code).isEqualTo(ExitCode.ERROR);
-    assertThat(outcome.err).contains("more than the context of 3").hasLineCount(1);
+    assertThat(outcome.code()).isEqualTo(ExitCode.ERROR);
+    assertThat(outcome.err()).contains("more than the context of 3").hasLineCount(1);
   }
 
   @Test
@@ -168,23 +147,23 @@ class CliTest {
     Path model = TestData.smolLm2();
     JsonNode list =
         new ObjectMapper()
-            .readTree(run("list", "--json", "--models-dir", model.getParent().toString()).out);
+            .readTree(run("list", "--json", "--models-dir", model.getParent().toString()).out());
     assertThat(list.findValuesAsText("name")).contains(model.getFileName().toString());
     JsonNode inspection =
-        new ObjectMapper().readTree(run("inspect", "--json", model.toString()).out);
+        new ObjectMapper().readTree(run("inspect", "--json", model.toString()).out());
     assertThat(inspection.get("parameters").longValue()).isEqualTo(134_515_008);
     assertThat(inspection.get("kv_bytes_per_token_f16").longValue()).isEqualTo(23_040);
     assertThat(inspection.get("unsupported")).isEmpty();
     assertThat(inspection.get("tensors")).hasSize(272);
-    assertThat(run("inspect", model.toString()).out)
+    assertThat(run("inspect", model.toString()).out())
         .contains("llama.block_count", "token_embd.weight", "supported");
-    assertThat(run("list", "--models-dir", directory.toString()).err).contains("no models in");
+    assertThat(run("list", "--models-dir", directory.toString()).err()).contains("no models in");
   }
 
   @Test
   void tokensAsJson() throws IOException {
     Outcome outcome = run(withModel("tokenize", "--json", "--special", "-p", "Hi<|im_end|>"));
-    JsonNode tokens = new ObjectMapper().readTree(outcome.out);
+    JsonNode tokens = new ObjectMapper().readTree(outcome.out());
     assertThat(tokens.findValuesAsText("id")).containsExactly("26843", "2");
     assertThat(tokens.get(1).get("piece").textValue()).isEqualTo("<|im_end|>");
   }
@@ -193,8 +172,8 @@ class CliTest {
   void benchPrintsATableInAnyFormat() {
     String[] args = withModel("bench", "model", "-p", "8", "-n", "2", "-r", "1", "--format", "csv");
     Outcome outcome = run(args);
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out)
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out())
         .startsWith("model,threads,type_kv,test,t/s,±\n")
         .contains(",pp8,", ",tg2,");
   }
@@ -206,36 +185,36 @@ class CliTest {
     // 576 columns are no whole block of a k-quant: that shape does not exist in it.
     Outcome made = run("bench", "make-model", "--shape", "135m", "--type", type, file);
     if (type.equals("q4_k_m")) {
-      assertThat(made.code).isEqualTo(ExitCode.ERROR);
-      assertThat(made.err).contains("576 columns").hasLineCount(1);
+      assertThat(made.code()).isEqualTo(ExitCode.ERROR);
+      assertThat(made.err()).contains("576 columns").hasLineCount(1);
       return;
     }
-    assertThat(made.code).isZero();
-    assertThat(run("bench", "make-model", "--shape", "135m", "--type", type, file).err)
+    assertThat(made.code()).isZero();
+    assertThat(run("bench", "make-model", "--shape", "135m", "--type", type, file).err())
         .contains("is there already");
     Outcome bench = run("bench", "model", "-m", file, "-p", "4", "-n", "1", "-r", "1", "--json");
-    assertThat(bench.code).isZero();
-    assertThat(bench.out).contains("random 135M", "pp4", "tg1");
+    assertThat(bench.code()).isZero();
+    assertThat(bench.out()).contains("random 135M", "pp4", "tg1");
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "eval", "bench"})
   void everyCommandHelpsWithExamples(String command) {
     Outcome outcome = run(command, "--help");
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out).contains("Usage: calidrop " + command, "Example", "./run.sh");
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).contains("Usage: calidrop " + command, "Example", "./run.sh");
   }
 
   @Test
   void versionNamesJavaAndTheVectorWidth() {
-    assertThat(run("--version").out).contains("calidrop", "Java 2", "-bit vectors");
+    assertThat(run("--version").out()).contains("calidrop", "Java 2", "-bit vectors");
   }
 
   @Test
   void tellsTheLimitsOfTheMachine() throws IOException {
     Outcome outcome = run("bench", "roofline", "--threads", "1", "--json");
-    assertThat(outcome.code).isZero();
-    JsonNode row = new ObjectMapper().readTree(outcome.out).get(0);
+    assertThat(outcome.code()).isZero();
+    JsonNode row = new ObjectMapper().readTree(outcome.out()).get(0);
     assertThat(row.get("threads").asInt()).isEqualTo(1);
     assertThat(row.get("read GB/s").asDouble()).isBetween(0.1, 10_000.0);
     assertThat(row.get("f32 FMA GFLOP/s").asDouble()).isBetween(0.1, 100_000.0);
@@ -245,16 +224,16 @@ class CliTest {
   void refusesAFileToCompareWithThatIsNotJson() throws IOException {
     Path file = Files.writeString(directory.resolve("before.json"), "before");
     Outcome outcome = run("bench", "kernels", "--compare", file.toString());
-    assertThat(outcome.code).isEqualTo(1);
-    assertThat(outcome.err).contains("before.json is not JSON").hasLineCount(1);
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err()).contains("before.json is not JSON").hasLineCount(1);
   }
 
   @Test
   void listsModelsAsATable() throws IOException {
     Files.writeString(directory.resolve("broken.gguf"), "GGUF");
     Outcome outcome = run("list", "--models-dir", directory.toString(), "--format", "csv");
-    assertThat(outcome.code).isZero();
-    assertThat(outcome.out)
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out())
         .startsWith("name,size,type,parameters,path or problem")
         .contains("broken");
   }
