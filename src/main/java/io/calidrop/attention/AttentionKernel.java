@@ -157,14 +157,13 @@ final class AttentionKernel {
     SoftmaxPartials partials = scratch.segment;
     float max = partials.max[query];
     float newMax = Math.max(max, max(scores, from));
-    FloatVector sum = FloatVector.fromArray(F, scratch.sums, query * LANES);
+    float factor = 1;
     if (newMax > max) {
       partials.max[query] = newMax;
-      float factor = VectorMath.exp(max - newMax);
-      sum = sum.mul(factor);
-      scale(partials.acc, query * valueDim, valueDim, factor);
+      factor = VectorMath.exp(max - newMax);
+      VectorMath.scale(partials.acc, query * valueDim, valueDim, factor);
     }
-    exponentials(scores, from, newMax, weightScale, sum, scratch.sums, query * LANES);
+    exponentials(scores, from, newMax, weightScale, factor, scratch.sums, query * LANES);
     Arrays.fill(scores, from + limit, from + BLOCK, 0f);
   }
 
@@ -176,20 +175,13 @@ final class AttentionKernel {
     return max.reduceLanes(VectorOperators.MAX);
   }
 
-  private static void scale(float[] acc, int from, int count, float factor) {
-    for (int d = from; d < from + count; d += LANES) {
-      FloatVector.fromArray(F, acc, d).mul(factor).intoArray(acc, d);
-    }
-  }
-
+  /**
+   * Turns scores into weights and adds these to {@code factor} times the sums. No vector is passed
+   * between methods: where C2 does not inline one it would be boxed.
+   */
   private static void exponentials(
-      float[] scores,
-      int from,
-      float max,
-      float weightScale,
-      FloatVector sum,
-      float[] sums,
-      int o) {
+      float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {
+    FloatVector sum = FloatVector.fromArray(F, sums, o).mul(factor);
     for (int i = from; i < from + BLOCK; i += LANES) {
       FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
       sum = sum.add(weight);
