@@ -1,0 +1,85 @@
+package io.calidrop.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Store;
+import java.util.List;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+
+/** The invariants of a bounded cache over random shapes and settings. */
+class BoundedCachePropertyTest {
+  private static final List<String> POLICIES = EvictionPolicies.names();
+
+  private static CacheOptions options(
+      KvType type,
+      int budget,
+      int interval,
+      Compress compress,
+      int policy,
+      CalibrationOptions how) {
+    int window = Math.max(1, budget / 3);
+    CacheBudget bound =
+        new CacheBudget(budget, budget / 4, window, interval, compress, Positions.ABSOLUTE);
+    return CacheOptions.full(type)
+        .bounded(bound, EvictionPolicies.named(POLICIES.get(policy % POLICIES.size())), how);
+  }
+
+  @Property(tries = 40, seed = "5")
+  void cutsAndThreadsChangeNoBit(
+      @ForAll @IntRange(min = 1, max = 3) int kvHeads,
+      @ForAll @IntRange(min = 1, max = 5) int group,
+      @ForAll @IntRange(min = 1, max = 50) int halfDim,
+      @ForAll @IntRange(min = 4, max = 70) int budget,
+      @ForAll @IntRange(min = 1, max = 40) int interval,
+      @ForAll @IntRange(min = 1, max = 20) int rows,
+      @ForAll @IntRange(min = 1, max = 50) int window,
+      @ForAll @IntRange(min = 1, max = 30) int batch,
+      @ForAll @IntRange(min = 0, max = 10) int policy,
+      @ForAll KvType type,
+      @ForAll Mode mode,
+      @ForAll Compress compress) {
+    AttentionStream stream =
+        new AttentionStream(interval, kvHeads * group, kvHeads, 2 * halfDim, 100);
+    CalibrationOptions how =
+        switch (mode) {
+          case OFF -> CalibrationOptions.off();
+          case FOLD -> CalibrationOptions.fold(rows, window, Math.max(1, window / 3));
+          case PAPER -> CalibrationOptions.paper(0.7f, 0.4f, Store.RAM);
+          case RECOMPUTE -> CalibrationOptions.recompute(0.6f, Store.RAM);
+        };
+    CacheOptions options = options(type, budget, interval, compress, policy, how);
+    float[] expected = stream.run(options, 1, 100);
+    assertThat(stream.run(options, 3, batch)).isEqualTo(expected);
+    for (float x : expected) {
+      assertThat(x).isFinite();
+    }
+  }
+
+  @Property(tries = 40, seed = "6")
+  void exactWhereNothingIsLost(
+      @ForAll @IntRange(min = 1, max = 3) int kvHeads,
+      @ForAll @IntRange(min = 1, max = 5) int group,
+      @ForAll @IntRange(min = 1, max = 50) int halfDim,
+      @ForAll @IntRange(min = 4, max = 70) int budget,
+      @ForAll @IntRange(min = 1, max = 40) int interval,
+      @ForAll @IntRange(min = 0, max = 10) int policy,
+      @ForAll boolean recompute) {
+    AttentionStream stream = new AttentionStream(budget, kvHeads * group, kvHeads, 2 * halfDim, 90);
+    CalibrationOptions how =
+        recompute
+            ? CalibrationOptions.recompute(2, Store.RAM)
+            : CalibrationOptions.fold(90, 30, 10);
+    CacheOptions options = options(KvType.F32, budget, interval, Compress.ROLLING, policy, how);
+    float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 90);
+    float[] actual = stream.run(options, 2, 25);
+    for (int i = 0; i < full.length; i++) {
+      assertThat((double) actual[i]).isCloseTo(full[i], within(2e-5));
+    }
+  }
+}
