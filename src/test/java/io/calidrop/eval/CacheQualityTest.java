@@ -56,7 +56,7 @@ class CacheQualityTest {
       }
     }
     assertThat(cells).hasSameSizeAs(CELLS);
-    List<CacheQuality.Result> results = compare(text, 2304, 2048, 2048, caches);
+    List<CacheQuality.Result> results = compare(true, text, 2304, 2048, 2048, caches);
     for (int i = 0; i < cells.size(); i++) {
       check(cells.get(i), results.get(i));
     }
@@ -76,7 +76,7 @@ class CacheQualityTest {
       }
     }
     assertThat(cells).hasSize(4);
-    List<CacheQuality.Result> results = compare(text, 3071, 0, 1024, caches);
+    List<CacheQuality.Result> results = compare(false, text, 3071, 0, 1024, caches);
     for (int i = 0; i < cells.size(); i++) {
       check(cells.get(i), results.get(i));
     }
@@ -120,10 +120,10 @@ class CacheQualityTest {
   }
 
   private static List<CacheQuality.Result> compare(
-      String name, int count, int prompt, int scored, List<CacheOptions> caches)
+      boolean exact, String name, int count, int prompt, int scored, List<CacheOptions> caches)
       throws IOException {
     String text = Files.readString(TestData.shared("eval/" + name));
-    EngineOptions options = new EngineOptions(2, 0, CacheOptions.full(KvType.F32), false);
+    EngineOptions options = new EngineOptions(2, 0, CacheOptions.full(KvType.F32), exact);
     try (Engine engine = Engine.load(TestData.smolLm2(), options)) {
       int[] all = engine.tokenizer().encode(text.substring(0, 800_000), false);
       int[] tokens = Arrays.copyOfRange(all, 120_000, 120_000 + count + 1);
@@ -132,17 +132,18 @@ class CacheQualityTest {
   }
 
   /**
-   * Plain eviction within a few percent, wider than in exact arithmetic: products with 9-bit
-   * activations are not those of the reference. Recomputing hangs on a threshold, and its
-   * divergences are small. Fitted rows depend on the clustering, and ours may be better.
+   * Plain eviction by rules within 3 %, by scores within 10 %. Fitted rows depend on the
+   * clustering, and ours may be better.
    */
   private static void check(JsonNode cell, CacheQuality.Result result) {
     double expected = cell.get("kl").asDouble();
     if (cell.get("calidrop").asText().equals("fold")) {
       assertThat(result.divergence()).as("%s", cell).isLessThan(1.1 * expected);
     } else {
-      int percent = cell.has("recomputed_share") ? 20 : 6;
-      assertThat(result.divergence()).as("%s", cell).isCloseTo(expected, withinPercentage(percent));
+      boolean scored = List.of("h2o", "snapkv").contains(cell.get("policy").asText());
+      assertThat(result.divergence())
+          .as("%s", cell)
+          .isCloseTo(expected, withinPercentage(scored ? 10 : 3));
     }
     assertThat(result.equalArgmax())
         .as("%s", cell)
