@@ -42,10 +42,15 @@ final class AttentionKernel {
     float[] out = scratch.queries;
     for (int query = 0; query < tokens * group; query++) {
       int from = offset + query / group * stride + query % group * dim;
-      int to = query / QUAD * QUAD * dim + query % QUAD;
-      for (int d = 0; d < dim; d++) {
-        out[to + d * QUAD] = q[from + d] * scale;
-      }
+      toQuads(q, from, dim, scale, out, query);
+    }
+  }
+
+  /** Writes a scaled vector [dim] as number {@code i} of [vectors / 4][dim][4]. */
+  static void toQuads(float[] x, int offset, int dim, float scale, float[] quads, int i) {
+    int to = i / QUAD * QUAD * dim + i % QUAD;
+    for (int d = 0; d < dim; d++) {
+      quads[to + d * QUAD] = x[offset + d] * scale;
     }
   }
 

@@ -42,10 +42,7 @@ final class FitQueries {
       long index = ring.index(i / group, seen);
       logSumExp[i] = ring.logSumExp(index, i % group);
       ring.get(index, i % group, query, 0);
-      int to = i / QUAD * QUAD * headDim + i % QUAD;
-      for (int d = 0; d < headDim; d++) {
-        queries[to + d * QUAD] = query[d] * scale;
-      }
+      AttentionKernel.toQuads(query, 0, headDim, scale, queries, i);
     }
   }
 
@@ -62,25 +59,21 @@ final class FitQueries {
    * @param mass [queries] is increased by each query's shares
    */
   void shares(int first, int row, int rows, float[] bias, float[] scores, float[] mass) {
+    ratios(first, row, rows, bias, scores);
     for (int t = 0; t < QUAD; t++) {
-      int i = first + t;
-      int limit = i < count ? rows : 0;
-      if (limit > 0) {
-        exponentials(scores, t * BLOCK, bias, row, logSumExp[i]);
-      }
-      Arrays.fill(scores, t * BLOCK + limit, (t + 1) * BLOCK, 0f);
-      if (limit > 0) {
-        mass[i] += sum(scores, t * BLOCK);
-      }
+      mass[first + t] += sum(scores, t * BLOCK);
     }
   }
 
-  /** Turns the scores of four queries with a block of rows into {@code exp(score - lse)}. */
-  void ratios(int first, int rows, float[] zeros, float[] scores) {
+  /**
+   * Turns the scores of four queries with a block of rows into {@code exp(score + bias - lse)}, and
+   * those of rows not in use into 0.
+   */
+  void ratios(int first, int row, int rows, float[] bias, float[] scores) {
     for (int t = 0; t < QUAD; t++) {
       int limit = first + t < count ? rows : 0;
       if (limit > 0) {
-        exponentials(scores, t * BLOCK, zeros, 0, logSumExp[first + t]);
+        exponentials(scores, t * BLOCK, bias, row, logSumExp[first + t]);
       }
       Arrays.fill(scores, t * BLOCK + limit, (t + 1) * BLOCK, 0f);
     }

@@ -73,10 +73,7 @@ final class KeyClusters {
     }
     for (int i = 0; i < count; i++) {
       int from = i * headDim;
-      int to = i / QUAD * QUAD * headDim + i % QUAD;
-      for (int d = 0; d < headDim; d++) {
-        quads[to + d * QUAD] = keys[from + d];
-      }
+      AttentionKernel.toQuads(keys, from, headDim, 1, quads, i);
       norms[i] = VectorMath.dot(keys, from, keys, from, headDim);
     }
   }

@@ -230,7 +230,7 @@ final class RowFit {
       int n = Math.clamp(rows - column, 0, BLOCK);
       for (int first = 0; first < queries.count(); first += QUAD) {
         queries.scores(fitted, column, first, scores);
-        queries.ratios(first, n, zeros, scores);
+        queries.ratios(first, column, n, zeros, scores);
         for (int t = 0; t < QUAD && first + t < queries.count(); t++) {
           System.arraycopy(scores, t * BLOCK, design, (first + t) * columns + column, BLOCK);
           VectorMath.add(prior, column, scores, t * BLOCK, BLOCK);

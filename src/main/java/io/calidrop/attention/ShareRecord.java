@@ -55,12 +55,13 @@ final class ShareRecord {
    */
   void addTo(
       HeadState state, int rows, SoftmaxPartials result, int from, int to, float weightScale) {
-    for (int row = 0; row < rows; row += BLOCK) {
-      Arrays.fill(sums, row, row + BLOCK, 0);
-      for (int query = from; query < to; query++) {
+    Arrays.fill(sums, 0, Math.ceilDiv(rows, BLOCK) * BLOCK, 0);
+    for (int query = from; query < to; query++) {
+      float logSumExp = result.logSumExp(query);
+      for (int row = 0; row < rows; row += BLOCK) {
         int at = (row / BLOCK * quads + query / QUAD) * QUAD + query % QUAD;
         if (max[at] > Float.NEGATIVE_INFINITY) {
-          float factor = VectorMath.exp(max[at] - result.logSumExp(query)) * ONE / weightScale;
+          float factor = VectorMath.exp(max[at] - logSumExp) * ONE / weightScale;
           add(weights, at * BLOCK, factor, sums, row);
         }
       }
