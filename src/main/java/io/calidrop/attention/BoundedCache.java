@@ -174,6 +174,25 @@ final class BoundedCache implements AutoCloseable {
     pruneNanos += System.nanoTime() - start;
   }
 
+  void transfer(StateTransfer state) {
+    pinned = (int) state.number(pinned);
+    promptEnd = state.number(promptEnd);
+    prunes = state.number(prunes);
+    pruneNanos = state.number(pruneNanos);
+    for (HeadState head : heads) {
+      head.transfer(state);
+    }
+  }
+
+  /** Begins with a prompt that was attended once, and prunes it. */
+  void adopt(WorkerPool pool, PromptRecord prompt) {
+    for (int i = 0; i < heads.length; i++) {
+      heads[i].adopt(prompt.head(i), prompt.tokens(), prompt.unobserved(policy.observation(), i));
+    }
+    expectPrompt(prompt.tokens());
+    prune(pool, 0, prompt.tokens());
+  }
+
   void clear() {
     for (HeadState head : heads) {
       head.clear();
@@ -183,11 +202,16 @@ final class BoundedCache implements AutoCloseable {
   }
 
   CacheStatistics statistics(long seen) {
+    return statistics(seen, 0, heads.length);
+  }
+
+  /** Of heads {@code [from, to)}. */
+  CacheStatistics statistics(long seen, int from, int to) {
     StatisticsSum sum = new StatisticsSum();
-    for (HeadState head : heads) {
-      sum.add(head);
+    for (int i = from; i < to; i++) {
+      sum.add(heads[i]);
     }
-    return sum.of(seen, heads.length, prunes, pruneNanos);
+    return sum.of(seen, to - from, prunes, pruneNanos);
   }
 
   @Override

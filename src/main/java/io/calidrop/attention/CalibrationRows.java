@@ -60,6 +60,12 @@ final class CalibrationRows {
     positions[row] = position;
   }
 
+  void transfer(StateTransfer state) {
+    rows.transfer(state, capacity);
+    state.floats(bias, bias.length);
+    state.ints(positions, positions.length);
+  }
+
   long bytes() {
     return rows.bytes() + (long) bias.length * Float.BYTES + (long) capacity * Integer.BYTES;
   }

@@ -105,6 +105,30 @@ final class EvictedStore {
     }
   }
 
+  void transfer(StateTransfer state) {
+    int full = state.count("evicted pages", used, Integer.MAX_VALUE / BLOCK - 1);
+    long[] page = new long[last.pageBytes() / Long.BYTES];
+    MemorySegment segment = MemorySegment.ofArray(page);
+    for (int p = 0; p < full; p++) {
+      if (!state.reading()) {
+        segment.copyFrom(pages.get(p));
+      }
+      state.longs(page, page.length);
+      if (state.reading()) {
+        if (p == pages.size()) {
+          pages.add(memory.allocate(last.pageBytes()));
+        }
+        pages.get(p).copyFrom(segment);
+      }
+    }
+    used = full;
+    last.transfer(state, BLOCK);
+    if (positions.length < rows()) {
+      positions = new int[rows()];
+    }
+    state.ints(positions, rows());
+  }
+
   void clear() {
     used = 0;
     last.truncate(0);

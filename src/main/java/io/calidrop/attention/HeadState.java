@@ -86,6 +86,10 @@ final class HeadState {
   /** Makes room for {@code count} more rows. */
   void extend(int count) {
     rows.extend(count);
+    fitToRows();
+  }
+
+  private void fitToRows() {
     if (positions.length < rows.rows()) {
       int size = VectorShape.roundUp(rows.rows(), KvHead.BLOCK);
       positions = Arrays.copyOf(positions, size);
@@ -153,6 +157,47 @@ final class HeadState {
       shares = Arrays.copyOf(shares, Math.min(size, shares.length));
       scores = new float[0];
     }
+  }
+
+  void transfer(StateTransfer state) {
+    rows.transfer(state, Integer.MAX_VALUE);
+    fitToRows();
+    state.ints(positions, rows.rows());
+    if (observed) {
+      state.longs(shares, rows.rows());
+    }
+    if (calibration != null) {
+      calibration.transfer(state);
+    }
+    if (references != null) {
+      references.transfer(state);
+    }
+    if (queries != null) {
+      queries.transfer(state);
+    }
+  }
+
+  /**
+   * Takes over a prompt of {@code seen} tokens that another head has attended.
+   *
+   * @param recorded holds the shares of all queries and every query of the last tokens
+   * @param earlier [rows] shares that this head's policy would not have observed, or null
+   */
+  void adopt(HeadState recorded, long seen, long[] earlier) {
+    rows.copyFrom(recorded.rows);
+    fitToRows();
+    System.arraycopy(recorded.positions, 0, positions, 0, rows.rows());
+    for (int row = 0; observed && row < rows.rows(); row++) {
+      shares[row] = recorded.shares[row] - (earlier == null ? 0 : earlier[row]);
+    }
+    if (queries != null) {
+      queries.copyFrom(recorded.queries, seen);
+    }
+  }
+
+  /** A copy of all rows' shares. */
+  long[] copyOfShares() {
+    return Arrays.copyOf(shares, rows.rows());
   }
 
   void clear() {

@@ -1,6 +1,9 @@
 package io.calidrop.attention;
 
+import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * The KV heads of all layers of one conversation. Without a budget they keep every token; with one
@@ -151,6 +154,10 @@ public final class KvCache implements AutoCloseable {
     return bounded == null ? null : bounded.head(layer * kvHeads + kvHead);
   }
 
+  HeadState state(int head) {
+    return bounded.head(head);
+  }
+
   /** A head's calibration rows, or null. */
   CalibrationRows calibration(int layer, int kvHead) {
     return bounded == null ? null : state(layer, kvHead).calibration;
@@ -197,6 +204,59 @@ public final class KvCache implements AutoCloseable {
     for (KvHead head : heads) {
       head.truncate((int) tokens);
     }
+  }
+
+  /**
+   * Carries everything that the sequence's next tokens depend on. Both sides must have the same
+   * shape and options.
+   *
+   * @throws IllegalArgumentException if what is read was saved by another kind of cache
+   */
+  public void transfer(StateTransfer state) {
+    state.same("heads", heads.length);
+    state.same("dimensions of a head", headDim);
+    state.same("bits of a vector", VectorShape.bits());
+    state.same("bytes of a page", heads[0].pageBytes());
+    seen = state.number(seen);
+    shift = (int) state.number(shift);
+    if (bounded != null) {
+      bounded.transfer(state);
+      return;
+    }
+    for (KvHead head : heads) {
+      head.transfer(state, contextLength);
+    }
+  }
+
+  /**
+   * Begins with a prompt that was attended once for many caches; a bounded cache is pruned as after
+   * a prompt of its own that it attended whole.
+   *
+   * @param prompt recorded with the same shape and number format
+   * @throws IllegalArgumentException if the cache is not empty, or pruned while it attends a prompt
+   */
+  public void adopt(WorkerPool pool, PromptRecord prompt) {
+    if (seen != 0 || bounded != null && !bounded.isOnce()) {
+      throw new IllegalArgumentException(
+          "only an empty cache that is compressed once can begin with another's prompt");
+    }
+    seen = prompt.tokens();
+    if (bounded != null) {
+      bounded.adopt(pool, prompt);
+      return;
+    }
+    for (int i = 0; i < heads.length; i++) {
+      heads[i].copyFrom(prompt.head(i).rows);
+    }
+  }
+
+  /** What each layer holds of it; empty without a budget. */
+  public List<CacheStatistics> layerStatistics() {
+    List<CacheStatistics> layers = new ArrayList<>();
+    for (int from = 0; bounded != null && from < heads.length; from += kvHeads) {
+      layers.add(bounded.statistics(seen, from, from + kvHeads));
+    }
+    return layers;
   }
 
   /** What the cache holds. */

@@ -87,6 +87,38 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
     setValue(row, value, valueOffset);
   }
 
+  /** Carries the rows in use, as they are stored at this width of vectors. */
+  final void transfer(StateTransfer state, int most) {
+    int count = state.count("rows", rows, most);
+    if (state.reading()) {
+      truncate(0);
+      extend(count);
+      release(count);
+    }
+    long[] page = new long[pageBytes() / Long.BYTES];
+    MemorySegment segment = MemorySegment.ofArray(page);
+    for (int p = 0; p * BLOCK < count; p++) {
+      if (!state.reading()) {
+        save(p, segment, 0);
+      }
+      state.longs(page, page.length);
+      if (state.reading()) {
+        load(p, segment, 0);
+      }
+    }
+  }
+
+  /** Takes over all rows of a head of the same format and dimensions. */
+  final void copyFrom(KvHead other) {
+    truncate(0);
+    extend(other.rows);
+    MemorySegment page = MemorySegment.ofArray(new long[pageBytes() / Long.BYTES]);
+    for (int p = 0; p * BLOCK < rows; p++) {
+      other.save(p, page, 0);
+      load(p, page, 0);
+    }
+  }
+
   /** Allocated bytes. */
   final long bytes() {
     return (long) pages * pageBytes();

@@ -104,6 +104,34 @@ final class QueryRing {
     }
   }
 
+  void transfer(StateTransfer state) {
+    state.same("tokens in a ring of queries", tokens);
+    state.same("tokens between two of a ring", stride);
+    if (singles != null) {
+      state.floats(singles, singles.length);
+    } else {
+      state.shorts(halves, halves.length);
+    }
+    state.floats(logSumExp, logSumExp.length);
+    state.ints(positions, positions.length);
+  }
+
+  /**
+   * Takes over the queries that this ring would hold after {@code seen} tokens.
+   *
+   * @param all holds the queries of every token since
+   */
+  void copyFrom(QueryRing all, long seen) {
+    float[] query = new float[dim];
+    for (int i = 0; i < count(seen); i++) {
+      long index = index(i, seen);
+      for (int head = 0; head < group; head++) {
+        all.get(index, head, query, 0);
+        put(index, all.position(index), head, query, 0, all.logSumExp(index, head));
+      }
+    }
+  }
+
   long bytes() {
     int width = singles != null ? Float.BYTES : Short.BYTES;
     return (long) tokens * (group * ((long) dim * width + Float.BYTES) + Integer.BYTES);

@@ -209,6 +209,19 @@ final class ReferenceCalibration {
     }
   }
 
+  void transfer(StateTransfer state) {
+    present = state.number(present ? 1 : 0) != 0;
+    calibrations = state.number(calibrations);
+    recomputations = state.number(recomputations);
+    skips = state.number(skips);
+    similarities = Double.longBitsToDouble(state.number(Double.doubleToLongBits(similarities)));
+    state.floats(references, references.length);
+    evicted.transfer(state, group);
+    if (store != null) {
+      store.transfer(state);
+    }
+  }
+
   void clear() {
     present = false;
     evicted.clear(group);

@@ -39,6 +39,13 @@ public final class SoftmaxPartials {
     Arrays.fill(acc, 0, queries * valueDim, 0f);
   }
 
+  /** Carries the first {@code queries} partials. */
+  void transfer(StateTransfer state, int queries) {
+    state.floats(max, queries);
+    state.floats(sum, queries);
+    state.floats(acc, queries * valueDim);
+  }
+
   /** Merges partial {@code j} of {@code other} into partial {@code i}. */
   void merge(int i, SoftmaxPartials other, int j) {
     if (other.sum[j] == 0) {

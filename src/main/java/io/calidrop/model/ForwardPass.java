@@ -72,6 +72,7 @@ final class ForwardPass {
   private final WorkerPool.Task lastResidualTask = each(this::add);
   private final WorkerPool.Task ffnTask = each(this::activateAndPack);
 
+  private AttentionObserver observer; // or null
   private int[] tokens;
   private int first;
   private int count;
@@ -160,6 +161,10 @@ final class ForwardPass {
     };
   }
 
+  void observe(AttentionObserver observer) {
+    this.observer = observer;
+  }
+
   int maxBatch() {
     return maxBatch;
   }
@@ -181,6 +186,9 @@ final class ForwardPass {
       cache.extend(layer, count);
       forEachToken(rotateTask);
       attention.run(pool, cache, layer, count, query, attended, queryStride);
+      if (observer != null) {
+        observer.attended(layer, count, attended, queryStride);
+      }
       pack(queryInput, attentionOutput[layer], attendedTask);
       matMul.run(pool, queryInput, attentionOutput[layer], projectedOut);
       normAndPack(weights.ffnNorm(), gateUp[layer], residualTask);

@@ -4,12 +4,17 @@ import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
+import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
+import java.util.List;
 
 /** The mutable state of one conversation: its KV cache, its position and every buffer of a pass. */
 public final class InferenceSession implements AutoCloseable {
   private final LlamaConfig config;
+  private final WorkerPool pool;
   private final int contextLength;
+  private final CacheOptions options;
   private final KvCache cache;
   private final ForwardPass pass;
   private boolean promptExpected;
@@ -24,7 +29,9 @@ public final class InferenceSession implements AutoCloseable {
       throw new IllegalArgumentException("context length must be at least 1, not " + contextLength);
     }
     this.config = config;
+    this.pool = pool;
     this.contextLength = contextLength;
+    this.options = options;
     cache =
         new KvCache(config.cacheShape(), options, contextLength, pool.threads(), weights.rope());
     AttentionStep attention =
@@ -53,6 +60,46 @@ public final class InferenceSession implements AutoCloseable {
   /** What the KV cache holds now, and what was done to keep it within its budget. */
   public CacheStatistics statistics() {
     return cache.statistics();
+  }
+
+  /** What each layer's KV cache holds; empty without a budget. */
+  public List<CacheStatistics> layerStatistics() {
+    return cache.layerStatistics();
+  }
+
+  /** How the KV cache is kept. */
+  public CacheOptions cacheOptions() {
+    return options;
+  }
+
+  /** Shows the attention outputs of every coming batch; null for nobody. */
+  public void observeAttention(AttentionObserver observer) {
+    pass.observe(observer);
+  }
+
+  /**
+   * Carries the session's state to a stream or from one; what follows is then the same to the bit.
+   *
+   * @throws IllegalArgumentException if what is read was saved with another model's shape, other
+   *     options or another width of vectors
+   */
+  public void transfer(StateTransfer state) {
+    cache.transfer(state);
+  }
+
+  /**
+   * Begins with a prompt that was attended once for many sessions, see {@link LlamaModel#record}.
+   *
+   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
+   *     prompt whole
+   */
+  public void adopt(PromptRecord prompt) {
+    cache.adopt(pool, prompt);
+  }
+
+  PromptRecord record(int tokens, int window) {
+    expectPrompt(tokens);
+    return new PromptRecord(cache, config.cacheShape(), tokens, window);
   }
 
   /**

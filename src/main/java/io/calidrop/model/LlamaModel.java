@@ -2,7 +2,11 @@ package io.calidrop.model;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.StateStreams;
 import io.calidrop.tensor.WorkerPool;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 
 /**
@@ -86,6 +90,39 @@ public final class LlamaModel implements AutoCloseable {
   public synchronized void forward(
       InferenceSession session, int[] tokens, int from, int to, LogitsSink sink) {
     session.forward(tokens, from, to, false, sink);
+  }
+
+  /** A session that goes on from where another stands; both may go on. */
+  public synchronized InferenceSession fork(InferenceSession session) {
+    InferenceSession fork = newSession(session.contextLength(), session.cacheOptions());
+    ByteArrayOutputStream state = new ByteArrayOutputStream();
+    session.transfer(StateStreams.to(state));
+    fork.transfer(StateStreams.from(new ByteArrayInputStream(state.toByteArray())));
+    return fork;
+  }
+
+  /**
+   * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
+   * {@linkplain InferenceSession#adopt begin with}.
+   *
+   * @param window tokens at the end that policies may observe, {@link
+   *     io.calidrop.attention.CacheBudget#window}
+   * @param queries tokens at the end whose queries policies and calibrations may ask for
+   */
+  public synchronized PromptRecord record(
+      int[] tokens, int from, int to, KvType kvType, int window, int queries) {
+    int count = to - from;
+    InferenceSession session =
+        newSession(count, PromptRecord.options(kvType, count, Math.min(queries, count)));
+    PromptRecord record = session.record(count, window);
+    do {
+      int end = record.nextMark();
+      if (end > session.position()) {
+        session.forward(tokens, from + session.position(), from + end, false, null);
+      }
+      record.mark();
+    } while (session.position() < count);
+    return record;
   }
 
   /** Frees the weights; sessions must not be used afterwards. */

@@ -11,10 +11,16 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.StateStreams;
+import io.calidrop.attention.StateTransfer;
 import io.calidrop.bench.RandomModel;
 import io.calidrop.gguf.GgufFile;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
@@ -23,6 +29,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A model of random weights whose sessions have a bounded cache. */
@@ -113,6 +120,110 @@ class BoundedSessionTest {
       model.forward(session, tokens, 31, 56, false);
       assertThat(session.statistics().kept()).as("at token 256").isEqualTo(44);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
+  void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
+    int[] tokens = tokens(210);
+    PromptRecord prompt = model.record(tokens, 0, 200, KvType.F16, 16, 128);
+    for (CalibrationOptions calibration : calibrations()) {
+      CacheOptions options = options(policy, Compress.ONCE, calibration);
+      try (InferenceSession own = model.newSession(CONTEXT, options);
+          InferenceSession shared = model.newSession(CONTEXT, options)) {
+        model.forward(own, tokens, 0, 200, false);
+        shared.adopt(prompt);
+        assertThat(shared.position()).isEqualTo(200);
+        assertThat(shared.statistics().kept()).isEqualTo(own.statistics().kept());
+        assertThat(model.forward(shared, tokens, 200, 210, true))
+            .as("%s", calibration.mode())
+            .isEqualTo(model.forward(own, tokens, 200, 210, true));
+      }
+    }
+    try (InferenceSession own = model.newSession(CONTEXT, KvType.F16);
+        InferenceSession shared = model.newSession(CONTEXT, KvType.F16)) {
+      shared.adopt(prompt);
+      assertThat(model.forward(shared, tokens, 200, 210, true))
+          .isEqualTo(model.forward(own, tokens, 0, 210, true));
+    }
+  }
+
+  @Test
+  void onlyAnEmptyCacheThatIsCompressedOnceAdoptsAPrompt() {
+    PromptRecord prompt = model.record(tokens(60), 0, 60, KvType.F16, 16, 16);
+    CalibrationOptions off = CalibrationOptions.off();
+    try (InferenceSession rolling =
+            model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
+        InferenceSession taken =
+            model.newSession(CONTEXT, options("streaming", Compress.ONCE, off))) {
+      assertThatThrownBy(() -> rolling.adopt(prompt)).hasMessageContaining("compressed once");
+      model.forward(taken, tokens(1), 0, 1, false);
+      assertThatThrownBy(() -> taken.adopt(prompt)).hasMessageContaining("empty cache");
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void aForkGoesOnAsItsOriginDoes(KvType type) {
+    int[] tokens = tokens(700);
+    for (String policy : List.of("streaming", "h2o", "adakv", "expected")) {
+      for (CalibrationOptions calibration : calibrations()) {
+        CacheOptions options = options(policy, Compress.ROLLING, calibration);
+        options =
+            CacheOptions.full(type)
+                .bounded(options.budget().orElseThrow(), options.policy(), calibration);
+        assertForks(tokens, options);
+      }
+    }
+    assertForks(Arrays.copyOf(tokens, CONTEXT), CacheOptions.full(type));
+  }
+
+  /** Forks before and after a prune, and where positions have been rebased. */
+  private static void assertForks(int[] tokens, CacheOptions options) {
+    try (InferenceSession origin = model.newSession(CONTEXT, options)) {
+      for (int end : new int[] {20, 150, 630}) {
+        int to = Math.min(end, tokens.length - 10);
+        if (to > origin.position()) {
+          model.forward(origin, tokens, origin.position(), to, false);
+        }
+        try (InferenceSession fork = model.fork(origin)) {
+          float[] forked =
+              model.forward(fork, tokens, to, Math.min(tokens.length, to + 70), true).clone();
+          int rest = Math.min(tokens.length, to + 70);
+          assertThat(model.forward(origin, tokens, to, rest, true)).isEqualTo(forked);
+          assertThat(fork.statistics().kept()).isEqualTo(origin.statistics().kept());
+          assertThat(fork.statistics().skips()).isEqualTo(origin.statistics().skips());
+        }
+      }
+    }
+  }
+
+  @Test
+  void aStateIsReadOnlyByItsLike() {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    CacheOptions fold = options("h2o", Compress.ROLLING, CalibrationOptions.fold(16, 32, 16));
+    try (InferenceSession session = model.newSession(CONTEXT, fold)) {
+      model.forward(session, tokens(100), 0, 100, false);
+      session.transfer(StateStreams.to(bytes));
+    }
+    CacheOptions other = options("h2o", Compress.ROLLING, CalibrationOptions.fold(16, 64, 16));
+    try (InferenceSession session = model.newSession(CONTEXT, other)) {
+      assertThatThrownBy(() -> session.transfer(from(bytes.toByteArray())))
+          .hasMessageContaining("ring");
+    }
+    try (InferenceSession session = model.newSession(CONTEXT, KvType.F32)) {
+      assertThatThrownBy(() -> session.transfer(from(bytes.toByteArray())))
+          .hasMessageContaining("bytes of a page");
+    }
+    byte[] cut = Arrays.copyOf(bytes.toByteArray(), bytes.size() - 1);
+    try (InferenceSession session = model.newSession(CONTEXT, fold)) {
+      assertThatThrownBy(() -> session.transfer(from(cut))).hasMessageContaining("ends early");
+    }
+  }
+
+  private static StateTransfer from(byte[] bytes) {
+    return StateStreams.from(new ByteArrayInputStream(bytes));
   }
 
   @Test

@@ -1,0 +1,125 @@
+package io.calidrop.attention;
+
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.EvictionPolicy.Observation;
+import java.util.Arrays;
+import java.util.Optional;
+
+/**
+ * A prompt that a full cache attended once, with all that any policy and calibration might have
+ * wanted to know of it. Caches that are compressed at the end of a prompt can begin with it, see
+ * {@link KvCache#adopt}; what they hold is the same to the bit.
+ *
+ * <p>Shares of attention are sums in fixed point: those of the last queries are the sum at the end
+ * less the sum before them.
+ */
+public final class PromptRecord {
+  private final KvCache cache;
+  private final int heads;
+  private final int tokens;
+  private final int window;
+  private long[][] beforeWindow; // [heads][rows]
+  private long[][] beforeLast; // [heads][rows]
+
+  /** Wants to know everything and evicts nothing. */
+  private record Observer() implements EvictionPolicy {
+    @Override
+    public String name() {
+      return "observer";
+    }
+
+    @Override
+    public Observation observation() {
+      return Observation.ALL;
+    }
+
+    @Override
+    public boolean needsQueries() {
+      return true;
+    }
+
+    @Override
+    public void score(HeadRows rows, float[] scores) {}
+  }
+
+  /**
+   * @param cache empty, with {@link #options}, that expects the prompt
+   * @param tokens length of the prompt
+   * @param window tokens that a policy may observe besides all and the last, at most {@code tokens}
+   */
+  public PromptRecord(KvCache cache, CacheShape shape, int tokens, int window) {
+    this.cache = cache;
+    this.tokens = tokens;
+    this.window = Math.min(window, tokens);
+    heads = shape.layers() * shape.kvHeads();
+  }
+
+  /**
+   * Options of the cache that attends the prompt.
+   *
+   * @param queries tokens at the end whose queries caches may ask for
+   */
+  public static CacheOptions options(KvType kvType, int tokens, int queries) {
+    CacheBudget everything =
+        new CacheBudget(tokens + 1, 0, 1, 1, Compress.ONCE, Positions.ABSOLUTE);
+    CalibrationOptions off = CalibrationOptions.off();
+    CalibrationOptions ring =
+        new CalibrationOptions(
+            off.mode(),
+            off.rows(),
+            queries,
+            queries,
+            off.calibrateThreshold(),
+            off.recomputeThreshold(),
+            off.firstOrder(),
+            off.store());
+    return new CacheOptions(kvType, Optional.of(everything), new Observer(), ring);
+  }
+
+  /** Length of the prompt. */
+  public int tokens() {
+    return tokens;
+  }
+
+  /**
+   * Number of tokens up to which the cache may be fed before {@link #mark} is to be called: three
+   * pieces altogether, of which the first two may be empty.
+   */
+  public int nextMark() {
+    if (beforeWindow == null) {
+      return tokens - window;
+    }
+    return beforeLast == null ? tokens - 1 : tokens;
+  }
+
+  /** Notes the shares up to here, after {@link #nextMark} tokens. */
+  public void mark() {
+    if (beforeWindow == null) {
+      beforeWindow = shares();
+    } else if (beforeLast == null) {
+      beforeLast = shares();
+    }
+  }
+
+  private long[][] shares() {
+    long[][] shares = new long[heads][];
+    for (int i = 0; i < heads; i++) {
+      shares[i] = Arrays.copyOf(head(i).copyOfShares(), tokens);
+    }
+    return shares;
+  }
+
+  HeadState head(int index) {
+    return cache.state(index);
+  }
+
+  /** Shares of a head's rows from queries that a policy does not observe, or null for none. */
+  long[] unobserved(Observation observation, int head) {
+    return switch (observation) {
+      case ALL, NONE -> null;
+      case WINDOW -> beforeWindow[head];
+      case LAST -> beforeLast[head];
+    };
+  }
+}
