@@ -119,7 +119,7 @@ done
 # messages pass through a filter, while the program writes to the real stderr, kept as descriptor 3.
 # shellcheck disable=SC2086
 exec "$JAVA_HOME/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-  -XX:+UseSerialGC -Xms16m -Xmn8m -XX:CompileCommand=quiet \
+  -Djava.awt.headless=true -XX:+UseSerialGC -Xms16m -Xmn8m -XX:CompileCommand=quiet \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02' \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' \
   -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" -Dcalidrop.stderr=/dev/fd/3 \

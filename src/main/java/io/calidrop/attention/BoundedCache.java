@@ -187,7 +187,8 @@ final class BoundedCache implements AutoCloseable {
   /** Begins with a prompt that was attended once, and prunes it. */
   void adopt(WorkerPool pool, PromptRecord prompt) {
     for (int i = 0; i < heads.length; i++) {
-      heads[i].adopt(prompt.head(i), prompt.tokens(), prompt.unobserved(policy.observation(), i));
+      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     expectPrompt(prompt.tokens());
     prune(pool, 0, prompt.tokens());

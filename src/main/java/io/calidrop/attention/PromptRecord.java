@@ -114,8 +114,17 @@ public final class PromptRecord {
     return cache.state(index);
   }
 
-  /** Shares of a head's rows from queries that a policy does not observe, or null for none. */
-  long[] unobserved(Observation observation, int head) {
+  /**
+   * Shares of a head's rows from queries that a policy does not observe, or null for none.
+   *
+   * @param window of the budget
+   * @throws IllegalArgumentException if that is not the one of the record
+   */
+  long[] unobserved(Observation observation, int window, int head) {
+    if (observation == Observation.WINDOW && Math.min(window, tokens) != this.window) {
+      throw new IllegalArgumentException(
+          "the prompt was recorded for a window of %d, not %d".formatted(this.window, window));
+    }
     return switch (observation) {
       case ALL, NONE -> null;
       case WINDOW -> beforeWindow[head];

@@ -9,9 +9,14 @@ final class Figures {
 
   /** Four significant digits; null, an empty cell, for NaN. */
   static Double round(double value) {
+    return round(value, 4);
+  }
+
+  /** So many significant digits; null, an empty cell, for NaN. */
+  static Double round(double value, int digits) {
     if (Double.isNaN(value) || Double.isInfinite(value)) {
       return null;
     }
-    return new BigDecimal(value).round(new MathContext(4)).doubleValue();
+    return new BigDecimal(value).round(new MathContext(digits)).doubleValue();
   }
 }

@@ -6,17 +6,26 @@ import io.calidrop.attention.KvType;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * What bounded caches lose against the full one on a text: all of them are given the same tokens,
- * and after each the distributions of the next are compared.
+ * and after each the distributions of the next are compared. A prompt is attended once for all of
+ * them where they are compressed after it.
  */
-public final class CacheQuality {
+public final class CacheQuality implements AutoCloseable {
   private static final int BATCH = 64;
 
+  /** Most tokens that the full cache generates greedily for others to agree with. */
+  private static final int GREEDY_TOKENS = 128;
+
   private final LlamaModel model;
-  private final KvType kvType;
+  private final TextWindow window;
+  private final SessionSource source;
+  private final InferenceSession full; // at the first scored token
+  private final NextTokens expected;
+  private final int[] greedy; // the first scored token and the full cache's continuation
 
   /**
    * The outcome for one cache.
@@ -24,6 +33,7 @@ public final class CacheQuality {
    * @param divergence mean Kullback-Leibler divergence from the full cache, nats a token
    * @param divergence95 its 95th percentile over tokens
    * @param equalArgmax share of tokens with the same likeliest next token
+   * @param agreement tokens that greedy generation has in common with the full cache's, at most 128
    * @param perplexity of the text
    * @param fullPerplexity the same with the full cache
    * @param cache what the cache held at the end
@@ -32,76 +42,84 @@ public final class CacheQuality {
       double divergence,
       double divergence95,
       double equalArgmax,
+      int agreement,
       double perplexity,
       double fullPerplexity,
       CacheStatistics cache) {}
 
-  /** Compares with a full cache of the given format. */
-  public CacheQuality(LlamaModel model, KvType kvType) {
+  /**
+   * Compares with a full cache of the given format.
+   *
+   * @param caches all that will be compared
+   */
+  public CacheQuality(
+      LlamaModel model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
     this.model = model;
-    this.kvType = kvType;
+    this.window = window;
+    int context = window.tokens().length + GREEDY_TOKENS;
+    source = new SessionSource(model, context, window.tokens(), window.prompt(), kvType, caches);
+    full = begin(CacheOptions.full(kvType));
+    expected = new NextTokens(BATCH, model.config().vocabulary());
+    greedy = greedyTokens();
+  }
+
+  /** A session that has had all tokens before those that count. */
+  private InferenceSession begin(CacheOptions options) {
+    InferenceSession session = source.open(options);
+    if (session.position() < window.scored()) {
+      model.forward(session, window.tokens(), session.position(), window.scored(), false);
+    }
+    return session;
+  }
+
+  private int[] greedyTokens() {
+    int[] tokens = new int[GREEDY_TOKENS + 1];
+    tokens[0] = window.tokens()[window.scored()];
+    for (int i = 0; i < GREEDY_TOKENS; i++) {
+      float[] logits = model.forward(full, tokens, i, i + 1, true);
+      tokens[i + 1] = NextTokens.argmax(logits, 0, model.config().vocabulary());
+    }
+    full.truncate(window.scored());
+    return tokens;
   }
 
   /**
-   * Runs a text through every cache.
-   *
-   * @param tokens the text and the token that follows it
-   * @param prompt tokens that are attended before a cache is compressed once, see {@link
-   *     io.calidrop.attention.CacheBudget.Compress#ONCE}
-   * @param scored first token whose prediction of its successor counts
-   * @param caches how the bounded caches are kept
-   * @return a result for each of them
+   * Perplexity of the scored tokens with no context before them at all, in the full cache's format.
    */
-  public List<Result> compare(int[] tokens, int prompt, int scored, List<CacheOptions> caches) {
-    int count = tokens.length - 1;
-    int vocabulary = model.config().vocabulary();
+  public double perplexityWithoutContext() {
+    int[] tokens = Arrays.copyOfRange(window.tokens(), window.scored(), window.tokens().length);
+    double[] loss = {0};
+    try (InferenceSession session = model.newSession(tokens.length, full.cacheOptions())) {
+      model.forward(
+          session,
+          tokens,
+          0,
+          tokens.length - 1,
+          (token, logits, offset) ->
+              loss[0] +=
+                  NextTokens.logSumExp(logits, offset, model.config().vocabulary())
+                      - logits[offset + tokens[token + 1]]);
+    }
+    return Math.exp(loss[0] / (tokens.length - 1));
+  }
+
+  /** A result for each of some caches; together they share the full cache's predictions. */
+  public List<Result> compare(List<CacheOptions> caches) {
     List<InferenceSession> sessions = new ArrayList<>();
-    List<Divergence> divergences = new ArrayList<>();
-    try (InferenceSession full = model.newSession(tokens.length, kvType)) {
+    try {
+      List<Divergence> divergences = new ArrayList<>();
+      List<Integer> agreements = new ArrayList<>();
       for (CacheOptions options : caches) {
-        InferenceSession session = model.newSession(tokens.length, options);
+        InferenceSession session = begin(options);
         sessions.add(session);
         divergences.add(new Divergence());
-        session.expectPrompt(prompt);
+        agreements.add(agreement(session));
       }
-      if (scored > 0) {
-        model.forward(full, tokens, 0, scored, false);
-        for (InferenceSession session : sessions) {
-          model.forward(session, tokens, 0, scored, false);
-        }
-      }
-      float[] expected = new float[BATCH * vocabulary];
-      for (int from = scored; from < count; from += BATCH) {
-        int first = from;
-        int to = Math.min(from + BATCH, count);
-        model.forward(
-            full,
-            tokens,
-            from,
-            to,
-            (token, logits, offset) ->
-                System.arraycopy(
-                    logits, offset, expected, (token - first) * vocabulary, vocabulary));
-        for (int i = 0; i < sessions.size(); i++) {
-          Divergence divergence = divergences.get(i);
-          model.forward(
-              sessions.get(i),
-              tokens,
-              from,
-              to,
-              (token, logits, offset) ->
-                  divergence.add(
-                      expected,
-                      (token - first) * vocabulary,
-                      logits,
-                      offset,
-                      vocabulary,
-                      tokens[token + 1]));
-        }
-      }
+      score(sessions, divergences);
       List<Result> results = new ArrayList<>();
       for (int i = 0; i < sessions.size(); i++) {
-        results.add(result(divergences.get(i), sessions.get(i).statistics()));
+        CacheStatistics statistics = sessions.get(i).statistics();
+        results.add(result(divergences.get(i), agreements.get(i), statistics));
       }
       return results;
     } finally {
@@ -109,13 +127,67 @@ public final class CacheQuality {
     }
   }
 
-  private static Result result(Divergence divergence, CacheStatistics statistics) {
+  /**
+   * How long a session would generate what the full cache does. The same bits come out in one batch
+   * and token by token, so the first prediction that differs is where they part.
+   */
+  private int agreement(InferenceSession session) {
+    int vocabulary = model.config().vocabulary();
+    int[] agreed = {GREEDY_TOKENS};
+    try (InferenceSession fork = model.fork(session)) {
+      model.forward(
+          fork,
+          greedy,
+          0,
+          GREEDY_TOKENS,
+          (token, logits, offset) -> {
+            if (NextTokens.argmax(logits, offset, vocabulary) != greedy[token + 1]) {
+              agreed[0] = Math.min(agreed[0], token);
+            }
+          });
+    }
+    return agreed[0];
+  }
+
+  private void score(List<InferenceSession> sessions, List<Divergence> divergences) {
+    int[] tokens = window.tokens();
+    for (int from = window.scored(); from < window.count(); from += BATCH) {
+      int first = from;
+      int to = Math.min(from + BATCH, window.count());
+      model.forward(
+          full,
+          tokens,
+          from,
+          to,
+          (token, logits, offset) ->
+              expected.set(token - first, logits, offset, tokens[token + 1]));
+      for (int i = 0; i < sessions.size(); i++) {
+        Divergence divergence = divergences.get(i);
+        model.forward(
+            sessions.get(i),
+            tokens,
+            from,
+            to,
+            (token, logits, offset) ->
+                divergence.add(expected, token - first, logits, offset, tokens[token + 1]));
+      }
+    }
+    full.truncate(window.scored());
+  }
+
+  private static Result result(Divergence divergence, int agreement, CacheStatistics statistics) {
     return new Result(
         divergence.mean(),
         divergence.quantile(0.95),
         divergence.equalArgmax(),
+        agreement,
         divergence.perplexity(),
         divergence.fullPerplexity(),
         statistics);
+  }
+
+  @Override
+  public void close() {
+    full.close();
   }
 }

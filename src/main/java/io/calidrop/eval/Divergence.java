@@ -13,52 +13,25 @@ final class Divergence {
   /**
    * Adds a token.
    *
-   * @param full logits [vocabulary] with the full cache
-   * @param other logits with the other one
+   * @param position of {@code full}
+   * @param logits with the other cache, [vocabulary] at {@code offset}
    * @param next the token that followed in the text
    */
-  void add(float[] full, int fullOffset, float[] other, int otherOffset, int vocabulary, int next) {
-    double fullNorm = logSumExp(full, fullOffset, vocabulary);
-    double otherNorm = logSumExp(other, otherOffset, vocabulary);
-    double divergence = 0;
-    int fullBest = 0;
-    int otherBest = 0;
-    for (int i = 0; i < vocabulary; i++) {
-      float f = full[fullOffset + i];
-      float o = other[otherOffset + i];
-      double log = f - fullNorm;
-      divergence += Math.exp(log) * (log - (o - otherNorm));
-      fullBest = f > full[fullOffset + fullBest] ? i : fullBest;
-      otherBest = o > other[otherOffset + otherBest] ? i : otherBest;
-    }
+  void add(NextTokens full, int position, float[] logits, int offset, int next) {
+    int vocabulary = full.vocabulary();
+    double norm = NextTokens.logSumExp(logits, offset, vocabulary);
     if (count == divergences.length) {
       divergences = Arrays.copyOf(divergences, 2 * count);
     }
-    divergences[count++] = divergence;
-    equalArgmax += fullBest == otherBest ? 1 : 0;
-    fullLoss += fullNorm - full[fullOffset + next];
-    loss += otherNorm - other[otherOffset + next];
-  }
-
-  private static double logSumExp(float[] x, int offset, int n) {
-    float max = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      max = Math.max(max, x[offset + i]);
-    }
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      sum += Math.exp(x[offset + i] - max);
-    }
-    return max + Math.log(sum);
+    divergences[count++] = full.divergence(position, logits, offset, norm);
+    equalArgmax += full.best(position) == NextTokens.argmax(logits, offset, vocabulary) ? 1 : 0;
+    fullLoss += full.loss(position);
+    loss += norm - logits[offset + next];
   }
 
   /** Mean Kullback-Leibler divergence of the full cache's distribution from the other, in nats. */
   double mean() {
-    double sum = 0;
-    for (int i = 0; i < count; i++) {
-      sum += divergences[i];
-    }
-    return sum / count;
+    return Arrays.stream(divergences, 0, count).sum() / count;
   }
 
   /** A quantile of the tokens' divergences. */

@@ -89,6 +89,16 @@ public final class Engine implements AutoCloseable {
     }
   }
 
+  /** The file that was loaded. */
+  public Path path() {
+    return file.path();
+  }
+
+  /** Whether it computes with float32 activations, for reference. */
+  public boolean isExact() {
+    return options.exact();
+  }
+
   public LlamaModel model() {
     return model;
   }

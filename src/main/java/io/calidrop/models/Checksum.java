@@ -9,10 +9,11 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
 /** SHA-256 of files. */
-final class Checksum {
+public final class Checksum {
   private Checksum() {}
 
-  static String sha256(Path file) throws IOException {
+  /** The digest in lower-case hexadecimal. */
+  public static String sha256(Path file) throws IOException {
     MessageDigest digest = digest();
     byte[] buffer = new byte[1 << 16];
     try (InputStream in = Files.newInputStream(file)) {

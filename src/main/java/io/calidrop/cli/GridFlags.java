@@ -1,0 +1,170 @@
+package io.calidrop.cli;
+
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.KvType;
+import io.calidrop.eval.CacheGrid;
+import io.calidrop.eval.CacheSetting;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The caches that an evaluation compares. Each command has defaults of its own. */
+final class GridFlags {
+  /** Any shape: whether settings are possible does not depend on it. */
+  private static final CacheShape ANY = new CacheShape(1, 1, 1, 64);
+
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      defaultValue = "f16",
+      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
+  private KvType kvType;
+
+  @Option(
+      names = "--budgets",
+      paramLabel = "N",
+      split = ",",
+      description = "Tokens kept per KV head and layer. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> budgets;
+
+  @Option(
+      names = "--policies",
+      paramLabel = "NAME",
+      split = ",",
+      description = "What is kept. Default: ${DEFAULT-VALUE}.")
+  private List<String> policies;
+
+  @Option(
+      names = "--calidrop",
+      paramLabel = "MODE",
+      split = ",",
+      description = "Calibrations: off, paper, fold, recompute. Default: ${DEFAULT-VALUE}.")
+  private List<Mode> modes;
+
+  @Option(
+      names = "--compress",
+      paramLabel = "WHEN",
+      description =
+          "rolling: never above the budget; once: after the whole prompt was attended. Default: ${DEFAULT-VALUE}.")
+  private Compress compress;
+
+  @Option(
+      names = "--positions",
+      paramLabel = "HOW",
+      description =
+          "Beyond the context: rebase moves all positions back, absolute lets them grow. Default: ${DEFAULT-VALUE}.")
+  private CacheBudget.Positions positions;
+
+  @Option(
+      names = "--prune-interval",
+      paramLabel = "N",
+      defaultValue = "128",
+      description = "Tokens between prunes, rolling. Default: ${DEFAULT-VALUE}.")
+  private int interval;
+
+  @Option(
+      names = "--calibration-rows",
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "64",
+      description = "Rows with fold. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> rows;
+
+  @Option(
+      names = "--calibration-window",
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "128",
+      description = "Windows with fold. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> windows;
+
+  @Option(
+      names = "--calibration-samples",
+      paramLabel = "N",
+      split = ",",
+      defaultValue = "32",
+      description = "How many tokens of the window keep their queries. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> samples;
+
+  @Option(
+      names = "--recompute-threshold",
+      paramLabel = "X",
+      split = ",",
+      defaultValue = "0.8",
+      description =
+          "Cosines below which paper and recompute attend evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
+  private List<Float> thresholds;
+
+  @Option(
+      names = "--equal-bytes",
+      negatable = true,
+      defaultValue = "true",
+      fallbackValue = "true",
+      description =
+          "Beside each fold, the policy without calibration with rows for the same bytes. Default: yes.")
+  private boolean equalBytes;
+
+  KvType kvType() {
+    return kvType;
+  }
+
+  Compress compress() {
+    return compress;
+  }
+
+  /** Whether all of a prompt is attended before anything is evicted. */
+  boolean isOnce() {
+    return compress == Compress.ONCE;
+  }
+
+  int interval() {
+    return interval;
+  }
+
+  /** Refuses impossible settings, before a model is loaded. */
+  void check() {
+    settings(ANY);
+  }
+
+  /** The settings for a model of this shape. */
+  List<CacheSetting> settings(CacheShape shape) {
+    try {
+      return new CacheGrid(
+              kvType,
+              compress,
+              interval,
+              positions,
+              policies,
+              budgets,
+              modes,
+              folds(),
+              thresholds,
+              equalBytes)
+          .settings(shape);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private List<CalibrationOptions> folds() {
+    List<CalibrationOptions> folds = new ArrayList<>();
+    for (int count : rows) {
+      for (int window : windows) {
+        for (int sample : samples) {
+          folds.add(CalibrationOptions.fold(count, window, Math.min(sample, window)));
+        }
+      }
+    }
+    return folds.stream().distinct().toList();
+  }
+}

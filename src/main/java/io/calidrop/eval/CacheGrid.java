@@ -1,0 +1,122 @@
+package io.calidrop.eval;
+
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheMemory;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.EvictionPolicies;
+import io.calidrop.attention.KvType;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Every policy with every budget and calibration.
+ *
+ * @param compress when caches are pruned; with {@code ONCE} never again after the prompt
+ * @param pruneInterval tokens between prunes, with {@code ROLLING}
+ * @param positions what becomes of positions beyond the context
+ * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
+ * @param thresholds cosines of {@link Mode#PAPER} and {@link Mode#RECOMPUTE}
+ * @param equalBytes whether each fold stands beside the policy without calibration at the same
+ *     bytes
+ */
+public record CacheGrid(
+    KvType kvType,
+    CacheBudget.Compress compress,
+    int pruneInterval,
+    CacheBudget.Positions positions,
+    List<String> policies,
+    List<Integer> budgets,
+    List<Mode> modes,
+    List<CalibrationOptions> folds,
+    List<Float> thresholds,
+    boolean equalBytes) {
+  /** As good as never: longer than any text that is attended here. */
+  private static final int NEVER = 1 << 24;
+
+  /**
+   * The settings, in the order of policies, budgets and modes.
+   *
+   * @throws IllegalArgumentException if a policy is unknown or a budget too small
+   */
+  public List<CacheSetting> settings(CacheShape shape) {
+    List<CacheSetting> settings = new ArrayList<>();
+    for (String policy : policies) {
+      for (int budget : budgets) {
+        for (Mode mode : modes) {
+          for (CalibrationOptions calibration : calibrations(mode)) {
+            CacheOptions options = options(policy, budget, calibration);
+            settings.add(CacheSetting.bounded(policy, budget, options));
+            if (mode == Mode.FOLD && equalBytes) {
+              settings.add(withoutCalibration(policy, budget, options, shape));
+            }
+          }
+        }
+      }
+    }
+    return settings;
+  }
+
+  private CacheOptions options(String policy, int rows, CalibrationOptions calibration) {
+    boolean once = compress == CacheBudget.Compress.ONCE;
+    CacheBudget budget =
+        new CacheBudget(
+            rows,
+            CacheBudget.DEFAULT_SINKS,
+            CacheBudget.DEFAULT_WINDOW,
+            once ? NEVER : pruneInterval,
+            compress,
+            positions);
+    return CacheOptions.full(kvType).bounded(budget, EvictionPolicies.named(policy), calibration);
+  }
+
+  /** The policy without calibration, with rows for the bytes that calibration takes. */
+  private CacheSetting withoutCalibration(
+      String policy, int budget, CacheOptions calibrated, CacheShape shape) {
+    CacheOptions plain = plain(policy, budget);
+    long more = bytes(shape, rolling(calibrated)) - bytes(shape, plain);
+    int sample = 1024;
+    double rowBytes =
+        (double) (bytes(shape, plain(policy, budget + sample)) - bytes(shape, plain)) / sample;
+    int rows = budget + (int) Math.round(more / rowBytes);
+    CacheOptions options = options(policy, rows, CalibrationOptions.off());
+    String form = CacheSetting.EQUAL_BYTES;
+    if (folds.size() > 1) {
+      CalibrationOptions fold = calibrated.calibration();
+      form += " as %d/%d/%d".formatted(fold.rows(), fold.window(), fold.samples());
+    }
+    return new CacheSetting(policy, budget, form, options);
+  }
+
+  private CacheOptions plain(String policy, int rows) {
+    return rolling(options(policy, rows, CalibrationOptions.off()));
+  }
+
+  /** The same with little slack: what is counted is what the budget and the calibration take. */
+  private static CacheOptions rolling(CacheOptions options) {
+    CacheBudget budget = CacheBudget.of(options.budget().orElseThrow().rows());
+    return options.bounded(budget, options.policy(), options.calibration());
+  }
+
+  private static long bytes(CacheShape shape, CacheOptions options) {
+    return CacheMemory.bytes(shape, options);
+  }
+
+  private List<CalibrationOptions> calibrations(Mode mode) {
+    return switch (mode) {
+      case OFF -> List.of(CalibrationOptions.off());
+      case FOLD -> folds;
+      case PAPER -> thresholds.stream().map(x -> CalibrationOptions.paper(x, x, store(x))).toList();
+      case RECOMPUTE ->
+          thresholds.stream().map(x -> CalibrationOptions.recompute(x, store(x))).toList();
+    };
+  }
+
+  /** No cosine lies below -1: then nothing is ever recomputed. */
+  private static Store store(float threshold) {
+    return threshold <= -1 ? Store.NONE : Store.RAM;
+  }
+}

@@ -1,0 +1,62 @@
+package io.calidrop.eval;
+
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import java.util.Locale;
+
+/**
+ * One way to keep a cache, as a row of a table.
+ *
+ * @param policy name of the policy
+ * @param budget rows that the user asked for
+ * @param form the calibration, or what else distinguishes the row: {@link #FULL}, {@link
+ *     #EQUAL_BYTES}
+ * @param options how the cache is kept
+ */
+public record CacheSetting(String policy, int budget, String form, CacheOptions options) {
+  /** No bound: what the others are compared with. */
+  public static final String FULL = "full";
+
+  /** No calibration, and as many more rows as the calibration's bytes would hold. */
+  public static final String EQUAL_BYTES = "off, same bytes";
+
+  /** The full cache. */
+  static CacheSetting full(CacheOptions options) {
+    return new CacheSetting(FULL, 0, FULL, options);
+  }
+
+  static CacheSetting bounded(String policy, int budget, CacheOptions options) {
+    return new CacheSetting(policy, budget, form(options.calibration()), options);
+  }
+
+  private static String form(CalibrationOptions calibration) {
+    String name = calibration.mode().toString().toLowerCase(Locale.ROOT);
+    return switch (calibration.mode()) {
+      case OFF -> name;
+      case FOLD ->
+          "%s %d/%d/%d"
+              .formatted(name, calibration.rows(), calibration.window(), calibration.samples());
+      case PAPER, RECOMPUTE -> name + " " + calibration.recomputeThreshold();
+    };
+  }
+
+  /** Rows that the cache keeps. */
+  public int rows() {
+    return options.budget().map(CacheBudget::rows).orElse(0);
+  }
+
+  public Mode mode() {
+    return options.calibration().mode();
+  }
+
+  /** The setting in a few words, different for each of a grid. */
+  public String key() {
+    return isFull() ? FULL : policy + " " + budget + " " + form;
+  }
+
+  public boolean isFull() {
+    return form.equals(FULL);
+  }
+}

@@ -1,0 +1,203 @@
+package io.calidrop.eval;
+
+import io.calidrop.attention.CacheStatistics;
+import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.report.Chart;
+import io.calidrop.report.Report;
+import io.calidrop.report.Table;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.ToDoubleFunction;
+
+/** Results of {@link CacheQuality} by text and setting, averaged over places of a text. */
+public final class QualityTable {
+  private static final double MEBIBYTE = 1 << 20;
+
+  private final List<CacheSetting> settings;
+  private final Map<String, Map<String, Mean>> texts = new LinkedHashMap<>();
+
+  /** Sums over the places of a text. */
+  private static final class Mean {
+    private final Map<String, Double> sums = new LinkedHashMap<>();
+    private int count;
+
+    void add(Map<String, Object> cells) {
+      cells.forEach((name, cell) -> sums.merge(name, ((Number) cell).doubleValue(), Double::sum));
+      count++;
+    }
+
+    double get(String name) {
+      return sums.get(name) / count;
+    }
+  }
+
+  /**
+   * @param settings in the order of the table
+   */
+  public QualityTable(List<CacheSetting> settings) {
+    this.settings = settings;
+  }
+
+  /**
+   * A result as numbers by name, to be kept in a log and {@link #add added} later.
+   *
+   * @param without perplexity without any context
+   */
+  public static Map<String, Object> cells(CacheQuality.Result result, double without) {
+    CacheStatistics cache = result.cache();
+    long queries = cache.calibrations() + cache.recomputations() + cache.skips();
+    Map<String, Object> cells = new LinkedHashMap<>();
+    cells.put("kl", result.divergence());
+    cells.put("kl95", result.divergence95());
+    cells.put("top", result.equalArgmax());
+    cells.put("agreement", result.agreement());
+    cells.put("loss", Math.log(result.perplexity()));
+    cells.put("lossFull", Math.log(result.fullPerplexity()));
+    cells.put("lossWithout", Math.log(without));
+    cells.put("recomputed", queries == 0 ? 0.0 : (double) cache.recomputations() / queries);
+    cells.put("activeBytes", cache.activeBytes());
+    cells.put("calibrationBytes", cache.calibrationBytes());
+    cells.put("evictedBytes", cache.evictedBytes());
+    return cells;
+  }
+
+  /** Adds what a setting gave at one place of a text. */
+  public void add(String text, CacheSetting setting, Map<String, Object> cells) {
+    texts
+        .computeIfAbsent(text, t -> new LinkedHashMap<>())
+        .computeIfAbsent(setting.key(), k -> new Mean())
+        .add(cells);
+  }
+
+  /** Adds a section for each text. */
+  public void addTo(Report report) {
+    int number = 0;
+    for (Map.Entry<String, Map<String, Mean>> text : texts.entrySet()) {
+      String suffix = texts.size() == 1 ? "" : "-" + ++number;
+      report.add(
+          new Report.Section(
+              "quality" + suffix,
+              text.getKey(),
+              "KL: divergence from the full cache, nats a token; same top: share of equal likeliest "
+                  + "tokens; agreement: greedy tokens in common, at most 128; none: perplexity "
+                  + "without any context; MiB at the end of the text. Means over the places of the "
+                  + "text (of the logarithm for perplexities).",
+              new Table(rows(text.getValue())),
+              charts(suffix, text.getKey(), text.getValue())));
+    }
+  }
+
+  private List<Map<String, Object>> rows(Map<String, Mean> means) {
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (CacheSetting setting : settings) {
+      Mean mean = means.get(setting.key());
+      Map<String, Object> row = new LinkedHashMap<>();
+      row.put("policy", setting.policy());
+      row.put("budget", setting.budget());
+      row.put("rows", setting.rows());
+      row.put("calidrop", setting.form());
+      row.put("KL", rounded(mean.get("kl"), 4));
+      row.put("KL 95%", rounded(mean.get("kl95"), 3));
+      row.put("same top", rounded(mean.get("top"), 3));
+      row.put("agreement", rounded(mean.get("agreement"), 1));
+      row.put("perplexity", rounded(Math.exp(mean.get("loss")), 3));
+      row.put("full", rounded(Math.exp(mean.get("lossFull")), 3));
+      row.put("none", rounded(Math.exp(mean.get("lossWithout")), 3));
+      boolean references = setting.mode() == Mode.PAPER || setting.mode() == Mode.RECOMPUTE;
+      row.put("recomputed", references ? rounded(mean.get("recomputed"), 3) : null);
+      row.put("cache MiB", rounded(mean.get("activeBytes") / MEBIBYTE, 1));
+      row.put("calibration MiB", rounded(mean.get("calibrationBytes") / MEBIBYTE, 1));
+      row.put("evicted MiB", rounded(mean.get("evictedBytes") / MEBIBYTE, 1));
+      rows.add(row);
+    }
+    return rows;
+  }
+
+  private static double rounded(double x, int digits) {
+    double scale = Math.pow(10, digits);
+    return Math.round(x * scale) / scale;
+  }
+
+  private List<Chart> charts(String suffix, String text, Map<String, Mean> means) {
+    List<Chart> charts = new ArrayList<>();
+    List<CacheSetting> plainAndFold =
+        settings.stream()
+            .filter(s -> s.mode() == Mode.OFF && isPlain(s) || s.mode() == Mode.FOLD)
+            .toList();
+    ToDoubleFunction<CacheSetting> bytes =
+        s -> {
+          Mean mean = means.get(s.key());
+          return (mean.get("activeBytes") + mean.get("calibrationBytes")) / MEBIBYTE;
+        };
+    charts.add(
+        new Chart.Lines(
+            "kl-budget" + suffix,
+            "Divergence by budget, " + text,
+            "budget (rows)",
+            "KL (nats a token)",
+            true,
+            lines(plainAndFold, CacheSetting::budget, means)));
+    charts.add(
+        new Chart.Lines(
+            "kl-bytes" + suffix,
+            "Divergence by bytes, " + text,
+            "cache and calibration (MiB)",
+            "KL (nats a token)",
+            false,
+            lines(plainAndFold, bytes, means)));
+    String first = settings.getFirst().policy();
+    List<CacheSetting> forms = settings.stream().filter(s -> s.policy().equals(first)).toList();
+    charts.add(
+        new Chart.Lines(
+            "kl-forms" + suffix,
+            "Forms of calibration with %s, %s".formatted(first, text),
+            "budget (rows)",
+            "KL (nats a token)",
+            true,
+            forms(forms, means)));
+    return charts;
+  }
+
+  private static boolean isPlain(CacheSetting setting) {
+    return setting.rows() == setting.budget();
+  }
+
+  private static List<Chart.Series> lines(
+      List<CacheSetting> settings, ToDoubleFunction<CacheSetting> x, Map<String, Mean> means) {
+    Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
+    for (CacheSetting setting : settings) {
+      String line = setting.policy() + ", " + setting.form();
+      lines.computeIfAbsent(line, l -> new ArrayList<>()).add(setting);
+    }
+    return series(lines, CacheSetting::policy, x, means);
+  }
+
+  private static List<Chart.Series> forms(List<CacheSetting> settings, Map<String, Mean> means) {
+    Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
+    for (CacheSetting setting : settings) {
+      lines.computeIfAbsent(setting.form(), l -> new ArrayList<>()).add(setting);
+    }
+    return series(lines, CacheSetting::form, CacheSetting::budget, means);
+  }
+
+  private static List<Chart.Series> series(
+      Map<String, List<CacheSetting>> lines,
+      java.util.function.Function<CacheSetting, String> group,
+      ToDoubleFunction<CacheSetting> x,
+      Map<String, Mean> means) {
+    List<Chart.Series> series = new ArrayList<>();
+    lines.forEach(
+        (label, line) ->
+            series.add(
+                new Chart.Series(
+                    label,
+                    group.apply(line.getFirst()),
+                    line.getFirst().mode() == Mode.OFF,
+                    line.stream().map(x::applyAsDouble).toList(),
+                    line.stream().map(s -> means.get(s.key()).get("kl")).toList(),
+                    List.of())));
+    return series;
+  }
+}

@@ -1,0 +1,2 @@
+/** Synthetic tasks that a cache must remember a document for. */
+package io.calidrop.eval.tasks;

@@ -1,0 +1,57 @@
+package io.calidrop.report;
+
+import java.util.List;
+
+/** A figure of a report. */
+public sealed interface Chart {
+  /** Name of its files. */
+  String name();
+
+  String title();
+
+  /**
+   * Lines through points.
+   *
+   * @param logarithmicX whether the horizontal axis is logarithmic
+   */
+  record Lines(
+      String name, String title, String x, String y, boolean logarithmicX, List<Series> series)
+      implements Chart {}
+
+  /**
+   * One line.
+   *
+   * @param group series of a group have one colour
+   * @param dashed for what is compared against
+   * @param errors half lengths of error bars, or empty
+   */
+  record Series(
+      String label,
+      String group,
+      boolean dashed,
+      List<Double> x,
+      List<Double> y,
+      List<Double> errors) {
+
+    public Series {
+      if (x.size() != y.size() || !errors.isEmpty() && errors.size() != y.size()) {
+        throw new IllegalArgumentException("a series must have as many y as x");
+      }
+    }
+  }
+
+  /**
+   * Colours for numbers.
+   *
+   * @param values [rows][columns]
+   */
+  record HeatMap(
+      String name,
+      String title,
+      String x,
+      String y,
+      List<String> columns,
+      List<String> rows,
+      double[][] values)
+      implements Chart {}
+}
