@@ -7,6 +7,9 @@ import io.calidrop.tensor.WorkerPool;
  * budget, what leaves is folded into calibration rows or references. Heads are pruned in parallel.
  */
 final class CachePruner {
+  /** Rows beyond those kept whose memory stays, so that it need not be allocated again. */
+  private static final int MOST_SLACK = 256;
+
   private final HeadState[] heads; // [layers][kvHeads]
   private final int kvHeads;
   private final CacheBudget budget;
@@ -145,7 +148,7 @@ final class CachePruner {
       }
     }
     head.rows.truncate(count);
-    head.release(count + budget.pruneInterval());
+    head.release(count + Math.min(budget.pruneInterval(), MOST_SLACK));
     if (calibration != null) {
       tools.fit.fold(calibration, evicted, head.queries, seen);
     }

@@ -9,7 +9,13 @@ import picocli.CommandLine.ParentCommand;
     name = "eval",
     description = "Measures what a bounded cache costs in quality.",
     synopsisSubcommandLabel = "COMMAND",
-    subcommands = {EvalQualityCommand.class, EvalPerplexityCommand.class},
+    subcommands = {
+      EvalQualityCommand.class,
+      EvalTasksCommand.class,
+      EvalPerplexityCommand.class,
+      EvalErrorCommand.class,
+      EvalCostCommand.class
+    },
     footer = {"", "Example:", "  ./run.sh eval quality --text book.txt --budgets 128,512"})
 final class EvalCommand {
   @ParentCommand private CalidropCommand parent;

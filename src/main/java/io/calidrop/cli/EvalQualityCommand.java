@@ -9,7 +9,6 @@ import io.calidrop.generate.Engine;
 import io.calidrop.report.Report;
 import io.calidrop.report.ResultLog;
 import java.io.IOException;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -76,11 +75,8 @@ final class EvalQualityCommand implements Callable<Integer> {
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
       List<CacheSetting> settings = grid.settings(engine.model().config().cacheShape());
       List<TextFlags.Piece> pieces = texts.pieces(files, engine.tokenizer(), prompt + scored + 1);
-      Map<String, Object> protocol = new LinkedHashMap<>();
+      Map<String, Object> protocol = grid.protocol();
       protocol.put("text", files.identity());
-      protocol.put("compress", grid.compress().toString());
-      protocol.put("prune interval", grid.isOnce() ? "" : String.valueOf(grid.interval()));
-      protocol.put("KV type", grid.kvType().toString());
       protocol.put("prompt tokens", prompt);
       protocol.put("tokens", scored);
       QualityTable table = new QualityTable(settings);

@@ -9,7 +9,9 @@ import io.calidrop.attention.KvType;
 import io.calidrop.eval.CacheGrid;
 import io.calidrop.eval.CacheSetting;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -127,8 +129,14 @@ final class GridFlags {
     return compress == Compress.ONCE;
   }
 
-  int interval() {
-    return interval;
+  /** What results depend on besides the settings themselves. */
+  Map<String, Object> protocol() {
+    Map<String, Object> protocol = new LinkedHashMap<>();
+    protocol.put("compress", compress.toString());
+    protocol.put("prune interval", isOnce() ? "" : String.valueOf(interval));
+    protocol.put("positions", positions.toString());
+    protocol.put("KV type", kvType.toString());
+    return protocol;
   }
 
   /** Refuses impossible settings, before a model is loaded. */

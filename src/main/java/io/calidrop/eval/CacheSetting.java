@@ -23,7 +23,7 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
   public static final String EQUAL_BYTES = "off, same bytes";
 
   /** The full cache. */
-  static CacheSetting full(CacheOptions options) {
+  public static CacheSetting full(CacheOptions options) {
     return new CacheSetting(FULL, 0, FULL, options);
   }
 
