@@ -107,6 +107,7 @@ final class ChartImages {
     chart.getStyler().setMin(0);
     chart.getStyler().setRangeColors(new Color[] {Color.WHITE, new Color(0xD55E00)});
     chart.getStyler().setHeatMapValueDecimalPattern("0.00");
+    chart.getStyler().setValueFont(chart.getStyler().getLegendFont());
     chart.setTitle(map.title());
     chart.setXAxisTitle(map.x());
     chart.setYAxisTitle(map.y());

@@ -18,11 +18,11 @@ public enum Task {
       String needle = "The pass key is %s. Remember it. %s is the pass key.".formatted(key, key);
       String filler =
           "The grass is green. The sky is blue. The sun is yellow. Here we go. There and back again.";
-      String intro =
-          "There is important information hidden inside a lot of irrelevant text. Find it and memorize it.";
+      String intro = "A pass key is hidden in the following text. Memorize it.";
       String text = hide(intro, List.of(needle), () -> filler, random, room);
       return TaskDocument.of(
-          text, List.of(new Question("What is the pass key?", "The pass key is", key)));
+          text,
+          List.of(new Question("What is the pass key in the text above?", "The pass key is", key)));
     }
   },
   /** One number in varied filler (single needle of RULER, arXiv 2404.06654). */
@@ -57,26 +57,27 @@ public enum Task {
       String last = names.get(2);
       Question question =
           new Question(
-              "What is the value of VAR %s?".formatted(last),
+              "What is the value of VAR %s in the text above?".formatted(last),
               "The value of VAR %s is".formatted(last),
               value);
       return TaskDocument.of(text, List.of(question));
     }
   },
-  /** Three words of a random list, given the eight before them (induction). */
+  /** The next word of a random list that stands there thrice, given sixteen (induction). */
   COPY {
     @Override
     TaskDocument document(SplittableRandom random, Room room) {
       List<String> words = new ArrayList<>();
       do {
         words.add(Words.any(Words.NOUNS, random));
-      } while (room.tokens.applyAsInt(String.join(" ", words)) < room.length);
+      } while (room.tokens.applyAsInt(String.join(" ", words)) < room.length / REPEATS);
+      String list = String.join(" ", words);
       int from = random.nextInt(words.size() - GIVEN - ASKED + 1);
       String given = String.join(" ", words.subList(from, from + GIVEN));
       String asked = String.join(" ", words.subList(from + GIVEN, from + GIVEN + ASKED));
       Question question = new Question("Repeat a part of this list, word by word.", given, asked);
       return TaskDocument.of(
-          "Here is a list of words: " + String.join(" ", words), List.of(question));
+          String.join("\n\n", Collections.nCopies(REPEATS, list)), List.of(question));
     }
   },
   /** What a user said of herself several turns ago. */
@@ -97,23 +98,24 @@ public enum Task {
       List<ChatMessage> turns = new ArrayList<>();
       int share = room.length / things.size();
       for (int i = 0; i < things.size(); i++) {
-        String fact = "My %s is called %s.".formatted(things.get(i), names.get(i));
+        String fact = "The name of my %s is %s.".formatted(things.get(i), names.get(i));
         Room turn = new Room(share - TURN_TOKENS, room.tokens);
         String text = hide("", List.of(fact), () -> Words.sentence(random), random, turn);
         turns.add(new ChatMessage("user", text));
         turns.add(new ChatMessage("assistant", "Thank you for telling me."));
         questions.add(
             new Question(
-                "What is my %s called?".formatted(things.get(i)),
-                "Your %s is called".formatted(things.get(i)),
+                "What is the name of my %s?".formatted(things.get(i)),
+                "The name of your %s is".formatted(things.get(i)),
                 names.get(i)));
       }
       return new TaskDocument(turns, questions);
     }
   };
 
-  private static final int GIVEN = 8;
-  private static final int ASKED = 3;
+  private static final int REPEATS = 3;
+  private static final int GIVEN = 16;
+  private static final int ASKED = 1;
 
   /** Roughly what an answer and the marks of two turns take. */
   private static final int TURN_TOKENS = 20;
@@ -143,7 +145,7 @@ public enum Task {
       needles.add("The magic number of the %s is %s.".formatted(key, value));
       questions.add(
           new Question(
-              "What is the magic number of the %s?".formatted(key),
+              "What is the magic number of the %s in the text above?".formatted(key),
               "The magic number of the %s is".formatted(key),
               value));
     }
