@@ -1,6 +1,7 @@
 package io.calidrop.report;
 
 import java.awt.Color;
+import java.awt.Font;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -63,6 +64,7 @@ final class ChartImages {
     styler.setPlotBorderVisible(false);
     styler.setChartTitleBoxVisible(false);
     styler.setLegendBorderColor(Color.WHITE);
+    styler.setLegendFont(new Font(Font.SANS_SERIF, Font.PLAIN, 12));
     styler.setLegendPosition(Styler.LegendPosition.OutsideE);
     styler.setLocale(Locale.ROOT);
   }
@@ -104,10 +106,10 @@ final class ChartImages {
   private static HeatMapChart heatMap(Chart.HeatMap map) {
     HeatMapChart chart = new HeatMapChart(WIDTH, HEIGHT);
     style(chart.getStyler());
+    chart.getStyler().setValueFont(chart.getStyler().getLegendFont());
     chart.getStyler().setMin(0);
     chart.getStyler().setRangeColors(new Color[] {Color.WHITE, new Color(0xD55E00)});
     chart.getStyler().setHeatMapValueDecimalPattern("0.00");
-    chart.getStyler().setValueFont(chart.getStyler().getLegendFont());
     chart.setTitle(map.title());
     chart.setXAxisTitle(map.x());
     chart.setYAxisTitle(map.y());
