@@ -56,6 +56,18 @@ public final class ErrorTable {
           / errors[layer].length;
     }
 
+    double most() {
+      return IntStream.range(0, errors.length)
+          .mapToDouble(
+              l ->
+                  IntStream.range(0, errors[l].length)
+                      .mapToDouble(h -> error(l, h))
+                      .max()
+                      .orElse(0))
+          .max()
+          .orElse(0);
+    }
+
     double mean() {
       return IntStream.range(0, errors.length).mapToDouble(this::error).sum() / errors.length;
     }
@@ -82,11 +94,12 @@ public final class ErrorTable {
   public void addTo(Report report) {
     List<Map<String, Object>> means = new ArrayList<>();
     List<Chart> maps = new ArrayList<>();
+    double most = sums.values().stream().mapToDouble(Sum::most).max().orElseThrow();
     for (CacheSetting setting : settings) {
       Map<String, Object> row = names(setting);
       row.put("error", rounded(sums.get(setting.key()).mean()));
       means.add(row);
-      maps.add(heatMap(setting, maps.size()));
+      maps.add(heatMap(setting, maps.size() + 1, most));
     }
     report.add(
         new Report.Section(
@@ -125,7 +138,7 @@ public final class ErrorTable {
     return Math.round(x * 1e4) / 1e4;
   }
 
-  private Chart heatMap(CacheSetting setting, int number) {
+  private Chart heatMap(CacheSetting setting, int number, double most) {
     Sum sum = sums.get(setting.key());
     int layers = sum.errors.length;
     int heads = sum.errors[0].length;
@@ -136,13 +149,14 @@ public final class ErrorTable {
       }
     }
     return new Chart.HeatMap(
-        "error-map-" + (number + 1),
+        "error-map-" + number,
         "Error by layer and head: " + setting.key(),
         "head",
         "layer",
         names(heads),
         names(layers),
-        values);
+        values,
+        most);
   }
 
   private static List<String> names(int count) {

@@ -43,7 +43,8 @@ public sealed interface Chart {
   /**
    * Colours for numbers.
    *
-   * @param values [rows][columns]
+   * @param values [rows][columns], from 0
+   * @param most value of the strongest colour, so that charts can be compared
    */
   record HeatMap(
       String name,
@@ -52,6 +53,7 @@ public sealed interface Chart {
       String y,
       List<String> columns,
       List<String> rows,
-      double[][] values)
+      double[][] values,
+      double most)
       implements Chart {}
 }

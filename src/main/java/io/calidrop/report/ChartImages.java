@@ -104,24 +104,22 @@ final class ChartImages {
   }
 
   private static HeatMapChart heatMap(Chart.HeatMap map) {
-    HeatMapChart chart = new HeatMapChart(WIDTH, HEIGHT);
+    HeatMapChart chart = new HeatMapChart(WIDTH, HEIGHT, Styler.ChartTheme.XChart);
     style(chart.getStyler());
     chart.getStyler().setValueFont(chart.getStyler().getLegendFont());
     chart.getStyler().setMin(0);
+    chart.getStyler().setMax(Math.ceil(map.most() * 100) / 100);
     chart.getStyler().setRangeColors(new Color[] {Color.WHITE, new Color(0xD55E00)});
     chart.getStyler().setHeatMapValueDecimalPattern("0.00");
     chart.setTitle(map.title());
     chart.setXAxisTitle(map.x());
     chart.setYAxisTitle(map.y());
     List<Number[]> cells = new ArrayList<>();
-    double max = 0;
     for (int row = 0; row < map.rows().size(); row++) {
       for (int column = 0; column < map.columns().size(); column++) {
         cells.add(new Number[] {column, row, map.values()[row][column]});
-        max = Math.max(max, map.values()[row][column]);
       }
     }
-    chart.getStyler().setMax(max);
     chart.addSeries(map.title(), map.columns(), map.rows(), cells);
     return chart;
   }
