@@ -1,12 +1,16 @@
-package io.calidrop.model;
+package io.calidrop.eval;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.TestData;
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
+import io.calidrop.model.LlamaModel;
+import io.calidrop.model.LoadOptions;
+import io.calidrop.model.ModelLoader;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
@@ -47,11 +51,12 @@ class PerplexityTest {
         assertThat(Arrays.copyOfRange(tokens, first, first + 8))
             .isEqualTo(TestData.ints(text.get("first_tokens")));
         int window = text.get("window").intValue();
-        double loss = 0;
+        CacheOptions cache = CacheOptions.full(kvType);
+        Perplexity perplexity = new Perplexity(model, cache, -1, window / 2);
         for (int w = 0; w < windows; w++) {
           int from = first + w * window;
-          loss += loss(model, kvType, Arrays.copyOfRange(tokens, from, from + window));
-          assertThat(Math.exp(loss / ((w + 1) * (window / 2))))
+          perplexity.add(perplexity.measure(Arrays.copyOfRange(tokens, from, from + window)));
+          assertThat(perplexity.value())
               .as("%s from token %d, window %d", name, first, w)
               .isCloseTo(
                   text.get("cumulative_perplexity").get(w).doubleValue(),
@@ -59,34 +64,5 @@ class PerplexityTest {
         }
       }
     }
-  }
-
-  /** Sum of the negative log likelihoods of the window's second half. */
-  private static double loss(LlamaModel model, KvType kvType, int[] tokens) {
-    int vocabulary = model.config().vocabulary();
-    double[] loss = {0};
-    model.forward(
-        model.newSession(tokens.length, kvType),
-        tokens,
-        0,
-        tokens.length,
-        (index, logits, offset) -> {
-          if (index + 1 >= tokens.length / 2 && index + 1 < tokens.length) {
-            loss[0] += logSum(logits, offset, vocabulary) - logits[offset + tokens[index + 1]];
-          }
-        });
-    return loss[0];
-  }
-
-  private static double logSum(float[] logits, int offset, int n) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      max = Math.max(max, logits[offset + i]);
-    }
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-      sum += Math.exp(logits[offset + i] - max);
-    }
-    return max + Math.log(sum);
   }
 }

@@ -1,0 +1,163 @@
+package io.calidrop.eval;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.calidrop.TestData;
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheStatistics;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.EvictionPolicies;
+import io.calidrop.attention.KvType;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.EngineOptions;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+
+/** What must come out as it should, whatever the text: here this project's own. */
+@Tag("model")
+class EvalControlsTest {
+  private static final int PROMPT = 700;
+  private static final int COUNT = 64;
+
+  private static Engine engine;
+  private static int[] tokens;
+
+  @BeforeAll
+  static void load() throws IOException {
+    EngineOptions options = new EngineOptions(2, 0, CacheOptions.full(KvType.F32), false);
+    engine = Engine.load(TestData.smolLm2(), options);
+    int[] all = engine.tokenizer().encode(Files.readString(Path.of("docs", "CALIDROP.md")), false);
+    tokens = Arrays.copyOf(all, PROMPT + COUNT + 1);
+  }
+
+  @AfterAll
+  static void close() {
+    if (engine != null) {
+      engine.close();
+    }
+  }
+
+  private static CacheOptions cache(
+      String policy, int rows, Compress compress, CalibrationOptions calibration) {
+    CacheBudget budget = new CacheBudget(rows, 4, 32, 128, compress, Positions.ABSOLUTE);
+    return CacheOptions.full(KvType.F32)
+        .bounded(budget, EvictionPolicies.named(policy), calibration);
+  }
+
+  private static List<CacheQuality.Result> compare(Compress compress, List<CacheOptions> caches) {
+    TextWindow window = new TextWindow(tokens, compress == Compress.ONCE ? PROMPT : 0, PROMPT);
+    try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
+      return quality.compare(caches);
+    }
+  }
+
+  @Test
+  void aBudgetThatHoldsEverythingIsTheFullCache() {
+    for (Compress compress : Compress.values()) {
+      List<CacheOptions> caches =
+          List.of(
+              cache("streaming", 1024, compress, CalibrationOptions.off()),
+              cache("h2o", 1024, compress, CalibrationOptions.fold(64, 128, 32)),
+              cache("snapkv", 1024, compress, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
+      for (CacheQuality.Result result : compare(compress, caches)) {
+        assertThat(result.divergence()).isLessThan(1e-8); // a sum of 49,152 terms
+        assertThat(result.equalArgmax()).isEqualTo(1);
+        assertThat(result.agreement()).isEqualTo(128);
+        assertThat(result.perplexity()).isEqualTo(result.fullPerplexity());
+      }
+    }
+  }
+
+  @Test
+  void recomputingAtEveryStepIsTheFullCache() {
+    for (Compress compress : Compress.values()) {
+      List<CacheOptions> caches = new ArrayList<>();
+      for (String policy : List.of("streaming", "h2o", "random")) {
+        caches.add(cache(policy, 64, compress, CalibrationOptions.recompute(1.1f, Store.RAM)));
+        caches.add(cache(policy, 64, compress, CalibrationOptions.paper(1.2f, 1.1f, Store.RAM)));
+      }
+      for (CacheQuality.Result result : compare(compress, caches)) {
+        // 8-bit activations round the last bits of attention up or down.
+        assertThat(result.divergence()).isLessThan(2e-3);
+        assertThat(result.cache().calibrations()).isZero();
+      }
+    }
+  }
+
+  @Test
+  void aStaleReferenceHurtsAndFittedRowsHelp() {
+    List<CacheOptions> caches =
+        List.of(
+            cache("streaming", 64, Compress.ONCE, CalibrationOptions.off()),
+            cache("streaming", 64, Compress.ONCE, CalibrationOptions.paper(-1, -1, Store.NONE)),
+            cache("streaming", 64, Compress.ONCE, CalibrationOptions.fold(64, 128, 32)));
+    List<CacheQuality.Result> results = compare(Compress.ONCE, caches);
+    double off = results.get(0).divergence();
+    assertThat(results.get(1).divergence()).as("stale, against %s", off).isGreaterThan(1.5 * off);
+    assertThat(results.get(2).divergence()).as("fold, against %s", off).isLessThan(.6 * off);
+  }
+
+  /** A low error of attention is not quality: the stale reference halves it. */
+  @Test
+  void errorsOfAttentionAreMeasuredByLayerAndHead() {
+    List<CacheOptions> caches =
+        List.of(
+            cache("streaming", 1024, Compress.ROLLING, CalibrationOptions.off()),
+            cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()),
+            cache(
+                "streaming", 64, Compress.ROLLING, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
+    TextWindow window = new TextWindow(tokens, 0, PROMPT);
+    try (AttentionError error = new AttentionError(engine.model(), KvType.F32, window, caches)) {
+      assertThat(error.measure(caches.get(0)).mean()).isZero();
+      AttentionError.Result off = error.measure(caches.get(1));
+      AttentionError.Result paper = error.measure(caches.get(2));
+      assertThat(off.errors()).hasDimensions(30, 9);
+      assertThat(off.mean()).isBetween(.1, 1.0);
+      assertThat(paper.mean()).isLessThan(.9 * off.mean());
+      assertThat(paper.layers()).hasSize(30);
+      long queries = 9L * (PROMPT + COUNT - 128);
+      for (CacheStatistics layer : paper.layers()) {
+        assertThat(layer.calibrations() + layer.recomputations() + layer.skips())
+            .isEqualTo(queries);
+      }
+    }
+  }
+
+  @Test
+  void withoutContextTheTextIsHarder() {
+    TextWindow window = new TextWindow(tokens, 0, PROMPT);
+    List<CacheOptions> caches =
+        List.of(cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()));
+    try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
+      double full = quality.compare(caches).getFirst().fullPerplexity();
+      assertThat(quality.perplexityWithoutContext()).isGreaterThan(full);
+    }
+  }
+
+  @Test
+  void costIsMeasuredAlongTheText() {
+    CacheOptions options =
+        cache("streaming", 128, Compress.ROLLING, CalibrationOptions.fold(64, 128, 32));
+    List<CacheCost.Point> points =
+        new CacheCost(engine.model(), 4)
+            .measure(options, 8192, tokens, List.of(100, 600), point -> {});
+    assertThat(points).extracting(CacheCost.Point::position).containsExactly(100, 600);
+    CacheCost.Point last = points.getLast();
+    assertThat(last.cache().seen()).isEqualTo(604);
+    assertThat(last.prefillRate()).isPositive();
+    assertThat(last.decodeRate()).isPositive();
+    assertThat(last.firstTokenSeconds()).isGreaterThan(points.getFirst().firstTokenSeconds());
+  }
+}
