@@ -1,0 +1,222 @@
+package io.calidrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.TestData;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The evaluation suite as a user runs it. */
+class EvalCommandsTest {
+  private static final String TEXT = Path.of("docs", "CALIDROP.md").toString();
+
+  @TempDir private Path directory;
+
+  private static Outcome eval(String... args) {
+    List<String> all = new ArrayList<>(List.of("eval"));
+    all.addAll(List.of(args));
+    all.addAll(List.of("--model", TestData.smolLm2().toString()));
+    return Outcome.of("", false, all.toArray(String[]::new));
+  }
+
+  private String[] quality(String... more) {
+    List<String> args = new ArrayList<>();
+    args.addAll(List.of("quality", "--text", TEXT, "--seeds", "1,2", "--prompt-tokens", "200"));
+    args.addAll(List.of("--tokens", "20", "--policies", "streaming", "--calidrop", "off,fold"));
+    args.addAll(List.of(more));
+    return args.toArray(String[]::new);
+  }
+
+  @Test
+  @Tag("model")
+  void qualityWritesAReportAndGoesOnWhereItWasKilled() throws IOException {
+    Path out = directory.resolve("out");
+    String to = out.toString();
+    Outcome first = eval(quality("--budgets", "64", "--out", to, "--format", "csv"));
+    assertThat(first.code()).as(first.err()).isZero();
+    assertThat(first.out().lines())
+        .hasSize(4)
+        .first()
+        .asString()
+        .startsWith("policy,budget,rows,calidrop,KL,KL 95%,same top,agreement,perplexity,full");
+    assertThat(out.resolve("kl-budget.png")).isNotEmptyFile();
+    assertThat(Files.readString(out.resolve("quality.csv"))).isEqualTo(first.out());
+    assertThat(Files.readString(out.resolve("report.html")))
+        .contains("model sha256", "seeds [1, 2]", "./run.sh eval quality", "docs/CALIDROP.md");
+
+    assertThat(eval(quality("--budgets", "64", "--out", to)).err()).contains("--resume goes on");
+    // What is in the log is not computed again: a number that was changed there is believed.
+    Path log = out.resolve("results.jsonl");
+    String lines = Files.readString(log);
+    assertThat(lines.lines()).hasSize(1 + 2 * 3);
+    String changed = lines.replaceFirst("\"kl\":[0-9.E-]+", "\"kl\":1000");
+    Files.writeString(log, changed.substring(0, changed.length() - 9));
+    Outcome resumed = eval(quality("--budgets", "64", "--out", to, "--resume", "--json"));
+    assertThat(resumed.code()).as(resumed.err()).isZero();
+    JsonNode rows = new ObjectMapper().readTree(resumed.out());
+    assertThat(rows.get(0).get("KL").asDouble()).isGreaterThan(499);
+    assertThat(Files.readString(log).lines()).hasSize(1 + 2 * 3);
+
+    Outcome other = eval(quality("--tokens", "21", "--budgets", "64", "--out", to, "--resume"));
+    assertThat(other.code()).isNotZero();
+  }
+
+  @Test
+  @Tag("model")
+  void aSharedPromptGivesWhatEachCacheAloneGives() throws IOException {
+    String[] together =
+        quality("--compress", "once", "--budgets", "64,96", "--policies", "h2o", "--json");
+    JsonNode rows = new ObjectMapper().readTree(eval(together).out());
+    String[] alone =
+        quality(
+            "--compress",
+            "once",
+            "--budgets",
+            "96",
+            "--policies",
+            "h2o",
+            "--calidrop",
+            "fold",
+            "--no-equal-bytes",
+            "--json");
+    JsonNode row = new ObjectMapper().readTree(eval(alone).out()).get(0);
+    assertThat(rows).contains(row);
+  }
+
+  @Test
+  @Tag("model")
+  void tasksAreAskedBeforeAndAfterCompression() throws IOException {
+    Outcome outcome =
+        eval(
+            "tasks",
+            "--tasks",
+            "needle,multineedle",
+            "--lengths",
+            "200",
+            "--instances",
+            "3",
+            "--budgets",
+            "64,1024",
+            "--policies",
+            "streaming",
+            "--calidrop",
+            "off",
+            "--json");
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode tables = new ObjectMapper().readTree(outcome.out());
+    assertThat(tables.get("tasks-full")).hasSize(2);
+    double full = 0;
+    for (JsonNode row : tables.get("tasks-full")) {
+      assertThat(row.get("questions").asInt()).isEqualTo(3);
+      assertThat(row.get("measurable").asText()).isEqualTo("yes");
+      full += row.get("accuracy").asDouble() / 2;
+    }
+    for (String order : List.of("agnostic", "aware")) {
+      JsonNode rows = tables.get("tasks-" + order);
+      assertThat(rows).hasSize(2);
+      assertThat(rows.get(1).get("accuracy").asDouble())
+          .as("nothing is evicted")
+          .isCloseTo(full, within(1e-3));
+      assertThat(rows.get(0).get("accuracy").asDouble()).isLessThan(full);
+      assertThat(tables.get("tasks-" + order + "-each").get(0).has("needle 200")).isTrue();
+    }
+  }
+
+  @Test
+  @Tag("model")
+  void perplexityErrorAndCostPrintTheirTables() throws IOException {
+    Outcome perplexity =
+        eval("perplexity", "--text", TEXT, "--ctx", "64", "--windows", "3", "--format", "csv");
+    assertThat(perplexity.out()).startsWith("text,windows,tokens,perplexity,±\nCALIDROP.md,3,93,");
+    Outcome error =
+        eval(
+            "error",
+            "--text",
+            TEXT,
+            "--prompt-tokens",
+            "200",
+            "--tokens",
+            "20",
+            "--budgets",
+            "64",
+            "--policies",
+            "streaming",
+            "--calidrop",
+            "off,recompute",
+            "--json");
+    JsonNode tables = new ObjectMapper().readTree(error.out());
+    assertThat(tables.get("error")).hasSize(2);
+    assertThat(tables.get("error").get(1).get("error").asDouble())
+        .isLessThan(tables.get("error").get(0).get("error").asDouble());
+    assertThat(tables.get("error-layers")).hasSize(30);
+    assertThat(tables.get("actions")).hasSize(30);
+    Outcome cost =
+        eval(
+            "cost",
+            "--text",
+            TEXT,
+            "--at",
+            "64,200",
+            "-n",
+            "4",
+            "--budgets",
+            "64",
+            "--policies",
+            "streaming",
+            "--calidrop",
+            "off",
+            "--json");
+    JsonNode rows = new ObjectMapper().readTree(cost.out());
+    assertThat(rows).hasSize(4);
+    assertThat(rows.get(3).get("position").asInt()).isEqualTo(200);
+    assertThat(rows.get(3).get("decode t/s").asDouble()).isPositive();
+  }
+
+  static Stream<Arguments> usageErrors() {
+    return Stream.of(
+        arguments("--resume needs --out", new String[] {"quality", "--text", TEXT, "--resume"}),
+        arguments(
+            "--seeds and --first-token exclude each other",
+            new String[] {"quality", "--text", TEXT, "--seeds", "1", "--first-token", "0"}),
+        arguments("cannot be read", new String[] {"quality", "--text", "absent.txt"}),
+        arguments("no policy \"lru\"", new String[] {"error", "--text", TEXT, "--policies", "lru"}),
+        arguments("smaller than 4 sinks", new String[] {"tasks", "--budgets", "8"}),
+        arguments("--at must rise", new String[] {"cost", "--text", TEXT, "--at", "64,80"}),
+        arguments("'--tasks'", new String[] {"tasks", "--tasks", "chess"}),
+        arguments("--ctx must be", new String[] {"perplexity", "--text", TEXT, "--ctx", "4"}));
+  }
+
+  @ParameterizedTest
+  @MethodSource("usageErrors")
+  void usageErrorsAreOneLineAndComeBeforeTheModel(String message, String[] args) {
+    List<String> all = new ArrayList<>(List.of("eval"));
+    all.addAll(List.of(args));
+    all.addAll(List.of("--model", "absent.gguf"));
+    Outcome outcome = Outcome.of("", false, all.toArray(String[]::new));
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCode.USAGE);
+    assertThat(outcome.err()).startsWith("calidrop: ").contains(message).hasLineCount(1);
+  }
+
+  @Test
+  @Tag("model")
+  void aTextThatIsTooShortIsRefused() throws IOException {
+    Path text = Files.writeString(directory.resolve("short.txt"), "Too short.");
+    Outcome outcome = eval("quality", "--text", text.toString());
+    assertThat(outcome.code()).isEqualTo(ExitCode.ERROR);
+    assertThat(outcome.err()).contains("short.txt has").hasLineCount(1);
+  }
+}
