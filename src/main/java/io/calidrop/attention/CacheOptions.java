@@ -22,6 +22,14 @@ public record CacheOptions(
     }
   }
 
+  /** The options in one line, the same for equal ones. */
+  @Override
+  public String toString() {
+    return budget
+        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, policy.name(), calibration))
+        .orElse(kvType.toString());
+  }
+
   /** A cache that keeps every token. */
   public static CacheOptions full(KvType kvType) {
     return new CacheOptions(

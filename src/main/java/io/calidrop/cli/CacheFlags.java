@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
 
 /** How the KV cache is kept. Options that would have no effect are refused. */
 final class CacheFlags {
+  private static final String DEFAULT_POLICY = "streaming";
   private static final float CALIBRATE_THRESHOLD = 0.8f;
   private static final float RECOMPUTE_THRESHOLD = 0.7f;
 
@@ -155,7 +156,8 @@ final class CacheFlags {
     }
   }
 
-  private boolean isBounded() {
+  /** Whether a bound was given. */
+  boolean isBounded() {
     return budget != null || memory != null;
   }
 
@@ -183,7 +185,7 @@ final class CacheFlags {
     if (budget != null && memory != null) {
       throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
     }
-    EvictionPolicy policy = EvictionPolicies.named(or(this.policy, "streaming"));
+    EvictionPolicy policy = EvictionPolicies.named(or(this.policy, DEFAULT_POLICY));
     CalibrationOptions calibration = calibration(policy);
     if (calibration.mode() != Mode.OFF
         && calibration.mode() != Mode.FOLD
@@ -206,13 +208,45 @@ final class CacheFlags {
   }
 
   private CacheOptions fit(CacheOptions options, Path model) {
+    LlamaConfig config = config(model);
+    return CacheMemory.fit(config.cacheShape(), options, memory, config.contextLength());
+  }
+
+  private static LlamaConfig config(Path model) {
     try (GgufFile file = GgufFile.open(model)) {
-      LlamaConfig config =
-          ModelInspection.of(file)
-              .config()
-              .orElseThrow(() -> new IllegalArgumentException(model + " holds no model to run"));
-      return CacheMemory.fit(config.cacheShape(), options, memory, config.contextLength());
+      return ModelInspection.of(file)
+          .config()
+          .orElseThrow(() -> new IllegalArgumentException(model + " holds no model to run"));
     }
+  }
+
+  /**
+   * Like {@link #options}, but without a bound half of the context becomes one, so that a sequence
+   * has no end.
+   *
+   * @param context positions of a session, or 0 for the trained length
+   */
+  Function<Path, CacheOptions> endlessOptions(Io io, int context) {
+    Function<Path, CacheOptions> options = options(io);
+    return isBounded() ? options : model -> checked(() -> halfOf(context, model));
+  }
+
+  private CacheOptions halfOf(int context, Path model) {
+    int positions = context == 0 ? config(model).contextLength() : context;
+    int rows = positions / 2 - CacheBudget.DEFAULT_PRUNE_INTERVAL;
+    if (rows < CacheBudget.DEFAULT_SINKS + CacheBudget.DEFAULT_WINDOW) {
+      throw new IllegalArgumentException(
+          "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
+              .formatted(positions));
+    }
+    return CacheOptions.full(kvType)
+        .bounded(
+            CacheBudget.of(rows),
+            EvictionPolicies.named(DEFAULT_POLICY),
+            CalibrationOptions.fold(
+                CalibrationOptions.DEFAULT_ROWS,
+                CalibrationOptions.DEFAULT_WINDOW,
+                CalibrationOptions.DEFAULT_SAMPLES));
   }
 
   private CalibrationOptions calibration(EvictionPolicy policy) {

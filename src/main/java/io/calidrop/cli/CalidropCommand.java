@@ -64,7 +64,7 @@ final class CalidropCommand {
       names = "--color",
       scope = ScopeType.INHERIT,
       description =
-          "Colour help texts: auto (on a terminal, unless NO_COLOR is set), always, never.",
+          "Colour the prompt and help texts: auto (on a terminal, unless NO_COLOR is set), always, never.",
       defaultValue = "auto")
   private Color color;
 
@@ -94,6 +94,15 @@ final class CalidropCommand {
 
   boolean verbose() {
     return verbose;
+  }
+
+  /** Whether what is shown on stdout's terminal is coloured. */
+  boolean isColored() {
+    return switch (color) {
+      case ALWAYS -> true;
+      case NEVER -> false;
+      case AUTO -> io.outTerminal() && System.getenv("NO_COLOR") == null;
+    };
   }
 
   /** The colours of help texts, which are printed before options are parsed. */

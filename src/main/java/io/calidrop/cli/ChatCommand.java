@@ -1,36 +1,38 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
-import java.io.BufferedReader;
+import io.calidrop.generate.StopReason;
 import java.io.IOException;
-import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParentCommand;
 
-/** A conversation, line by line. */
+/** A conversation. */
 @Command(
     name = "chat",
-    description = "Talks with a model: a line in, an answer out.",
+    description = {
+      "Talks with a model. A conversation has no end: when it outgrows the cache, older tokens are",
+      "evicted, calibration rows stand in for them, and the system message stays."
+    },
     footer = {
       "",
-      "In the chat: /help, /clear, /bye; Ctrl-C stops an answer, Ctrl-D leaves.",
+      "In the chat /help lists the commands; \"\"\" begins and ends a message of several lines;",
+      "Ctrl-C stops an answer, Ctrl-D leaves.",
       "",
       "Examples:",
       "  ./run.sh chat",
-      "  ./run.sh chat --model other.gguf --system \"Answer briefly.\""
+      "  ./run.sh chat --model other.gguf --system \"Answer briefly.\" --budget 512"
     })
 final class ChatCommand implements Callable<Integer> {
-  private static final String HELP =
-      "/help shows this, /clear forgets the conversation, /bye or /exit leaves (as Ctrl-D does);"
-          + " Ctrl-C stops an answer";
-
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;
   @Mixin private ModelOptions model;
@@ -38,6 +40,16 @@ final class ChatCommand implements Callable<Integer> {
 
   @Option(names = "--system", paramLabel = "TEXT", description = "System message.")
   private String system;
+
+  @Option(
+      names = "--on-full",
+      paramLabel = "WHAT",
+      description =
+          "Without a budget, when the context is full: evict (default, half of it is the budget) or stop.")
+  private OnFull onFull;
+
+  @Option(names = "--no-history", description = "Keep no history of what is typed.")
+  private boolean noHistory;
 
   @Option(
       names = {"-q", "--quiet"},
@@ -49,74 +61,95 @@ final class ChatCommand implements Callable<Integer> {
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.UNLIMITED);
     if (!io.inTerminal()) {
-      String text = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
-      if (text.isBlank()) {
-        throw new IllegalArgumentException(
-            "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");
-      }
-      GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
-      return RunCommand.answer(
-          io, model, parent.verbose(), oneShot, text, false, system, quiet, false);
+      return answerPiped(io);
     }
-    try (Engine engine = model.load(io, parent.verbose());
-        Interrupts interrupts =
-            new Interrupts(() -> io.err().print("\n(Ctrl-D or /bye leaves)\n> "));
+    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.EVICT);
+        Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
+        ChatInput input = input(io, interrupts);
         ChatSession chat = engine.chat(options)) {
       if (system != null) {
         chat.system(system);
       }
       if (!quiet) {
-        io.err().printf("%s; %s%n", engine.model().config().name(), HELP);
+        io.err().printf("%s; /help lists the commands%n", engine.model().config().name());
       }
-      converse(io, engine, chat, interrupts);
+      converse(io, engine, chat, input, interrupts);
       return ExitCode.OK;
     }
   }
 
-  private void converse(Io io, Engine engine, ChatSession chat, Interrupts interrupts)
+  private static String hint() {
+    return System.lineSeparator() + "(Ctrl-D or /bye leaves)";
+  }
+
+  private int answerPiped(Io io) throws IOException {
+    String text = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+    if (text.isBlank()) {
+      throw new IllegalArgumentException(
+          "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");
+    }
+    GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
+    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP)) {
+      return RunCommand.answer(io, engine, oneShot, text, false, system, quiet, false);
+    }
+  }
+
+  /** Lines can only be edited where they and the answers appear on one terminal. */
+  private ChatInput input(Io io, Interrupts interrupts) throws IOException {
+    if (!io.outTerminal()) {
+      return new PlainInput(io);
+    }
+    Path history = noHistory ? null : ChatHistory.file();
+    return new TerminalInput(
+        ChatCommands.names(), ChatCommands.WITH_FILE, history, parent.isColored(), interrupts);
+  }
+
+  private void converse(
+      Io io, Engine engine, ChatSession chat, ChatInput input, Interrupts interrupts)
       throws IOException {
-    BufferedReader lines =
-        new BufferedReader(new InputStreamReader(io.in(), StandardCharsets.UTF_8));
+    ChatCommands commands =
+        new ChatCommands(
+            io.err(), engine, chat, message -> answer(io, engine, chat, interrupts, message));
     while (true) {
-      io.err().print("> ");
-      io.err().flush();
-      String line = lines.readLine();
-      if (line == null) {
-        io.err().println();
-        return;
-      }
-      String command = line.strip();
-      if (command.isEmpty()) {
-        continue;
-      }
-      if (!command.startsWith("/")) {
-        answer(io, engine, chat, interrupts, line);
-        continue;
-      }
-      switch (command) {
-        case "/bye", "/exit" -> {
+      try {
+        String text = input.read();
+        if (text == null || !commands.take(text)) {
           return;
         }
-        case "/help" -> io.err().println(HELP);
-        case "/clear" -> {
-          io.err().printf("forgot %d messages%n", chat.messages().size());
-          chat.clear();
-        }
-        default -> io.err().printf("unknown command %s; %s%n", command, HELP);
+      } catch (ChatInput.InterruptedInput e) {
+        io.err().println(hint().strip());
       }
     }
   }
 
-  private void answer(Io io, Engine engine, ChatSession chat, Interrupts interrupts, String line) {
+  private GenerationResult answer(
+      Io io, Engine engine, ChatSession chat, Interrupts interrupts, String message) {
     interrupts.begin();
     try {
-      GenerationResult result = chat.send(line, new TextOutput(io, interrupts), interrupts);
+      long prunes = chat.cache().prunes();
+      Consumer<String> onText = new TextOutput(io, interrupts);
+      GenerationResult result =
+          message == null
+              ? chat.regenerate(onText, interrupts)
+              : chat.send(message, onText, interrupts);
       io.out().println();
+      if (result.stopReason() == StopReason.CONTEXT_FULL) {
+        io.err()
+            .println(
+                "the context is full: /clear begins anew, --on-full evict lets a conversation go on");
+      }
       if (!quiet) {
+        if (prunes == 0 && chat.cache().prunes() > 0 && chat.cache().kept() < chat.length()) {
+          io.err()
+              .println(
+                  "the cache is full: from here on the oldest tokens are folded; the system message stays");
+        }
         io.err().println(Statistics.line(result, engine.loadNanos()));
       }
-    } catch (IllegalArgumentException e) {
-      io.err().println(e.getMessage()); // the conversation is as it was
+      return result;
+    } catch (IllegalArgumentException | IllegalStateException e) {
+      io.err().println(Errors.message(e)); // the conversation is as it was
+      return null;
     } finally {
       interrupts.end();
     }

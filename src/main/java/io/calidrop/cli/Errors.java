@@ -30,7 +30,7 @@ final class Errors {
     return ExitCode.ERROR;
   }
 
-  private static String message(Throwable thrown) {
+  static String message(Throwable thrown) {
     return switch (thrown) {
       case OutOfMemoryError e ->
           "not enough memory: a smaller --ctx, --kv-type q8_0 or a larger heap"

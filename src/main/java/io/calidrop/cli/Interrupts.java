@@ -15,10 +15,11 @@ final class Interrupts implements BooleanSupplier, AutoCloseable {
    */
   Interrupts(Runnable whenIdle) {
     this.whenIdle = whenIdle;
-    previous = Signals.register("INT", this::interrupt);
+    previous = Signals.register("INT", this::raise);
   }
 
-  private void interrupt() {
+  /** Does what Ctrl-C does. */
+  void raise() {
     if (!generating) {
       whenIdle.run();
     } else if (interrupted) {

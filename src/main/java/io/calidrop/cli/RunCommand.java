@@ -1,5 +1,7 @@
 package io.calidrop.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
@@ -48,6 +50,13 @@ final class RunCommand implements Callable<Integer> {
       description = "No statistics.")
   private boolean quiet;
 
+  @Option(
+      names = "--on-full",
+      paramLabel = "WHAT",
+      description =
+          "When the context is full: stop (default), or evict: half of it becomes a budget.")
+  private OnFull onFull;
+
   @Option(names = "--json", description = "Print the answer and its statistics as JSON.")
   private boolean json;
 
@@ -60,24 +69,24 @@ final class RunCommand implements Callable<Integer> {
     Io io = parent.io();
     GenerationOptions options = generation.options(MAX_TOKENS);
     String text = prompt.read(io);
-    return answer(io, model, parent.verbose(), options, text, raw, system, quiet, json);
+    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP)) {
+      return answer(io, engine, options, text, raw, system, quiet, json);
+    }
   }
 
   /** Answers a prompt on {@code io}; returns the exit code. */
   static int answer(
       Io io,
-      ModelOptions model,
-      boolean verbose,
+      Engine engine,
       GenerationOptions options,
       String text,
       boolean raw,
       String system,
       boolean quiet,
       boolean json)
-      throws IOException {
-    try (Engine engine = model.load(io, verbose);
-        Interrupts interrupts =
-            new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
+      throws JsonProcessingException {
+    try (Interrupts interrupts =
+        new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
       Consumer<String> onText = json ? piece -> {} : new TextOutput(io, interrupts);
       interrupts.begin();
       GenerationResult result;

@@ -1,25 +1,53 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheStatistics;
+import io.calidrop.attention.StateStreams;
+import io.calidrop.attention.StateTransfer;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
- * A conversation. Each turn renders all of it with the model's template; whatever the cache still
- * holds of those tokens is not computed again.
+ * A conversation. A turn only computes what is new: the tokens of earlier turns stay as they were
+ * read and generated, also where the template would write an answer otherwise (reasoning that it
+ * strips), and whatever becomes of their rows in a bounded cache.
  */
 public final class ChatSession implements AutoCloseable {
   private final Generator generator;
   private final InferenceSession session;
   private final Tokenizer tokenizer;
   private final ChatTemplate template;
-  private final GenerationOptions options;
-  private final List<ChatMessage> messages = new ArrayList<>();
-  private int[] cached = {}; // the tokens whose keys and values the session holds
+  private final List<Turn> turns = new ArrayList<>();
+  private final StateBuffer snapshot = new StateBuffer();
+  private GenerationOptions options;
+  private String system; // or null
+  private int[] tokens = {}; // of all turns; the session holds the first of them
+  private int snapshotAt = -1; // how many of them there were at the snapshot, or none
+  private long draws; // generations so far: each has a seed of its own
+
+  /**
+   * A question and its answer.
+   *
+   * @param start tokens before the turn
+   */
+  record Turn(ChatMessage question, ChatMessage answer, int start) {}
+
+  /** How the state of an earlier turn came back. */
+  public enum Restored {
+    /** There was no turn to take back. */
+    NOTHING,
+    /** The cache still held it. */
+    TRUNCATED,
+    /** From the copy that was taken when the turn began. */
+    SNAPSHOT,
+    /** The next turn computes all tokens anew. */
+    PREFILL
+  }
 
   ChatSession(
       Generator generator,
@@ -36,25 +64,69 @@ public final class ChatSession implements AutoCloseable {
 
   /** The turns so far, a system message included. */
   public List<ChatMessage> messages() {
-    return List.copyOf(messages);
+    List<ChatMessage> messages = new ArrayList<>();
+    if (system != null) {
+      messages.add(ChatMessage.system(system));
+    }
+    for (Turn turn : turns) {
+      messages.add(turn.question());
+      messages.add(turn.answer());
+    }
+    return messages;
+  }
+
+  /** The system message, where one was set. */
+  public Optional<String> system() {
+    return Optional.ofNullable(system);
   }
 
   /**
-   * Sets the system message; only before the first turn.
-   *
-   * @throws IllegalStateException if the conversation has begun
+   * Sets the system message. Turns that there are stay, and are computed anew with it, as the
+   * template writes them.
    */
   public ChatSession system(String text) {
-    if (!messages.isEmpty()) {
-      throw new IllegalStateException("the system message comes before the first turn");
+    system = text;
+    if (!turns.isEmpty()) {
+      forgetTokens();
     }
-    messages.add(new ChatMessage("system", text));
     return this;
+  }
+
+  public GenerationOptions options() {
+    return options;
+  }
+
+  /** Changes how the coming answers are generated. */
+  public void options(GenerationOptions options) {
+    this.options = options;
+    draws = 0;
+  }
+
+  /** What the cache holds. */
+  public CacheStatistics cache() {
+    return session.statistics();
+  }
+
+  /** What each layer of the cache holds; empty without a budget. */
+  public List<CacheStatistics> layers() {
+    return session.layerStatistics();
+  }
+
+  /** Tokens of the conversation. */
+  public int length() {
+    return tokens.length;
   }
 
   /** Forgets every turn; a system message stays. */
   public void clear() {
-    messages.removeIf(message -> !message.role().equals("system"));
+    turns.clear();
+    forgetTokens();
+  }
+
+  private void forgetTokens() {
+    tokens = new int[0];
+    snapshotAt = -1;
+    session.truncate(0);
   }
 
   /** {@link #send(String, Consumer, BooleanSupplier)} without interruption. */
@@ -66,42 +138,139 @@ public final class ChatSession implements AutoCloseable {
    * Adds a user's turn and generates the answer, which becomes a turn too, whole or interrupted.
    *
    * @throws IllegalArgumentException if the conversation with this turn does not fit into the
-   *     context; it is left as it was
+   *     context, or the template refuses it; it is left as it was
    */
   public GenerationResult send(String text, Consumer<String> onText, BooleanSupplier interrupted) {
-    List<ChatMessage> turn = new ArrayList<>(messages);
-    turn.add(new ChatMessage("user", text));
-    int[] prompt = template.encode(turn, true, tokenizer);
+    ChatMessage question = ChatMessage.user(text);
+    int[] prompt = prompt(question);
+    int start = tokens.length;
     if (prompt.length > session.limit()) {
       throw new IllegalArgumentException(
           "the conversation has %d tokens with this message, more than the context of %d: shorten it, start anew, or raise --ctx"
               .formatted(prompt.length, session.limit()));
     }
-    // The last token is computed again even if it is cached: its logits are wanted.
-    int common = Arrays.mismatch(prompt, cached);
-    int kept = common < 0 ? prompt.length - 1 : Math.min(common, prompt.length - 1);
-    kept = Math.min(kept, session.position());
-    session.truncate(session.canTruncate(kept) ? kept : 0);
-    cached = Arrays.copyOf(prompt, session.position());
-    if (session.position() == 0 && turn.getFirst().role().equals("system")) {
-      session.pin(systemTokens(turn.getFirst()));
+    if (session.position() == 0) {
+      pin();
+    } else if (!session.canTruncate(session.position() - 1)) {
+      session.transfer(StateStreams.to(snapshot.write()));
+      snapshotAt = start;
     }
-    GenerationResult result = generator.generate(session, prompt, options, onText, interrupted);
-    int[] all = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
-    System.arraycopy(result.tokens(), 0, all, prompt.length, result.tokens().length);
-    // The answer's text may be tokenised differently next time: then only the common part is
-    // reused.
-    cached = Arrays.copyOf(all, session.position());
-    messages.add(turn.getLast());
-    messages.add(new ChatMessage("assistant", result.text()));
+    GenerationOptions drawn =
+        options.withSampling(options.sampling().withSeed(options.sampling().seed() + draws));
+    GenerationResult result = generator.generate(session, prompt, drawn, onText, interrupted);
+    draws++;
+    tokens = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
+    System.arraycopy(result.tokens(), 0, tokens, prompt.length, result.tokens().length);
+    turns.add(new Turn(question, ChatMessage.assistant(result.text()), start));
     return result;
   }
 
-  /** Tokens that a conversation begins with whatever the user says. */
-  private int systemTokens(ChatMessage system) {
-    int[] one = template.encode(List.of(system, new ChatMessage("user", "1")), true, tokenizer);
-    int[] two = template.encode(List.of(system, new ChatMessage("user", "2")), true, tokenizer);
-    return Arrays.mismatch(one, two);
+  /** All tokens up to the answer of the next turn. */
+  private int[] prompt(ChatMessage question) {
+    List<ChatMessage> all = messages();
+    all.add(question);
+    if (tokens.length > 0) {
+      Optional<int[]> added = template.encodeAfterAnswer(all, tokenizer);
+      if (added.isPresent()) {
+        int[] prompt = Arrays.copyOf(tokens, tokens.length + added.get().length);
+        System.arraycopy(added.get(), 0, prompt, tokens.length, added.get().length);
+        return prompt;
+      }
+      forgetTokens();
+    }
+    return template.encode(all, true, tokenizer);
+  }
+
+  /** Keeps what a conversation begins with, whatever the user says. */
+  private void pin() {
+    List<ChatMessage> one = new ArrayList<>();
+    if (system != null) {
+      one.add(ChatMessage.system(system));
+    }
+    List<ChatMessage> two = new ArrayList<>(one);
+    one.add(ChatMessage.user("1"));
+    two.add(ChatMessage.user("2"));
+    int[] first = template.encode(one, true, tokenizer);
+    int common = Arrays.mismatch(first, template.encode(two, true, tokenizer));
+    try {
+      session.pin(Math.max(0, common));
+    } catch (IllegalArgumentException e) {
+      if (system != null) {
+        throw e; // a template's own preamble may go
+      }
+    }
+  }
+
+  /** Takes the last turn back. */
+  public Restored undo() {
+    if (turns.isEmpty()) {
+      return Restored.NOTHING;
+    }
+    int start = turns.removeLast().start();
+    tokens = Arrays.copyOf(tokens, Math.min(start, tokens.length));
+    int kept = Math.min(start, session.position());
+    Restored restored;
+    if (session.canTruncate(kept)) {
+      session.truncate(kept);
+      restored = Restored.TRUNCATED;
+    } else if (snapshotAt == start) {
+      session.transfer(StateStreams.from(snapshot.read()));
+      restored = Restored.SNAPSHOT;
+    } else {
+      session.truncate(0);
+      pin();
+      restored = Restored.PREFILL;
+    }
+    snapshotAt = -1;
+    return restored;
+  }
+
+  /**
+   * Takes the last answer back and generates another, with another seed.
+   *
+   * @throws IllegalStateException if there is no turn yet
+   */
+  public GenerationResult regenerate(Consumer<String> onText, BooleanSupplier interrupted) {
+    if (turns.isEmpty()) {
+      throw new IllegalStateException("there is no answer yet");
+    }
+    String question = turns.getLast().question().content();
+    undo();
+    return send(question, onText, interrupted);
+  }
+
+  List<Turn> turns() {
+    return turns;
+  }
+
+  long draws() {
+    return draws;
+  }
+
+  /**
+   * Takes over a saved conversation.
+   *
+   * @param state of the cache, or null where it is to be computed from the tokens
+   */
+  void restore(String system, List<Turn> turns, long draws, int[] tokens, StateTransfer state) {
+    clear();
+    this.system = system;
+    this.turns.addAll(turns);
+    this.draws = draws;
+    this.tokens = tokens;
+    if (state != null) {
+      session.transfer(state);
+    } else {
+      pin();
+    }
+  }
+
+  int[] tokens() {
+    return tokens;
+  }
+
+  void transfer(StateTransfer state) {
+    session.transfer(state);
   }
 
   /** Frees what the cache holds outside of the heap. */

@@ -101,6 +101,43 @@ public final class ChatTemplate {
   }
 
   /**
+   * The tokens that come after the last answer of a conversation: its end, the turns since and the
+   * opening of the assistant's next turn. What stands before them may be any tokens, those that
+   * were generated, also where the template would write them otherwise.
+   *
+   * @param messages hold an answer and end with the user's next turn
+   * @return empty where the template does not write the last answer as it is
+   * @throws IllegalArgumentException where the template refuses the conversation
+   * @throws ModelFormatException where the template itself fails
+   */
+  public Optional<int[]> encodeAfterAnswer(List<ChatMessage> messages, Tokenizer tokenizer) {
+    int last = messages.size() - 1;
+    while (!messages.get(last).role().equals("assistant")) {
+      last--;
+    }
+    ControlGuard guard = guard(messages, tokenizer);
+    List<ChatMessage> marked = new ArrayList<>(messages);
+    String answer = unusedWord(messages);
+    marked.set(last, ChatMessage.assistant(answer));
+    String text = render(marked, true, guard::mark);
+    int at = text.lastIndexOf(answer);
+    return at < 0
+        ? Optional.empty()
+        : Optional.of(guard.encode(text.substring(at + answer.length())));
+  }
+
+  /** A word that no message holds. */
+  private static String unusedWord(List<ChatMessage> messages) {
+    String word = "answer";
+    for (int i = 0; ; i++) {
+      String candidate = word + i;
+      if (messages.stream().noneMatch(message -> message.content().contains(candidate))) {
+        return candidate;
+      }
+    }
+  }
+
+  /**
    * The conversation as tokens. BOS is there only where the template writes it. The contents never
    * become control tokens; roles are the program's own and are not guarded. Where no content holds
    * the text of a control token, the result is {@code tokenizer.encode(render(..), true)}.
@@ -111,9 +148,13 @@ public final class ChatTemplate {
    */
   public int[] encode(
       List<ChatMessage> messages, boolean addGenerationPrompt, Tokenizer tokenizer) {
+    ControlGuard guard = guard(messages, tokenizer);
+    return guard.encode(render(messages, addGenerationPrompt, guard::mark));
+  }
+
+  private ControlGuard guard(List<ChatMessage> messages, Tokenizer tokenizer) {
     StringBuilder all = new StringBuilder(source).append(bosToken).append(eosToken);
     messages.forEach(message -> all.append(message.role()).append(message.content()));
-    ControlGuard guard = new ControlGuard(tokenizer, ControlGuard.unusedMark(all));
-    return guard.encode(render(messages, addGenerationPrompt, guard::mark));
+    return new ControlGuard(tokenizer, ControlGuard.unusedMark(all));
   }
 }

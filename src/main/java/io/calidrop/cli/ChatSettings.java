@@ -1,0 +1,75 @@
+package io.calidrop.cli;
+
+import io.calidrop.generate.GenerationOptions;
+import io.calidrop.sampling.SamplerOptions;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.function.BiFunction;
+
+/** Options that can be changed in a chat, under the names that they have on the command line. */
+final class ChatSettings {
+  private static final Map<String, BiFunction<SamplerOptions, Double, SamplerOptions>> SAMPLING =
+      new LinkedHashMap<>();
+
+  static {
+    SAMPLING.put("temp", SamplerOptions::withTemperature);
+    SAMPLING.put("top-k", (options, value) -> options.withTopK(whole(value)));
+    SAMPLING.put("top-p", SamplerOptions::withTopP);
+    SAMPLING.put("min-p", SamplerOptions::withMinP);
+    SAMPLING.put("typical", SamplerOptions::withTypicalP);
+    SAMPLING.put("repeat-penalty", SamplerOptions::withRepeatPenalty);
+    SAMPLING.put("frequency-penalty", SamplerOptions::withFrequencyPenalty);
+    SAMPLING.put("presence-penalty", SamplerOptions::withPresencePenalty);
+    SAMPLING.put("seed", (options, value) -> options.withSeed(whole(value)));
+  }
+
+  private ChatSettings() {}
+
+  static String names() {
+    return String.join(", ", SAMPLING.keySet()) + ", n";
+  }
+
+  private static int whole(double value) {
+    if (value != Math.rint(value) || Math.abs(value) > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(value + " is no whole number");
+    }
+    return (int) value;
+  }
+
+  /**
+   * The options with one changed.
+   *
+   * @throws IllegalArgumentException if there is none of that name, or the value is not allowed
+   */
+  static GenerationOptions with(GenerationOptions options, String name, String text) {
+    double value;
+    try {
+      value = Double.parseDouble(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("%s is no number".formatted(text), e);
+    }
+    if (name.equals("n")) {
+      return options.withMaxTokens(whole(value));
+    }
+    BiFunction<SamplerOptions, Double, SamplerOptions> change = SAMPLING.get(name);
+    if (change == null) {
+      throw new IllegalArgumentException(
+          "there is no option %s; there are %s".formatted(name, names()));
+    }
+    return options.withSampling(change.apply(options.sampling(), value));
+  }
+
+  static String describe(GenerationOptions options) {
+    SamplerOptions s = options.sampling();
+    return "temp %s, top-k %d, top-p %s, min-p %s, typical %s, repeat-penalty %s, seed %d, n %d"
+        .formatted(
+            s.temperature(),
+            s.topK(),
+            s.topP(),
+            s.minP(),
+            s.typicalP(),
+            s.effectiveRepeatPenalty(),
+            s.seed(),
+            options.maxTokens());
+  }
+}

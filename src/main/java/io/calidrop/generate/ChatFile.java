@@ -1,0 +1,186 @@
+package io.calidrop.generate;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calidrop.attention.StateStreams;
+import io.calidrop.attention.StateTransfer;
+import io.calidrop.generate.ChatSession.Turn;
+import io.calidrop.tensor.VectorShape;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.security.DigestInputStream;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A conversation in a file: magic and version, a JSON header with the messages, the tokens, the
+ * cache with its calibration, and the SHA-256 of all of that. It is written beside its place and
+ * moved there whole; a damaged one is refused before anything is changed.
+ */
+public final class ChatFile {
+  private static final byte[] MAGIC = "calidrop chat 1\n".getBytes(StandardCharsets.US_ASCII);
+  private static final int DIGEST_BYTES = 32;
+  private static final int MOST_HEADER_BYTES = 1 << 28;
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final String model;
+  private final String cache;
+
+  /**
+   * @param engine whose model and cache options a file must have been saved with
+   */
+  public ChatFile(Engine engine) throws IOException {
+    model = engine.path().getFileName() + ", " + Files.size(engine.path()) + " bytes";
+    cache = engine.cacheOptions() + ", context " + engine.contextLength();
+  }
+
+  /** Writes a conversation; the file is there whole or not at all. */
+  public void save(ChatSession chat, Path file) throws IOException {
+    Path target = file.toAbsolutePath();
+    Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
+    try {
+      MessageDigest digest = sha256();
+      try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(temporary));
+          DigestOutputStream out = new DigestOutputStream(raw, digest)) {
+        out.write(MAGIC);
+        StateTransfer state = StateStreams.to(out);
+        byte[] header = JSON.writeValueAsBytes(header(chat));
+        state.number(header.length);
+        state.bytes(header, header.length);
+        state.number(chat.tokens().length);
+        state.ints(chat.tokens(), chat.tokens().length);
+        chat.transfer(state);
+        out.on(false);
+        out.write(digest.digest());
+      }
+      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
+        channel.force(true);
+      }
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } finally {
+      Files.deleteIfExists(temporary);
+    }
+  }
+
+  private ObjectNode header(ChatSession chat) {
+    ObjectNode header = JSON.createObjectNode();
+    header.put("model", model);
+    header.put("cache", cache);
+    header.put("vectorBits", VectorShape.bits());
+    header.put("draws", chat.draws());
+    chat.system().ifPresent(text -> header.put("system", text));
+    ArrayNode turns = header.putArray("turns");
+    for (Turn turn : chat.turns()) {
+      turns
+          .addObject()
+          .put("question", turn.question().content())
+          .put("answer", turn.answer().content())
+          .put("start", turn.start());
+    }
+    return header;
+  }
+
+  /**
+   * Replaces a conversation by a saved one.
+   *
+   * @return whether the cache came from the file; if not, it was saved on a machine with other
+   *     vectors, and the next turn computes it
+   * @throws IOException if the file is damaged, or of another version, model or cache; the
+   *     conversation is then as it was
+   */
+  public boolean load(ChatSession chat, Path file) throws IOException {
+    verify(file);
+    try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
+      in.skipNBytes(MAGIC.length);
+      StateTransfer state = StateStreams.from(in);
+      byte[] bytes = new byte[state.count("header bytes", 0, MOST_HEADER_BYTES)];
+      state.bytes(bytes, bytes.length);
+      JsonNode header = JSON.readTree(bytes);
+      require(file, "model", header, model);
+      require(file, "cache", header, cache);
+      int[] tokens = new int[state.count("tokens", 0, Files.size(file) / Integer.BYTES)];
+      state.ints(tokens, tokens.length);
+      List<Turn> turns = new ArrayList<>();
+      for (JsonNode turn : header.get("turns")) {
+        turns.add(
+            new Turn(
+                ChatMessage.user(turn.get("question").textValue()),
+                ChatMessage.assistant(turn.get("answer").textValue()),
+                turn.get("start").intValue()));
+      }
+      boolean sameVectors = header.get("vectorBits").intValue() == VectorShape.bits();
+      chat.restore(
+          header.path("system").textValue(),
+          turns,
+          header.get("draws").longValue(),
+          tokens,
+          sameVectors ? state : null);
+      return sameVectors;
+    } catch (JsonProcessingException | UncheckedIOException e) {
+      throw new IOException(file + " is damaged: " + e.getMessage(), e);
+    }
+  }
+
+  private static void require(Path file, String what, JsonNode header, String expected)
+      throws IOException {
+    String saved = header.path(what).asText();
+    if (!saved.equals(expected)) {
+      throw new IOException(
+          "%s was saved with another %s: %s; now there is %s"
+              .formatted(file, what, saved, expected));
+    }
+  }
+
+  /** Reads all of the file once, before anything of it is believed. */
+  private static void verify(Path file) throws IOException {
+    long length = Files.size(file) - DIGEST_BYTES;
+    MessageDigest digest = sha256();
+    try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
+        DigestInputStream in = new DigestInputStream(raw, digest)) {
+      if (length < MAGIC.length || !Arrays.equals(in.readNBytes(MAGIC.length), MAGIC)) {
+        throw new IOException(
+            file + " is no conversation that this version can read: /save writes one");
+      }
+      byte[] buffer = new byte[1 << 16];
+      for (long left = length - MAGIC.length; left > 0; ) {
+        int n = in.readNBytes(buffer, 0, (int) Math.min(left, buffer.length));
+        if (n == 0) {
+          throw new IOException(file + " became shorter while it was read");
+        }
+        left -= n;
+      }
+      in.on(false);
+      if (!Arrays.equals(digest.digest(), in.readNBytes(DIGEST_BYTES))) {
+        throw new IOException(file + " is damaged: its checksum does not match");
+      }
+    }
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every Java platform has SHA-256", e);
+    }
+  }
+}
