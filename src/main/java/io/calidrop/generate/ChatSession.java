@@ -155,14 +155,21 @@ public final class ChatSession implements AutoCloseable {
       session.transfer(StateStreams.to(snapshot.write()));
       snapshotAt = start;
     }
-    GenerationOptions drawn =
-        options.withSampling(options.sampling().withSeed(options.sampling().seed() + draws));
-    GenerationResult result = generator.generate(session, prompt, drawn, onText, interrupted);
+    GenerationResult result = generator.generate(session, prompt, drawn(), onText, interrupted);
     draws++;
     tokens = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
     System.arraycopy(result.tokens(), 0, tokens, prompt.length, result.tokens().length);
     turns.add(new Turn(question, ChatMessage.assistant(result.text()), start));
     return result;
+  }
+
+  /** The options with the turn's own seed. A conversation may have no end, an answer has one. */
+  private GenerationOptions drawn() {
+    GenerationOptions drawn =
+        options.withSampling(options.sampling().withSeed(options.sampling().seed() + draws));
+    return drawn.maxTokens() == GenerationOptions.UNLIMITED
+        ? drawn.withMaxTokens(session.contextLength())
+        : drawn;
   }
 
   /** All tokens up to the answer of the next turn. */
