@@ -1,0 +1,165 @@
+package io.calidrop.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import io.calidrop.TestData;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The chat in a pseudo-terminal, which script(1) makes: keys go in, what is on the screen comes.
+ */
+@Timeout(120)
+class TerminalChatTest {
+  private static final String CTRL_C = "\u0003";
+  private static final String CTRL_D = "\u0004";
+  private static final String UP = "\u001bOA";
+
+  @TempDir private Path directory;
+  private Process process;
+  private OutputStream keys;
+  private final StringBuffer screen = new StringBuffer();
+  private int seen; // characters of the screen that were looked at
+
+  private void start(String... args) throws IOException {
+    if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
+      abort("skipped: there is no script(1) to make a terminal");
+    }
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:CompileCommand"))
+        .forEach(command::add);
+    command.addAll(
+        List.of("-Dcalidrop.terminals=012", "-cp", System.getProperty("java.class.path")));
+    command.addAll(List.of("io.calidrop.cli.Main", "chat", "--temp", "0"));
+    command.addAll(List.of("--model", TestData.smolLm2().toString()));
+    command.addAll(List.of(args));
+    String line =
+        command.stream()
+            .map(arg -> "'" + arg.replace("'", "'\\''") + "'")
+            .collect(Collectors.joining(" "));
+    ProcessBuilder builder =
+        new ProcessBuilder("/usr/bin/script", "-qec", "stty rows 40 cols 100; " + line, "/dev/null")
+            .redirectErrorStream(true);
+    builder.environment().put("XDG_STATE_HOME", directory.toString());
+    builder.environment().put("TERM", "xterm");
+    process = builder.start();
+    keys = process.getOutputStream();
+    Thread.ofVirtual().start(this::copyScreen);
+  }
+
+  private void copyScreen() {
+    try (InputStream in = process.getInputStream()) {
+      byte[] buffer = new byte[4096];
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        screen.append(new String(buffer, 0, n, UTF_8));
+      }
+    } catch (IOException e) {
+      screen.append(e);
+    }
+  }
+
+  @AfterEach
+  void kill() {
+    if (process != null) {
+      process.descendants().forEach(ProcessHandle::destroyForcibly);
+      process.destroyForcibly();
+    }
+  }
+
+  private void type(String text) throws IOException {
+    keys.write(text.getBytes(UTF_8));
+    keys.flush();
+  }
+
+  /** Waits until something appears after what was waited for before. */
+  private void await(String text) throws InterruptedException {
+    for (int i = 0; i < 600; i++) {
+      int at = screen.indexOf(text, seen);
+      if (at >= 0) {
+        seen = at + text.length();
+        return;
+      }
+      assertThat(process.isAlive() || screen.indexOf(text, seen) >= 0)
+          .as("waiting for %s on: %s", text, screen)
+          .isTrue();
+      Thread.sleep(100);
+    }
+    assertThat(screen.substring(seen)).contains(text);
+  }
+
+  private int exit() throws InterruptedException {
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).as("%s", screen).isTrue();
+    return process.exitValue();
+  }
+
+  @Test
+  void linesAreEditedCompletedAndRemembered() throws IOException, InterruptedException {
+    start("-n", "16");
+    await("/help lists the commands");
+    await("> ");
+    type("/hel\t\r");
+    await("/kv");
+    await("> ");
+    type("What is the capital of Franze?\u007f\u007f\u007fce?\r");
+    await("The capital of France is Paris.");
+    await("[load ");
+    await("> ");
+    type("\"\"\"What is the capital\rof France?\"\"\"\r");
+    await("... ");
+    await("Paris");
+    await("> ");
+    type(CTRL_C);
+    await("(Ctrl-D or /bye leaves)");
+    await("> ");
+    type("/nonsense\r");
+    await("unknown command /nonsense");
+    await("> ");
+    type(UP);
+    await("nonsense");
+    type("\r");
+    await("unknown command /nonsense");
+    await("> ");
+    type(CTRL_D);
+    assertThat(exit()).isZero();
+    Path history = directory.resolve("calidrop").resolve("history");
+    assertThat(Files.readString(history)).contains("/help", "/nonsense");
+    assertThat(Files.getPosixFilePermissions(history))
+        .isEqualTo(PosixFilePermissions.fromString("rw-------"));
+  }
+
+  @Test
+  void controlCStopsAnAnswerAndTheChatGoesOn() throws IOException, InterruptedException {
+    start("--no-history", "--color", "never");
+    await("> ");
+    type("Write a very long story about a whale, and then another one.\r");
+    await("whale");
+    await("whale");
+    Thread.sleep(300);
+    type(CTRL_C);
+    await("| interrupted |");
+    await("> ");
+    type("/undo\r");
+    await("took the last turn back");
+    type("/bye\r");
+    assertThat(exit()).isZero();
+    assertThat(directory).isEmptyDirectory();
+    assertThat(screen).doesNotContain("\u001b[1;32m");
+  }
+}
