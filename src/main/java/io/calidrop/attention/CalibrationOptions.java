@@ -22,7 +22,7 @@ public record CalibrationOptions(
     float recomputeThreshold,
     boolean firstOrder,
     Store store) {
-  public static final int DEFAULT_ROWS = 64;
+  public static final int DEFAULT_ROWS = 128;
   public static final int DEFAULT_WINDOW = 128;
   public static final int DEFAULT_SAMPLES = 32;
 

@@ -22,7 +22,7 @@ import picocli.CommandLine.Spec;
 
 /** How the KV cache is kept. Options that would have no effect are refused. */
 final class CacheFlags {
-  private static final String DEFAULT_POLICY = "streaming";
+  private static final String DEFAULT_POLICY = "h2o";
   private static final float CALIBRATE_THRESHOLD = 0.8f;
   private static final float RECOMPUTE_THRESHOLD = 0.7f;
 
@@ -54,7 +54,7 @@ final class CacheFlags {
       names = "--policy",
       paramLabel = "NAME",
       description =
-          "What is kept: adakv, caote:NAME, expected, h2o, keydiff, knorm, pyramidkv, random, snapkv, streaming (default), tova.")
+          "What is kept: adakv, caote:NAME, expected, h2o (default), keydiff, knorm, pyramidkv, random, snapkv, streaming, tova.")
   private String policy;
 
   @Option(
@@ -99,7 +99,7 @@ final class CacheFlags {
   @Option(
       names = "--calibration-rows",
       paramLabel = "N",
-      description = "Rows per KV head that stand in, with fold. Default: 64.")
+      description = "Rows per KV head that stand in, with fold. Default: 128.")
   private Integer rows;
 
   @Option(

@@ -16,7 +16,12 @@ import picocli.CommandLine.ParentCommand;
       EvalErrorCommand.class,
       EvalCostCommand.class
     },
-    footer = {"", "Example:", "  ./run.sh eval quality --text book.txt --budgets 128,512"})
+    footer = {
+      "",
+      "Example:",
+      "  ./run.sh eval quality --text book.txt --budgets 128,512",
+      "  ./run.sh eval tasks --out tasks"
+    })
 final class EvalCommand {
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;

@@ -78,7 +78,7 @@ final class GridFlags {
       names = "--calibration-rows",
       paramLabel = "N",
       split = ",",
-      defaultValue = "64",
+      defaultValue = "" + CalibrationOptions.DEFAULT_ROWS,
       description = "Rows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> rows;
 
@@ -86,7 +86,7 @@ final class GridFlags {
       names = "--calibration-window",
       paramLabel = "N",
       split = ",",
-      defaultValue = "128",
+      defaultValue = "" + CalibrationOptions.DEFAULT_WINDOW,
       description = "Windows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> windows;
 

@@ -58,7 +58,7 @@ class CacheFlagsTest {
     JsonNode cache = json.get("cache");
     assertThat(cache.get("seen").asInt()).isEqualTo(json.get("context_used").asInt());
     assertThat(cache.get("kept").asDouble()).isBetween(128.0, 256.0);
-    assertThat(cache.get("calibration_rows").asDouble()).isBetween(1.0, 64.0);
+    assertThat(cache.get("calibration_rows").asDouble()).isBetween(1.0, 128.0);
     assertThat(cache.get("active_bytes").asLong()).isLessThan(8 << 20);
     assertThat(cache.get("calibration_bytes").asLong()).isBetween(1L << 20, 4L << 20);
     assertThat(cache.get("evicted_bytes").asLong()).isZero();
