@@ -32,6 +32,8 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       ChatCommand.class,
       RunCommand.class,
+      BatchCommand.class,
+      MergeCommand.class,
       PullCommand.class,
       ListCommand.class,
       InspectCommand.class,

@@ -94,11 +94,17 @@ final class GenerationFlags {
   @Option(
       names = {"-s", "--seed"},
       paramLabel = "N",
-      description = "Seed that repeats a text exactly. Default: a random one, shown afterwards.")
+      description =
+          "Seed that repeats a text exactly. Default: a random one, shown afterwards; in batch 0.")
   private Long seed;
 
   /** The options; a value out of range is a usage error. */
   GenerationOptions options(int defaultMaxTokens) {
+    return options(defaultMaxTokens, ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
+  }
+
+  /** The options with a seed that is always the same unless another is given. */
+  GenerationOptions options(int defaultMaxTokens, long defaultSeed) {
     try {
       SamplerOptions sampling =
           new SamplerOptions(
@@ -111,7 +117,7 @@ final class GenerationFlags {
               repeatLastN,
               frequencyPenalty,
               presencePenalty,
-              seed == null ? ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE) : seed);
+              seed == null ? defaultSeed : seed);
       return new GenerationOptions(
           maxTokens == null ? defaultMaxTokens : maxTokens, sampling, stop);
     } catch (IllegalArgumentException e) {

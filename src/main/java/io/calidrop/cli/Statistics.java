@@ -97,7 +97,7 @@ final class Statistics {
     return json;
   }
 
-  private static Map<String, Object> json(CacheStatistics cache) {
+  static Map<String, Object> json(CacheStatistics cache) {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("seen", cache.seen());
     json.put("kept", cache.kept());

@@ -198,7 +198,19 @@ class CliTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"chat", "run", "pull", "list", "inspect", "tokenize", "eval", "bench"})
+  @ValueSource(
+      strings = {
+        "chat",
+        "run",
+        "batch",
+        "merge",
+        "pull",
+        "list",
+        "inspect",
+        "tokenize",
+        "eval",
+        "bench"
+      })
   void everyCommandHelpsWithExamples(String command) {
     Outcome outcome = run(command, "--help");
     assertThat(outcome.code()).isZero();

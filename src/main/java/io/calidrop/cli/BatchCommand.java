@@ -1,0 +1,243 @@
+package io.calidrop.cli;
+
+import io.calidrop.batch.BatchInput;
+import io.calidrop.batch.BatchOutput;
+import io.calidrop.batch.BatchOutput.Existing;
+import io.calidrop.batch.BatchParser;
+import io.calidrop.batch.BatchRequest;
+import io.calidrop.batch.BatchRunner;
+import io.calidrop.batch.Shard;
+import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.GenerationResult;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParentCommand;
+import picocli.CommandLine.Spec;
+
+/** Answers the prompts of a file. */
+@Command(
+    name = "batch",
+    description = {
+      "Answers every prompt of a file, a line of JSON each, in its order. A line of the input is a",
+      "prompt, or in a .jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as",
+      "\"temperature\"}, or a line of an OpenAI batch. A wrong line becomes a result with an error."
+    },
+    footer = {
+      "",
+      "Exit code 3: all lines have a result, and some of them are errors.",
+      "",
+      "Examples:",
+      "  ./run.sh batch --in prompts.jsonl --out results.jsonl",
+      "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
+      "  ./run.sh batch --in prompts.txt --out part-2.jsonl --shard 2/3 --system \"Be brief.\""
+    })
+final class BatchCommand implements Callable<Integer> {
+  private static final int MAX_TOKENS = 512;
+
+  @ParentCommand private CalidropCommand parent;
+  @Spec private CommandSpec spec;
+  @Mixin private HelpOption help;
+  @Mixin private ModelOptions model;
+  @Mixin private GenerationFlags generation;
+
+  @Option(names = "--in", paramLabel = "FILE", required = true, description = "The prompts.")
+  private Path in;
+
+  @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
+  private Path out;
+
+  @Option(
+      names = "--resume",
+      description = "Go on with --out: what has a result is skipped, a torn last line repaired.")
+  private boolean resume;
+
+  @Option(names = "--force", description = "Replace --out.")
+  private boolean force;
+
+  @Option(names = "--fail-fast", description = "End at the first error.")
+  private boolean failFast;
+
+  @Option(
+      names = "--shard",
+      paramLabel = "I/N",
+      description = "Only every Nth line, from the Ith on; `merge` joins the results.")
+  private String shard;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "System message of prompts without one.")
+  private String system;
+
+  @Option(
+      names = "--on-full",
+      paramLabel = "WHAT",
+      description =
+          "When the context is full: stop (default), or evict: half of it becomes a budget.")
+  private OnFull onFull;
+
+  @Option(names = "--json", description = "Print the summary as JSON on stdout.")
+  private boolean json;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description = "No progress and no summary.")
+  private boolean quiet;
+
+  @Override
+  public Integer call() throws IOException {
+    if (resume && force) {
+      throw new ParameterException(
+          spec.commandLine(), "--resume and --force exclude each other: go on, or begin anew");
+    }
+    Shard part = shard();
+    GenerationOptions options = generation.options(MAX_TOKENS, 0);
+    BatchParser parser =
+        new BatchParser(BatchInput.isJson(in), options, Optional.ofNullable(system));
+    long total = part.share(BatchInput.count(in));
+    Existing existing = resume ? Existing.RESUME : force ? Existing.REPLACE : Existing.REFUSE;
+    Io io = parent.io();
+    try (BatchInput input = new BatchInput(in, parser);
+        BatchOutput output = new BatchOutput(out, existing);
+        Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP);
+        BatchRunner runner = new BatchRunner(engine);
+        Interrupts interrupts =
+            new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
+      return new Run(io, input, output, runner, interrupts).all(part, total);
+    }
+  }
+
+  private Shard shard() {
+    try {
+      return shard == null ? Shard.ALL : Shard.parse(shard);
+    } catch (IllegalArgumentException e) {
+      throw new ParameterException(spec.commandLine(), "--shard: " + e.getMessage(), e);
+    }
+  }
+
+  /** One pass over the input. */
+  private final class Run {
+    private final Io io;
+    private final BatchInput input;
+    private final BatchOutput output;
+    private final BatchRunner runner;
+    private final Interrupts interrupts;
+    private final Set<String> ids = new HashSet<>();
+    private final long start = System.nanoTime();
+    private long skipped;
+    private long promptTokens;
+    private long generatedTokens;
+
+    Run(Io io, BatchInput input, BatchOutput output, BatchRunner runner, Interrupts interrupts) {
+      this.io = io;
+      this.input = input;
+      this.output = output;
+      this.runner = runner;
+      this.interrupts = interrupts;
+    }
+
+    int all(Shard part, long total) throws IOException {
+      boolean whole = true;
+      interrupts.begin();
+      try (WorkProgress progress = new WorkProgress(io, "batch", "prompts", quiet ? 0 : total)) {
+        BatchRequest request;
+        while (whole && (request = input.next(part)) != null) {
+          if (!ids.add(request.id())) {
+            request = request.repeated();
+          }
+          if (output.has(request.id())) {
+            skipped++;
+            progress.skip(1);
+          } else {
+            whole = answer(request);
+            progress.step(1);
+          }
+        }
+      }
+      boolean interrupted = interrupts.getAsBoolean();
+      summarise(interrupted);
+      return interrupted
+          ? ExitCode.INTERRUPTED
+          : output.failed() > 0 ? ExitCode.BATCH_FAILURES : ExitCode.OK;
+    }
+
+    /** Answers a request; false ends the batch. */
+    private boolean answer(BatchRequest request) throws IOException {
+      BatchRunner.Outcome outcome = runner.run(request, interrupts);
+      if (outcome.isInterrupted()) {
+        return false; // no result: a resumed run answers it whole
+      }
+      output.add(request.id(), record(request, outcome));
+      return outcome.error().isEmpty() || !failFast;
+    }
+
+    private Map<String, Object> record(BatchRequest request, BatchRunner.Outcome outcome) {
+      Map<String, Object> record = new LinkedHashMap<>();
+      record.put("id", request.id());
+      GenerationResult result = outcome.result().orElse(null);
+      record.put("text", result == null ? null : result.text());
+      record.put(
+          "finish_reason",
+          result == null ? "error" : result.stopReason().toString().toLowerCase(Locale.ROOT));
+      if (result != null) {
+        GenerationResult.Timings timings = result.timings();
+        int prompt = timings.promptTokens() + timings.reusedTokens();
+        promptTokens += prompt;
+        generatedTokens += result.tokens().length;
+        record.put(
+            "usage", Map.of("prompt_tokens", prompt, "completion_tokens", result.tokens().length));
+        Map<String, Object> times = new LinkedHashMap<>();
+        times.put("prompt_seconds", timings.promptNanos() / 1e9);
+        times.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
+        times.put("tokens_per_second", timings.decodeRate());
+        record.put("timings", times);
+        record.put("seed", result.seed());
+        record.put("cache", Map.of("seen", result.cache().seen(), "kept", result.cache().kept()));
+      }
+      record.put("error", outcome.error().orElse(null));
+      return record;
+    }
+
+    private void summarise(boolean interrupted) throws IOException {
+      double seconds = (System.nanoTime() - start) / 1e9;
+      if (json) {
+        Map<String, Object> summary = new LinkedHashMap<>();
+        summary.put("results", output.count());
+        summary.put("failed", output.failed());
+        summary.put("skipped", skipped);
+        summary.put("prompt_tokens", promptTokens);
+        summary.put("generated_tokens", generatedTokens);
+        summary.put("seconds", seconds);
+        summary.put("interrupted", interrupted);
+        Json.print(io.out(), summary);
+      } else if (!quiet) {
+        io.err()
+            .printf(
+                Locale.ROOT,
+                "%s%d results, %d of them errors (%d were there); %d prompt and %d generated tokens in %.1f s, %.0f generated tok/s%n",
+                interrupted ? "interrupted, --resume goes on: " : "",
+                output.count(),
+                output.failed(),
+                skipped,
+                promptTokens,
+                generatedTokens,
+                seconds,
+                generatedTokens / seconds);
+      }
+    }
+  }
+}

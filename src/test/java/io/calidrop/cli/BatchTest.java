@@ -1,0 +1,177 @@
+package io.calidrop.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calidrop.TestData;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Batches as a user runs them, in this process and in others that are killed. */
+class BatchTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private Path directory;
+
+  private static List<String> command(Path in, Path out, String... more) {
+    List<String> args = new ArrayList<>(List.of("batch", "--in", in.toString()));
+    args.addAll(List.of("--out", out.toString(), "--model", TestData.smolLm2().toString()));
+    args.addAll(List.of(more));
+    return args;
+  }
+
+  private static Outcome batch(Path in, Path out, String... more) {
+    return Outcome.of("", false, command(in, out, more).toArray(String[]::new));
+  }
+
+  private Path prompts(int count) throws IOException {
+    List<String> lines =
+        IntStream.range(0, count)
+            .mapToObj(i -> "{\"id\":\"q%d\",\"prompt\":\"What is %d + 1?\"}".formatted(i, i))
+            .toList();
+    return Files.write(directory.resolve("prompts.jsonl"), lines);
+  }
+
+  /** Results without what differs from run to run. */
+  private static List<JsonNode> results(Path file) throws IOException {
+    List<JsonNode> results = new ArrayList<>();
+    for (String line : Files.readAllLines(file)) {
+      ObjectNode result = (ObjectNode) JSON.readTree(line);
+      result.remove("timings");
+      results.add(result);
+    }
+    return results;
+  }
+
+  @Test
+  void everyLineHasAResultAndWrongOnesAnError() throws IOException {
+    Path in =
+        Files.write(
+            directory.resolve("in.jsonl"),
+            List.of(
+                "{\"id\":\"paris\",\"prompt\":\"What is the capital of France?\",\"temperature\":0}",
+                "",
+                "{\"id\":\"torn\",\"prompt\":",
+                "{\"id\":\"paris\",\"prompt\":\"Again?\"}",
+                "{\"id\":\"long\",\"prompt\":\"" + "word ".repeat(300) + "\"}",
+                "{\"custom_id\":\"last\",\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}}"));
+    Path out = directory.resolve("out.jsonl");
+    Outcome outcome = batch(in, out, "-n", "8", "--ctx", "200", "--json");
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCode.BATCH_FAILURES);
+    JsonNode summary = JSON.readTree(outcome.out());
+    assertThat(summary.get("results").asInt()).isEqualTo(5);
+    assertThat(summary.get("failed").asInt()).isEqualTo(3);
+    List<JsonNode> results = results(out);
+    assertThat(results)
+        .extracting(r -> r.get("id").asText())
+        .containsExactly("paris", "3", "paris (line 4)", "long", "last");
+    assertThat(results.get(0).get("text").asText()).isEqualTo("The capital of France is Paris.");
+    assertThat(results.get(0).get("finish_reason").asText()).isEqualTo("end_token");
+    assertThat(results.get(0).get("usage").get("completion_tokens").asInt()).isEqualTo(7);
+    assertThat(results.get(0).get("error").isNull()).isTrue();
+    assertThat(results.get(1).get("error").asText()).contains("no JSON");
+    assertThat(results.get(2).get("error").asText()).contains("an earlier line has the id paris");
+    assertThat(results.get(3).get("error").asText()).contains("more than the context of 200");
+    assertThat(results.get(4).get("usage").get("completion_tokens").asInt()).isPositive();
+
+    Outcome again = batch(in, out);
+    assertThat(again.code()).isEqualTo(ExitCode.ERROR);
+    assertThat(again.err()).contains("--resume goes on with it").hasLineCount(1);
+    Outcome resumed = batch(in, out, "--resume");
+    assertThat(resumed.code()).isEqualTo(ExitCode.BATCH_FAILURES);
+    assertThat(resumed.err()).contains("5 results, 3 of them errors (5 were there)");
+    Path first = directory.resolve("first.jsonl");
+    assertThat(batch(in, first, "-n", "8", "--fail-fast").code())
+        .isEqualTo(ExitCode.BATCH_FAILURES);
+    assertThat(results(first)).hasSize(2);
+    assertThat(batch(in, out, "--resume", "--force").code()).isEqualTo(ExitCode.USAGE);
+    assertThat(batch(in, out, "--shard", "3/2").code()).isEqualTo(ExitCode.USAGE);
+    assertThat(batch(directory.resolve("no.txt"), out, "--force").err()).contains("does not exist");
+  }
+
+  @Test
+  void killedAtAnyMomentItGoesOnToTheSameResults() throws IOException, InterruptedException {
+    Path in = prompts(90);
+    Path whole = directory.resolve("whole.jsonl");
+    assertThat(batch(in, whole, "-n", "12").code()).isZero();
+    Path out = directory.resolve("killed.jsonl");
+    Random random = new Random(4);
+    int kills = 0;
+    while (kills < 8) {
+      Process process = start(command(in, out, "-n", "12", "--resume"));
+      long before = size(out);
+      while (process.isAlive() && size(out) == before) {
+        Thread.sleep(5);
+      }
+      Thread.sleep(random.nextInt(300));
+      assertThat(process.isAlive()).as("after %d kills", kills).isTrue();
+      process.destroyForcibly().waitFor();
+      kills++;
+    }
+    assertThat(batch(in, out, "-n", "12", "--resume").code()).isZero();
+    assertThat(results(out)).isEqualTo(results(whole));
+  }
+
+  @Test
+  void shardsInProcessesOfTheirOwnMergeToTheWhole() throws IOException, InterruptedException {
+    Path in = prompts(11);
+    Path whole = directory.resolve("whole.jsonl");
+    assertThat(batch(in, whole, "-n", "6").code()).isZero();
+    List<Process> processes = new ArrayList<>();
+    List<String> merge = new ArrayList<>(List.of("merge", "--in", in.toString(), "--out"));
+    Path out = directory.resolve("merged.jsonl");
+    merge.add(out.toString());
+    for (int i = 1; i <= 3; i++) {
+      Path part = directory.resolve("part-" + i);
+      processes.add(start(command(in, part, "-n", "6", "--shard", i + "/3", "-t", "1")));
+      merge.add(part.toString());
+    }
+    for (Process process : processes) {
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.exitValue()).isZero();
+    }
+    Outcome merged = Outcome.of("", false, merge.toArray(String[]::new));
+    assertThat(merged.code()).as(merged.err()).isZero();
+    assertThat(results(out)).isEqualTo(results(whole));
+
+    merge.add("--force");
+    List<String> incomplete = new ArrayList<>(merge);
+    incomplete.remove(directory.resolve("part-2").toString());
+    Outcome missing = Outcome.of("", false, incomplete.toArray(String[]::new));
+    assertThat(missing.code()).isEqualTo(ExitCode.ERROR);
+    assertThat(missing.err()).contains("there is no result of q1").hasLineCount(1);
+    merge.add(directory.resolve("part-2").toString());
+    Outcome twice = Outcome.of("", false, merge.toArray(String[]::new));
+    assertThat(twice.err()).contains("comes twice or is not in the input");
+    assertThat(results(out)).as("left as it was").isEqualTo(results(whole));
+  }
+
+  private static long size(Path file) throws IOException {
+    return Files.exists(file) ? Files.size(file) : 0;
+  }
+
+  private static Process start(List<String> args) throws IOException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:CompileCommand"))
+        .forEach(command::add);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.calidrop.cli.Main"));
+    command.addAll(args);
+    return new ProcessBuilder(command)
+        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        .redirectError(ProcessBuilder.Redirect.DISCARD)
+        .start();
+  }
+}
