@@ -78,6 +78,7 @@ final class ChartImages {
       chart.getStyler().setXAxisDecimalPattern("#,###");
     }
     chart.getStyler().setYAxisMin(0.0);
+    chart.getStyler().setYAxisDecimalPattern("#,##0.###");
     chart.getStyler().setMarkerSize(7);
     chart.setTitle(lines.title());
     chart.setXAxisTitle(lines.x());
