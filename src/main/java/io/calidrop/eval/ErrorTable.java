@@ -1,5 +1,6 @@
 package io.calidrop.eval;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.report.Chart;
 import io.calidrop.report.Report;
@@ -11,7 +12,7 @@ import java.util.Map;
 import java.util.stream.IntStream;
 
 /** Results of {@link AttentionError} by setting, averaged over places of texts. */
-public final class ErrorTable {
+public final class ErrorTable implements ResultTable {
   private final List<CacheSetting> settings;
   private final Map<String, Sum> sums = new LinkedHashMap<>();
 
@@ -80,17 +81,24 @@ public final class ErrorTable {
     this.settings = settings;
   }
 
-  /**
-   * Adds what a setting gave at a place.
-   *
-   * @param cells "errors" [layers][heads]; "calibrated", "recomputed", "skipped" [layers] counts of
-   *     queries
-   */
-  public void add(CacheSetting setting, Map<String, Object> cells) {
+  /** A result as numbers by name, to be kept in a log and {@link #add added} later. */
+  public static Map<String, Object> cells(AttentionError.Result result) {
+    List<CacheStatistics> layers = result.layers();
+    Map<String, Object> cells = new LinkedHashMap<>();
+    cells.put("errors", result.errors());
+    cells.put("calibrated", layers.stream().map(CacheStatistics::calibrations).toList());
+    cells.put("recomputed", layers.stream().map(CacheStatistics::recomputations).toList());
+    cells.put("skipped", layers.stream().map(CacheStatistics::skips).toList());
+    return cells;
+  }
+
+  @Override
+  public void add(String text, CacheSetting setting, Map<String, Object> cells) {
     sums.computeIfAbsent(setting.key(), k -> new Sum()).add(cells);
   }
 
   /** Adds a table of means, one by layer, one of actions by layer, and a map of heads for each. */
+  @Override
   public void addTo(Report report) {
     List<Map<String, Object>> means = new ArrayList<>();
     List<Chart> maps = new ArrayList<>();

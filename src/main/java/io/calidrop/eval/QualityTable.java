@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.function.ToDoubleFunction;
 
 /** Results of {@link CacheQuality} by text and setting, averaged over places of a text. */
-public final class QualityTable {
+public final class QualityTable implements ResultTable {
   private static final double MEBIBYTE = 1 << 20;
 
   private final List<CacheSetting> settings;
@@ -63,7 +63,7 @@ public final class QualityTable {
     return cells;
   }
 
-  /** Adds what a setting gave at one place of a text. */
+  @Override
   public void add(String text, CacheSetting setting, Map<String, Object> cells) {
     texts
         .computeIfAbsent(text, t -> new LinkedHashMap<>())
@@ -72,6 +72,7 @@ public final class QualityTable {
   }
 
   /** Adds a section for each text. */
+  @Override
   public void addTo(Report report) {
     int number = 0;
     for (Map.Entry<String, Map<String, Mean>> text : texts.entrySet()) {
