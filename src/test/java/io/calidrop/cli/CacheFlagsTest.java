@@ -101,7 +101,7 @@ class CacheFlagsTest {
         run("run", "-p", "hi", "--kv-memory", "12M", "-n", "2", "--verbose", "--model", model());
     assertThat(outcome.code()).as(outcome.err()).isZero();
     assertThat(outcome.err())
-        .containsPattern("f16, \\d{3} rows a head, streaming, calibration fold");
+        .containsPattern("f16, \\d{3} rows a head, h2o, calibration fold");
   }
 
   @Test
