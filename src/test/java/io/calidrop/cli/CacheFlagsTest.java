@@ -100,8 +100,7 @@ class CacheFlagsTest {
     Outcome outcome =
         run("run", "-p", "hi", "--kv-memory", "12M", "-n", "2", "--verbose", "--model", model());
     assertThat(outcome.code()).as(outcome.err()).isZero();
-    assertThat(outcome.err())
-        .containsPattern("f16, \\d{3} rows a head, h2o, calibration fold");
+    assertThat(outcome.err()).containsPattern("f16, \\d{3} rows a head, h2o, calibration fold");
   }
 
   @Test
