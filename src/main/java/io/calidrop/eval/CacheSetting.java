@@ -4,7 +4,9 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Mode;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 
 /**
  * One way to keep a cache, as a row of a table.
@@ -54,6 +56,16 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
   /** The setting in a few words, different for each of a grid. */
   public String key() {
     return isFull() ? FULL : policy + " " + budget + " " + form;
+  }
+
+  /** The setting as the first columns of a table. */
+  public Map<String, Object> columns() {
+    Map<String, Object> columns = new LinkedHashMap<>();
+    columns.put("policy", policy);
+    columns.put("budget", budget);
+    columns.put("rows", rows());
+    columns.put("calidrop", form);
+    return columns;
   }
 
   public boolean isFull() {

@@ -104,7 +104,7 @@ public final class ErrorTable implements ResultTable {
     List<Chart> maps = new ArrayList<>();
     double most = sums.values().stream().mapToDouble(Sum::most).max().orElseThrow();
     for (CacheSetting setting : settings) {
-      Map<String, Object> row = names(setting);
+      Map<String, Object> row = setting.columns();
       row.put("error", rounded(sums.get(setting.key()).mean()));
       means.add(row);
       maps.add(heatMap(setting, maps.size() + 1, most));
@@ -131,15 +131,6 @@ public final class ErrorTable implements ResultTable {
                 + "tokens (recomputed) or went without (skipped).",
             new Table(actions()),
             List.of()));
-  }
-
-  private static Map<String, Object> names(CacheSetting setting) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("policy", setting.policy());
-    row.put("budget", setting.budget());
-    row.put("rows", setting.rows());
-    row.put("calidrop", setting.form());
-    return row;
   }
 
   private static double rounded(double x) {
@@ -211,7 +202,7 @@ public final class ErrorTable implements ResultTable {
       Sum sum = sums.get(setting.key());
       for (int layer = 0; layer < sum.errors.length; layer++) {
         double all = sum.calibrated[layer] + sum.recomputed[layer] + sum.skipped[layer];
-        Map<String, Object> row = names(setting);
+        Map<String, Object> row = setting.columns();
         row.put("layer", layer);
         row.put("calibrated", all == 0 ? null : rounded(sum.calibrated[layer] / all));
         row.put("recomputed", all == 0 ? null : rounded(sum.recomputed[layer] / all));

@@ -94,11 +94,7 @@ public final class QualityTable implements ResultTable {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (CacheSetting setting : settings) {
       Mean mean = means.get(setting.key());
-      Map<String, Object> row = new LinkedHashMap<>();
-      row.put("policy", setting.policy());
-      row.put("budget", setting.budget());
-      row.put("rows", setting.rows());
-      row.put("calidrop", setting.form());
+      Map<String, Object> row = setting.columns();
       row.put("KL", rounded(mean.get("kl"), 4));
       row.put("KL 95%", rounded(mean.get("kl95"), 3));
       row.put("same top", rounded(mean.get("top"), 3));

@@ -145,19 +145,10 @@ public final class TaskTable {
     return pooled;
   }
 
-  private static Map<String, Object> names(CacheSetting setting) {
-    Map<String, Object> row = new LinkedHashMap<>();
-    row.put("policy", setting.policy());
-    row.put("budget", setting.budget());
-    row.put("rows", setting.rows());
-    row.put("calidrop", setting.form());
-    return row;
-  }
-
   private List<Map<String, Object>> means(Map<String, Count> pooled) {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (CacheSetting setting : settings) {
-      Map<String, Object> row = names(setting);
+      Map<String, Object> row = setting.columns();
       putAccuracy(row, pooled.get(setting.key()));
       rows.add(row);
     }
@@ -167,7 +158,7 @@ public final class TaskTable {
   private List<Map<String, Object>> each(Map<Cell, Map<String, Count>> cells) {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (CacheSetting setting : settings) {
-      Map<String, Object> row = names(setting);
+      Map<String, Object> row = setting.columns();
       double widest = 0;
       for (Map.Entry<Cell, Map<String, Count>> cell : cells.entrySet()) {
         Count count = cell.getValue().get(setting.key());
