@@ -46,8 +46,6 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.txt --out part-2.jsonl --shard 2/3 --system \"Be brief.\""
     })
 final class BatchCommand implements Callable<Integer> {
-  private static final int MAX_TOKENS = 512;
-
   @ParentCommand private CalidropCommand parent;
   @Spec private CommandSpec spec;
   @Mixin private HelpOption help;
@@ -105,7 +103,7 @@ final class BatchCommand implements Callable<Integer> {
           spec.commandLine(), "--resume and --force exclude each other: go on, or begin anew");
     }
     Shard part = shard();
-    GenerationOptions options = generation.options(MAX_TOKENS, 0);
+    GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens(), 0);
     BatchParser parser =
         new BatchParser(BatchInput.isJson(in), options, Optional.ofNullable(system));
     long total = part.share(BatchInput.count(in));

@@ -43,6 +43,8 @@ final class EvalOptions {
   @Option(names = "--resume", description = "Go on from the results in --out.")
   private boolean resume;
 
+  private String checksum; // of the model, when first wanted
+
   /**
    * The log of results.
    *
@@ -54,7 +56,7 @@ final class EvalOptions {
     }
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("eval", spec.name());
-    all.put("model", Checksum.sha256(engine.path()));
+    all.put("model", checksum(engine));
     all.put("exact", engine.isExact());
     all.putAll(settings);
     return ResultLog.open(out.resolve(LOG), all, resume);
@@ -77,12 +79,23 @@ final class EvalOptions {
     }
   }
 
-  /** What the results depend on, for their reader. */
+  /** Of the whole file: seconds, for a large one. */
+  private String checksum(Engine engine) throws IOException {
+    if (checksum == null) {
+      checksum = Checksum.sha256(engine.path());
+    }
+    return checksum;
+  }
+
+  /** What the results depend on, for their reader; empty where no report is written. */
   Map<String, Object> provenance(Engine engine, Map<String, Object> settings) throws IOException {
+    if (out == null) {
+      return Map.of();
+    }
     Map<String, Object> all = new LinkedHashMap<>();
     all.put("command", "./run.sh " + String.join(" ", arguments()));
     all.put("model", engine.path().getFileName().toString());
-    all.put("model sha256", Checksum.sha256(engine.path()));
+    all.put("model sha256", checksum(engine));
     all.putAll(settings);
     all.put("version", new Version().getVersion()[0]);
     all.put(

@@ -82,7 +82,7 @@ abstract class GridEvalCommand implements Callable<Integer> {
               settings.stream().filter(s -> log.get(key(piece, s)).isEmpty()).toList();
           progress.skip(settings.size() - missing.size());
           if (!missing.isEmpty()) {
-            TextWindow window = new TextWindow(piece.tokens(), grid.isOnce() ? prompt : 0, prompt);
+            TextWindow window = new TextWindow(piece.tokens(), grid.isOnce(), prompt);
             measure(
                 engine,
                 window,

@@ -30,8 +30,6 @@ import picocli.CommandLine.Spec;
       "  echo \"Once upon a time\" | ./run.sh run --raw -n 100"
     })
 final class RunCommand implements Callable<Integer> {
-  private static final int MAX_TOKENS = 512;
-
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;
   @Spec private CommandSpec spec;
@@ -67,7 +65,7 @@ final class RunCommand implements Callable<Integer> {
           spec.commandLine(), "--system needs the chat template that --raw switches off");
     }
     Io io = parent.io();
-    GenerationOptions options = generation.options(MAX_TOKENS);
+    GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
     try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP)) {
       return answer(io, engine, options, text, raw, system, quiet, json);

@@ -51,25 +51,19 @@ public final class AttentionError implements AutoCloseable {
     this.model = model;
     this.window = window;
     int context = window.tokens().length;
-    source = new SessionSource(model, context, window.tokens(), window.prompt(), kvType, caches);
-    full = begin(CacheOptions.full(kvType));
+    source =
+        new SessionSource(
+            model, context, window.tokens(), window.scored(), window.once(), kvType, caches);
+    full = source.open(CacheOptions.full(kvType));
     LlamaConfig config = model.config();
     outputs = new float[config.layers() * BATCH * config.queryDim()];
-  }
-
-  private InferenceSession begin(CacheOptions options) {
-    InferenceSession session = source.open(options);
-    if (session.position() < window.scored()) {
-      model.forward(session, window.tokens(), session.position(), window.scored(), false);
-    }
-    return session;
   }
 
   /** The errors of one cache. */
   public Result measure(CacheOptions options) {
     LlamaConfig config = model.config();
     Sums sums = new Sums(config);
-    try (InferenceSession session = begin(options)) {
+    try (InferenceSession session = source.open(options)) {
       full.observeAttention(this::keep);
       for (int from = window.scored(); from < window.count(); from += BATCH) {
         int to = Math.min(from + BATCH, window.count());

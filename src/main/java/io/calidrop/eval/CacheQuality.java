@@ -57,19 +57,12 @@ public final class CacheQuality implements AutoCloseable {
     this.model = model;
     this.window = window;
     int context = window.tokens().length + GREEDY_TOKENS;
-    source = new SessionSource(model, context, window.tokens(), window.prompt(), kvType, caches);
-    full = begin(CacheOptions.full(kvType));
+    source =
+        new SessionSource(
+            model, context, window.tokens(), window.scored(), window.once(), kvType, caches);
+    full = source.open(CacheOptions.full(kvType));
     expected = new NextTokens(BATCH, model.config().vocabulary());
     greedy = greedyTokens();
-  }
-
-  /** A session that has had all tokens before those that count. */
-  private InferenceSession begin(CacheOptions options) {
-    InferenceSession session = source.open(options);
-    if (session.position() < window.scored()) {
-      model.forward(session, window.tokens(), session.position(), window.scored(), false);
-    }
-    return session;
   }
 
   private int[] greedyTokens() {
@@ -110,7 +103,7 @@ public final class CacheQuality implements AutoCloseable {
       List<Divergence> divergences = new ArrayList<>();
       List<Integer> agreements = new ArrayList<>();
       for (CacheOptions options : caches) {
-        InferenceSession session = begin(options);
+        InferenceSession session = source.open(options);
         sessions.add(session);
         divergences.add(new Divergence());
         agreements.add(agreement(session));

@@ -101,19 +101,15 @@ public final class CostTable {
     row.put("rows", setting.isFull() ? null : setting.rows());
     row.put("calidrop", setting.isFull() ? null : setting.form());
     row.put("position", position);
-    row.put("prefill t/s", rounded(mean(sums, "prefill")));
-    row.put("first token s", Math.round(mean(sums, "firstToken") * 100) / 100.0);
-    row.put("decode t/s", rounded(mean(sums, "decode")));
-    row.put("cache MiB", rounded(mean(sums, "activeBytes") / MEBIBYTE));
-    row.put("calibration MiB", rounded(mean(sums, "calibrationBytes") / MEBIBYTE));
-    row.put("evicted MiB", rounded(mean(sums, "evictedBytes") / MEBIBYTE));
+    row.put("prefill t/s", Table.rounded(mean(sums, "prefill"), 1));
+    row.put("first token s", Table.rounded(mean(sums, "firstToken"), 2));
+    row.put("decode t/s", Table.rounded(mean(sums, "decode"), 1));
+    row.put("cache MiB", Table.rounded(mean(sums, "activeBytes") / MEBIBYTE, 1));
+    row.put("calibration MiB", Table.rounded(mean(sums, "calibrationBytes") / MEBIBYTE, 1));
+    row.put("evicted MiB", Table.rounded(mean(sums, "evictedBytes") / MEBIBYTE, 1));
     double resident = mean(sums, "residentBytes");
     row.put("resident MiB", resident < 0 ? null : Math.round(resident / MEBIBYTE));
     return row;
-  }
-
-  private static double rounded(double x) {
-    return Math.round(x * 10) / 10.0;
   }
 
   private Chart chart(

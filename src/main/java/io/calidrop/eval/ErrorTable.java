@@ -105,7 +105,7 @@ public final class ErrorTable implements ResultTable {
     double most = sums.values().stream().mapToDouble(Sum::most).max().orElseThrow();
     for (CacheSetting setting : settings) {
       Map<String, Object> row = setting.columns();
-      row.put("error", rounded(sums.get(setting.key()).mean()));
+      row.put("error", Table.rounded(sums.get(setting.key()).mean(), 4));
       means.add(row);
       maps.add(heatMap(setting, maps.size() + 1, most));
     }
@@ -131,10 +131,6 @@ public final class ErrorTable implements ResultTable {
                 + "tokens (recomputed) or went without (skipped).",
             new Table(actions()),
             List.of()));
-  }
-
-  private static double rounded(double x) {
-    return Math.round(x * 1e4) / 1e4;
   }
 
   private Chart heatMap(CacheSetting setting, int number, double most) {
@@ -169,7 +165,7 @@ public final class ErrorTable implements ResultTable {
       Map<String, Object> row = new LinkedHashMap<>();
       row.put("layer", layer);
       for (CacheSetting setting : settings) {
-        row.put(setting.key(), rounded(sums.get(setting.key()).error(layer)));
+        row.put(setting.key(), Table.rounded(sums.get(setting.key()).error(layer), 4));
       }
       rows.add(row);
     }
@@ -204,9 +200,9 @@ public final class ErrorTable implements ResultTable {
         double all = sum.calibrated[layer] + sum.recomputed[layer] + sum.skipped[layer];
         Map<String, Object> row = setting.columns();
         row.put("layer", layer);
-        row.put("calibrated", all == 0 ? null : rounded(sum.calibrated[layer] / all));
-        row.put("recomputed", all == 0 ? null : rounded(sum.recomputed[layer] / all));
-        row.put("skipped", all == 0 ? null : rounded(sum.skipped[layer] / all));
+        row.put("calibrated", all == 0 ? null : Table.rounded(sum.calibrated[layer] / all, 4));
+        row.put("recomputed", all == 0 ? null : Table.rounded(sum.recomputed[layer] / all, 4));
+        row.put("skipped", all == 0 ? null : Table.rounded(sum.skipped[layer] / all, 4));
         rows.add(row);
       }
     }

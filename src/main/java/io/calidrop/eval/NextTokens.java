@@ -1,7 +1,7 @@
 package io.calidrop.eval;
 
 /** What the full cache says of the next token at some positions of a text. */
-final class NextTokens {
+public final class NextTokens {
   private final int vocabulary;
   private final double[] probabilities; // [positions][vocabulary]
   private final double[] entropies; // [positions], negative: sum p log p
@@ -59,7 +59,8 @@ final class NextTokens {
     return best[position];
   }
 
-  static int argmax(float[] x, int offset, int n) {
+  /** Index of the largest of {@code x[offset, offset + n)} relative to the offset, the first. */
+  public static int argmax(float[] x, int offset, int n) {
     int best = 0;
     for (int i = 1; i < n; i++) {
       best = x[offset + i] > x[offset + best] ? i : best;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /** Results of {@link CacheQuality} by text and setting, averaged over places of a text. */
@@ -95,26 +96,21 @@ public final class QualityTable implements ResultTable {
     for (CacheSetting setting : settings) {
       Mean mean = means.get(setting.key());
       Map<String, Object> row = setting.columns();
-      row.put("KL", rounded(mean.get("kl"), 4));
-      row.put("KL 95%", rounded(mean.get("kl95"), 3));
-      row.put("same top", rounded(mean.get("top"), 3));
-      row.put("agreement", rounded(mean.get("agreement"), 1));
-      row.put("perplexity", rounded(Math.exp(mean.get("loss")), 3));
-      row.put("full", rounded(Math.exp(mean.get("lossFull")), 3));
-      row.put("none", rounded(Math.exp(mean.get("lossWithout")), 3));
+      row.put("KL", Table.rounded(mean.get("kl"), 4));
+      row.put("KL 95%", Table.rounded(mean.get("kl95"), 3));
+      row.put("same top", Table.rounded(mean.get("top"), 3));
+      row.put("agreement", Table.rounded(mean.get("agreement"), 1));
+      row.put("perplexity", Table.rounded(Math.exp(mean.get("loss")), 3));
+      row.put("full", Table.rounded(Math.exp(mean.get("lossFull")), 3));
+      row.put("none", Table.rounded(Math.exp(mean.get("lossWithout")), 3));
       boolean references = setting.mode() == Mode.PAPER || setting.mode() == Mode.RECOMPUTE;
-      row.put("recomputed", references ? rounded(mean.get("recomputed"), 3) : null);
-      row.put("cache MiB", rounded(mean.get("activeBytes") / MEBIBYTE, 1));
-      row.put("calibration MiB", rounded(mean.get("calibrationBytes") / MEBIBYTE, 1));
-      row.put("evicted MiB", rounded(mean.get("evictedBytes") / MEBIBYTE, 1));
+      row.put("recomputed", references ? Table.rounded(mean.get("recomputed"), 3) : null);
+      row.put("cache MiB", Table.rounded(mean.get("activeBytes") / MEBIBYTE, 1));
+      row.put("calibration MiB", Table.rounded(mean.get("calibrationBytes") / MEBIBYTE, 1));
+      row.put("evicted MiB", Table.rounded(mean.get("evictedBytes") / MEBIBYTE, 1));
       rows.add(row);
     }
     return rows;
-  }
-
-  private static double rounded(double x, int digits) {
-    double scale = Math.pow(10, digits);
-    return Math.round(x * scale) / scale;
   }
 
   private List<Chart> charts(String suffix, String text, Map<String, Mean> means) {
@@ -181,7 +177,7 @@ public final class QualityTable implements ResultTable {
 
   private static List<Chart.Series> series(
       Map<String, List<CacheSetting>> lines,
-      java.util.function.Function<CacheSetting, String> group,
+      Function<CacheSetting, String> group,
       ToDoubleFunction<CacheSetting> x,
       Map<String, Mean> means) {
     List<Chart.Series> series = new ArrayList<>();

@@ -8,44 +8,54 @@ import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import java.util.List;
 
-/** Opens sessions that begin with one prompt, which is attended once for all of them. */
+/**
+ * Opens sessions that have had the same context, which is attended once for all where it can be.
+ */
 public final class SessionSource {
   private final LlamaModel model;
+  private final int positions;
+  private final int[] tokens;
   private final int context;
   private final PromptRecord prompt; // or null
 
   /**
-   * @param context positions of a session
-   * @param prompt how many of {@code tokens} are attended whole; 0 for none
+   * @param positions of a session
+   * @param context how many of {@code tokens} the sessions have had
+   * @param once whether bounded caches attend the context whole and are compressed at its end
    * @param caches all options that sessions will be opened with
    */
   public SessionSource(
       LlamaModel model,
-      int context,
+      int positions,
       int[] tokens,
-      int prompt,
+      int context,
+      boolean once,
       KvType kvType,
       List<CacheOptions> caches) {
     this.model = model;
+    this.positions = positions;
+    this.tokens = tokens;
     this.context = context;
-    if (prompt == 0) {
-      this.prompt = null;
-      return;
-    }
+    prompt = once ? record(kvType, caches) : null;
+  }
+
+  private PromptRecord record(KvType kvType, List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.calibration().window());
     }
-    this.prompt = model.record(tokens, 0, prompt, kvType, window, queries);
+    return model.record(tokens, 0, context, kvType, window, queries);
   }
 
-  /** A session that has had the prompt, and is compressed if its options say so. */
+  /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
-    InferenceSession session = model.newSession(context, options);
+    InferenceSession session = model.newSession(positions, options);
     if (prompt != null) {
       session.adopt(prompt);
+    } else if (context > 0) {
+      model.forward(session, tokens, 0, context, false);
     }
     return session;
   }

@@ -45,6 +45,12 @@ public record Table(List<Map<String, Object>> rows) {
     return out.toString();
   }
 
+  /** A number with at most so many decimals. */
+  public static double rounded(double x, int decimals) {
+    double scale = Math.pow(10, decimals);
+    return Math.round(x * scale) / scale;
+  }
+
   /** The columns' names and each row's cells. */
   List<List<String>> lines() {
     List<List<String>> lines = new ArrayList<>();

@@ -127,7 +127,7 @@ class CacheQualityTest {
     try (Engine engine = Engine.load(TestData.smolLm2(), options)) {
       int[] all = engine.tokenizer().encode(text.substring(0, 800_000), false);
       int[] tokens = Arrays.copyOfRange(all, 120_000, 120_000 + count + 1);
-      TextWindow window = new TextWindow(tokens, prompt, scored);
+      TextWindow window = new TextWindow(tokens, prompt > 0, scored);
       try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
         return quality.compare(caches);
       }

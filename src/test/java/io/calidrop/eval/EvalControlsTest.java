@@ -57,7 +57,7 @@ class EvalControlsTest {
   }
 
   private static List<CacheQuality.Result> compare(Compress compress, List<CacheOptions> caches) {
-    TextWindow window = new TextWindow(tokens, compress == Compress.ONCE ? PROMPT : 0, PROMPT);
+    TextWindow window = new TextWindow(tokens, compress == Compress.ONCE, PROMPT);
     try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
       return quality.compare(caches);
     }
@@ -118,7 +118,7 @@ class EvalControlsTest {
             cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()),
             cache(
                 "streaming", 64, Compress.ROLLING, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
-    TextWindow window = new TextWindow(tokens, 0, PROMPT);
+    TextWindow window = new TextWindow(tokens, false, PROMPT);
     try (AttentionError error = new AttentionError(engine.model(), KvType.F32, window, caches)) {
       assertThat(error.measure(caches.get(0)).mean()).isZero();
       AttentionError.Result off = error.measure(caches.get(1));
@@ -137,7 +137,7 @@ class EvalControlsTest {
 
   @Test
   void withoutContextTheTextIsHarder() {
-    TextWindow window = new TextWindow(tokens, 0, PROMPT);
+    TextWindow window = new TextWindow(tokens, false, PROMPT);
     List<CacheOptions> caches =
         List.of(cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()));
     try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {

@@ -4,6 +4,7 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.eval.CacheSetting;
+import io.calidrop.eval.NextTokens;
 import io.calidrop.eval.SessionSource;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.model.InferenceSession;
@@ -84,14 +85,12 @@ public final class TaskRunner {
       longest = Math.max(longest, prompts.get(i).rest().length + answer);
     }
     List<CacheOptions> caches = settings.stream().map(CacheSetting::options).toList();
-    int prompt = compress == Compress.ONCE ? context.length : 0;
+    boolean once = compress == Compress.ONCE;
     int positions = context.length + longest + 1;
-    SessionSource source = new SessionSource(model, positions, context, prompt, kvType, caches);
+    SessionSource source =
+        new SessionSource(model, positions, context, context.length, once, kvType, caches);
     for (int s = 0; s < caches.size(); s++) {
       try (InferenceSession session = source.open(caches.get(s))) {
-        if (session.position() < context.length) {
-          model.forward(session, context, 0, context.length, false);
-        }
         for (int i = 0; i < questions.size(); i++) {
           answered[s] += answers(session, questions.get(i), prompts.get(i)) ? 1 : 0;
         }
@@ -106,7 +105,7 @@ public final class TaskRunner {
       int count = 0;
       float[] logits = model.forward(session, prompt.rest(), 0, prompt.rest().length, true);
       while (count < length) {
-        int next = argmax(logits);
+        int next = NextTokens.argmax(logits, 0, logits.length);
         if (tokenizer.endTokens().contains(next)) {
           break;
         }
@@ -117,13 +116,5 @@ public final class TaskRunner {
       }
       return question.isAnsweredBy(tokenizer.decode(Arrays.copyOf(answer, count)));
     }
-  }
-
-  private static int argmax(float[] logits) {
-    int best = 0;
-    for (int i = 1; i < logits.length; i++) {
-      best = logits[i] > logits[best] ? i : best;
-    }
-    return best;
   }
 }

@@ -125,14 +125,10 @@ public final class TaskTable {
 
   private static void putAccuracy(Map<String, Object> row, Count count) {
     Wilson interval = count.interval();
-    row.put("accuracy", rounded(count.accuracy()));
-    row.put("low", rounded(interval.low()));
-    row.put("high", rounded(interval.high()));
+    row.put("accuracy", Table.rounded(count.accuracy(), 3));
+    row.put("low", Table.rounded(interval.low(), 3));
+    row.put("high", Table.rounded(interval.high(), 3));
     row.put("questions", count.asked);
-  }
-
-  private static double rounded(double x) {
-    return Math.round(x * 1e3) / 1e3;
   }
 
   private static Map<String, Count> pooled(Map<Cell, Map<String, Count>> cells) {
@@ -162,11 +158,13 @@ public final class TaskTable {
       double widest = 0;
       for (Map.Entry<Cell, Map<String, Count>> cell : cells.entrySet()) {
         Count count = cell.getValue().get(setting.key());
-        row.put(cell.getKey().name() + " " + cell.getKey().length(), rounded(count.accuracy()));
+        row.put(
+            cell.getKey().name() + " " + cell.getKey().length(),
+            Table.rounded(count.accuracy(), 3));
         Wilson interval = count.interval();
         widest = Math.max(widest, (interval.high() - interval.low()) / 2);
       }
-      row.put("±", rounded(widest));
+      row.put("±", Table.rounded(widest, 3));
       rows.add(row);
     }
     return rows;
