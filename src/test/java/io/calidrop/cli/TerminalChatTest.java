@@ -55,7 +55,8 @@ class TerminalChatTest {
             .map(arg -> "'" + arg.replace("'", "'\\''") + "'")
             .collect(Collectors.joining(" "));
     ProcessBuilder builder =
-        new ProcessBuilder("/usr/bin/script", "-qec", "stty rows 40 cols 100; " + line, "/dev/null")
+        new ProcessBuilder(
+                "/usr/bin/script", "-qec", "stty rows 40 cols 100; exec " + line, "/dev/null")
             .redirectErrorStream(true);
     builder.environment().put("XDG_STATE_HOME", directory.toString());
     builder.environment().put("TERM", "xterm");
