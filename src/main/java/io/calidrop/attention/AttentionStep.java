@@ -4,8 +4,8 @@ import io.calidrop.tensor.WorkerPool;
 import java.util.Arrays;
 
 /**
- * Attention of a batch over one layer's cache, shared out among threads: by KV head and tile of
- * tokens in a batch, by KV head and segment of rows for a single token.
+ * Attention of a batch over one layer's caches, shared out among threads: by sequence, KV head and
+ * tile of tokens in a batch, by KV head and segment of rows for a single token.
  */
 public final class AttentionStep {
   /** Queries of one KV head that are attended together; their keys and values are read once. */
@@ -23,10 +23,10 @@ public final class AttentionStep {
   private final WorkerPool.Task tokenTask = this::attendSegment;
   private final WorkerPool.Task referenceTask = this::compareReferences;
 
-  private KvCache cache;
+  private TokenBatch batch;
   private int layer;
-  private int tokens;
   private int segmentCount;
+  private int[] ends = {}; // [sequences] parts up to the end of each
   private float[] q;
   private float[] out;
   private int stride;
@@ -51,30 +51,30 @@ public final class AttentionStep {
   }
 
   /**
-   * Attends the last {@code tokens} tokens of a layer's cache, each seeing itself and what came
-   * before.
+   * Attends a batch whose keys and values are in the caches, each token seeing itself and what came
+   * before in its sequence.
    *
    * @param q [tokens][stride], the rotated queries of all heads
    * @param out [tokens][stride], the attention outputs of all heads
    */
   public void run(
-      WorkerPool pool, KvCache cache, int layer, int tokens, float[] q, float[] out, int stride) {
-    this.cache = cache;
+      WorkerPool pool, TokenBatch batch, int layer, float[] q, float[] out, int stride) {
+    this.batch = batch;
     this.layer = layer;
-    this.tokens = tokens;
     this.q = q;
     this.out = out;
     this.stride = stride;
-    if (cache.hasReferences()) {
-      pool.run(referenceTask, kvHeads);
+    if (hasReferences()) {
+      pool.run(referenceTask, batch.sequences() * kvHeads);
     }
-    if (tokens > 1) {
-      pool.run(batchTask, kvHeads * Math.ceilDiv(tokens, tileTokens));
+    if (batch.tokens() > 1) {
+      pool.run(batchTask, parts());
       return;
     }
+    KvCache cache = batch.cache(0);
     segmentCount = 0;
     for (int h = 0; h < kvHeads; h++) {
-      segmentCount = Math.max(segmentCount, segments(h));
+      segmentCount = Math.max(segmentCount, segments(cache, h));
     }
     growSegments(kvHeads * segmentCount);
     for (int h = 0; h < kvHeads && cache.firstObserved() == 0; h++) {
@@ -82,12 +82,34 @@ public final class AttentionStep {
     }
     pool.run(tokenTask, kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
-      mergeSegments(h);
+      mergeSegments(cache, h);
     }
   }
 
+  private boolean hasReferences() {
+    for (int s = 0; s < batch.sequences(); s++) {
+      if (batch.cache(s).hasReferences()) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Counts the tiles of all sequences. */
+  private int parts() {
+    if (ends.length < batch.sequences()) {
+      ends = new int[2 * batch.sequences()];
+    }
+    int parts = 0;
+    for (int s = 0; s < batch.sequences(); s++) {
+      parts += kvHeads * Math.ceilDiv(batch.count(s), tileTokens);
+      ends[s] = parts;
+    }
+    return parts;
+  }
+
   /** Segments of a head's rows and of its calibration rows. */
-  private int segments(int kvHead) {
+  private int segments(KvCache cache, int kvHead) {
     CalibrationRows calibration = cache.calibration(layer, kvHead);
     return KvCache.segments(cache.rows(layer, kvHead))
         + (calibration == null ? 0 : KvCache.segments(calibration.count()));
@@ -103,23 +125,36 @@ public final class AttentionStep {
     }
   }
 
-  private void compareReferences(int kvHead, int worker) {
+  private void compareReferences(int part, int worker) {
+    int sequence = part / kvHeads;
+    int kvHead = part % kvHeads;
+    KvCache cache = batch.cache(sequence);
+    if (!cache.hasReferences()) {
+      return;
+    }
+    int offset = batch.start(sequence) * stride + kvHead * group * headDim;
     cache
         .state(layer, kvHead)
         .references
-        .compare(q, kvHead * group * headDim, stride, tokens, cache.referenceScratch(worker));
+        .compare(q, offset, stride, batch.count(sequence), cache.referenceScratch(worker));
   }
 
   private void attendTile(int part, int worker) {
-    int kvHead = part % kvHeads;
+    int sequence = 0;
+    while (part >= ends[sequence]) {
+      sequence++;
+    }
+    KvCache cache = batch.cache(sequence);
+    int tokens = batch.count(sequence);
     // The last tokens see most rows: they come first, so that no thread is left with them at the
     // end.
-    int tile = Math.ceilDiv(tokens, tileTokens) - 1 - part / kvHeads;
-    int first = tile * tileTokens;
+    int last = ends[sequence] - 1 - part;
+    int kvHead = last % kvHeads;
+    int first = last / kvHeads * tileTokens;
     int count = Math.min(tileTokens, tokens - first);
     int queries = count * group;
     KvHead head = cache.head(layer, kvHead);
-    int offset = first * stride + kvHead * group * headDim;
+    int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
     AttentionScratch scratch = this.scratch[worker];
     AttentionKernel.load(head, q, offset, stride, count, group, scratch);
     SoftmaxPartials result = tiles[worker];
@@ -141,12 +176,13 @@ public final class AttentionStep {
             calibration.rows, segment, queries, calibration.bias, scratch, result);
       }
     }
-    finish(kvHead, first, count, result, record);
+    finish(sequence, kvHead, first, count, result, record);
   }
 
   private void attendSegment(int part, int worker) {
     int kvHead = part % kvHeads;
     int segment = part / kvHeads;
+    KvCache cache = batch.cache(0);
     KvHead head = cache.head(layer, kvHead);
     SoftmaxPartials result = segments[kvHead * segmentCount + segment];
     result.clear(group);
@@ -165,24 +201,28 @@ public final class AttentionStep {
     }
   }
 
-  private void mergeSegments(int kvHead) {
+  private void mergeSegments(KvCache cache, int kvHead) {
     SoftmaxPartials result = segments[kvHead * segmentCount];
     for (int segment = 1; segment < segmentCount; segment++) {
       for (int query = 0; query < group; query++) {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    finish(kvHead, 0, 1, result, cache.firstObserved() == 0 ? records[kvHead] : null);
+    ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
+    finish(0, kvHead, 0, 1, result, record);
   }
 
   /** Completes the attention of a tile and hands out what policies and calibration need of it. */
   private void finish(
-      int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+    KvCache cache = batch.cache(sequence);
+    int tokens = batch.count(sequence);
+    int start = batch.start(sequence);
     HeadState state = cache.state(layer, kvHead);
     for (int query = 0; query < count * group; query++) {
       int token = first + query / group;
       int head = query % group;
-      int o = token * stride + (kvHead * group + head) * headDim;
+      int o = (start + token) * stride + (kvHead * group + head) * headDim;
       if (state != null) {
         if (state.references != null) {
           state.references.merge(token, head, q, o, result, query);

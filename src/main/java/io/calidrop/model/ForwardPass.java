@@ -2,6 +2,7 @@ package io.calidrop.model;
 
 import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.KvCache;
+import io.calidrop.attention.TokenBatch;
 import io.calidrop.tensor.Activations;
 import io.calidrop.tensor.MatMul;
 import io.calidrop.tensor.MatMulScratch;
@@ -12,26 +13,29 @@ import io.calidrop.tensor.WorkerPool;
 import java.util.function.Function;
 
 /**
- * The transformer itself: a batch of tokens through all layers (arXiv 2302.13971). Everything
- * between two matrix products is done token by token, by the caller when there is one token and
- * shared out in groups of {@link Activations#GROUP} when there are more; either way with the same
- * operations.
+ * The transformer itself: a batch of tokens, of one sequence or several, through all layers (arXiv
+ * 2302.13971). Everything between two matrix products is done token by token, by the caller when
+ * there is one token and shared out in groups of {@link Activations#GROUP} when there are more;
+ * either way with the same operations, so that a token's result does not depend on what else is in
+ * the batch.
  */
 final class ForwardPass {
-  private static final int MAX_BATCH = 256;
+  /** Tokens of a batch that make the most of every weight that is read. */
+  static final int MAX_BATCH = 256;
 
-  /** Tokens whose logits are computed together when all are wanted. */
+  /** Tokens whose logits are computed together. */
   private static final int LOGITS_BATCH = 16;
 
   private final LlamaConfig config;
   private final LlamaWeights weights;
   private final WorkerPool pool;
-  private final KvCache cache;
   private final AttentionStep attention;
   private final MatMulScratch[] scratch;
   private final MatMul matMul;
   private final int maxBatch;
+  private final TokenBatch batch;
 
+  private final int[] tokens; // [batch]
   private final float[] x; // [batch][dim] residual stream
   private final float[] norm; // [threads][dim] normalised residual of a token
   private final float[] angles; // [batch][rope pairs][2] cosines and sines
@@ -42,9 +46,8 @@ final class ForwardPass {
   private final float[] projected; // [batch][dimStride] what a sublayer adds to the residual
   private final float[] gate; // [batch][ffnStride]
   private final float[] up; // [batch][ffnStride]
-  private final float[] paddedLogits; // [vocabulary, padded]
-  private final float[] logits; // [vocabulary]
-  private float[] batchLogits = {}; // [LOGITS_BATCH][vocabulary, padded], when first wanted
+  private final int logitsStride;
+  private float[] logits = {}; // [tokens, at most LOGITS_BATCH][logitsStride], when first wanted
   private final Activations dimInput;
   private final Activations queryInput;
   private final Activations ffnInput;
@@ -72,28 +75,20 @@ final class ForwardPass {
   private final WorkerPool.Task lastResidualTask = each(this::add);
   private final WorkerPool.Task ffnTask = each(this::activateAndPack);
 
-  private AttentionObserver observer; // or null
-  private int[] tokens;
-  private int first;
   private int count;
-  private int position;
   private int layer;
   private float[] nextNorm; // weights of the norm that follows the residual addition
   private int forms; // packed forms that the next product wants
 
-  ForwardPass(
-      LlamaConfig config,
-      LlamaWeights weights,
-      WorkerPool pool,
-      KvCache cache,
-      AttentionStep attention,
-      int contextLength) {
+  ForwardPass(LlamaConfig config, LlamaWeights weights, WorkerPool pool, int maxBatch) {
     this.config = config;
     this.weights = weights;
     this.pool = pool;
-    this.cache = cache;
-    this.attention = attention;
-    maxBatch = Math.min(MAX_BATCH, VectorShape.roundUp(contextLength, Activations.GROUP));
+    this.maxBatch = VectorShape.roundUp(maxBatch, Activations.GROUP);
+    attention =
+        new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
+    batch = new TokenBatch(this.maxBatch);
+    tokens = new int[this.maxBatch];
     scratch = new MatMulScratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new MatMulScratch();
@@ -113,8 +108,7 @@ final class ForwardPass {
     projected = new float[maxBatch * dimStride];
     gate = new float[maxBatch * ffnStride];
     up = new float[maxBatch * ffnStride];
-    paddedLogits = new float[MatMul.stride(weights.output())];
-    logits = new float[config.vocabulary()];
+    logitsStride = MatMul.stride(weights.output());
     qkvOut = new float[][] {query, key, value};
     gateUpOut = new float[][] {gate, up};
     projectedOut = new float[][] {projected};
@@ -161,31 +155,46 @@ final class ForwardPass {
     };
   }
 
-  void observe(AttentionObserver observer) {
-    this.observer = observer;
-  }
-
-  int maxBatch() {
-    return maxBatch;
+  /** Begins another batch. */
+  void clear() {
+    batch.clear();
   }
 
   /**
-   * Runs {@code tokens[from, to)}, at most {@link #maxBatch} and {@link KvCache#room} of them, at
-   * the cache's next positions.
+   * Adds as many of {@code tokens[from, to)} as the batch and the cache have room for.
+   *
+   * @param cache at whose next positions they are; it has none in the batch yet
+   * @return how many, perhaps none
    */
-  void run(int[] tokens, int from, int to) {
-    this.tokens = tokens;
-    this.first = from;
-    this.count = to - from;
-    cache.begin(pool);
-    position = cache.position();
+  int add(KvCache cache, int[] tokens, int from, int to) {
+    int start = batch.tokens();
+    int added = Math.min(Math.min(maxBatch - start, cache.room()), to - from);
+    if (added > 0) {
+      System.arraycopy(tokens, from, this.tokens, start, added);
+      batch.add(cache, added);
+    }
+    return added;
+  }
+
+  /**
+   * Runs the batch.
+   *
+   * @param observer of the attention outputs, or null
+   */
+  void run(AttentionObserver observer) {
+    count = batch.tokens();
+    for (int s = 0; s < batch.sequences(); s++) {
+      batch.cache(s).begin(pool);
+    }
     normAndPack(weights.layers().getFirst().attentionNorm(), qkv[0], embedTask);
     for (layer = 0; layer < config.layers(); layer++) {
       LlamaWeights.Layer weights = this.weights.layers().get(layer);
       matMul.run(pool, dimInput, qkv[layer], qkvOut);
-      cache.extend(layer, count);
+      for (int s = 0; s < batch.sequences(); s++) {
+        batch.cache(s).extend(layer, batch.count(s));
+      }
       forEachToken(rotateTask);
-      attention.run(pool, cache, layer, count, query, attended, queryStride);
+      attention.run(pool, batch, layer, query, attended, queryStride);
       if (observer != null) {
         observer.attended(layer, count, attended, queryStride);
       }
@@ -202,41 +211,42 @@ final class ForwardPass {
         forEachToken(lastResidualTask);
       }
     }
-    cache.end(pool, count);
-  }
-
-  /** The logits after the last token of the batch: [vocabulary], valid until the next call. */
-  float[] lastLogits() {
-    logits(count - 1, 1, paddedLogits);
-    System.arraycopy(paddedLogits, 0, logits, 0, logits.length);
-    return logits;
-  }
-
-  /** The logits after every token of the batch, whose first has index {@code start}. */
-  void logits(int start, LogitsSink sink) {
-    int stride = paddedLogits.length;
-    if (batchLogits.length == 0) {
-      batchLogits = new float[LOGITS_BATCH * stride];
+    for (int s = 0; s < batch.sequences(); s++) {
+      batch.cache(s).end(pool, batch.count(s));
     }
-    for (int token = 0; token < count; token += LOGITS_BATCH) {
-      int n = Math.min(LOGITS_BATCH, count - token);
-      logits(token, n, batchLogits);
-      for (int i = 0; i < n; i++) {
-        sink.accept(start + token + i, batchLogits, i * stride);
+  }
+
+  /** Tokens in the batch. */
+  int tokens() {
+    return batch.tokens();
+  }
+
+  /**
+   * The logits after some tokens of the batch.
+   *
+   * @param tokens indices in the batch, of which the first {@code n} count
+   * @param sink is told the index in {@code tokens}
+   */
+  void logits(int[] tokens, int n, LogitsSink sink) {
+    int together = Math.min(n, LOGITS_BATCH);
+    if (logits.length < together * logitsStride) {
+      logits = new float[together * logitsStride];
+    }
+    logitsOut[0] = logits;
+    for (int from = 0; from < n; from += LOGITS_BATCH) {
+      int m = Math.min(LOGITS_BATCH, n - from);
+      dimInput.start(m);
+      forms = MatMul.forms(m, output);
+      for (int i = 0; i < m; i++) {
+        int o = tokens[from + i] * config.dim();
+        VectorMath.rmsNorm(x, o, weights.outputNorm(), config.normEpsilon(), norm, 0);
+        dimInput.pack(i, norm, 0, forms, scratch[0].quantised);
+      }
+      matMul.run(pool, dimInput, output, logitsOut);
+      for (int i = 0; i < m; i++) {
+        sink.accept(from + i, logits, i * logitsStride);
       }
     }
-  }
-
-  private void logits(int token, int n, float[] out) {
-    dimInput.start(n);
-    forms = MatMul.forms(n, output);
-    for (int i = 0; i < n; i++) {
-      int from = (token + i) * config.dim();
-      VectorMath.rmsNorm(x, from, weights.outputNorm(), config.normEpsilon(), norm, 0);
-      dimInput.pack(i, norm, 0, forms, scratch[0].quantised);
-    }
-    logitsOut[0] = out;
-    matMul.run(pool, dimInput, output, logitsOut);
   }
 
   private void normAndPack(float[] norm, Matrix[] next, WorkerPool.Task task) {
@@ -256,8 +266,10 @@ final class ForwardPass {
   }
 
   private void embed(int token, int worker) {
-    weights.embedding().row(tokens[first + token], x, token * config.dim());
-    weights.rope().angles(position + token, angles, token * 2 * weights.rope().pairs());
+    int sequence = batch.sequence(token);
+    int position = batch.cache(sequence).position() + token - batch.start(sequence);
+    weights.embedding().row(tokens[token], x, token * config.dim());
+    weights.rope().angles(position, angles, token * 2 * weights.rope().pairs());
     normalise(token, worker);
   }
 
@@ -273,7 +285,16 @@ final class ForwardPass {
     int a = token * 2 * rope.pairs();
     rope.rotate(query, token * queryStride, config.heads(), angles, a);
     rope.rotate(key, token * kvStride, config.kvHeads(), angles, a);
-    cache.store(layer, count, token, key, value, token * kvStride);
+    int sequence = batch.sequence(token);
+    batch
+        .cache(sequence)
+        .store(
+            layer,
+            batch.count(sequence),
+            token - batch.start(sequence),
+            key,
+            value,
+            token * kvStride);
   }
 
   private void packAttended(int token, int worker) {

@@ -1,6 +1,5 @@
 package io.calidrop.model;
 
-import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
@@ -9,19 +8,20 @@ import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
 
-/** The mutable state of one conversation: its KV cache, its position and every buffer of a pass. */
+/** The mutable state of one conversation: its KV cache and its position. */
 public final class InferenceSession implements AutoCloseable {
   private final LlamaConfig config;
   private final WorkerPool pool;
   private final int contextLength;
   private final CacheOptions options;
   private final KvCache cache;
-  private final ForwardPass pass;
   private boolean promptExpected;
+  private AttentionObserver observer; // or null
+  private float[] logits; // [vocabulary], when first wanted
 
   InferenceSession(
       LlamaConfig config,
-      LlamaWeights weights,
+      RotaryEmbedding rope,
       WorkerPool pool,
       int contextLength,
       CacheOptions options) {
@@ -32,11 +32,7 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache =
-        new KvCache(config.cacheShape(), options, contextLength, pool.threads(), weights.rope());
-    AttentionStep attention =
-        new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
-    pass = new ForwardPass(config, weights, pool, cache, attention, contextLength);
+    cache = new KvCache(config.cacheShape(), options, contextLength, pool.threads(), rope);
   }
 
   /** Tokens seen so far. */
@@ -72,9 +68,31 @@ public final class InferenceSession implements AutoCloseable {
     return options;
   }
 
-  /** Shows the attention outputs of every coming batch; null for nobody. */
+  /**
+   * Shows the attention outputs of every coming batch that the session has to itself; null for
+   * nobody.
+   */
   public void observeAttention(AttentionObserver observer) {
-    pass.observe(observer);
+    this.observer = observer;
+  }
+
+  AttentionObserver observer() {
+    return observer;
+  }
+
+  /**
+   * The logits [vocabulary] after the last token of the session's last {@link TokenRun}, valid
+   * until its next one.
+   */
+  public float[] logits() {
+    return logits;
+  }
+
+  void logits(float[] from, int offset) {
+    if (logits == null) {
+      logits = new float[config.vocabulary()];
+    }
+    System.arraycopy(from, offset, logits, 0, logits.length);
   }
 
   /**
@@ -140,27 +158,21 @@ public final class InferenceSession implements AutoCloseable {
     cache.truncate(position);
   }
 
-  float[] forward(int[] tokens, int from, int to, boolean wantLogits, LogitsSink sink) {
-    check(tokens, from, to);
+  /** Adds as many of {@code tokens[from, to)} to a pass as there is room for; returns how many. */
+  int addTo(ForwardPass pass, int[] tokens, int from, int to) {
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(to - from);
     }
-    promptExpected = false;
-    float[] logits = null;
-    int end;
-    for (int start = from; start < to; start = end) {
-      end = start + Math.min(Math.min(pass.maxBatch(), cache.room()), to - start);
-      pass.run(tokens, start, end);
-      if (sink != null) {
-        pass.logits(start, sink);
-      } else if (wantLogits && end == to) {
-        logits = pass.lastLogits();
-      }
-    }
-    return logits;
+    int added = pass.add(cache, tokens, from, to);
+    promptExpected &= added == 0;
+    return added;
   }
 
-  private void check(int[] tokens, int from, int to) {
+  /**
+   * @throws IllegalArgumentException if a token is no token of the vocabulary or the tokens do not
+   *     fit into the context
+   */
+  void check(int[] tokens, int from, int to) {
     if (from < 0 || from >= to || to > tokens.length) {
       throw new IllegalArgumentException(
           "no tokens in [%d, %d) of %d".formatted(from, to, tokens.length));

@@ -1,6 +1,5 @@
 package io.calidrop.model;
 
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
@@ -42,18 +41,18 @@ final class KernelWarmUp {
   }
 
   private void run() {
-    try (Arena arena = Arena.ofShared();
-        WorkerPool pool = new WorkerPool(1)) {
-      LlamaConfig config = config();
-      LlamaWeights weights = weights(config, new MatrixLoader(arena, pool), arena);
-      CacheOptions options = CacheOptions.full(KvType.F16);
-      InferenceSession session = new InferenceSession(config, weights, pool, CONTEXT, options);
+    Arena arena = Arena.ofShared();
+    WorkerPool pool = new WorkerPool(1);
+    LlamaConfig config = config();
+    LlamaWeights weights = weights(config, new MatrixLoader(arena, pool), arena);
+    try (LlamaModel model = new LlamaModel(config, weights, pool, arena);
+        InferenceSession session = model.newSession(CONTEXT, KvType.F16)) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
         session.truncate(0);
-        session.forward(tokens, 0, BATCH, false, null);
-        session.forward(tokens, 0, 1, true, null);
-        session.forward(tokens, 0, 1, true, null);
+        model.forward(session, tokens, 0, BATCH, false);
+        model.forward(session, tokens, 0, 1, true);
+        model.forward(session, tokens, 0, 1, true);
       }
     }
   }

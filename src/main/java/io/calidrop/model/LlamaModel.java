@@ -8,22 +8,29 @@ import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * A loaded model: immutable weights and the threads that compute with them. One forward pass runs
- * at a time; sessions may take turns.
+ * at a time; sessions take turns, or share it.
  */
 public final class LlamaModel implements AutoCloseable {
   private final LlamaConfig config;
   private final LlamaWeights weights;
   private final WorkerPool pool;
   private final Arena arena;
+  private final ForwardPass pass;
+  private int[] last = new int[1]; // indices in the pass whose logits are wanted
 
   LlamaModel(LlamaConfig config, LlamaWeights weights, WorkerPool pool, Arena arena) {
     this.config = config;
     this.weights = weights;
     this.pool = pool;
     this.arena = arena;
+    int maxBatch = Math.min(ForwardPass.MAX_BATCH, config.contextLength());
+    pass = new ForwardPass(config, weights, pool, maxBatch);
   }
 
   public LlamaConfig config() {
@@ -65,7 +72,7 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold; with a budget, where they are rebased
    */
   public InferenceSession newSession(int contextLength, CacheOptions options) {
-    return new InferenceSession(config, weights, pool, contextLength, options);
+    return new InferenceSession(config, weights.rope(), pool, contextLength, options);
   }
 
   /**
@@ -79,7 +86,16 @@ public final class LlamaModel implements AutoCloseable {
    */
   public synchronized float[] forward(
       InferenceSession session, int[] tokens, int from, int to, boolean wantLogits) {
-    return session.forward(tokens, from, to, wantLogits, null);
+    session.check(tokens, from, to);
+    for (int at = from; at < to; ) {
+      at += run(session, tokens, at, to);
+    }
+    if (!wantLogits) {
+      return null;
+    }
+    last[0] = pass.tokens() - 1;
+    pass.logits(last, 1, (i, logits, offset) -> session.logits(logits, offset));
+    return session.logits();
   }
 
   /**
@@ -89,7 +105,55 @@ public final class LlamaModel implements AutoCloseable {
    */
   public synchronized void forward(
       InferenceSession session, int[] tokens, int from, int to, LogitsSink sink) {
-    session.forward(tokens, from, to, false, sink);
+    session.check(tokens, from, to);
+    for (int at = from; at < to; ) {
+      int start = at;
+      at += run(session, tokens, at, to);
+      int[] all = IntStream.range(0, at - start).toArray();
+      pass.logits(all, all.length, (i, logits, offset) -> sink.accept(start + i, logits, offset));
+    }
+  }
+
+  /** A pass of one session's tokens, as many as fit; returns how many. */
+  private int run(InferenceSession session, int[] tokens, int from, int to) {
+    pass.clear();
+    int added = session.addTo(pass, tokens, from, to);
+    pass.run(session.observer());
+    return added;
+  }
+
+  /**
+   * One pass over the weights for several sessions, each of which gets what it would get alone, to
+   * the bit. It takes as many tokens as fit, of the first sessions first: {@link
+   * InferenceSession#position} tells how many. A session whose last token was taken has the {@link
+   * InferenceSession#logits} after it.
+   *
+   * @throws IllegalArgumentException as {@link #forward}, or if a session comes twice; all sessions
+   *     are then unchanged
+   */
+  public synchronized void forward(List<TokenRun> runs) {
+    for (TokenRun run : runs) {
+      run.session().check(run.tokens(), run.from(), run.to());
+    }
+    if (runs.stream().map(TokenRun::session).distinct().count() < runs.size()) {
+      throw new IllegalArgumentException("a session comes twice in one pass");
+    }
+    if (last.length < runs.size()) {
+      last = new int[runs.size()];
+    }
+    List<InferenceSession> whole = new ArrayList<>();
+    pass.clear();
+    for (TokenRun run : runs) {
+      int added = run.session().addTo(pass, run.tokens(), run.from(), run.to());
+      if (added == run.to() - run.from()) {
+        last[whole.size()] = pass.tokens() - 1;
+        whole.add(run.session());
+      }
+    }
+    if (pass.tokens() > 0) {
+      pass.run(null);
+      pass.logits(last, whole.size(), (i, logits, offset) -> whole.get(i).logits(logits, offset));
+    }
   }
 
   /** A session that goes on from where another stands; both may go on. */
@@ -118,7 +182,7 @@ public final class LlamaModel implements AutoCloseable {
     do {
       int end = record.nextMark();
       if (end > session.position()) {
-        session.forward(tokens, from + session.position(), from + end, false, null);
+        forward(session, tokens, from + session.position(), from + end, false);
       }
       record.mark();
     } while (session.position() < count);

@@ -99,7 +99,7 @@ final class AttentionStream {
           cache.store(0, count, t, key, value, 0);
         }
         float[] part = new float[count * stride];
-        step.run(pool, cache, 0, count, q, part, stride);
+        step.run(pool, TokenBatch.of(cache, count), 0, q, part, stride);
         cache.end(pool, count);
         System.arraycopy(part, 0, out, from * stride, part.length);
       }

@@ -46,7 +46,7 @@ class AttentionTest {
       for (int t = 0; t < tokens; t++) {
         cache.store(0, tokens, t, k, v, t * kvStride);
       }
-      step.run(pool, cache, 0, tokens, q, batch, qStride);
+      step.run(pool, TokenBatch.of(cache, tokens), 0, q, batch, qStride);
 
       KvCache other = cache(heads, kvHeads, headDim, type);
       float[] one = new float[qStride];
@@ -55,7 +55,7 @@ class AttentionTest {
         other.extend(0, 1);
         other.store(0, 1, 0, k, v, t * kvStride);
         System.arraycopy(q, t * qStride, one, 0, qStride);
-        step.run(pool, other, 0, 1, one, out, qStride);
+        step.run(pool, TokenBatch.of(other, 1), 0, one, out, qStride);
         System.arraycopy(out, 0, single, t * qStride, qStride);
       }
     }

@@ -11,6 +11,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.TokenBatch;
 import io.calidrop.bench.RandomWeights;
 import io.calidrop.gguf.GgmlType;
 import java.lang.foreign.Arena;
@@ -84,8 +85,9 @@ class GarbageTest {
         cache.store(0, rows, row, x, x, 0);
       }
       AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      TokenBatch batch = TokenBatch.of(cache, 1);
       float[] out = new float[3 * dim];
-      assertNoGarbage(() -> attention.run(pool, cache, 0, 1, x, out, 3 * dim));
+      assertNoGarbage(() -> attention.run(pool, batch, 0, x, out, 3 * dim));
     }
   }
 
@@ -110,15 +112,16 @@ class GarbageTest {
         KvCache cache =
             new KvCache(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
       AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      TokenBatch batch = TokenBatch.of(cache, 1);
       for (int token = 0; token < 130; token++) {
         cache.begin(pool);
         cache.extend(0, 1);
         cache.store(0, 1, 0, x, x, 0);
-        attention.run(pool, cache, 0, 1, x, out, 3 * dim);
+        attention.run(pool, batch, 0, x, out, 3 * dim);
         cache.end(pool, 1);
       }
       cache.begin(pool);
-      assertNoGarbage(() -> attention.run(pool, cache, 0, 1, x, out, 3 * dim));
+      assertNoGarbage(() -> attention.run(pool, batch, 0, x, out, 3 * dim));
     }
   }
 

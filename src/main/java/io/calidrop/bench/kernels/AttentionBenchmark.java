@@ -5,6 +5,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.TokenBatch;
 import io.calidrop.bench.Roofline;
 import io.calidrop.tensor.WorkerPool;
 import java.util.Random;
@@ -53,6 +54,7 @@ public class AttentionBenchmark {
   private Roofline.Limits limits;
   private KvCache cache;
   private AttentionStep attention;
+  private TokenBatch batch;
   private float[] query;
   private float[] out;
   private int layer;
@@ -81,6 +83,7 @@ public class AttentionBenchmark {
       }
     }
     attention = new AttentionStep(HEADS, KV_HEADS, DIM, threads);
+    batch = TokenBatch.of(cache, tokens);
     query = new float[tokens * HEADS * DIM];
     for (int i = 0; i < query.length; i++) {
       query[i] = (float) random.nextGaussian();
@@ -98,7 +101,7 @@ public class AttentionBenchmark {
   @Benchmark
   public float[] attend(Rates rates) {
     layer = (layer + 1) % LAYERS;
-    attention.run(pool, cache, layer, tokens, query, out, HEADS * DIM);
+    attention.run(pool, batch, layer, query, out, HEADS * DIM);
     // Scores and weighted sums, two operations a dimension each.
     rates.add(limits, (double) cache.bytes() / LAYERS, 4.0 * HEADS * DIM * rows * tokens);
     return out;

@@ -18,12 +18,14 @@ import net.jqwik.api.constraints.Size;
 import net.jqwik.api.constraints.StringLength;
 import org.junit.jupiter.api.Test;
 
-/** The token loop over a scripted model whose tokens are bytes. */
-class GeneratorTest {
+/** Generations with a scripted model whose tokens are bytes. */
+class GenerationTest {
   private static final int END = 256;
 
   /** Gives the bytes of a text one by one, then the end token for ever. */
-  private static final class Script implements TokenStream {
+  private static final class Script {
+    private static final int MOST = 1024; // tokens at a time
+
     private final byte[] bytes;
     private final int limit;
     private int position;
@@ -34,33 +36,22 @@ class GeneratorTest {
       this.limit = limit;
     }
 
-    @Override
-    public float[] forward(int[] tokens, int from, int to) {
-      position += to - from;
-      assertThat(position).isLessThanOrEqualTo(limit);
+    GenerationResult run(Generation generation) {
+      while (!generation.isDone()) {
+        int tokens = Math.min(MOST, generation.to() - generation.from());
+        assertThat(generation.tokens()).hasSizeGreaterThanOrEqualTo(generation.to());
+        position += tokens;
+        assertThat(position).isLessThanOrEqualTo(limit);
+        boolean whole = tokens == generation.to() - generation.from();
+        generation.computed(tokens, whole ? logits() : null);
+      }
+      return generation.result(new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0));
+    }
+
+    private float[] logits() {
       float[] logits = new float[END + 1];
       logits[given < bytes.length ? bytes[given++] & 0xff : END] = 1;
       return logits;
-    }
-
-    @Override
-    public void expectPrompt(int tokens) {
-      assertThat(tokens).isPositive();
-    }
-
-    @Override
-    public int position() {
-      return position;
-    }
-
-    @Override
-    public int limit() {
-      return limit;
-    }
-
-    @Override
-    public CacheStatistics cache() {
-      return new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0);
     }
   }
 
@@ -122,8 +113,15 @@ class GeneratorTest {
       Script script, int maxTokens, List<String> stop, BooleanSupplier interrupted) {
     GenerationOptions options = new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop);
     GenerationResult result =
-        new Generator.Run(script, new ByteTokenizer(), new int[] {1, 2, 3}, options, pieces::add)
-            .run(interrupted);
+        script.run(
+            new Generation(
+                new ByteTokenizer(),
+                new int[] {1, 2, 3},
+                0,
+                script.limit,
+                options,
+                pieces::add,
+                interrupted));
     assertThat(String.join("", pieces)).isEqualTo(result.text());
     return result;
   }
@@ -151,8 +149,9 @@ class GeneratorTest {
     int[] prompt = new int[3000];
     Script script = new Script("Hello", 10_000);
     GenerationResult result =
-        new Generator.Run(script, new ByteTokenizer(), prompt, options, pieces::add)
-            .run(() -> true);
+        script.run(
+            new Generation(
+                new ByteTokenizer(), prompt, 0, script.limit, options, pieces::add, () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
     assertThat(result.contextUsed()).isEqualTo(1024);
     assertThat(result.timings().promptTokens()).isEqualTo(1024);
@@ -220,7 +219,7 @@ class GeneratorTest {
       @ForAll @StringLength(max = 40) @CharRange(from = 'a', to = 'c') String text,
       @ForAll @Size(min = 1, max = 3)
           List<@StringLength(min = 1, max = 4) @CharRange(from = 'a', to = 'c') String> stops) {
-    GeneratorTest fresh = new GeneratorTest();
+    GenerationTest fresh = new GenerationTest();
     GenerationResult result = fresh.generate(new Script(text, 100), 50, stops, () -> false);
     int first =
         stops.stream().mapToInt(text::indexOf).filter(at -> at >= 0).min().orElse(text.length());

@@ -1,0 +1,188 @@
+package io.calidrop.generate;
+
+import io.calidrop.attention.CacheStatistics;
+import io.calidrop.sampling.Sampler;
+import io.calidrop.sampling.SamplerChain;
+import io.calidrop.tokenizer.Tokenizer;
+import io.calidrop.tokenizer.Utf8Decoder;
+import java.util.Arrays;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+
+/**
+ * A generation under way, apart from the model: it says which tokens are to be computed next and
+ * takes the logits after them, until it is done.
+ */
+final class Generation {
+  private final Tokenizer tokenizer;
+  private final int[] prompt;
+  private final int reused;
+  private final int limit;
+  private final GenerationOptions options;
+  private final Consumer<String> onText;
+  private final BooleanSupplier interrupted;
+  private final Sampler sampler;
+  private final Utf8Decoder decoder = new Utf8Decoder();
+  private final StopStrings stops;
+  private final StringBuilder text = new StringBuilder();
+  private final int[] next = new int[1];
+  private int[] generated = new int[256];
+  private int count;
+  private int position; // tokens computed
+  private StopReason reason; // when done
+
+  private final long start = System.nanoTime();
+  private long promptEnd;
+  private long firstToken;
+  private long end;
+
+  /**
+   * @param reused tokens of the prompt that need not be computed
+   * @param limit most positions of the sequence
+   * @param interrupted asked before each token; true ends the generation
+   * @throws IllegalArgumentException if nothing of the prompt is to be computed, or it exceeds the
+   *     limit
+   */
+  Generation(
+      Tokenizer tokenizer,
+      int[] prompt,
+      int reused,
+      int limit,
+      GenerationOptions options,
+      Consumer<String> onText,
+      BooleanSupplier interrupted) {
+    if (prompt.length <= reused) {
+      throw new IllegalArgumentException(
+          "the prompt has %d tokens and the session already holds %d: nothing to compute"
+              .formatted(prompt.length, reused));
+    }
+    if (prompt.length > limit) {
+      throw new IllegalArgumentException(
+          "the prompt has %d tokens, more than the context of %d: shorten it or raise --ctx"
+              .formatted(prompt.length, limit));
+    }
+    this.tokenizer = tokenizer;
+    this.prompt = prompt;
+    this.reused = reused;
+    this.limit = limit;
+    this.options = options;
+    this.onText = onText;
+    this.interrupted = interrupted;
+    position = reused;
+    sampler = new SamplerChain(options.sampling(), tokenizer.vocabularySize());
+    for (int token : prompt) {
+      sampler.accept(token);
+    }
+    stops = new StopStrings(options.stop());
+  }
+
+  /** Whether the next token is one that was generated, rather than the prompt's. */
+  boolean isDecoding() {
+    return position >= prompt.length;
+  }
+
+  boolean isDone() {
+    return reason != null;
+  }
+
+  /** Holds the tokens to compute next in {@code [from, to)}. */
+  int[] tokens() {
+    return isDecoding() ? next : prompt;
+  }
+
+  int from() {
+    return isDecoding() ? 0 : position;
+  }
+
+  int to() {
+    return isDecoding() ? 1 : prompt.length;
+  }
+
+  /**
+   * Tells that tokens were computed.
+   *
+   * @param tokens how many of those that were to be
+   * @param logits after the last of them, overwritten; ignored where the prompt goes on
+   */
+  void computed(int tokens, float[] logits) {
+    position += tokens;
+    if (position < prompt.length) {
+      if (interrupted.getAsBoolean()) {
+        promptEnd = System.nanoTime();
+        finish(StopReason.INTERRUPTED);
+      }
+      return;
+    }
+    if (position == prompt.length) {
+      promptEnd = System.nanoTime();
+    }
+    next[0] = sampler.sample(logits);
+    if (position == prompt.length) {
+      firstToken = System.nanoTime();
+    }
+    StopReason why = take(next[0]);
+    if (why != null) {
+      if (why != StopReason.STOP_STRING) {
+        emit(stops.append(decoder.flush()));
+        emit(stops.flush());
+      }
+      finish(why);
+    }
+  }
+
+  private void finish(StopReason why) {
+    reason = why;
+    end = System.nanoTime();
+  }
+
+  /** Takes a sampled token into the text; the reason to stop, or null to go on with it. */
+  private StopReason take(int token) {
+    if (tokenizer.endTokens().contains(token)) {
+      return StopReason.END_TOKEN;
+    }
+    sampler.accept(token);
+    if (count == generated.length) {
+      generated = Arrays.copyOf(generated, 2 * count);
+    }
+    generated[count++] = token;
+    emit(stops.append(decoder.append(tokenizer.bytes(token))));
+    if (stops.found()) {
+      return StopReason.STOP_STRING;
+    }
+    if (count == options.maxTokens()) {
+      return StopReason.LENGTH;
+    }
+    if (position == limit) {
+      return StopReason.CONTEXT_FULL;
+    }
+    return interrupted.getAsBoolean() ? StopReason.INTERRUPTED : null;
+  }
+
+  private void emit(String piece) {
+    if (!piece.isEmpty()) {
+      text.append(piece);
+      onText.accept(piece);
+    }
+  }
+
+  /** What came of it, once it is done. */
+  GenerationResult result(CacheStatistics cache) {
+    boolean answered = firstToken != 0;
+    int decoded = Math.max(0, position - prompt.length);
+    return new GenerationResult(
+        text.toString(),
+        Arrays.copyOf(generated, count),
+        reason,
+        options.sampling().seed(),
+        new GenerationResult.Timings(
+            position - decoded - reused,
+            reused,
+            promptEnd - start,
+            answered ? firstToken - start : 0,
+            decoded,
+            answered ? end - firstToken : 0),
+        position,
+        limit,
+        cache);
+  }
+}

@@ -1,0 +1,85 @@
+package io.calidrop.generate;
+
+import io.calidrop.model.InferenceSession;
+import io.calidrop.model.LlamaModel;
+import io.calidrop.model.TokenRun;
+import io.calidrop.tokenizer.Tokenizer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
+
+/**
+ * Generations that share each pass over the weights (continuous batching): they come and go at any
+ * step, and each gives what it would give alone.
+ */
+public final class GenerationBatch {
+  private final LlamaModel model;
+  private final Tokenizer tokenizer;
+  private final List<Member> members = new ArrayList<>();
+
+  private record Member(
+      InferenceSession session, Generation generation, Consumer<GenerationResult> onDone) {
+    TokenRun next() {
+      return new TokenRun(session, generation.tokens(), generation.from(), generation.to());
+    }
+  }
+
+  public GenerationBatch(LlamaModel model, Tokenizer tokenizer) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+  }
+
+  /** Generations under way. */
+  public int size() {
+    return members.size();
+  }
+
+  /**
+   * Adds the continuation of a prompt.
+   *
+   * @param session holds the keys and values of the prompt's first {@code session.position()}
+   *     tokens; it is the generation's own until that is done
+   * @param prompt all tokens of the prompt, at least one of them not yet in the session
+   * @param onText is given the text piece by piece, each a whole number of characters
+   * @param interrupted asked before each token; true ends the generation
+   * @param onDone is given the result
+   * @throws IllegalArgumentException if the prompt does not fit into the session's context
+   */
+  public void add(
+      InferenceSession session,
+      int[] prompt,
+      GenerationOptions options,
+      Consumer<String> onText,
+      BooleanSupplier interrupted,
+      Consumer<GenerationResult> onDone) {
+    int reused = session.position();
+    Generation generation =
+        new Generation(tokenizer, prompt, reused, session.limit(), options, onText, interrupted);
+    session.expectPrompt(prompt.length - reused);
+    members.add(new Member(session, generation, onDone));
+  }
+
+  /** One pass over the weights, and with it another token for each that has had its prompt. */
+  public void step() {
+    // Single tokens come first: nobody waits for another's prompt, which takes the room that is
+    // left.
+    members.sort((a, b) -> Boolean.compare(b.generation.isDecoding(), a.generation.isDecoding()));
+    int[] before = members.stream().mapToInt(member -> member.session.position()).toArray();
+    model.forward(members.stream().map(Member::next).toList());
+    List<Member> done = new ArrayList<>();
+    for (int i = 0; i < before.length; i++) {
+      Member member = members.get(i);
+      int computed = member.session.position() - before[i];
+      if (computed > 0) {
+        member.generation.computed(computed, member.session.logits());
+      }
+      if (member.generation.isDone()) {
+        done.add(member);
+      }
+    }
+    members.removeAll(done);
+    done.forEach(
+        member -> member.onDone.accept(member.generation.result(member.session.statistics())));
+  }
+}
