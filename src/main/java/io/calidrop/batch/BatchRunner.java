@@ -1,23 +1,46 @@
 package io.calidrop.batch;
 
 import io.calidrop.generate.Engine;
+import io.calidrop.generate.GenerationBatch;
 import io.calidrop.generate.GenerationResult;
-import io.calidrop.generate.Generator;
+import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
 import io.calidrop.model.InferenceSession;
-import java.util.Arrays;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
 /**
- * Answers requests one after another. What a prompt has in common with the one before, such as a
- * system message, is not computed again where the cache can go back.
+ * Answers requests, several of them at a time with the same passes over the weights. A result does
+ * not depend on how many, nor on the order. The beginning that prompts have in common, such as a
+ * system message, is computed once.
  */
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;
-  private final Generator generator;
-  private final InferenceSession session;
-  private int[] cached = {};
+  private final GenerationBatch batch;
+  private final SharedPrefix prefix;
+  private final boolean copies;
+  private final List<Slot> slots = new ArrayList<>();
+  private final Deque<Slot> free = new ArrayDeque<>();
+  private final Deque<Finished> finished = new ArrayDeque<>();
+
+  /** Gives requests, one after the other. */
+  @FunctionalInterface
+  public interface Source {
+    /** The next request, or null at the end. */
+    BatchRequest next() throws IOException;
+  }
+
+  /** Takes results as they are finished. */
+  @FunctionalInterface
+  public interface Sink {
+    /** Takes what became of a request; false ends the batch. */
+    boolean accept(BatchRequest request, Outcome outcome) throws IOException;
+  }
 
   /**
    * What became of a request.
@@ -30,41 +53,113 @@ public final class BatchRunner implements AutoCloseable {
       return new Outcome(Optional.empty(), Optional.of(error));
     }
 
-    /** Whether the user interrupted it: it is no result. */
-    public boolean isInterrupted() {
-      return result.filter(r -> r.stopReason() == StopReason.INTERRUPTED).isPresent();
+    static Outcome of(GenerationResult result) {
+      return new Outcome(Optional.of(result), Optional.empty());
     }
   }
 
-  public BatchRunner(Engine engine) {
-    this.engine = engine;
-    generator = new Generator(engine.model(), engine.tokenizer());
-    session = engine.newSession();
+  private record Finished(BatchRequest request, Outcome outcome) {}
+
+  /** A request and its tokens, or what is wrong with it. */
+  private record Prompt(BatchRequest request, int[] tokens, Optional<String> error) {}
+
+  /** A session that answers one request at a time. */
+  private static final class Slot {
+    private final InferenceSession session;
+    private int[] held = {}; // the last prompt
+
+    Slot(InferenceSession session) {
+      this.session = session;
+    }
   }
 
-  /** Answers a request; it never throws for what is wrong with the request. */
-  public Outcome run(BatchRequest request, BooleanSupplier interrupted) {
+  /**
+   * @param parallel most requests at a time, each with a cache of its own
+   */
+  public BatchRunner(Engine engine, int parallel) {
+    this.engine = engine;
+    batch = new GenerationBatch(engine.model(), engine.tokenizer());
+    prefix = new SharedPrefix(engine.model());
+    copies = parallel > 1;
+    for (int i = 0; i < parallel; i++) {
+      slots.add(new Slot(engine.newSession()));
+    }
+    free.addAll(slots);
+  }
+
+  /**
+   * Answers all requests; what is wrong with one becomes its outcome.
+   *
+   * @param interrupted ends the batch; requests under way get no outcome
+   */
+  public void run(Source source, Sink sink, BooleanSupplier interrupted) throws IOException {
+    Prompt next = read(source);
+    while (!interrupted.getAsBoolean() && (next != null || batch.size() > 0)) {
+      if (next != null && !free.isEmpty()) {
+        Prompt prompt = next;
+        next = read(source);
+        start(prompt, next == null ? new int[0] : next.tokens(), interrupted);
+      } else {
+        batch.step();
+      }
+      for (Finished done = finished.poll(); done != null; done = finished.poll()) {
+        if (!sink.accept(done.request(), done.outcome())) {
+          return;
+        }
+      }
+    }
+  }
+
+  private Prompt read(Source source) throws IOException {
+    BatchRequest request = source.next();
+    if (request == null) {
+      return null;
+    }
     if (request.error().isPresent()) {
-      return Outcome.failed(request.error().get());
+      return new Prompt(request, new int[0], request.error());
     }
     try {
-      int[] prompt = engine.template().encode(request.messages(), true, engine.tokenizer());
-      int common = Arrays.mismatch(prompt, cached);
-      int kept = common < 0 ? prompt.length - 1 : Math.min(common, prompt.length - 1);
-      kept = Math.min(kept, session.position());
-      session.truncate(session.canTruncate(kept) ? kept : 0);
-      cached = Arrays.copyOf(prompt, session.position());
-      GenerationResult result =
-          generator.generate(session, prompt, request.options(), text -> {}, interrupted);
-      cached = Arrays.copyOf(prompt, Math.min(prompt.length, session.position()));
-      return new Outcome(Optional.of(result), Optional.empty());
+      int[] tokens = engine.template().encode(request.messages(), true, engine.tokenizer());
+      return new Prompt(request, tokens, Optional.empty());
     } catch (IllegalArgumentException e) {
-      return Outcome.failed(e.getMessage());
+      return new Prompt(request, new int[0], Optional.of(e.getMessage()));
+    }
+  }
+
+  private void start(Prompt prompt, int[] following, BooleanSupplier interrupted) {
+    BatchRequest request = prompt.request();
+    if (prompt.error().isPresent()) {
+      finished.add(new Finished(request, Outcome.failed(prompt.error().get())));
+      return;
+    }
+    Slot slot = free.poll();
+    try {
+      int[] held = slot.held;
+      slot.held = new int[0];
+      prefix.begin(slot.session, held, prompt.tokens(), following, copies);
+      slot.held = prompt.tokens();
+      batch.add(
+          slot.session,
+          prompt.tokens(),
+          request.options(),
+          text -> {},
+          interrupted,
+          result -> finish(slot, request, result));
+    } catch (IllegalArgumentException e) {
+      free.push(slot);
+      finished.add(new Finished(request, Outcome.failed(e.getMessage())));
+    }
+  }
+
+  private void finish(Slot slot, BatchRequest request, GenerationResult result) {
+    free.push(slot);
+    if (result.stopReason() != StopReason.INTERRUPTED) {
+      finished.add(new Finished(request, Outcome.of(result)));
     }
   }
 
   @Override
   public void close() {
-    session.close();
+    slots.forEach(slot -> slot.session.close());
   }
 }

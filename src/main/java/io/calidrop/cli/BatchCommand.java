@@ -32,8 +32,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "batch",
     description = {
-      "Answers every prompt of a file, a line of JSON each, in its order. A line of the input is a",
-      "prompt, or in a .jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as",
+      "Answers every prompt of a file, a line of JSON each. A line of the input is a prompt, or in a",
+      ".jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as",
       "\"temperature\"}, or a line of an OpenAI batch. A wrong line becomes a result with an error."
     },
     footer = {
@@ -42,10 +42,13 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl",
+      "  ./run.sh batch --in prompts.jsonl --out results.jsonl --parallel 8",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
       "  ./run.sh batch --in prompts.txt --out part-2.jsonl --shard 2/3 --system \"Be brief.\""
     })
 final class BatchCommand implements Callable<Integer> {
+  private static final int MOST_PARALLEL = 256;
+
   @ParentCommand private CalidropCommand parent;
   @Spec private CommandSpec spec;
   @Mixin private HelpOption help;
@@ -68,6 +71,16 @@ final class BatchCommand implements Callable<Integer> {
 
   @Option(names = "--fail-fast", description = "End at the first error.")
   private boolean failFast;
+
+  @Option(
+      names = "--parallel",
+      paramLabel = "N",
+      defaultValue = "1",
+      description = {
+        "Prompts that share each pass over the weights, each with a cache of its own (default",
+        "${DEFAULT-VALUE}). The results are the same, in the order in which they are finished."
+      })
+  private int parallel;
 
   @Option(
       names = "--shard",
@@ -102,6 +115,11 @@ final class BatchCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--resume and --force exclude each other: go on, or begin anew");
     }
+    if (parallel < 1 || parallel > MOST_PARALLEL) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--parallel: from 1 to %d, not %d".formatted(MOST_PARALLEL, parallel));
+    }
     Shard part = shard();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens(), 0);
     BatchParser parser =
@@ -112,10 +130,10 @@ final class BatchCommand implements Callable<Integer> {
     try (BatchInput input = new BatchInput(in, parser);
         BatchOutput output = new BatchOutput(out, existing);
         Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP);
-        BatchRunner runner = new BatchRunner(engine);
+        BatchRunner runner = new BatchRunner(engine, parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      return new Run(io, input, output, runner, interrupts).all(part, total);
+      return new Run(io, part, input, output, interrupts).all(runner, total);
     }
   }
 
@@ -130,41 +148,30 @@ final class BatchCommand implements Callable<Integer> {
   /** One pass over the input. */
   private final class Run {
     private final Io io;
+    private final Shard part;
     private final BatchInput input;
     private final BatchOutput output;
-    private final BatchRunner runner;
     private final Interrupts interrupts;
     private final Set<String> ids = new HashSet<>();
     private final long start = System.nanoTime();
+    private WorkProgress progress;
     private long skipped;
     private long promptTokens;
     private long generatedTokens;
 
-    Run(Io io, BatchInput input, BatchOutput output, BatchRunner runner, Interrupts interrupts) {
+    Run(Io io, Shard part, BatchInput input, BatchOutput output, Interrupts interrupts) {
       this.io = io;
+      this.part = part;
       this.input = input;
       this.output = output;
-      this.runner = runner;
       this.interrupts = interrupts;
     }
 
-    int all(Shard part, long total) throws IOException {
-      boolean whole = true;
+    int all(BatchRunner runner, long total) throws IOException {
       interrupts.begin();
-      try (WorkProgress progress = new WorkProgress(io, "batch", "prompts", quiet ? 0 : total)) {
-        BatchRequest request;
-        while (whole && (request = input.next(part)) != null) {
-          if (!ids.add(request.id())) {
-            request = request.repeated();
-          }
-          if (output.has(request.id())) {
-            skipped++;
-            progress.skip(1);
-          } else {
-            whole = answer(request);
-            progress.step(1);
-          }
-        }
+      try (WorkProgress display = new WorkProgress(io, "batch", "prompts", quiet ? 0 : total)) {
+        progress = display;
+        runner.run(this::next, this::add, interrupts);
       }
       boolean interrupted = interrupts.getAsBoolean();
       summarise(interrupted);
@@ -173,13 +180,27 @@ final class BatchCommand implements Callable<Integer> {
           : output.failed() > 0 ? ExitCode.BATCH_FAILURES : ExitCode.OK;
     }
 
-    /** Answers a request; false ends the batch. */
-    private boolean answer(BatchRequest request) throws IOException {
-      BatchRunner.Outcome outcome = runner.run(request, interrupts);
-      if (outcome.isInterrupted()) {
-        return false; // no result: a resumed run answers it whole
+    /** The next request that has no result yet. */
+    private BatchRequest next() throws IOException {
+      while (true) {
+        BatchRequest request = input.next(part);
+        if (request == null) {
+          return null;
+        }
+        if (!ids.add(request.id())) {
+          request = request.repeated();
+        }
+        if (!output.has(request.id())) {
+          return request;
+        }
+        skipped++;
+        progress.skip(1);
       }
+    }
+
+    private boolean add(BatchRequest request, BatchRunner.Outcome outcome) throws IOException {
       output.add(request.id(), record(request, outcome));
+      progress.step(1);
       return outcome.error().isEmpty() || !failFast;
     }
 

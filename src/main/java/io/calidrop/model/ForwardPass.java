@@ -228,7 +228,7 @@ final class ForwardPass {
    * @param sink is told the index in {@code tokens}
    */
   void logits(int[] tokens, int n, LogitsSink sink) {
-    int together = Math.min(n, LOGITS_BATCH);
+    int together = n == 1 ? 1 : VectorShape.roundUp(Math.min(n, LOGITS_BATCH), Activations.GROUP);
     if (logits.length < together * logitsStride) {
       logits = new float[together * logitsStride];
     }

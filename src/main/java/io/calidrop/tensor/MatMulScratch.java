@@ -24,6 +24,9 @@ public final class MatMulScratch {
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];
 
+  /** What {@link OffHeap#touch} gave. */
+  int touched;
+
   private float[] row = {};
   private float[] tile = {};
 

@@ -2,6 +2,7 @@ package io.calidrop.tensor;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 
 /** Native memory for weights, and the one segment through which kernels read it. */
 final class OffHeap {
@@ -17,6 +18,20 @@ final class OffHeap {
   static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
   private OffHeap() {}
+
+  /**
+   * Reads a number from each cache line of what is wanted soon. Nothing but loads in a loop keeps
+   * dozens of them on their way at once; between other work a few are, and each is waited for.
+   *
+   * @return a sum, to be kept somewhere lest the loads be left out
+   */
+  static int touch(long address, long bytes) {
+    int sum = 0;
+    for (long end = address + bytes; address < end; address += ALIGNMENT) {
+      sum += MEMORY.get(ValueLayout.JAVA_INT, address);
+    }
+    return sum;
+  }
 
   static MemorySegment allocate(Arena arena, long bytes) {
     return arena.allocate(bytes, ALIGNMENT);

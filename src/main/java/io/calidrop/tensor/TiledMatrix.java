@@ -85,9 +85,10 @@ abstract class TiledMatrix extends Matrix {
       Arrays.fill(out, token * stride + from * ROW_BLOCK, token * stride + to * ROW_BLOCK, 0f);
     }
     int step = unpackedColumns();
-    for (int column = 0; column < columns(); column += step) {
-      int count = Math.min(step, columns() - column);
-      for (int block = from; block < to; block++) {
+    for (int block = from; block < to; block++) {
+      scratch.touched += OffHeap.touch(address(2 * block), 2 * tileBytes);
+      for (int column = 0; column < columns(); column += step) {
+        int count = Math.min(step, columns() - column);
         unpack(address(2 * block), column, count, 0, scratch);
         unpack(address(2 * block + 1), column, count, 1, scratch);
         for (int group = 0; group < x.groups(); group++) {

@@ -41,7 +41,7 @@ public class MatrixBenchmark {
   public GgmlType type;
 
   /** Tokens multiplied at a time. */
-  @Param({"1", "256"})
+  @Param({"1", "8", "256"})
   public int tokens;
 
   /** Threads. */
