@@ -1,99 +1,125 @@
 package io.calidrop.batch;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
-import java.io.BufferedWriter;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
-/** Joins the results of shards in the order of their input, and checks that none is missing. */
+/**
+ * Joins results in the order of their input, and checks that none is missing. The results
+ * themselves stay on disk; what is held of each is its id and where it is.
+ */
 public final class BatchMerge {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private BatchMerge() {}
 
-  /** The next result of a shard. */
-  private static final class Head {
-    private final Path file;
-    private final BufferedReader lines;
-    private String line;
-    private String id;
-
-    Head(Path file) throws IOException {
-      this.file = file;
-      lines = Files.newBufferedReader(file, StandardCharsets.UTF_8);
-      advance();
-    }
-
-    void advance() throws IOException {
-      line = lines.readLine();
-      id = null;
-      if (line != null) {
-        JsonNode node = JSON.readTree(line);
-        if (!node.hasNonNull("id")) {
-          throw new IOException(file + " holds something that is no result of a batch");
-        }
-        id = node.get("id").asText();
-      }
-    }
-  }
+  /**
+   * Where a result is.
+   *
+   * @param file index of its shard
+   * @param offset in bytes
+   * @param length in bytes
+   */
+  private record Place(int file, long offset, int length) {}
 
   /**
    * Merges; the output is there whole or not at all.
    *
    * @param input of the batch, whose requests give the order
+   * @param shards results in any order
    * @return how many results there are
    * @throws IOException if a result is missing, or there is one too many
    */
   public static long merge(BatchInput input, List<Path> shards, Path out) throws IOException {
-    List<Head> heads = new ArrayList<>();
+    Map<String, Deque<Place>> places = places(shards);
+    RandomAccessFile[] files = new RandomAccessFile[shards.size()];
     Path temporary = Files.createTempFile(out.toAbsolutePath().getParent(), ".merge-", ".tmp");
     try {
-      for (Path shard : shards) {
-        heads.add(new Head(shard));
+      for (int i = 0; i < files.length; i++) {
+        files[i] = new RandomAccessFile(shards.get(i).toFile(), "r");
       }
       long count = 0;
-      try (BufferedWriter writer = Files.newBufferedWriter(temporary)) {
+      try (OutputStream writer = new BufferedOutputStream(Files.newOutputStream(temporary))) {
         for (BatchRequest request = input.next(Shard.ALL);
             request != null;
             request = input.next(Shard.ALL)) {
-          Head head = head(heads, request);
-          writer.write(head.line);
+          Place place = take(places, request);
+          byte[] line = new byte[place.length()];
+          files[place.file()].seek(place.offset());
+          files[place.file()].readFully(line);
+          writer.write(line);
           writer.write('\n');
-          head.advance();
           count++;
         }
       }
-      for (Head head : heads) {
-        if (head.id != null) {
-          throw new IOException(
-              "%s holds a result of %s, which comes twice or is not in the input"
-                  .formatted(head.file, head.id));
-        }
+      for (Map.Entry<String, Deque<Place>> left : places.entrySet()) {
+        throw new IOException(
+            "%s holds a result of %s, which comes twice or is not in the input"
+                .formatted(shards.get(left.getValue().getFirst().file()), left.getKey()));
       }
       Files.move(
           temporary, out, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       return count;
     } finally {
-      for (Head head : heads) {
-        head.lines.close();
+      for (RandomAccessFile file : files) {
+        if (file != null) {
+          file.close();
+        }
       }
       Files.deleteIfExists(temporary);
     }
   }
 
-  private static Head head(List<Head> heads, BatchRequest request) throws IOException {
-    for (String id : List.of(request.id(), request.repeatedId())) {
-      for (Head head : heads) {
-        if (id.equals(head.id)) {
-          return head;
+  private static Map<String, Deque<Place>> places(List<Path> shards) throws IOException {
+    Map<String, Deque<Place>> places = new LinkedHashMap<>();
+    for (int i = 0; i < shards.size(); i++) {
+      try (LineReader lines = new LineReader(shards.get(i))) {
+        for (byte[] line = lines.next(); line != null; line = lines.next()) {
+          Place place = new Place(i, lines.offset(), line.length);
+          places.computeIfAbsent(id(shards.get(i), line), id -> new ArrayDeque<>(1)).add(place);
         }
+      }
+    }
+    return places;
+  }
+
+  private static String id(Path file, byte[] line) throws IOException {
+    try {
+      JsonNode node = JSON.readTree(new String(line, StandardCharsets.UTF_8));
+      if (node != null && node.hasNonNull("id")) {
+        return node.get("id").asText();
+      }
+      throw new IOException(file + " holds something that is no result of a batch");
+    } catch (JsonProcessingException e) {
+      throw new IOException(
+          file + " holds something that is no result of a batch: let it finish (--resume)", e);
+    }
+  }
+
+  /** The place of a request's result, which no other request gets. */
+  private static Place take(Map<String, Deque<Place>> places, BatchRequest request)
+      throws IOException {
+    for (String id : List.of(request.id(), request.repeatedId())) {
+      Deque<Place> found = places.get(id);
+      if (found != null) {
+        Place place = found.poll();
+        if (found.isEmpty()) {
+          places.remove(id);
+        }
+        return place;
       }
     }
     throw new IOException(

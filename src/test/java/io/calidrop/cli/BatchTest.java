@@ -17,10 +17,15 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Batches as a user runs them, in this process and in others that are killed. */
 class BatchTest {
   private static final ObjectMapper JSON = new ObjectMapper();
+
+  /** How many times a batch is killed: -Dcalidrop.kills asks for more. */
+  private static final int KILLS = Integer.getInteger("calidrop.kills", 8);
 
   @TempDir private Path directory;
 
@@ -100,16 +105,60 @@ class BatchTest {
     assertThat(batch(directory.resolve("no.txt"), out, "--force").err()).contains("does not exist");
   }
 
-  @Test
-  void killedAtAnyMomentItGoesOnToTheSameResults() throws IOException, InterruptedException {
-    Path in = prompts(90);
+  @ParameterizedTest
+  @ValueSource(strings = {"", "--budget 64 --window 16 --prune-interval 16"})
+  void inParallelTheyAreTheSame(String cache) throws IOException {
+    List<String> lines = new ArrayList<>(List.of("{\"id\":\"torn\""));
+    for (int i = 0; i < 12; i++) {
+      lines.add(
+          "{\"id\":\"%d\",\"prompt\":\"Count to %d.%s\",\"max_tokens\":%d,\"temperature\":%d}"
+              .formatted(i, i, " Please.".repeat(i * i), 1 + i * 7 % 40, i % 2));
+    }
+    Path in = Files.write(directory.resolve("in.jsonl"), lines);
+    Path out = directory.resolve("alone.jsonl");
+    Path together = directory.resolve("together.jsonl");
+    List<String> flags = new ArrayList<>(List.of("--system", "You are an accountant. ".repeat(9)));
+    flags.addAll(cache.isEmpty() ? List.of() : List.of(cache.split(" ")));
+    assertThat(batch(in, out, flags.toArray(String[]::new)).code())
+        .isEqualTo(ExitCode.BATCH_FAILURES);
+    flags.addAll(List.of("--parallel", "5", "--json"));
+    Outcome outcome = batch(in, together, flags.toArray(String[]::new));
+    assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCode.BATCH_FAILURES);
+    assertThat(JSON.readTree(outcome.out()).get("results").asInt()).isEqualTo(13);
+    assertThat(results(together))
+        .as("in the order in which they are finished")
+        .isNotEqualTo(results(out))
+        .containsExactlyInAnyOrderElementsOf(results(out));
+
+    Path ordered = directory.resolve("ordered.jsonl");
+    Outcome merged =
+        Outcome.of(
+            "",
+            false,
+            "merge",
+            "--in",
+            in.toString(),
+            "--out",
+            ordered.toString(),
+            together.toString());
+    assertThat(merged.code()).as(merged.err()).isZero();
+    assertThat(results(ordered)).isEqualTo(results(out));
+    assertThat(batch(in, out, "--parallel", "0").code()).isEqualTo(ExitCode.USAGE);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4})
+  void killedAtAnyMomentItGoesOnToTheSameResults(int parallel)
+      throws IOException, InterruptedException {
+    Path in = prompts(40 + 10 * KILLS);
     Path whole = directory.resolve("whole.jsonl");
     assertThat(batch(in, whole, "-n", "12").code()).isZero();
     Path out = directory.resolve("killed.jsonl");
     Random random = new Random(4);
     int kills = 0;
-    while (kills < 8) {
-      Process process = start(command(in, out, "-n", "12", "--resume"));
+    String[] flags = {"-n", "12", "--resume", "--parallel", Integer.toString(parallel)};
+    while (kills < KILLS / 2) {
+      Process process = start(command(in, out, flags));
       long before = size(out);
       while (process.isAlive() && size(out) == before) {
         Thread.sleep(5);
@@ -119,8 +168,12 @@ class BatchTest {
       process.destroyForcibly().waitFor();
       kills++;
     }
-    assertThat(batch(in, out, "-n", "12", "--resume").code()).isZero();
-    assertThat(results(out)).isEqualTo(results(whole));
+    assertThat(batch(in, out, flags).code()).isZero();
+    if (parallel == 1) {
+      assertThat(results(out)).isEqualTo(results(whole));
+    } else {
+      assertThat(results(out)).containsExactlyInAnyOrderElementsOf(results(whole));
+    }
   }
 
   @Test
