@@ -14,9 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.HashSet;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * Results, a line of JSON each. A line is in the file when {@link #add} returns; whatever kills the
@@ -29,7 +27,8 @@ public final class BatchOutput implements Closeable {
   private final Path file;
   private final FileChannel channel;
   private final FileLock lock;
-  private final Set<String> finished = new HashSet<>();
+  private final IdSet resumed = new IdSet(); // ids that had a result when the file was opened
+  private long count;
   private long failed;
 
   /** What to do with a file that is there. */
@@ -104,7 +103,8 @@ public final class BatchOutput implements Closeable {
           if (!node.hasNonNull("id")) {
             throw new IOException("%s, line %d, is no result of a batch".formatted(file, number));
           }
-          finished.add(node.get("id").asText());
+          resumed.add(node.get("id").asText());
+          count++;
           failed += node.hasNonNull("error") ? 1 : 0;
         } catch (JsonProcessingException e) {
           throw new IOException(
@@ -116,14 +116,14 @@ public final class BatchOutput implements Closeable {
     }
   }
 
-  /** Whether there is a result of this id. */
-  public boolean has(String id) {
-    return finished.contains(id);
+  /** Whether there was a result of this id when the file was opened. */
+  public boolean had(String id) {
+    return resumed.contains(id);
   }
 
   /** Results so far. */
   public long count() {
-    return finished.size();
+    return count;
   }
 
   /** Those of them that are errors. */
@@ -132,14 +132,21 @@ public final class BatchOutput implements Closeable {
   }
 
   /** Adds a result; it is in the file when this returns. */
-  public void add(String id, Map<String, Object> result) throws IOException {
+  public void add(Map<String, Object> result) throws IOException {
     byte[] line = (JSON.writeValueAsString(result) + "\n").getBytes(StandardCharsets.UTF_8);
     ByteBuffer buffer = ByteBuffer.wrap(line);
-    while (buffer.hasRemaining()) {
-      channel.write(buffer);
+    try {
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+      channel.force(false);
+    } catch (IOException e) {
+      throw new IOException(
+          "%s cannot be written: %s; --resume goes on when that is mended"
+              .formatted(file, e.getMessage()),
+          e);
     }
-    channel.force(false);
-    finished.add(id);
+    count++;
     failed += result.get("error") != null ? 1 : 0;
   }
 

@@ -6,6 +6,7 @@ import io.calidrop.batch.BatchOutput.Existing;
 import io.calidrop.batch.BatchParser;
 import io.calidrop.batch.BatchRequest;
 import io.calidrop.batch.BatchRunner;
+import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.Engine;
@@ -13,12 +14,10 @@ import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -152,7 +151,7 @@ final class BatchCommand implements Callable<Integer> {
     private final BatchInput input;
     private final BatchOutput output;
     private final Interrupts interrupts;
-    private final Set<String> ids = new HashSet<>();
+    private final IdSet ids = new IdSet();
     private final long start = System.nanoTime();
     private WorkProgress progress;
     private long skipped;
@@ -190,7 +189,7 @@ final class BatchCommand implements Callable<Integer> {
         if (!ids.add(request.id())) {
           request = request.repeated();
         }
-        if (!output.has(request.id())) {
+        if (!output.had(request.id())) {
           return request;
         }
         skipped++;
@@ -199,7 +198,7 @@ final class BatchCommand implements Callable<Integer> {
     }
 
     private boolean add(BatchRequest request, BatchRunner.Outcome outcome) throws IOException {
-      output.add(request.id(), record(request, outcome));
+      output.add(record(request, outcome));
       progress.step(1);
       return outcome.error().isEmpty() || !failFast;
     }

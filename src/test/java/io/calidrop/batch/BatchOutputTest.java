@@ -27,8 +27,8 @@ class BatchOutputTest {
   private void fill(Path file, Existing existing, String... ids) throws IOException {
     try (BatchOutput output = new BatchOutput(file, existing)) {
       for (String id : ids) {
-        if (!output.has(id)) {
-          output.add(id, result(id, id.startsWith("bad") ? "wrong" : null));
+        if (!output.had(id)) {
+          output.add(result(id, id.startsWith("bad") ? "wrong" : null));
         }
       }
     }

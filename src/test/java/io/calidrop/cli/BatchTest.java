@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -7,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.TestData;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -177,6 +179,27 @@ class BatchTest {
   }
 
   @Test
+  void aDiskThatIsFullLosesNothing() throws IOException, InterruptedException {
+    Path in = prompts(60);
+    Path whole = directory.resolve("whole.jsonl");
+    assertThat(batch(in, whole, "-n", "4").code()).isZero();
+    Path out = directory.resolve("out.jsonl");
+    List<String> limited = new ArrayList<>(List.of("sh", "-c", "ulimit -f 16; exec \"$@\"", "sh"));
+    limited.addAll(process(command(in, out, "-n", "4", "-q")));
+    limited.add(5, "-XX:-UsePerfData"); // a file of the JVM that would meet the limit first
+    Process process = new ProcessBuilder(limited).redirectOutput(Redirect.DISCARD).start();
+    String err = new String(process.getErrorStream().readAllBytes(), UTF_8);
+    assertThat(process.waitFor()).as(err).isEqualTo(ExitCode.ERROR);
+    assertThat(err.lines().filter(line -> line.startsWith("calidrop:")))
+        .singleElement()
+        .asString()
+        .contains("out.jsonl cannot be written", "--resume goes on");
+    assertThat(Files.readString(out)).as("a torn line").doesNotEndWith("\n");
+    assertThat(batch(in, out, "-n", "4", "--resume").code()).isZero();
+    assertThat(results(out)).isEqualTo(results(whole));
+  }
+
+  @Test
   void shardsInProcessesOfTheirOwnMergeToTheWhole() throws IOException, InterruptedException {
     Path in = prompts(11);
     Path whole = directory.resolve("whole.jsonl");
@@ -215,6 +238,14 @@ class BatchTest {
   }
 
   private static Process start(List<String> args) throws IOException {
+    return new ProcessBuilder(process(args))
+        .redirectOutput(Redirect.DISCARD)
+        .redirectError(Redirect.DISCARD)
+        .start();
+  }
+
+  /** The command line of a process of its own. */
+  private static List<String> process(List<String> args) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
@@ -222,9 +253,6 @@ class BatchTest {
         .forEach(command::add);
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.calidrop.cli.Main"));
     command.addAll(args);
-    return new ProcessBuilder(command)
-        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-        .redirectError(ProcessBuilder.Redirect.DISCARD)
-        .start();
+    return command;
   }
 }
