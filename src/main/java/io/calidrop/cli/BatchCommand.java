@@ -132,6 +132,7 @@ final class BatchCommand implements Callable<Integer> {
         BatchRunner runner = new BatchRunner(engine, parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
+      ModelOptions.warn(io, engine.template());
       return new Run(io, part, input, output, interrupts).all(runner, total);
     }
   }

@@ -67,6 +67,7 @@ final class ChatCommand implements Callable<Integer> {
         Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
         ChatInput input = input(io, interrupts);
         ChatSession chat = engine.chat(options)) {
+      ModelOptions.warn(io, engine.template());
       if (system != null) {
         chat.system(system);
       }

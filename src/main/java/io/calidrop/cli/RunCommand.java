@@ -91,6 +91,7 @@ final class RunCommand implements Callable<Integer> {
       if (raw) {
         result = engine.complete(text, options, onText, interrupts);
       } else {
+        ModelOptions.warn(io, engine.template());
         try (ChatSession chat = engine.chat(options)) {
           if (system != null) {
             chat.system(system);

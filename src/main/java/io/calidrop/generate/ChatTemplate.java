@@ -20,22 +20,19 @@ import java.util.function.UnaryOperator;
  * classes: worth doing while the weights load.
  */
 public final class ChatTemplate {
-  private static final String CHAT_ML =
-      """
-      {% for message in messages %}
-      {{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}
-      {%- endfor %}
-      {% if add_generation_prompt %}
-      {{- '<|im_start|>assistant\\n' }}
-      {%- endif %}
-      """;
-
   private final String source;
   private final String bosToken;
   private final String eosToken;
+  private final String notice; // or null
   private final JinjaEngine engine;
 
   ChatTemplate(String source, String bosToken, String eosToken, Clock clock) {
+    this(source, bosToken, eosToken, clock, null);
+  }
+
+  private ChatTemplate(
+      String source, String bosToken, String eosToken, Clock clock, String notice) {
+    this.notice = notice;
     this.source = Objects.requireNonNull(source, "source");
     this.bosToken = Objects.requireNonNull(bosToken, "bosToken");
     this.eosToken = Objects.requireNonNull(eosToken, "eosToken");
@@ -55,21 +52,60 @@ public final class ChatTemplate {
   }
 
   /**
-   * A model's own template, or ChatML where it has none but its vocabulary has {@code
-   * <|im_start|>}.
+   * A model's own template; where it has none, or one that cannot be rendered, a built-in one of
+   * the same kind, which {@link #notice} names.
    *
    * @param source metadata {@code tokenizer.chat_template}
-   * @throws ModelFormatException where the model has neither, or its template does not parse
+   * @throws ModelFormatException where neither will do
    */
   public static ChatTemplate forModel(Optional<String> source, Tokenizer tokenizer) {
-    if (source.isEmpty() && tokenizer.encode("<|im_start|>", true).length != 1) {
-      throw new ModelFormatException(
-          "the model has no chat template: --raw continues the text without one");
+    String bos = tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos());
+    String eos = tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos());
+    ModelFormatException why;
+    try {
+      if (source.isPresent()) {
+        ChatTemplate own = of(source.get(), bos, eos);
+        own.probe();
+        return own;
+      }
+      why =
+          new ModelFormatException(
+              "the model has no chat template; --raw continues the text without one");
+    } catch (ModelFormatException e) {
+      why = e;
     }
-    return of(
-        source.orElse(CHAT_ML),
-        tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos()),
-        tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos()));
+    ModelFormatException reason = why;
+    BuiltInTemplate known =
+        source
+            .flatMap(BuiltInTemplate::like)
+            .or(() -> BuiltInTemplate.of(tokenizer))
+            .orElseThrow(() -> reason);
+    String notice = "%s; the built-in template %s stands in".formatted(why.getMessage(), known);
+    return new ChatTemplate(known.source(), bos, eos, Clock.systemDefaultZone(), notice);
+  }
+
+  /**
+   * Renders what every model should know.
+   *
+   * @throws ModelFormatException where the template fails
+   */
+  private void probe() {
+    ChatMessage user = ChatMessage.user("Hi");
+    ChatMessage answer = ChatMessage.assistant("Hello");
+    ChatMessage rules = ChatMessage.system("Be brief.");
+    for (List<ChatMessage> messages :
+        List.of(List.of(user), List.of(rules, user), List.of(user, answer, user))) {
+      try {
+        render(messages, true);
+      } catch (IllegalArgumentException e) {
+        // it refuses such a conversation, and says why when there is one
+      }
+    }
+  }
+
+  /** What the user should know about the template: that it is not the model's own. */
+  public Optional<String> notice() {
+    return Optional.ofNullable(notice);
   }
 
   /**

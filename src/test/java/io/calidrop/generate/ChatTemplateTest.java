@@ -34,11 +34,73 @@ class ChatTemplateTest {
             + "<|im_start|>assistant\nHello<|im_end|>\n<|im_start|>user\n Bye\n<|im_end|>\n";
     assertThat(template.render(CONVERSATION, false)).isEqualTo(turns);
     assertThat(template.render(CONVERSATION, true)).isEqualTo(turns + "<|im_start|>assistant\n");
+    assertThat(template.notice())
+        .hasValue(
+            "the model has no chat template; --raw continues the text without one;"
+                + " the built-in template chatml stands in");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiterString = " => ",
+      quoteCharacter = '`',
+      value = {
+        "<|im_start|> => chatml => <|im_start|>user\\nHi<|im_end|>\\n<|im_start|>assistant\\n",
+        "<|start_header_id|> => llama3 => <|start_header_id|>user<|end_header_id|>\\n\\nHi<|eot_id|><|start_header_id|>assistant<|end_header_id|>\\n\\n",
+        "<|user|> => zephyr => <|user|>\\nHi</s>\\n<|assistant|>\\n",
+        "[INST] => llama2 => [INST] Hi [/INST]"
+      })
+  void aTemplateThatCannotBeRenderedGivesWayToABuiltInOne(
+      String mark, String name, String expected) {
+    for (String broken : List.of("{% wat %}", "{{ messages[0].content | nonsense }}", "{% if %}")) {
+      ChatTemplate template =
+          ChatTemplate.forModel(Optional.of(mark + broken), new ChunkTokenizer("<s>", "</s>"));
+      assertThat(template.render(List.of(user("Hi")), true))
+          .isEqualTo(expected.replace("\\n", "\n"));
+      assertThat(template.notice().orElseThrow())
+          .contains("chat template fails in line 1", "the built-in template " + name)
+          .doesNotContain("\n");
+    }
+  }
+
+  @Test
+  void builtInTemplatesWriteWholeConversations() {
+    assertThat(
+            ChatTemplate.of(BuiltInTemplate.LLAMA2.source(), "<s>", "</s>")
+                .render(CONVERSATION, true))
+        .isEqualTo(
+            "<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nHi  [/INST] Hello </s>"
+                + "<s>[INST]  Bye\n [/INST]");
+    assertThat(
+            ChatTemplate.of(BuiltInTemplate.ZEPHYR.source(), "<s>", "</s>")
+                .render(CONVERSATION, true))
+        .isEqualTo(
+            "<|system|>\nBe brief.</s>\n<|user|>\nHi </s>\n<|assistant|>\nHello</s>\n"
+                + "<|user|>\n Bye\n</s>\n<|assistant|>\n");
+    assertThat(
+            ChatTemplate.of(BuiltInTemplate.LLAMA3.source(), "<s>", "</s>")
+                .render(CONVERSATION, false))
+        .isEqualTo(
+            "<s><|start_header_id|>system<|end_header_id|>\n\nBe brief.<|eot_id|>"
+                + "<|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>"
+                + "<|start_header_id|>assistant<|end_header_id|>\n\nHello<|eot_id|>"
+                + "<|start_header_id|>user<|end_header_id|>\n\nBye<|eot_id|>");
+  }
+
+  @Test
+  void aTemplateThatOnlyRefusesStays() {
+    String source =
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}<|im_start|>";
+    ChatTemplate template =
+        ChatTemplate.forModel(Optional.of(source), new ChunkTokenizer("<s>", "</s>"));
+    assertThat(template.notice()).isEmpty();
+    assertThat(template.render(List.of(user("Hi")), true)).isEqualTo("<|im_start|>");
   }
 
   @Test
   void saysThatThereIsNoTemplate() {
-    assertThatThrownBy(() -> ChatTemplate.forModel(Optional.empty(), new ChunkTokenizer("<s>")))
+    assertThatThrownBy(
+            () -> ChatTemplate.forModel(Optional.empty(), new ChunkTokenizer("<s>", "</s>")))
         .isInstanceOf(ModelFormatException.class)
         .hasMessageContaining("no chat template")
         .hasMessageContaining("--raw");
