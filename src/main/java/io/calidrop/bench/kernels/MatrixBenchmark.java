@@ -23,8 +23,9 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * Products of a 2048 x 2048 matrix with one token (decoding) and with 256 (prefill). Matrices take
- * turns, so that weights come from memory and not from a cache.
+ * Products of a 2048 x 2048 matrix with one token (decoding), with 8 (sequences that are decoded
+ * together) and with 256 (prefill). Matrices take turns, so that weights come from memory and not
+ * from a cache.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
