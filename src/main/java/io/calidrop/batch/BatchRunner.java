@@ -141,6 +141,7 @@ public final class BatchRunner implements AutoCloseable {
       batch.add(
           slot.session,
           prompt.tokens(),
+          prompt.tokens().length,
           request.options(),
           text -> {},
           interrupted,

@@ -64,8 +64,9 @@ public final class ChatFile {
         byte[] header = JSON.writeValueAsBytes(header(chat));
         state.number(header.length);
         state.bytes(header, header.length);
-        state.number(chat.tokens().length);
-        state.ints(chat.tokens(), chat.tokens().length);
+        int[] tokens = chat.tokens();
+        state.number(tokens.length);
+        state.ints(tokens, tokens.length);
         chat.transfer(state);
         out.on(false);
         out.write(digest.digest());

@@ -4,6 +4,7 @@ import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.model.InferenceSession;
+import io.calidrop.tokenizer.TokenList;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,7 +27,7 @@ public final class ChatSession implements AutoCloseable {
   private final StateBuffer snapshot = new StateBuffer();
   private GenerationOptions options;
   private String system; // or null
-  private int[] tokens = {}; // of all turns; the session holds the first of them
+  private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
   private int snapshotAt = -1; // how many of them there were at the snapshot, or none
   private long draws; // generations so far: each has a seed of its own
 
@@ -114,7 +115,7 @@ public final class ChatSession implements AutoCloseable {
 
   /** Tokens of the conversation. */
   public int length() {
-    return tokens.length;
+    return tokens.size();
   }
 
   /** Forgets every turn; a system message stays. */
@@ -124,7 +125,7 @@ public final class ChatSession implements AutoCloseable {
   }
 
   private void forgetTokens() {
-    tokens = new int[0];
+    tokens.truncate(0);
     snapshotAt = -1;
     session.truncate(0);
   }
@@ -142,12 +143,13 @@ public final class ChatSession implements AutoCloseable {
    */
   public GenerationResult send(String text, Consumer<String> onText, BooleanSupplier interrupted) {
     ChatMessage question = ChatMessage.user(text);
-    int[] prompt = prompt(question);
-    int start = tokens.length;
-    if (prompt.length > session.limit()) {
+    int[] added = encode(question);
+    int start = tokens.size();
+    int length = start + added.length;
+    if (length > session.limit()) {
       throw new IllegalArgumentException(
           "the conversation has %d tokens with this message, more than the context of %d: shorten it, start anew, or raise --ctx"
-              .formatted(prompt.length, session.limit()));
+              .formatted(length, session.limit()));
     }
     if (session.position() == 0) {
       pin();
@@ -155,10 +157,16 @@ public final class ChatSession implements AutoCloseable {
       session.transfer(StateStreams.to(snapshot.write()));
       snapshotAt = start;
     }
-    GenerationResult result = generator.generate(session, prompt, drawn(), onText, interrupted);
+    tokens.addAll(added);
+    GenerationResult result;
+    try {
+      result = generator.generate(session, tokens.array(), length, drawn(), onText, interrupted);
+    } catch (RuntimeException e) {
+      tokens.truncate(start);
+      throw e;
+    }
     draws++;
-    tokens = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
-    System.arraycopy(result.tokens(), 0, tokens, prompt.length, result.tokens().length);
+    tokens.addAll(result.tokens());
     turns.add(new Turn(question, ChatMessage.assistant(result.text()), start));
     return result;
   }
@@ -172,20 +180,33 @@ public final class ChatSession implements AutoCloseable {
         : drawn;
   }
 
-  /** All tokens up to the answer of the next turn. */
-  private int[] prompt(ChatMessage question) {
-    List<ChatMessage> all = messages();
-    all.add(question);
-    if (tokens.length > 0) {
-      Optional<int[]> added = template.encodeAfterAnswer(all, tokenizer);
+  /** The tokens that come before the answer to a question, after those that there are. */
+  private int[] encode(ChatMessage question) {
+    if (tokens.size() > 0) {
+      Optional<int[]> added = template.encodeAfterAnswer(lastTurn(question), tokenizer);
       if (added.isPresent()) {
-        int[] prompt = Arrays.copyOf(tokens, tokens.length + added.get().length);
-        System.arraycopy(added.get(), 0, prompt, tokens.length, added.get().length);
-        return prompt;
+        return added.get();
       }
       forgetTokens();
     }
+    List<ChatMessage> all = messages();
+    all.add(question);
     return template.encode(all, true, tokenizer);
+  }
+
+  /**
+   * The shortest conversation that ends as this one does with another question: what a turn costs
+   * does not grow with the turns before it.
+   */
+  private List<ChatMessage> lastTurn(ChatMessage question) {
+    List<ChatMessage> messages = new ArrayList<>();
+    if (system != null) {
+      messages.add(ChatMessage.system(system));
+    }
+    messages.add(turns.getLast().question());
+    messages.add(turns.getLast().answer());
+    messages.add(question);
+    return messages;
   }
 
   /** Keeps what a conversation begins with, whatever the user says. */
@@ -214,7 +235,7 @@ public final class ChatSession implements AutoCloseable {
       return Restored.NOTHING;
     }
     int start = turns.removeLast().start();
-    tokens = Arrays.copyOf(tokens, Math.min(start, tokens.length));
+    tokens.truncate(start);
     int kept = Math.min(start, session.position());
     Restored restored;
     if (session.canTruncate(kept)) {
@@ -264,7 +285,7 @@ public final class ChatSession implements AutoCloseable {
     this.system = system;
     this.turns.addAll(turns);
     this.draws = draws;
-    this.tokens = tokens;
+    this.tokens.addAll(tokens);
     if (state != null) {
       session.transfer(state);
     } else {
@@ -273,7 +294,7 @@ public final class ChatSession implements AutoCloseable {
   }
 
   int[] tokens() {
-    return tokens;
+    return tokens.toArray();
   }
 
   void transfer(StateTransfer state) {

@@ -163,7 +163,7 @@ public final class Engine implements AutoCloseable {
       throw new IllegalArgumentException("the prompt is empty");
     }
     try (InferenceSession session = newSession()) {
-      return generator.generate(session, tokens, options, onText, interrupted);
+      return generator.generate(session, tokens, tokens.length, options, onText, interrupted);
     }
   }
 

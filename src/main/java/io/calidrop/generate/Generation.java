@@ -16,6 +16,7 @@ import java.util.function.Consumer;
 final class Generation {
   private final Tokenizer tokenizer;
   private final int[] prompt;
+  private final int promptLength;
   private final int reused;
   private final int limit;
   private final GenerationOptions options;
@@ -37,6 +38,7 @@ final class Generation {
   private long end;
 
   /**
+   * @param prompt holds the prompt in {@code [0, promptLength)}
    * @param reused tokens of the prompt that need not be computed
    * @param limit most positions of the sequence
    * @param interrupted asked before each token; true ends the generation
@@ -46,23 +48,25 @@ final class Generation {
   Generation(
       Tokenizer tokenizer,
       int[] prompt,
+      int promptLength,
       int reused,
       int limit,
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
-    if (prompt.length <= reused) {
+    if (promptLength <= reused) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens and the session already holds %d: nothing to compute"
-              .formatted(prompt.length, reused));
+              .formatted(promptLength, reused));
     }
-    if (prompt.length > limit) {
+    if (promptLength > limit) {
       throw new IllegalArgumentException(
           "the prompt has %d tokens, more than the context of %d: shorten it or raise --ctx"
-              .formatted(prompt.length, limit));
+              .formatted(promptLength, limit));
     }
     this.tokenizer = tokenizer;
     this.prompt = prompt;
+    this.promptLength = promptLength;
     this.reused = reused;
     this.limit = limit;
     this.options = options;
@@ -70,15 +74,15 @@ final class Generation {
     this.interrupted = interrupted;
     position = reused;
     sampler = new SamplerChain(options.sampling(), tokenizer.vocabularySize());
-    for (int token : prompt) {
-      sampler.accept(token);
+    for (int i = 0; i < promptLength; i++) {
+      sampler.accept(prompt[i]);
     }
     stops = new StopStrings(options.stop());
   }
 
   /** Whether the next token is one that was generated, rather than the prompt's. */
   boolean isDecoding() {
-    return position >= prompt.length;
+    return position >= promptLength;
   }
 
   boolean isDone() {
@@ -95,7 +99,7 @@ final class Generation {
   }
 
   int to() {
-    return isDecoding() ? 1 : prompt.length;
+    return isDecoding() ? 1 : promptLength;
   }
 
   /**
@@ -106,18 +110,18 @@ final class Generation {
    */
   void computed(int tokens, float[] logits) {
     position += tokens;
-    if (position < prompt.length) {
+    if (position < promptLength) {
       if (interrupted.getAsBoolean()) {
         promptEnd = System.nanoTime();
         finish(StopReason.INTERRUPTED);
       }
       return;
     }
-    if (position == prompt.length) {
+    if (position == promptLength) {
       promptEnd = System.nanoTime();
     }
     next[0] = sampler.sample(logits);
-    if (position == prompt.length) {
+    if (position == promptLength) {
       firstToken = System.nanoTime();
     }
     StopReason why = take(next[0]);
@@ -168,7 +172,7 @@ final class Generation {
   /** What came of it, once it is done. */
   GenerationResult result(CacheStatistics cache) {
     boolean answered = firstToken != 0;
-    int decoded = Math.max(0, position - prompt.length);
+    int decoded = Math.max(0, position - promptLength);
     return new GenerationResult(
         text.toString(),
         Arrays.copyOf(generated, count),

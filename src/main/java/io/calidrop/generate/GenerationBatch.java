@@ -40,7 +40,8 @@ public final class GenerationBatch {
    *
    * @param session holds the keys and values of the prompt's first {@code session.position()}
    *     tokens; it is the generation's own until that is done
-   * @param prompt all tokens of the prompt, at least one of them not yet in the session
+   * @param prompt holds all tokens of the prompt in {@code [0, length)}, at least one of them not
+   *     yet in the session
    * @param onText is given the text piece by piece, each a whole number of characters
    * @param interrupted asked before each token; true ends the generation
    * @param onDone is given the result
@@ -49,14 +50,16 @@ public final class GenerationBatch {
   public void add(
       InferenceSession session,
       int[] prompt,
+      int length,
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted,
       Consumer<GenerationResult> onDone) {
     int reused = session.position();
     Generation generation =
-        new Generation(tokenizer, prompt, reused, session.limit(), options, onText, interrupted);
-    session.expectPrompt(prompt.length - reused);
+        new Generation(
+            tokenizer, prompt, length, reused, session.limit(), options, onText, interrupted);
+    session.expectPrompt(length - reused);
     members.add(new Member(session, generation, onDone));
   }
 

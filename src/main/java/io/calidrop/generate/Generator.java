@@ -22,7 +22,8 @@ public final class Generator {
    *
    * @param session holds the keys and values of the prompt's first {@code session.position()}
    *     tokens
-   * @param prompt all tokens of the prompt, at least one of them not yet in the session
+   * @param prompt holds all tokens of the prompt in {@code [0, length)}, at least one of them not
+   *     yet in the session
    * @param onText is given the text piece by piece, each a whole number of characters
    * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if the prompt does not fit into the session's context
@@ -30,12 +31,13 @@ public final class Generator {
   public GenerationResult generate(
       InferenceSession session,
       int[] prompt,
+      int length,
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
     GenerationBatch batch = new GenerationBatch(model, tokenizer);
     AtomicReference<GenerationResult> result = new AtomicReference<>();
-    batch.add(session, prompt, options, onText, interrupted, result::set);
+    batch.add(session, prompt, length, options, onText, interrupted, result::set);
     while (result.get() == null) {
       batch.step();
     }

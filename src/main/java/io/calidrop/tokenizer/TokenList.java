@@ -3,24 +3,42 @@ package io.calidrop.tokenizer;
 import java.util.Arrays;
 
 /** A growing array of tokens. */
-final class TokenList {
+public final class TokenList {
   private int[] tokens = new int[64];
   private int size;
 
-  void add(int token) {
-    if (size == tokens.length) {
-      tokens = Arrays.copyOf(tokens, 2 * size);
-    }
+  public int size() {
+    return size;
+  }
+
+  /** Holds the tokens in {@code [0, size)}; another array after more were added. */
+  public int[] array() {
+    return tokens;
+  }
+
+  public void add(int token) {
+    grow(size + 1);
     tokens[size++] = token;
   }
 
-  void addAll(int[] more) {
-    for (int token : more) {
-      add(token);
+  public void addAll(int[] more) {
+    grow(size + more.length);
+    System.arraycopy(more, 0, tokens, size, more.length);
+    size += more.length;
+  }
+
+  private void grow(int needed) {
+    if (needed > tokens.length) {
+      tokens = Arrays.copyOf(tokens, Math.max(needed, 2 * tokens.length));
     }
   }
 
-  int[] toArray() {
+  /** Drops every token from {@code size} on. */
+  public void truncate(int size) {
+    this.size = Math.min(size, this.size);
+  }
+
+  public int[] toArray() {
     return Arrays.copyOf(tokens, size);
   }
 }

@@ -44,7 +44,8 @@ class EngineTest {
           engine.template().encode(chat.messages().subList(0, 3), true, engine.tokenizer());
       GenerationResult fresh =
           new Generator(engine.model(), engine.tokenizer())
-              .generate(engine.newSession(), prompt, GREEDY, text -> {}, () -> false);
+              .generate(
+                  engine.newSession(), prompt, prompt.length, GREEDY, text -> {}, () -> false);
       assertThat(fresh.tokens()).isEqualTo(second.tokens());
 
       chat.clear();

@@ -116,7 +116,8 @@ class GenerationTest {
         script.run(
             new Generation(
                 new ByteTokenizer(),
-                new int[] {1, 2, 3},
+                new int[] {1, 2, 3, 99},
+                3,
                 0,
                 script.limit,
                 options,
@@ -151,7 +152,14 @@ class GenerationTest {
     GenerationResult result =
         script.run(
             new Generation(
-                new ByteTokenizer(), prompt, 0, script.limit, options, pieces::add, () -> true));
+                new ByteTokenizer(),
+                prompt,
+                prompt.length,
+                0,
+                script.limit,
+                options,
+                pieces::add,
+                () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
     assertThat(result.contextUsed()).isEqualTo(1024);
     assertThat(result.timings().promptTokens()).isEqualTo(1024);
