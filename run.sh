@@ -114,12 +114,14 @@ for fd in 0 1 2; do
   if [ -t $fd ]; then terminals=$terminals$fd; fi
 done
 # Kernels are compiled after a fiftieth of the calls that other code takes: they are known to be hot, and slow until then.
-# Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small.
+# Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small,
+# and every few seconds glibc gives back what the JIT compiler has freed, some 20 MB.
 # The JVM announces at every start that the Vector API is incubating, and no option stops it. So its own
 # messages pass through a filter, while the program writes to the real stderr, kept as descriptor 3.
 # shellcheck disable=SC2086
 exec "$JAVA_HOME/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-  -Djava.awt.headless=true -XX:+UseSerialGC -Xms16m -Xmn8m -XX:CompileCommand=quiet \
+  -Djava.awt.headless=true -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 -Xlog:trimnative*=off \
+  -XX:CompileCommand=quiet \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02' \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' \
   -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" -Dcalidrop.stderr=/dev/fd/3 \

@@ -9,6 +9,7 @@ import io.calidrop.generate.StopReason;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -102,7 +103,12 @@ final class ChatCommand implements Callable<Integer> {
     }
     Path history = noHistory ? null : ChatHistory.file();
     return new TerminalInput(
-        ChatCommands.names(), ChatCommands.WITH_FILE, history, parent.isColored(), interrupts);
+        ChatCommands.names(),
+        ChatCommands.WITH_FILE,
+        Map.of("/set", ChatSettings.names()),
+        history,
+        parent.isColored(),
+        interrupts);
   }
 
   private void converse(

@@ -26,7 +26,9 @@ final class ChatCommands {
     HELP.put("/exit", "leaves");
     HELP.put("/clear", "forgets the conversation; the system message stays");
     HELP.put("/system", "[TEXT] shows or sets the system message");
-    HELP.put("/set", "[NAME VALUE] shows or changes an option: " + ChatSettings.names());
+    HELP.put(
+        "/set",
+        "[NAME VALUE] shows or changes an option: " + String.join(", ", ChatSettings.names()));
     HELP.put("/show", "shows the model, the system message and the options");
     HELP.put("/stats", "shows what the last answer cost");
     HELP.put("/regen", "answers the last message anew, with another seed");

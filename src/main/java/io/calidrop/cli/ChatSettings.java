@@ -2,7 +2,9 @@ package io.calidrop.cli;
 
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 
@@ -25,8 +27,10 @@ final class ChatSettings {
 
   private ChatSettings() {}
 
-  static String names() {
-    return String.join(", ", SAMPLING.keySet()) + ", n";
+  static List<String> names() {
+    List<String> names = new ArrayList<>(SAMPLING.keySet());
+    names.add("n");
+    return names;
   }
 
   private static int whole(double value) {
@@ -54,7 +58,7 @@ final class ChatSettings {
     BiFunction<SamplerOptions, Double, SamplerOptions> change = SAMPLING.get(name);
     if (change == null) {
       throw new IllegalArgumentException(
-          "there is no option %s; there are %s".formatted(name, names()));
+          "there is no option %s; there are %s".formatted(name, String.join(", ", names())));
     }
     return options.withSampling(change.apply(options.sampling(), value));
   }

@@ -6,8 +6,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.jline.builtins.Completers.FileNameCompleter;
+import org.jline.reader.Completer;
 import org.jline.reader.EOFError;
 import org.jline.reader.EndOfFileException;
 import org.jline.reader.LineReader;
@@ -33,11 +35,13 @@ final class TerminalInput implements ChatInput {
 
   /**
    * @param commands that are completed; those in {@code withFile} take a file's name
+   * @param words that commands take
    * @param history file that keeps what was typed, or null for none
    */
   TerminalInput(
       List<String> commands,
       Set<String> withFile,
+      Map<String, List<String>> words,
       Path history,
       boolean color,
       Interrupts interrupts)
@@ -56,7 +60,7 @@ final class TerminalInput implements ChatInput {
             .terminal(terminal)
             .appName("calidrop")
             .parser(new QuotesParser())
-            .completer(completer(commands, withFile))
+            .completer(completer(commands, withFile, words))
             .option(LineReader.Option.DISABLE_EVENT_EXPANSION, true)
             .option(LineReader.Option.HISTORY_IGNORE_SPACE, true)
             .variable(LineReader.SECONDARY_PROMPT_PATTERN, PlainInput.MORE);
@@ -73,13 +77,20 @@ final class TerminalInput implements ChatInput {
             : PlainInput.PROMPT;
   }
 
-  private static AggregateCompleter completer(List<String> commands, Set<String> withFile) {
+  private static AggregateCompleter completer(
+      List<String> commands, Set<String> withFile, Map<String, List<String>> words) {
     return new AggregateCompleter(
-        new ArgumentCompleter(
-            new StringsCompleter(withFile), new FileNameCompleter(), NullCompleter.INSTANCE),
-        new ArgumentCompleter(
-            new StringsCompleter(commands.stream().filter(c -> !withFile.contains(c)).toList()),
-            NullCompleter.INSTANCE));
+        commands.stream()
+            .<Completer>map(
+                command -> {
+                  Completer argument =
+                      withFile.contains(command)
+                          ? new FileNameCompleter()
+                          : new StringsCompleter(words.getOrDefault(command, List.of()));
+                  return new ArgumentCompleter(
+                      new StringsCompleter(command), argument, NullCompleter.INSTANCE);
+                })
+            .toList());
   }
 
   /** What was typed is nobody else's: the file is there with mode 0600 before it is written. */

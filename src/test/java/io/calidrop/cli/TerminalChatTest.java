@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
@@ -28,6 +29,10 @@ import org.junit.jupiter.api.io.TempDir;
 class TerminalChatTest {
   private static final String CTRL_C = "\u0003";
   private static final String CTRL_D = "\u0004";
+  private static final String HOME = "\u0001";
+  private static final String KILL_LINE = "\u000b";
+  private static final String GREEN = "\u001b[32;1m";
+  private static final String CURSOR_UP = "\u001b[A";
   private static final String UP = "\u001bOA";
 
   @TempDir private Path directory;
@@ -37,6 +42,10 @@ class TerminalChatTest {
   private int seen; // characters of the screen that were looked at
 
   private void start(String... args) throws IOException {
+    start(Map.of(), args);
+  }
+
+  private void start(Map<String, String> environment, String... args) throws IOException {
     if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
       abort("skipped: there is no script(1) to make a terminal");
     }
@@ -60,6 +69,8 @@ class TerminalChatTest {
             .redirectErrorStream(true);
     builder.environment().put("XDG_STATE_HOME", directory.toString());
     builder.environment().put("TERM", "xterm");
+    builder.environment().remove("NO_COLOR");
+    builder.environment().putAll(environment);
     process = builder.start();
     keys = process.getOutputStream();
     Thread.ofVirtual().start(this::copyScreen);
@@ -115,8 +126,14 @@ class TerminalChatTest {
     start("-n", "16");
     await("/help lists the commands");
     await("> ");
+    assertThat(screen).contains(GREEN);
     type("/hel\t\r");
     await("/kv");
+    await("> ");
+    type("/set pres\t0.5\r");
+    await("presence-penalty 0.5");
+    await("> ");
+    type("/set presence-penalty 0\r");
     await("> ");
     type("What is the capital of Franze?\u007f\u007f\u007fce?\r");
     await("The capital of France is Paris.");
@@ -161,6 +178,37 @@ class TerminalChatTest {
     type("/bye\r");
     assertThat(exit()).isZero();
     assertThat(directory).isEmptyDirectory();
-    assertThat(screen).doesNotContain("\u001b[1;32m");
+    assertThat(screen).doesNotContain(GREEN);
+  }
+
+  @Test
+  void aLineIsWrappedToTheSizeThatTheTerminalGets() throws IOException, InterruptedException {
+    start(Map.of("NO_COLOR", "1"), "--no-history");
+    await("> ");
+    String line = "y".repeat(60);
+    type(line + HOME);
+    await(line);
+    Thread.sleep(300);
+    assertThat(screen).as("it fits into 100 columns").doesNotContain(CURSOR_UP);
+    type(KILL_LINE);
+    resize(40);
+    type(line + HOME);
+    await(CURSOR_UP);
+    type(KILL_LINE + CTRL_D);
+    assertThat(exit()).isZero();
+    assertThat(screen).doesNotContain(GREEN);
+  }
+
+  private void resize(int columns) throws IOException, InterruptedException {
+    ProcessHandle java = process.descendants().reduce((a, b) -> b).orElseThrow();
+    Path terminal = Path.of("/proc", Long.toString(java.pid()), "fd", "0").toRealPath();
+    Process stty =
+        new ProcessBuilder("stty", "-F", terminal.toString(), "cols", Integer.toString(columns))
+            .redirectErrorStream(true)
+            .start();
+    assertThat(stty.waitFor())
+        .as("%s", new String(stty.getInputStream().readAllBytes(), UTF_8))
+        .isZero();
+    Thread.sleep(500);
   }
 }
