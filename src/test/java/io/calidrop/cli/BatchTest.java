@@ -9,7 +9,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.TestData;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -185,8 +184,9 @@ class BatchTest {
     assertThat(batch(in, whole, "-n", "4").code()).isZero();
     Path out = directory.resolve("out.jsonl");
     List<String> limited = new ArrayList<>(List.of("sh", "-c", "ulimit -f 16; exec \"$@\"", "sh"));
-    limited.addAll(process(command(in, out, "-n", "4", "-q")));
-    limited.add(5, "-XX:-UsePerfData"); // a file of the JVM that would meet the limit first
+    List<String> args = command(in, out, "-n", "4", "-q");
+    // Without the JVM's own file, which would meet the limit first.
+    limited.addAll(Processes.command(args, "-XX:-UsePerfData"));
     Process process = new ProcessBuilder(limited).redirectOutput(Redirect.DISCARD).start();
     String err = new String(process.getErrorStream().readAllBytes(), UTF_8);
     assertThat(process.waitFor()).as(err).isEqualTo(ExitCode.ERROR);
@@ -238,21 +238,9 @@ class BatchTest {
   }
 
   private static Process start(List<String> args) throws IOException {
-    return new ProcessBuilder(process(args))
+    return new ProcessBuilder(Processes.command(args))
         .redirectOutput(Redirect.DISCARD)
         .redirectError(Redirect.DISCARD)
         .start();
-  }
-
-  /** The command line of a process of its own. */
-  private static List<String> process(List<String> args) {
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:CompileCommand"))
-        .forEach(command::add);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.calidrop.cli.Main"));
-    command.addAll(args);
-    return command;
   }
 }

@@ -86,6 +86,14 @@ class ChatTest {
   }
 
   @Test
+  void exitLeavesAndHelpNamesEveryCommand() {
+    Outcome outcome = chat("/help\n/exit\nnot sent", "-q");
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.out()).isEmpty();
+    assertThat(outcome.err()).contains(ChatCommands.names());
+  }
+
+  @Test
   void aConversationOutgrowsItsContext() {
     String typed = "Tell me a long story about the sea and a ship.\n".repeat(8);
     Outcome outcome = chat(typed, "-n", "80", "--ctx", "400");

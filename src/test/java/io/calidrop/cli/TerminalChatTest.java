@@ -8,7 +8,6 @@ import io.calidrop.TestData;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -29,6 +28,8 @@ import org.junit.jupiter.api.io.TempDir;
 class TerminalChatTest {
   private static final String CTRL_C = "\u0003";
   private static final String CTRL_D = "\u0004";
+  private static final String PASTE_BEGIN = "\u001b[200~";
+  private static final String PASTE_END = "\u001b[201~";
   private static final String HOME = "\u0001";
   private static final String KILL_LINE = "\u000b";
   private static final String GREEN = "\u001b[32;1m";
@@ -49,16 +50,10 @@ class TerminalChatTest {
     if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
       abort("skipped: there is no script(1) to make a terminal");
     }
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:CompileCommand"))
-        .forEach(command::add);
-    command.addAll(
-        List.of("-Dcalidrop.terminals=012", "-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of("io.calidrop.cli.Main", "chat", "--temp", "0"));
-    command.addAll(List.of("--model", TestData.smolLm2().toString()));
-    command.addAll(List.of(args));
+    List<String> all =
+        new ArrayList<>(List.of("chat", "--temp", "0", "--model", TestData.smolLm2().toString()));
+    all.addAll(List.of(args));
+    List<String> command = Processes.command(all, "-Dcalidrop.terminals=012");
     String line =
         command.stream()
             .map(arg -> "'" + arg.replace("'", "'\\''") + "'")
@@ -141,6 +136,11 @@ class TerminalChatTest {
     await("> ");
     type("\"\"\"What is the capital\rof France?\"\"\"\r");
     await("... ");
+    await("Paris");
+    await("> ");
+    type(PASTE_BEGIN + "What is the capital\rof France?" + PASTE_END);
+    await("of France?");
+    type("\r");
     await("Paris");
     await("> ");
     type(CTRL_C);
