@@ -22,6 +22,7 @@ import org.jline.reader.impl.completer.AggregateCompleter;
 import org.jline.reader.impl.completer.ArgumentCompleter;
 import org.jline.reader.impl.completer.NullCompleter;
 import org.jline.reader.impl.completer.StringsCompleter;
+import org.jline.terminal.Size;
 import org.jline.terminal.Terminal;
 import org.jline.terminal.TerminalBuilder;
 import org.jline.utils.AttributedStringBuilder;
@@ -54,6 +55,9 @@ final class TerminalInput implements ChatInput {
             .systemOutput(TerminalBuilder.SystemOutput.SysOut)
             .nativeSignals(true)
             .build();
+    if (terminal.getWidth() == 0) {
+      terminal.setSize(new Size(80, 24)); // as in a container whose terminal nobody has measured
+    }
     terminal.handle(Terminal.Signal.INT, signal -> interrupts.raise());
     LineReaderBuilder builder =
         LineReaderBuilder.builder()

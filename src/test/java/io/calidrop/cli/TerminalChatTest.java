@@ -59,12 +59,12 @@ class TerminalChatTest {
             .map(arg -> "'" + arg.replace("'", "'\\''") + "'")
             .collect(Collectors.joining(" "));
     ProcessBuilder builder =
-        new ProcessBuilder(
-                "/usr/bin/script", "-qec", "stty rows 40 cols 100; exec " + line, "/dev/null")
+        new ProcessBuilder("/usr/bin/script", "-qec", "stty $SIZE; exec " + line, "/dev/null")
             .redirectErrorStream(true);
     builder.environment().put("XDG_STATE_HOME", directory.toString());
     builder.environment().put("TERM", "xterm");
     builder.environment().remove("NO_COLOR");
+    builder.environment().put("SIZE", "rows 40 cols 100");
     builder.environment().putAll(environment);
     process = builder.start();
     keys = process.getOutputStream();
@@ -197,6 +197,15 @@ class TerminalChatTest {
     type(KILL_LINE + CTRL_D);
     assertThat(exit()).isZero();
     assertThat(screen).doesNotContain(GREEN);
+  }
+
+  @Test
+  void aTerminalOfNoSizeHasAPromptToo() throws IOException, InterruptedException {
+    start(Map.of("SIZE", "rows 0 cols 0"), "--no-history", "--color", "never");
+    await("> ");
+    type("/bye\r");
+    assertThat(exit()).isZero();
+    assertThat(screen).contains("> /bye").doesNotContain("....");
   }
 
   private void resize(int columns) throws IOException, InterruptedException {
