@@ -2,6 +2,7 @@ package io.calidrop.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.TinyModel;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
@@ -10,11 +11,8 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.RandomModel;
-import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
-import io.calidrop.model.LoadOptions;
-import io.calidrop.model.ModelLoader;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Random;
@@ -32,21 +30,18 @@ class SharedPrefixTest {
   private static final int[] NONE = {};
 
   @TempDir private static Path directory;
-  private static GgufFile file;
+  private static TinyModel tiny;
   private static LlamaModel model;
 
   @BeforeAll
   static void load() throws IOException {
-    Path path = directory.resolve("tiny.gguf");
-    new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.Q4_0).write(path);
-    file = GgufFile.open(path);
-    model = ModelLoader.load(file, new LoadOptions(2, false));
+    tiny = new TinyModel(RandomModel.Mix.Q4_0, directory);
+    model = tiny.model();
   }
 
   @AfterAll
   static void close() {
-    model.close();
-    file.close();
+    tiny.close();
   }
 
   private static CacheOptions bounded(Compress compress) {

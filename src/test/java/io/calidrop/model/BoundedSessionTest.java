@@ -3,6 +3,7 @@ package io.calidrop.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.TinyModel;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
@@ -15,7 +16,6 @@ import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.bench.RandomModel;
-import io.calidrop.gguf.GgufFile;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -38,21 +38,18 @@ class BoundedSessionTest {
   private static final int CONTEXT = 256;
 
   @TempDir private static Path directory;
-  private static GgufFile file;
+  private static TinyModel tiny;
   private static LlamaModel model;
 
   @BeforeAll
   static void load() throws IOException {
-    Path path = directory.resolve("tiny.gguf");
-    new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.F32).write(path);
-    file = GgufFile.open(path);
-    model = ModelLoader.load(file, new LoadOptions(2, false));
+    tiny = new TinyModel(RandomModel.Mix.F32, directory);
+    model = tiny.model();
   }
 
   @AfterAll
   static void close() {
-    model.close();
-    file.close();
+    tiny.close();
   }
 
   private static CacheOptions options(

@@ -3,6 +3,7 @@ package io.calidrop.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.TinyModel;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
@@ -12,7 +13,6 @@ import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.RandomModel;
-import io.calidrop.gguf.GgufFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -32,21 +32,18 @@ class SharedPassTest {
   private static final int CONTEXT = 700;
 
   @TempDir private static Path directory;
-  private static GgufFile file;
+  private static TinyModel tiny;
   private static LlamaModel model;
 
   @BeforeAll
   static void load() throws IOException {
-    Path path = directory.resolve("tiny.gguf");
-    new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.Q4_0).write(path);
-    file = GgufFile.open(path);
-    model = ModelLoader.load(file, new LoadOptions(2, false));
+    tiny = new TinyModel(RandomModel.Mix.Q4_0, directory);
+    model = tiny.model();
   }
 
   @AfterAll
   static void close() {
-    model.close();
-    file.close();
+    tiny.close();
   }
 
   private static List<CacheOptions> options() {
@@ -160,18 +157,16 @@ class SharedPassTest {
       value = RandomModel.Mix.class,
       names = {"F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"})
   void theOrderInAPassDoesNotMatter(RandomModel.Mix mix) throws IOException {
-    Path path = directory.resolve(mix + ".gguf");
-    new RandomModel(RandomModel.Shape.STINY, mix).write(path);
-    try (GgufFile weights = GgufFile.open(path);
-        LlamaModel other = ModelLoader.load(weights, new LoadOptions(2, false))) {
+    try (TinyModel other = new TinyModel(mix, directory)) {
       List<List<float[]>> logits = new ArrayList<>();
       for (int order = 0; order < 2; order++) {
         List<TokenRun> runs = new ArrayList<>();
         for (int s = 0; s < 5; s++) {
-          runs.add(new TokenRun(other.newSession(CONTEXT, KvType.F16), tokens(s), 0, 1 + 7 * s));
+          runs.add(
+              new TokenRun(other.model().newSession(CONTEXT, KvType.F16), tokens(s), 0, 1 + 7 * s));
         }
         List<InferenceSession> sessions = runs.stream().map(TokenRun::session).toList();
-        other.forward(order == 0 ? runs : runs.reversed());
+        other.model().forward(order == 0 ? runs : runs.reversed());
         logits.add(sessions.stream().map(InferenceSession::logits).toList());
       }
       assertThat(logits.get(1)).containsExactlyElementsOf(logits.get(0));
