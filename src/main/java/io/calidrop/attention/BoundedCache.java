@@ -31,7 +31,7 @@ final class BoundedCache implements AutoCloseable {
       CacheShape shape,
       int contextLength,
       CacheOptions options,
-      int threads,
+      CacheScratch scratch,
       PositionRotation rotation) {
     budget = options.budget().orElseThrow();
     calibration = options.calibration();
@@ -51,7 +51,7 @@ final class BoundedCache implements AutoCloseable {
       int layer = i / shape.kvHeads();
       heads[i] = HeadState.of(layer, i % shape.kvHeads(), rows[i], shape, options, memory);
     }
-    referenceScratch = new ReferenceScratch[calibration.hasReferences() ? threads : 0];
+    referenceScratch = new ReferenceScratch[calibration.hasReferences() ? scratch.threads() : 0];
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
@@ -59,7 +59,7 @@ final class BoundedCache implements AutoCloseable {
               shape.headDim(),
               ReferenceCalibration.valueLength(shape.headDim(), calibration));
     }
-    pruner = new CachePruner(heads, shape, options, threads, rotation);
+    pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
   }
 

@@ -16,7 +16,7 @@ final class CachePruner {
   private final EvictionPolicy policy;
   private final HeadRows[] views; // [layers][kvHeads]
   private final int[] keep; // [layers][kvHeads] rows that a head keeps
-  private final Worker[] workers;
+  private final CacheScratch.Worker[] workers; // [threads]
   private final WorkerPool.Task scoreTask = this::score;
   private final WorkerPool.Task pruneTask = this::prune;
 
@@ -31,14 +31,11 @@ final class CachePruner {
   private int protectedRows;
   private int slack;
 
-  /** What one thread prunes with. */
-  private record Worker(RowSelection selection, EvictedRows evicted, RowFit fit) {}
-
   CachePruner(
       HeadState[] heads,
       CacheShape shape,
       CacheOptions options,
-      int threads,
+      CacheScratch scratch,
       PositionRotation rotation) {
     this.heads = heads;
     kvHeads = shape.kvHeads();
@@ -51,16 +48,7 @@ final class CachePruner {
     for (int i = 0; i < heads.length; i++) {
       views[i] = new HeadRows(heads[i], headDim, group, budget, rotation);
     }
-    CalibrationOptions calibration = options.calibration();
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    workers = new Worker[threads];
-    for (int i = 0; i < threads; i++) {
-      workers[i] =
-          new Worker(
-              new RowSelection(),
-              new EvictedRows(headDim),
-              fold ? new RowFit(headDim, group, calibration.rows(), calibration.samples()) : null);
-    }
+    workers = scratch.workers(options.calibration());
     layerScores = new float[kvHeads][];
     layerRows = new int[kvHeads];
     from = new int[kvHeads];
@@ -125,12 +113,12 @@ final class CachePruner {
     if (rows <= keep[index] + slack) {
       return;
     }
-    Worker tools = workers[worker];
+    CacheScratch.Worker tools = workers[worker];
     int first = firstCandidate(rows);
     int end = endOfCandidates(rows);
     int free = keep[index] - (rows - (end - first));
-    boolean[] kept = tools.selection.select(head.scores(), rows, first, end, free);
-    EvictedRows evicted = tools.evicted;
+    boolean[] kept = tools.selection().select(head.scores(), rows, first, end, free);
+    EvictedRows evicted = tools.evicted();
     evicted.clear();
     CalibrationRows calibration = head.calibration;
     for (int row = 0; calibration != null && row < calibration.count(); row++) {
@@ -150,7 +138,7 @@ final class CachePruner {
     head.rows.truncate(count);
     head.release(count + Math.min(budget.pruneInterval(), MOST_SLACK));
     if (calibration != null) {
-      tools.fit.fold(calibration, evicted, head.queries, seen);
+      tools.fit().fold(calibration, evicted, head.queries, seen);
     }
     if (head.references != null) {
       head.references.evict(evicted, head.queries, seen - 1);

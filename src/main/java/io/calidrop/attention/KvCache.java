@@ -22,15 +22,26 @@ public final class KvCache implements AutoCloseable {
   private int shift; // tokens seen, less this, is the next position
   private int firstObserved = Integer.MAX_VALUE;
 
+  /** A cache with a scratch of its own. */
+  public KvCache(
+      CacheShape shape,
+      CacheOptions options,
+      int contextLength,
+      int threads,
+      PositionRotation rotation) {
+    this(shape, options, contextLength, new CacheScratch(shape, threads), rotation);
+  }
+
   /**
    * @param contextLength positions that a sequence has, or that a bounded one is rebased at
+   * @param scratch for the threads that prune it, which others may use at other times
    * @param rotation of the model's keys
    */
   public KvCache(
       CacheShape shape,
       CacheOptions options,
       int contextLength,
-      int threads,
+      CacheScratch scratch,
       PositionRotation rotation) {
     kvHeads = shape.kvHeads();
     headDim = shape.headDim();
@@ -42,7 +53,7 @@ public final class KvCache implements AutoCloseable {
     bounded =
         options.budget().isEmpty()
             ? null
-            : new BoundedCache(heads, shape, contextLength, options, threads, rotation);
+            : new BoundedCache(heads, shape, contextLength, options, scratch, rotation);
   }
 
   /** Tokens that the sequence has had. */

@@ -30,9 +30,9 @@ final class PromptOptions {
   private List<Path> files = new ArrayList<>();
 
   @Parameters(
-      paramLabel = "-",
+      paramLabel = "STDIN",
       arity = "0..1",
-      description = "Read standard input, which a pipe does without being told.")
+      description = "-: read standard input, which a pipe does without being told.")
   private String dash;
 
   /** The whole text, its parts separated by newlines. */

@@ -1,6 +1,7 @@
 package io.calidrop.model;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.PromptRecord;
@@ -23,6 +24,7 @@ public final class InferenceSession implements AutoCloseable {
       LlamaConfig config,
       RotaryEmbedding rope,
       WorkerPool pool,
+      CacheScratch scratch,
       int contextLength,
       CacheOptions options) {
     if (contextLength < 1) {
@@ -32,7 +34,7 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache = new KvCache(config.cacheShape(), options, contextLength, pool.threads(), rope);
+    cache = new KvCache(config.cacheShape(), options, contextLength, scratch, rope);
   }
 
   /** Tokens seen so far. */

@@ -1,6 +1,7 @@
 package io.calidrop.model;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateStreams;
@@ -22,6 +23,7 @@ public final class LlamaModel implements AutoCloseable {
   private final WorkerPool pool;
   private final Arena arena;
   private final ForwardPass pass;
+  private final CacheScratch scratch;
   private int[] last = new int[1]; // indices in the pass whose logits are wanted
 
   LlamaModel(LlamaConfig config, LlamaWeights weights, WorkerPool pool, Arena arena) {
@@ -31,6 +33,7 @@ public final class LlamaModel implements AutoCloseable {
     this.arena = arena;
     int maxBatch = Math.min(ForwardPass.MAX_BATCH, config.contextLength());
     pass = new ForwardPass(config, weights, pool, maxBatch);
+    scratch = new CacheScratch(config.cacheShape(), pool.threads());
   }
 
   public LlamaConfig config() {
@@ -72,7 +75,7 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold; with a budget, where they are rebased
    */
   public InferenceSession newSession(int contextLength, CacheOptions options) {
-    return new InferenceSession(config, weights.rope(), pool, contextLength, options);
+    return new InferenceSession(config, weights.rope(), pool, scratch, contextLength, options);
   }
 
   /**

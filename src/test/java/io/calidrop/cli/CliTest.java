@@ -34,6 +34,15 @@ class CliTest {
   }
 
   @Test
+  void writesAScriptForTheShellsCompletion() {
+    Outcome outcome = Outcome.of("", false, "generate-completion");
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.out())
+        .contains("complete -F _complete_calidrop -o default calidrop")
+        .contains("--parallel", "perplexity");
+  }
+
+  @Test
   void answersAPromptOnStdoutAlone() {
     Outcome outcome = run(withModel("run", "-p", "What is the capital of France?", "--temp", "0"));
     assertThat(outcome.code()).isZero();

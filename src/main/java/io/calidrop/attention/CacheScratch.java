@@ -1,0 +1,54 @@
+package io.calidrop.attention;
+
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * What the threads of a pool prune caches with. One will do for all caches of a model, of which one
+ * at a time is pruned: sessions that are decoded together do not each need their own.
+ */
+public final class CacheScratch {
+  private final CacheShape shape;
+  private final int threads;
+  private final Map<Fit, Worker[]> workers = new HashMap<>();
+
+  /** What the size of a thread's scratch depends on; no rows where nothing is fitted. */
+  private record Fit(int rows, int samples) {}
+
+  /** What one thread prunes with; the fit is null where nothing is fitted. */
+  record Worker(RowSelection selection, EvictedRows evicted, RowFit fit) {}
+
+  /**
+   * @param threads of the pool that caches are pruned by
+   */
+  public CacheScratch(CacheShape shape, int threads) {
+    this.shape = shape;
+    this.threads = threads;
+  }
+
+  int threads() {
+    return threads;
+  }
+
+  /** One for each thread. */
+  synchronized Worker[] workers(CalibrationOptions calibration) {
+    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
+    Fit key = fold ? new Fit(calibration.rows(), calibration.samples()) : new Fit(0, 0);
+    return workers.computeIfAbsent(key, this::newWorkers);
+  }
+
+  private Worker[] newWorkers(Fit size) {
+    Worker[] made = new Worker[threads];
+    Arrays.setAll(
+        made,
+        i ->
+            new Worker(
+                new RowSelection(),
+                new EvictedRows(shape.headDim()),
+                size.rows() == 0
+                    ? null
+                    : new RowFit(shape.headDim(), shape.group(), size.rows(), size.samples())));
+    return made;
+  }
+}
