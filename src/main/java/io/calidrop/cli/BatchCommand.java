@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -51,7 +50,7 @@ final class BatchCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
   @Spec private CommandSpec spec;
   @Mixin private HelpOption help;
-  @Mixin private ModelOptions model;
+  @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
   @Option(names = "--in", paramLabel = "FILE", required = true, description = "The prompts.")
@@ -87,19 +86,6 @@ final class BatchCommand implements Callable<Integer> {
       description = "Only every Nth line, from the Ith on; `merge` joins the results.")
   private String shard;
 
-  @Option(
-      names = "--system",
-      paramLabel = "TEXT",
-      description = "System message of prompts without one.")
-  private String system;
-
-  @Option(
-      names = "--on-full",
-      paramLabel = "WHAT",
-      description =
-          "When the context is full: stop (default), or evict: half of it becomes a budget.")
-  private OnFull onFull;
-
   @Option(names = "--json", description = "Print the summary as JSON on stdout.")
   private boolean json;
 
@@ -121,14 +107,13 @@ final class BatchCommand implements Callable<Integer> {
     }
     Shard part = shard();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens(), 0);
-    BatchParser parser =
-        new BatchParser(BatchInput.isJson(in), options, Optional.ofNullable(system));
+    BatchParser parser = new BatchParser(BatchInput.isJson(in), options, conversation.system());
     long total = part.share(BatchInput.count(in));
     Existing existing = resume ? Existing.RESUME : force ? Existing.REPLACE : Existing.REFUSE;
     Io io = parent.io();
     try (BatchInput input = new BatchInput(in, parser);
         BatchOutput output = new BatchOutput(out, existing);
-        Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP);
+        Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
         BatchRunner runner = new BatchRunner(engine, parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {

@@ -36,18 +36,8 @@ import picocli.CommandLine.ParentCommand;
 final class ChatCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;
-  @Mixin private ModelOptions model;
+  @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
-
-  @Option(names = "--system", paramLabel = "TEXT", description = "System message.")
-  private String system;
-
-  @Option(
-      names = "--on-full",
-      paramLabel = "WHAT",
-      description =
-          "Without a budget, when the context is full: evict (default, half of it is the budget) or stop.")
-  private OnFull onFull;
 
   @Option(names = "--no-history", description = "Keep no history of what is typed.")
   private boolean noHistory;
@@ -64,14 +54,12 @@ final class ChatCommand implements Callable<Integer> {
     if (!io.inTerminal()) {
       return answerPiped(io);
     }
-    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.EVICT);
+    try (Engine engine = conversation.load(io, parent.verbose(), OnFull.EVICT);
         Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
         ChatInput input = input(io, interrupts);
         ChatSession chat = engine.chat(options)) {
       ModelOptions.warn(io, engine.template());
-      if (system != null) {
-        chat.system(system);
-      }
+      conversation.system().ifPresent(chat::system);
       if (!quiet) {
         io.err().printf("%s; /help lists the commands%n", engine.model().config().name());
       }
@@ -91,8 +79,9 @@ final class ChatCommand implements Callable<Integer> {
           "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");
     }
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
-    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP)) {
-      return RunCommand.answer(io, engine, oneShot, text, false, system, quiet, false);
+    try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
+      return RunCommand.answer(
+          io, engine, oneShot, text, false, conversation.system(), quiet, false);
     }
   }
 

@@ -8,6 +8,7 @@ import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
 import java.io.IOException;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -34,41 +35,31 @@ final class RunCommand implements Callable<Integer> {
   @Mixin private HelpOption help;
   @Spec private CommandSpec spec;
   @Mixin private PromptOptions prompt;
-  @Mixin private ModelOptions model;
+  @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
   @Option(names = "--raw", description = "Continue the text as it stands, without a chat template.")
   private boolean raw;
-
-  @Option(names = "--system", paramLabel = "TEXT", description = "System message.")
-  private String system;
 
   @Option(
       names = {"-q", "--quiet"},
       description = "No statistics.")
   private boolean quiet;
 
-  @Option(
-      names = "--on-full",
-      paramLabel = "WHAT",
-      description =
-          "When the context is full: stop (default), or evict: half of it becomes a budget.")
-  private OnFull onFull;
-
   @Option(names = "--json", description = "Print the answer and its statistics as JSON.")
   private boolean json;
 
   @Override
   public Integer call() throws IOException {
-    if (raw && system != null) {
+    if (raw && conversation.system().isPresent()) {
       throw new ParameterException(
           spec.commandLine(), "--system needs the chat template that --raw switches off");
     }
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
-    try (Engine engine = model.load(io, parent.verbose(), onFull, OnFull.STOP)) {
-      return answer(io, engine, options, text, raw, system, quiet, json);
+    try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
+      return answer(io, engine, options, text, raw, conversation.system(), quiet, json);
     }
   }
 
@@ -79,7 +70,7 @@ final class RunCommand implements Callable<Integer> {
       GenerationOptions options,
       String text,
       boolean raw,
-      String system,
+      Optional<String> system,
       boolean quiet,
       boolean json)
       throws JsonProcessingException {
@@ -93,9 +84,7 @@ final class RunCommand implements Callable<Integer> {
       } else {
         ModelOptions.warn(io, engine.template());
         try (ChatSession chat = engine.chat(options)) {
-          if (system != null) {
-            chat.system(system);
-          }
+          system.ifPresent(chat::system);
           result = chat.send(text, onText, interrupts);
         }
       }

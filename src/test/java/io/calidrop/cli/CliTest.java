@@ -43,6 +43,17 @@ class CliTest {
   }
 
   @Test
+  void coloursHelpWhereItIsAsked() {
+    String escape = "\u001b[";
+    assertThat(Outcome.of("", false, "run", "--help").out()).doesNotContain(escape);
+    assertThat(Outcome.of("", false, "run", "--help", "--color", "always").out()).contains(escape);
+    assertThat(Outcome.of("", true, "run", "--help", "--color", "never").out())
+        .doesNotContain(escape);
+    assertThat(Outcome.of("", false, "run", "--help", "--color", "pink").code())
+        .isEqualTo(ExitCode.USAGE);
+  }
+
+  @Test
   void answersAPromptOnStdoutAlone() {
     Outcome outcome = run(withModel("run", "-p", "What is the capital of France?", "--temp", "0"));
     assertThat(outcome.code()).isZero();

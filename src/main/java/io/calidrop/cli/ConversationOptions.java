@@ -1,0 +1,36 @@
+package io.calidrop.cli;
+
+import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.generate.Engine;
+import java.io.IOException;
+import java.util.Optional;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** What commands have in common that answer: the model, and how a conversation begins and ends. */
+final class ConversationOptions {
+  @Mixin private ModelOptions model;
+
+  @Option(
+      names = "--system",
+      paramLabel = "TEXT",
+      description = "System message; in a batch, of prompts without one.")
+  private String system;
+
+  @Option(
+      names = "--on-full",
+      paramLabel = "WHAT",
+      description =
+          "When the context is full: evict, which makes half of it a budget, or stop. Default: evict in chat, stop elsewhere.")
+  private OnFull onFull;
+
+  /** The system message, where the user gives one. */
+  Optional<String> system() {
+    return Optional.ofNullable(system);
+  }
+
+  /** Loads the model. */
+  Engine load(Io io, boolean verbose, OnFull defaultValue) throws IOException {
+    return model.load(io, verbose, onFull, defaultValue);
+  }
+}
