@@ -29,11 +29,10 @@ import picocli.CommandLine.Spec;
 /** Answers the prompts of a file. */
 @Command(
     name = "batch",
-    description = {
-      "Answers every prompt of a file, a line of JSON each. A line of the input is a prompt, or in a",
-      ".jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as",
-      "\"temperature\"}, or a line of an OpenAI batch. A wrong line becomes a result with an error."
-    },
+    description =
+        "Answers every prompt of a file, a line of JSON each. A line of the input is a prompt, or in a "
+            + ".jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as "
+            + "\"temperature\"}, or a line of an OpenAI batch. A wrong line becomes a result with an error.",
     footer = {
       "",
       "Exit code 3: all lines have a result, and some of them are errors.",
@@ -42,7 +41,7 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --parallel 8",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
-      "  ./run.sh batch --in prompts.txt --out part-2.jsonl --shard 2/3 --system \"Be brief.\""
+      "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\""
     })
 final class BatchCommand implements Callable<Integer> {
   private static final int MOST_PARALLEL = 256;
@@ -74,10 +73,9 @@ final class BatchCommand implements Callable<Integer> {
       names = "--parallel",
       paramLabel = "N",
       defaultValue = "1",
-      description = {
-        "Prompts that share each pass over the weights, each with a cache of its own (default",
-        "${DEFAULT-VALUE}). The results are the same, in the order in which they are finished."
-      })
+      description =
+          "Prompts that share each pass over the weights, each with a cache of its own (default "
+              + "${DEFAULT-VALUE}). The results are the same, in the order in which they are finished.")
   private int parallel;
 
   @Option(

@@ -26,12 +26,11 @@ import picocli.CommandLine.Spec;
 /** Runs the JMH benchmarks. */
 @Command(
     name = "kernels",
-    description = {
-      "Runs the JMH benchmarks of the kernels: matrix products of every weight format, attention,",
-      "and what lies between. Limits of the machine are measured in the process of each benchmark,",
-      "and \"%% of limit\" is the share of what memory or the multipliers allow there: it compares",
-      "across runs where times do not."
-    },
+    description =
+        "Runs the JMH benchmarks of the kernels: matrix products of every weight format, attention, "
+            + "and what lies between. Limits of the machine are measured in the process of each benchmark, "
+            + "and \"%% of limit\" is the share of what memory or the multipliers allow there: it compares "
+            + "across runs where times do not.",
     footer = {
       "",
       "Examples:",

@@ -20,10 +20,9 @@ import picocli.CommandLine.Spec;
 /** Measures the limits of the machine. */
 @Command(
     name = "roofline",
-    description = {
-      "Measures the limits of this machine: how fast threads read memory, and how fast they",
-      "multiply and add float32 numbers."
-    },
+    description =
+        "Measures the limits of this machine: how fast threads read memory, and how fast they "
+            + "multiply and add float32 numbers.",
     footer = {"", "Examples:", "  ./run.sh bench roofline", "  ./run.sh bench roofline -t 1,2,8"})
 final class BenchRooflineCommand implements Callable<Integer> {
   @ParentCommand private BenchCommand parent;

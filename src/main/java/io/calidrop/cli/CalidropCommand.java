@@ -22,7 +22,7 @@ import picocli.CommandLine.ScopeType;
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",
-      "Without a command: a chat with the default model, or an answer to what is piped in.",
+      "Without a command: a chat, or an answer to what is piped in.",
       "",
       "Examples:",
       "  ./run.sh",

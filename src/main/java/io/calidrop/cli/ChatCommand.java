@@ -20,14 +20,13 @@ import picocli.CommandLine.ParentCommand;
 /** A conversation. */
 @Command(
     name = "chat",
-    description = {
-      "Talks with a model. A conversation has no end: when it outgrows the cache, older tokens are",
-      "evicted, calibration rows stand in for them, and the system message stays."
-    },
+    description =
+        "Talks with a model. A conversation has no end: when it outgrows the cache, older tokens are "
+            + "evicted, calibration rows stand in for them, and the system message stays.",
     footer = {
       "",
-      "In the chat /help lists the commands; \"\"\" begins and ends a message of several lines;",
-      "Ctrl-C stops an answer, Ctrl-D leaves.",
+      "In the chat: /help lists the commands, \"\"\" begins and ends a message of",
+      "several lines, Ctrl-C stops an answer, Ctrl-D leaves.",
       "",
       "Examples:",
       "  ./run.sh chat",

@@ -24,15 +24,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "cost",
     defaultValueProvider = GridDefaults.Cost.class,
-    description = {
-      "Tokens per second, time to the first token and bytes at rising positions of a text, for the",
-      "full cache and each setting. Nothing else should run meanwhile."
-    },
+    description =
+        "Tokens per second, time to the first token and bytes at rising positions of a text, for the "
+            + "full cache and each setting. Nothing else should run meanwhile.",
     footer = {
       "",
       "Examples:",
       "  ./run.sh eval cost --text book.txt --budgets 512 --out cost",
-      "  ./run.sh eval cost --text book.txt --at 1024,8192 --policies h2o --calidrop off,recompute"
+      "  ./run.sh eval cost --text book.txt --at 1024,8192 --calidrop off,fold"
     })
 final class EvalCostCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;

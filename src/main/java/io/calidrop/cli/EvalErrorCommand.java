@@ -16,15 +16,14 @@ import picocli.CommandLine.Option;
 @Command(
     name = "error",
     defaultValueProvider = GridDefaults.Error.class,
-    description = {
-      "Relative error of each layer's and head's attention output against the full cache's, before",
-      "and after calibration, and what calibration did in each layer. A low error is not quality:",
-      "see eval quality."
-    },
+    description =
+        "Relative error of each layer's and head's attention output against the full cache's, before "
+            + "and after calibration, and what calibration did in each layer. A low error is not quality: "
+            + "see eval quality.",
     footer = {
       "",
       "Example:",
-      "  ./run.sh eval error --text book.txt --budgets 128 --policies streaming --out error"
+      "  ./run.sh eval error --text book.txt --budgets 128 --policies h2o --out error"
     })
 final class EvalErrorCommand extends GridEvalCommand {
   @Option(

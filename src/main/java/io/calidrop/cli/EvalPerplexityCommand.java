@@ -27,10 +27,9 @@ import picocli.CommandLine.Spec;
 /** Perplexity of a text. */
 @Command(
     name = "perplexity",
-    description = {
-      "Perplexity as llama.cpp counts it: the text in windows of --ctx tokens, each begun anew, of",
-      "which the second half is predicted. With a budget, of the bounded cache."
-    },
+    description =
+        "Perplexity as llama.cpp counts it: the text in windows of --ctx tokens, each begun anew, of "
+            + "which the second half is predicted. With a budget, of the bounded cache.",
     footer = {
       "",
       "Examples:",

@@ -16,16 +16,15 @@ import picocli.CommandLine.Option;
 @Command(
     name = "quality",
     defaultValueProvider = GridDefaults.Quality.class,
-    description = {
-      "Compares bounded caches with the full one on a text, token by token: Kullback-Leibler",
-      "divergence of the next token's distribution (nats), its 95th percentile, share of equal",
-      "likeliest tokens, greedy tokens in common, perplexity."
-    },
+    description =
+        "Compares bounded caches with the full one on a text, token by token: Kullback-Leibler "
+            + "divergence of the next token's distribution (nats), its 95th percentile, share of equal "
+            + "likeliest tokens, greedy tokens in common, perplexity.",
     footer = {
       "",
       "Examples:",
       "  ./run.sh eval quality --text book.txt --budgets 128,512 --out quality",
-      "  ./run.sh eval quality --text book.txt --compress once --policies streaming,h2o --calidrop off,fold"
+      "  ./run.sh eval quality --text book.txt --compress once --policies h2o,snapkv"
     })
 final class EvalQualityCommand extends GridEvalCommand {
   /** Caches that share the full cache's predictions, and are held in memory side by side. */

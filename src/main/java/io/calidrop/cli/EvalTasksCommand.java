@@ -32,15 +32,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "tasks",
     defaultValueProvider = GridDefaults.Tasks.class,
-    description = {
-      "Share of questions about synthetic documents that are answered exactly, greedily, with the",
-      "model's chat template: a pass key, needles, variables, copying, facts of a conversation."
-    },
+    description =
+        "Share of questions about synthetic documents that are answered exactly, greedily, with the "
+            + "model's chat template: a pass key, needles, variables, copying, facts of a conversation.",
     footer = {
       "",
       "Examples:",
       "  ./run.sh eval tasks --tasks passkey,needle --lengths 512,1024 --out tasks",
-      "  ./run.sh eval tasks --instances 200 --seeds 2,3,4 --order agnostic --budgets 128"
+      "  ./run.sh eval tasks --seeds 2,3,4 --order agnostic --budgets 128"
     })
 final class EvalTasksCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;

@@ -19,14 +19,13 @@ import picocli.CommandLine.ParentCommand;
 /** Joins the results of a batch's shards. */
 @Command(
     name = "merge",
-    description = {
-      "Joins the results of a batch's shards in the order of its input, after a check that none is",
-      "missing and none comes twice."
-    },
+    description =
+        "Joins the results of a batch's shards in the order of its input, after a check that none is "
+            + "missing and none comes twice.",
     footer = {
       "",
       "Example:",
-      "  ./run.sh merge --in prompts.jsonl --out results.jsonl part-1.jsonl part-2.jsonl"
+      "  ./run.sh merge --in prompts.jsonl --out results.jsonl 1.jsonl 2.jsonl"
     })
 final class MergeCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;

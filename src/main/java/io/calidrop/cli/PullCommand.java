@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
     description = "Downloads a model; an interrupted download is resumed.",
     footer = {
       "",
-      "HF_TOKEN is sent to hf: sources where it is set, HF_ENDPOINT replaces their address.",
+      "HF_TOKEN, where it is set, goes to hf: sources; HF_ENDPOINT is their address.",
       "",
       "Examples:",
       "  ./run.sh pull",

@@ -42,6 +42,46 @@ class CliTest {
         .contains("--parallel", "perplexity");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "chat",
+        "run",
+        "batch",
+        "merge",
+        "pull",
+        "list",
+        "inspect",
+        "tokenize",
+        "bench",
+        "eval",
+        "bench model",
+        "bench kernels",
+        "bench roofline",
+        "bench make-model",
+        "eval quality",
+        "eval tasks",
+        "eval perplexity",
+        "eval error",
+        "eval cost"
+      })
+  void helpHasExamplesThatFitTheScreen(String command) {
+    List<String> args = new ArrayList<>(List.of(command.split(" ")));
+    args.remove("");
+    args.add("--help");
+    Outcome outcome = Outcome.of("", false, args.toArray(String[]::new));
+    assertThat(outcome.code()).isZero();
+    List<String> lines = outcome.out().lines().toList();
+    int examples = lines.indexOf("Examples:");
+    examples = examples < 0 ? lines.indexOf("Example:") : examples;
+    assertThat(examples).as(outcome.out()).isPositive();
+    assertThat(lines.subList(examples + 1, lines.size()))
+        .as("a line that is broken loses its indentation")
+        .isNotEmpty()
+        .allMatch(line -> line.startsWith("  "));
+  }
+
   @Test
   void coloursHelpWhereItIsAsked() {
     String escape = "\u001b[";
