@@ -5,6 +5,7 @@ import io.calidrop.generate.GenerationBatch;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -121,7 +122,7 @@ public final class BatchRunner implements AutoCloseable {
     try {
       int[] tokens = engine.template().encode(request.messages(), true, engine.tokenizer());
       return new Prompt(request, tokens, Optional.empty());
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | ModelFormatException e) {
       return new Prompt(request, new int[0], Optional.of(e.getMessage()));
     }
   }
