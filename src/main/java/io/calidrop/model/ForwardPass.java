@@ -80,15 +80,15 @@ final class ForwardPass {
   private float[] nextNorm; // weights of the norm that follows the residual addition
   private int forms; // packed forms that the next product wants
 
-  ForwardPass(LlamaConfig config, LlamaWeights weights, WorkerPool pool, int maxBatch) {
+  ForwardPass(LlamaConfig config, LlamaWeights weights, WorkerPool pool, int maxTokens) {
     this.config = config;
     this.weights = weights;
     this.pool = pool;
-    this.maxBatch = VectorShape.roundUp(maxBatch, Activations.GROUP);
+    maxBatch = VectorShape.roundUp(maxTokens, Activations.GROUP);
     attention =
         new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
-    batch = new TokenBatch(this.maxBatch);
-    tokens = new int[this.maxBatch];
+    batch = new TokenBatch(maxBatch);
+    tokens = new int[maxBatch];
     scratch = new MatMulScratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new MatMulScratch();

@@ -1,5 +1,6 @@
 package io.calidrop.model;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -13,7 +14,11 @@ import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
 import io.calidrop.bench.RandomModel;
+import io.calidrop.gguf.GgufFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -149,6 +154,24 @@ class SharedPassTest {
           .hasMessageContaining("token -1 is not in the vocabulary");
       assertThat(first.position()).as("unchanged").isEqualTo(200);
       model.forward(List.of());
+    }
+  }
+
+  @Test
+  void aContextNeedNotBeAMultipleOfAGroup() throws IOException {
+    byte[] bytes = Files.readAllBytes(directory.resolve("tiny-Q4_0.gguf"));
+    String key = "llama.context_length";
+    int at = new String(bytes, ISO_8859_1).indexOf(key) + key.length();
+    ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).putInt(at + Integer.BYTES, 6);
+    Path path = Files.write(directory.resolve("context.gguf"), bytes);
+    int[] tokens = tokens(0);
+    try (GgufFile weights = GgufFile.open(path);
+        LlamaModel other = ModelLoader.load(weights, new LoadOptions(2, false));
+        InferenceSession session = model.newSession(CONTEXT, KvType.F16);
+        InferenceSession small = other.newSession(CONTEXT, KvType.F16)) {
+      assertThat(other.config().contextLength()).isEqualTo(6);
+      assertThat(other.forward(small, tokens, 0, 45, true))
+          .isEqualTo(model.forward(session, tokens, 0, 45, true));
     }
   }
 
