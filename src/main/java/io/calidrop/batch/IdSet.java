@@ -1,26 +1,18 @@
 package io.calidrop.batch;
 
+import io.calidrop.models.Checksum;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 
 /**
  * The ids of a batch, of any length, in about 32 bytes each: a file of a million lines must not
  * need a memory for it. Held are the first 128 bits of their SHA-256.
  */
 public final class IdSet {
-  private final MessageDigest digest;
+  private final MessageDigest digest = Checksum.newDigest();
   private long[] slots = new long[2 * 1024]; // pairs, open addressing; an unused one is zero
   private int size;
-
-  public IdSet() {
-    try {
-      digest = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every JVM has SHA-256", e);
-    }
-  }
 
   /** Ids in the set. */
   public int size() {

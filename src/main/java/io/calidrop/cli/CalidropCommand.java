@@ -103,8 +103,12 @@ final class CalidropCommand {
     return switch (color) {
       case ALWAYS -> true;
       case NEVER -> false;
-      case AUTO -> io.outTerminal() && System.getenv("NO_COLOR") == null;
+      case AUTO -> isColoredTerminal();
     };
+  }
+
+  private boolean isColoredTerminal() {
+    return io.outTerminal() && System.getenv("NO_COLOR") == null;
   }
 
   /** The colours of help texts, which are printed before options are parsed. */
@@ -116,8 +120,8 @@ final class CalidropCommand {
     boolean never =
         arguments.contains("--color=never")
             || Collections.indexOfSubList(arguments, List.of("--color", "never")) >= 0;
-    boolean auto = io.outTerminal() && System.getenv("NO_COLOR") == null;
-    return CommandLine.Help.defaultColorScheme(always || auto && !never ? Ansi.ON : Ansi.OFF);
+    return CommandLine.Help.defaultColorScheme(
+        always || isColoredTerminal() && !never ? Ansi.ON : Ansi.OFF);
   }
 
   /**

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.generate.ChatSession.Turn;
+import io.calidrop.models.Checksum;
 import io.calidrop.tensor.VectorShape;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -24,7 +25,6 @@ import java.nio.file.StandardOpenOption;
 import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -56,7 +56,7 @@ public final class ChatFile {
     Path target = file.toAbsolutePath();
     Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
     try {
-      MessageDigest digest = sha256();
+      MessageDigest digest = Checksum.newDigest();
       try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(temporary));
           DigestOutputStream out = new DigestOutputStream(raw, digest)) {
         out.write(MAGIC);
@@ -155,7 +155,7 @@ public final class ChatFile {
   /** Reads all of the file once, before anything of it is believed. */
   private static void verify(Path file) throws IOException {
     long length = Files.size(file) - DIGEST_BYTES;
-    MessageDigest digest = sha256();
+    MessageDigest digest = Checksum.newDigest();
     try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
         DigestInputStream in = new DigestInputStream(raw, digest)) {
       if (length < MAGIC.length || !Arrays.equals(in.readNBytes(MAGIC.length), MAGIC)) {
@@ -174,14 +174,6 @@ public final class ChatFile {
       if (!Arrays.equals(digest.digest(), in.readNBytes(DIGEST_BYTES))) {
         throw new IOException(file + " is damaged: its checksum does not match");
       }
-    }
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA-256", e);
     }
   }
 }

@@ -246,7 +246,6 @@ public final class ChatSession implements AutoCloseable {
       restored = Restored.SNAPSHOT;
     } else {
       session.truncate(0);
-      pin();
       restored = Restored.PREFILL;
     }
     snapshotAt = -1;
@@ -288,8 +287,6 @@ public final class ChatSession implements AutoCloseable {
     this.tokens.addAll(tokens);
     if (state != null) {
       session.transfer(state);
-    } else {
-      pin();
     }
   }
 

@@ -8,13 +8,13 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 
-/** SHA-256 of files. */
+/** SHA-256. */
 public final class Checksum {
   private Checksum() {}
 
   /** The digest in lower-case hexadecimal. */
   public static String sha256(Path file) throws IOException {
-    MessageDigest digest = digest();
+    MessageDigest digest = newDigest();
     byte[] buffer = new byte[1 << 16];
     try (InputStream in = Files.newInputStream(file)) {
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
@@ -35,7 +35,8 @@ public final class Checksum {
     }
   }
 
-  private static MessageDigest digest() {
+  /** A digest of nothing yet. */
+  public static MessageDigest newDigest() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
