@@ -15,6 +15,7 @@ public final class InferenceSession implements AutoCloseable {
   private final WorkerPool pool;
   private final int contextLength;
   private final CacheOptions options;
+  private final List<RotaryEmbedding> rotations;
   private final KvCache cache;
   private boolean promptExpected;
   private AttentionObserver observer; // or null
@@ -22,7 +23,7 @@ public final class InferenceSession implements AutoCloseable {
 
   InferenceSession(
       LlamaConfig config,
-      RotaryEmbedding rope,
+      Rotations rotations,
       WorkerPool pool,
       CacheScratch scratch,
       int contextLength,
@@ -34,7 +35,10 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache = new KvCache(config.cacheShape(), options, contextLength, scratch, rope);
+    this.rotations = rotations.of(contextLength);
+    cache =
+        new KvCache(
+            config.cacheShape(), options, contextLength, scratch, this.rotations.getFirst());
   }
 
   /** Tokens seen so far. */
@@ -165,7 +169,7 @@ public final class InferenceSession implements AutoCloseable {
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(to - from);
     }
-    int added = pass.add(cache, tokens, from, to);
+    int added = pass.add(cache, rotations, tokens, from, to);
     promptExpected &= added == 0;
     return added;
   }

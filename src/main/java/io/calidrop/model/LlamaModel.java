@@ -5,6 +5,7 @@ import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateStreams;
+import io.calidrop.tensor.Matrix;
 import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -48,14 +49,7 @@ public final class LlamaModel implements AutoCloseable {
   public long residentBytes() {
     long bytes = weights.output().residentBytes();
     for (LlamaWeights.Layer layer : weights.layers()) {
-      bytes +=
-          layer.query().residentBytes()
-              + layer.key().residentBytes()
-              + layer.value().residentBytes()
-              + layer.attentionOutput().residentBytes()
-              + layer.gate().residentBytes()
-              + layer.up().residentBytes()
-              + layer.down().residentBytes();
+      bytes += layer.matrices().mapToLong(Matrix::residentBytes).sum();
     }
     return bytes;
   }
@@ -75,7 +69,7 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold; with a budget, where they are rebased
    */
   public InferenceSession newSession(int contextLength, CacheOptions options) {
-    return new InferenceSession(config, weights.rope(), pool, scratch, contextLength, options);
+    return new InferenceSession(config, weights.rotations(), pool, scratch, contextLength, options);
   }
 
   /**

@@ -16,6 +16,11 @@ public final class VectorMath {
   private static final float LN2_HIGH = 0.693359375f;
   private static final float LN2_LOW = -2.12194440e-4f;
 
+  /** {@code 2 sqrt(2 / pi)}. */
+  private static final float GELU_FACTOR = 1.59576912f;
+
+  private static final float GELU_CUBIC = 0.044715f;
+
   /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
   static final float ROUND = 0x1.8p23f;
 
@@ -194,6 +199,38 @@ public final class VectorMath {
       float g = gate[offset + i];
       gate[offset + i] = g / (exp(-g) + 1f) * up[offset + i];
     }
+  }
+
+  /**
+   * GeGLU (arXiv 2002.05202) with the tanh approximation of GELU (arXiv 1606.08415): {@code gate =
+   * gelu(gate) * up} for {@code n} elements. As {@code (1 + tanh(u)) / 2 = sigmoid(2u)}, this is
+   * {@link #swiGlu} with another argument of the sigmoid.
+   */
+  public static void geGlu(float[] gate, float[] up, int offset, int n) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector g = FloatVector.fromArray(VectorShape.F, gate, offset + i);
+      FloatVector u = FloatVector.fromArray(VectorShape.F, up, offset + i);
+      FloatVector cubic = g.mul(g).mul(GELU_CUBIC).add(1f).mul(g).mul(GELU_FACTOR);
+      g.div(exp(cubic.neg()).add(1f)).mul(u).intoArray(gate, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      float g = gate[offset + i];
+      float cubic = (g * g * GELU_CUBIC + 1f) * g * GELU_FACTOR;
+      gate[offset + i] = g / (exp(-cubic) + 1f) * up[offset + i];
+    }
+  }
+
+  /** {@code x = cap * tanh(x / cap)} for {@code n} elements. */
+  public static void softCap(float[] x, int offset, int n, float cap) {
+    for (int i = offset; i < offset + n; i++) {
+      x[i] = softCap(x[i], cap);
+    }
+  }
+
+  /** {@code cap * tanh(x / cap)}, as {@code cap * (1 - 2 / (1 + e^(2x / cap)))}. */
+  public static float softCap(float x, float cap) {
+    return cap - 2 * cap / (1 + exp(x * (2 / cap)));
   }
 
   /** Largest absolute value of {@code n} elements, n a multiple of the lanes. */

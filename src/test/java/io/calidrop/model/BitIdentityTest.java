@@ -22,7 +22,9 @@ class BitIdentityTest {
   private static final int LENGTH = 300; // two batches, two attention segments, odd everywhere
 
   static Stream<String> files() {
-    return MicroModelTest.files();
+    return Stream.concat(
+        MicroModelTest.files().map(name -> "micro/" + name),
+        FamilyTest.files().map(name -> "families/" + name));
   }
 
   @ParameterizedTest
@@ -37,10 +39,10 @@ class BitIdentityTest {
   @ParameterizedTest
   @EnumSource(KvType.class)
   void anyCacheFormatGivesTheSameBitsForAnyBatchAndThreads(KvType kvType) {
-    float[] expected = logits("q4_k_m.gguf", kvType, 1, LENGTH);
+    float[] expected = logits("micro/q4_k_m.gguf", kvType, 1, LENGTH);
     for (int batch : new int[] {1, 33}) {
       for (int threads : new int[] {1, 2, 5}) {
-        assertThat(logits("q4_k_m.gguf", kvType, threads, batch)).isEqualTo(expected);
+        assertThat(logits("micro/q4_k_m.gguf", kvType, threads, batch)).isEqualTo(expected);
       }
     }
   }
@@ -48,7 +50,7 @@ class BitIdentityTest {
   @Test
   void goingBackGivesTheSameBits() {
     int[] tokens = tokens();
-    try (GgufFile file = open("q8_0.gguf");
+    try (GgufFile file = open("micro/q8_0.gguf");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession session = model.newSession(LENGTH, KvType.F16);
       float[] expected = model.forward(session, tokens, 0, 200, true).clone();
@@ -63,7 +65,7 @@ class BitIdentityTest {
   @Test
   void logitsOfEveryTokenAreThoseOfTheLastOne() {
     int[] tokens = tokens();
-    try (GgufFile file = open("q4_0.gguf");
+    try (GgufFile file = open("micro/q4_0.gguf");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession single = model.newSession(LENGTH, KvType.F16);
       int[] calls = {0};
@@ -85,7 +87,7 @@ class BitIdentityTest {
 
   @Test
   void refusesWhatDoesNotFit() {
-    try (GgufFile file = open("q4_0.gguf");
+    try (GgufFile file = open("micro/q4_0.gguf");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(1, false))) {
       InferenceSession session = model.newSession(10, KvType.F16);
       assertThatThrownBy(() -> model.forward(session, new int[11], 0, 11, true))
@@ -113,10 +115,10 @@ class BitIdentityTest {
   }
 
   private static GgufFile open(String name) {
-    return GgufFile.open(TestData.shared("reference/micro/" + name));
+    return GgufFile.open(TestData.shared("reference/" + name));
   }
 
   private static int[] tokens() {
-    return new Random(7).ints(LENGTH, 0, 768).toArray();
+    return new Random(7).ints(LENGTH, 0, 512).toArray();
   }
 }

@@ -1,0 +1,16 @@
+package io.calidrop.model.family;
+
+import io.calidrop.model.family.Architecture.HeadNorms;
+import io.calidrop.model.family.Architecture.Pairing;
+
+/** OLMo 2 (arXiv 2501.00656). */
+final class Olmo2 {
+  static final Architecture ARCHITECTURE =
+      Architecture.named("olmo2")
+          .pairing(Pairing.HALVES)
+          .norms(false, true)
+          .headNorms(HeadNorms.TOGETHER)
+          .build();
+
+  private Olmo2() {}
+}
