@@ -110,9 +110,8 @@ public final class AttentionStep {
 
   /** Segments of a head's rows and of its calibration rows. */
   private int segments(KvCache cache, int kvHead) {
-    CalibrationRows calibration = cache.calibration(layer, kvHead);
     return KvCache.segments(cache.rows(layer, kvHead))
-        + (calibration == null ? 0 : KvCache.segments(calibration.count()));
+        + KvCache.segments(cache.calibration(layer, kvHead).count());
   }
 
   private void growSegments(int count) {
@@ -128,15 +127,8 @@ public final class AttentionStep {
   private void compareReferences(int part, int worker) {
     int sequence = part / kvHeads;
     int kvHead = part % kvHeads;
-    KvCache cache = batch.cache(sequence);
-    if (!cache.hasReferences()) {
-      return;
-    }
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
-    cache
-        .state(layer, kvHead)
-        .references
-        .compare(q, offset, stride, batch.count(sequence), cache.referenceScratch(worker));
+    batch.cache(sequence).compare(layer, kvHead, q, offset, stride, batch.count(sequence), worker);
   }
 
   private void attendTile(int part, int worker) {
@@ -170,11 +162,9 @@ public final class AttentionStep {
       AttentionKernel.attend(head, segment, visible, count, group, scratch, record, result);
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
-      for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
-        AttentionKernel.attendAll(
-            calibration.rows, segment, queries, calibration.bias, scratch, result);
-      }
+    for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
+      AttentionKernel.attendAll(
+          calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
     finish(sequence, kvHead, first, count, result, record);
   }
@@ -195,7 +185,7 @@ public final class AttentionStep {
       return;
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
+    if (segment - ofRows < KvCache.segments(calibration.count())) {
       AttentionKernel.attendAll(
           calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
     }
@@ -217,29 +207,16 @@ public final class AttentionStep {
       int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
-    int start = batch.start(sequence);
-    HeadState state = cache.state(layer, kvHead);
+    int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     for (int query = 0; query < count * group; query++) {
-      int token = first + query / group;
-      int head = query % group;
-      int o = (start + token) * stride + (kvHead * group + head) * headDim;
-      if (state != null) {
-        if (state.references != null) {
-          state.references.merge(token, head, q, o, result, query);
-        }
-        long index = cache.seen() + token;
-        if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
-          int position = cache.position() + token;
-          state.queries.put(index, position, head, q, o, result.logSumExp(query));
-        }
-      }
+      int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
     if (record != null) {
       int from = Math.max(0, cache.firstObserved() - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      float scale = cache.head(layer, kvHead).weightScale();
-      record.addTo(state, rows, result, from, count * group, scale);
+      cache.observe(layer, kvHead, rows, record, result, from, count * group);
     }
   }
 }

@@ -34,7 +34,7 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache = new KvCache(config.cacheShape(), options, contextLength, scratch, rope);
+    cache = KvCache.of(config.cacheShape(), options, contextLength, scratch, rope);
   }
 
   /** Tokens seen so far. */

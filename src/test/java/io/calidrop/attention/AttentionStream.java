@@ -67,7 +67,7 @@ final class AttentionStream {
   }
 
   KvCache newCache(CacheOptions options, int contextLength, int threads) {
-    return new KvCache(shape(), options, contextLength, threads, rotation(headDim));
+    return KvCache.of(shape(), options, contextLength, threads, rotation(headDim));
   }
 
   /** Outputs [tokens][heads][headDim] of a run in batches of at most {@code batch} tokens. */

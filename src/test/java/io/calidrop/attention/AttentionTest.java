@@ -83,7 +83,7 @@ class AttentionTest {
 
   private static KvCache cache(int heads, int kvHeads, int headDim, KvType type) {
     CacheShape shape = new CacheShape(1, heads, kvHeads, headDim);
-    return new KvCache(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
+    return KvCache.of(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
   }
 
   private static float[] gaussian(Random random, int n) {

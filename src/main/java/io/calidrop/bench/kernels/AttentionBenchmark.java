@@ -65,7 +65,7 @@ public class AttentionBenchmark {
     limits = Roofline.measure(threads);
     pool = new WorkerPool(threads);
     cache =
-        new KvCache(
+        KvCache.of(
             new CacheShape(LAYERS, HEADS, KV_HEADS, DIM),
             CacheOptions.full(kvType),
             rows,
@@ -103,7 +103,8 @@ public class AttentionBenchmark {
     layer = (layer + 1) % LAYERS;
     attention.run(pool, batch, layer, query, out, HEADS * DIM);
     // Scores and weighted sums, two operations a dimension each.
-    rates.add(limits, (double) cache.bytes() / LAYERS, 4.0 * HEADS * DIM * rows * tokens);
+    rates.add(
+        limits, (double) cache.statistics().bytes() / LAYERS, 4.0 * HEADS * DIM * rows * tokens);
     return out;
   }
 }
