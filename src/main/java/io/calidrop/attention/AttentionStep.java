@@ -31,15 +31,19 @@ public final class AttentionStep {
   private float[] out;
   private int stride;
 
-  public AttentionStep(int heads, int kvHeads, int headDim, int threads) {
-    this.kvHeads = kvHeads;
-    this.headDim = headDim;
-    group = heads / kvHeads;
+  /**
+   * @param shape of the layers' attention
+   * @param threads of the pool that attends
+   */
+  public AttentionStep(CacheShape shape, int threads) {
+    kvHeads = shape.kvHeads();
+    headDim = shape.headDim();
+    group = shape.group();
     tileTokens = Math.max(1, TILE_QUERIES / group);
     scratch = new AttentionScratch[threads];
     tiles = new SoftmaxPartials[threads];
     for (int i = 0; i < threads; i++) {
-      scratch[i] = new AttentionScratch(headDim, headDim, tileTokens * group);
+      scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
     records = new ShareRecord[Math.max(threads, kvHeads)];

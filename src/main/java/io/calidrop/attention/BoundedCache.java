@@ -57,7 +57,7 @@ final class BoundedCache extends KvCache {
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
-              options.kvType(), headDim, ReferenceCalibration.valueLength(headDim, calibration));
+              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, calibration));
     }
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);

@@ -62,7 +62,7 @@ final class HeadState {
       int valueLength = ReferenceCalibration.valueLength(dim, calibration);
       EvictedStore store =
           memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape.group(), dim, calibration, store);
+      references = new ReferenceCalibration(shape, calibration, store);
     }
     return new HeadState(
         layer,

@@ -64,13 +64,8 @@ public class AttentionBenchmark {
   public void setUp() {
     limits = Roofline.measure(threads);
     pool = new WorkerPool(threads);
-    cache =
-        KvCache.of(
-            new CacheShape(LAYERS, HEADS, KV_HEADS, DIM),
-            CacheOptions.full(kvType),
-            rows,
-            threads,
-            (x, offset, delta) -> {});
+    CacheShape shape = new CacheShape(LAYERS, HEADS, KV_HEADS, DIM);
+    cache = KvCache.of(shape, CacheOptions.full(kvType), rows, threads, (x, offset, delta) -> {});
     Random random = new Random(1);
     float[] row = new float[KV_HEADS * DIM];
     for (int l = 0; l < LAYERS; l++) {
@@ -82,7 +77,7 @@ public class AttentionBenchmark {
         cache.store(l, rows, i, row, row, 0);
       }
     }
-    attention = new AttentionStep(HEADS, KV_HEADS, DIM, threads);
+    attention = new AttentionStep(shape, threads);
     batch = TokenBatch.of(cache, tokens);
     query = new float[tokens * HEADS * DIM];
     for (int i = 0; i < query.length; i++) {
