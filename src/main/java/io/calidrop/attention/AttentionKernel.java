@@ -38,7 +38,7 @@ final class AttentionKernel {
       int group,
       AttentionScratch scratch) {
     int dim = head.headDim;
-    float scale = (float) (1 / Math.sqrt(dim)) * head.queryScale();
+    float scale = scratch.scale * head.queryScale();
     float[] out = scratch.queries;
     for (int query = 0; query < tokens * group; query++) {
       int from = offset + query / group * stride + query % group * dim;

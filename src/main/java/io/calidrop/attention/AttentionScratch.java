@@ -4,6 +4,9 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
+  /** Factor of every query. */
+  final float scale;
+
   /** [quads][headDim][4] queries, scaled. */
   final float[] queries;
 
@@ -29,7 +32,9 @@ final class AttentionScratch {
   /**
    * @param maxQueries most queries of a KV head at a time
    */
-  AttentionScratch(int headDim, int valueLength, int maxQueries) {
+  AttentionScratch(CacheShape shape, int valueLength, int maxQueries) {
+    int headDim = shape.headDim();
+    scale = shape.scores().scale();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = KvHead.valueDim(valueLength);
     queries = new float[padded * headDim];

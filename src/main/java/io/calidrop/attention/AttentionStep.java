@@ -31,15 +31,19 @@ public final class AttentionStep {
   private float[] out;
   private int stride;
 
-  public AttentionStep(int heads, int kvHeads, int headDim, int threads) {
-    this.kvHeads = kvHeads;
-    this.headDim = headDim;
-    group = heads / kvHeads;
+  /**
+   * @param shape of the layers' attention
+   * @param threads of the pool that attends
+   */
+  public AttentionStep(CacheShape shape, int threads) {
+    kvHeads = shape.kvHeads();
+    headDim = shape.headDim();
+    group = shape.group();
     tileTokens = Math.max(1, TILE_QUERIES / group);
     scratch = new AttentionScratch[threads];
     tiles = new SoftmaxPartials[threads];
     for (int i = 0; i < threads; i++) {
-      scratch[i] = new AttentionScratch(headDim, headDim, tileTokens * group);
+      scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
     records = new ShareRecord[Math.max(threads, kvHeads)];
@@ -110,9 +114,8 @@ public final class AttentionStep {
 
   /** Segments of a head's rows and of its calibration rows. */
   private int segments(KvCache cache, int kvHead) {
-    CalibrationRows calibration = cache.calibration(layer, kvHead);
     return KvCache.segments(cache.rows(layer, kvHead))
-        + (calibration == null ? 0 : KvCache.segments(calibration.count()));
+        + KvCache.segments(cache.calibration(layer, kvHead).count());
   }
 
   private void growSegments(int count) {
@@ -128,15 +131,8 @@ public final class AttentionStep {
   private void compareReferences(int part, int worker) {
     int sequence = part / kvHeads;
     int kvHead = part % kvHeads;
-    KvCache cache = batch.cache(sequence);
-    if (!cache.hasReferences()) {
-      return;
-    }
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
-    cache
-        .state(layer, kvHead)
-        .references
-        .compare(q, offset, stride, batch.count(sequence), cache.referenceScratch(worker));
+    batch.cache(sequence).compare(layer, kvHead, q, offset, stride, batch.count(sequence), worker);
   }
 
   private void attendTile(int part, int worker) {
@@ -170,11 +166,9 @@ public final class AttentionStep {
       AttentionKernel.attend(head, segment, visible, count, group, scratch, record, result);
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
-      for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
-        AttentionKernel.attendAll(
-            calibration.rows, segment, queries, calibration.bias, scratch, result);
-      }
+    for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
+      AttentionKernel.attendAll(
+          calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
     finish(sequence, kvHead, first, count, result, record);
   }
@@ -195,7 +189,7 @@ public final class AttentionStep {
       return;
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
+    if (segment - ofRows < KvCache.segments(calibration.count())) {
       AttentionKernel.attendAll(
           calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
     }
@@ -217,29 +211,16 @@ public final class AttentionStep {
       int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
-    int start = batch.start(sequence);
-    HeadState state = cache.state(layer, kvHead);
+    int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     for (int query = 0; query < count * group; query++) {
-      int token = first + query / group;
-      int head = query % group;
-      int o = (start + token) * stride + (kvHead * group + head) * headDim;
-      if (state != null) {
-        if (state.references != null) {
-          state.references.merge(token, head, q, o, result, query);
-        }
-        long index = cache.seen() + token;
-        if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
-          int position = cache.position() + token;
-          state.queries.put(index, position, head, q, o, result.logSumExp(query));
-        }
-      }
+      int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
     if (record != null) {
       int from = Math.max(0, cache.firstObserved() - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      float scale = cache.head(layer, kvHead).weightScale();
-      record.addTo(state, rows, result, from, count * group, scale);
+      cache.observe(layer, kvHead, rows, record, result, from, count * group);
     }
   }
 }

@@ -46,9 +46,7 @@ public final class CacheScratch {
             new Worker(
                 new RowSelection(),
                 new EvictedRows(shape.headDim()),
-                size.rows() == 0
-                    ? null
-                    : new RowFit(shape.headDim(), shape.group(), size.rows(), size.samples())));
+                size.rows() == 0 ? null : new RowFit(shape, size.rows(), size.samples())));
     return made;
   }
 }

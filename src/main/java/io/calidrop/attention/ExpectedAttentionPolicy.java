@@ -27,6 +27,8 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
     int dim = rows.headDim();
     int count = rows.count();
     int samples = rows.queries();
+    double scale = rows.scores().scale();
+    double half = scale * scale / 2;
     float[] key = new float[dim];
     float[] mean = new float[dim];
     float[][] centred = new float[samples][dim]; // rotated deviations from the mean
@@ -37,9 +39,9 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
       float[] covariance = covariance(centred, dim);
       for (int row = 0; row < count; row++) {
         rows.key(row, key);
-        double z = VectorMath.dot(key, 0, mean, 0, dim) / Math.sqrt(dim);
+        double z = scale * VectorMath.dot(key, 0, mean, 0, dim);
         for (int d = 0; d < dim; d++) {
-          z += key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim) / (2.0 * dim);
+          z += half * (key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim));
         }
         logits[row] = (float) z;
       }

@@ -13,6 +13,7 @@ import jdk.incubator.vector.FloatVector;
 final class FitQueries {
   private final int headDim;
   private final int group;
+  private final float scale;
 
   /** [queries / 4][headDim][4], scaled. */
   private final float[] queries;
@@ -21,9 +22,10 @@ final class FitQueries {
   private final float[] query; // [headDim]
   private int count;
 
-  FitQueries(int headDim, int group, int max) {
-    this.headDim = headDim;
-    this.group = group;
+  FitQueries(CacheShape shape, int max) {
+    headDim = shape.headDim();
+    group = shape.group();
+    scale = shape.scores().scale();
     int padded = Math.ceilDiv(max, QUAD) * QUAD;
     queries = new float[padded * headDim];
     logSumExp = new float[padded];
@@ -37,7 +39,6 @@ final class FitQueries {
   /** Takes the queries that a ring holds after a sequence of {@code seen} tokens. */
   void load(QueryRing ring, long seen) {
     count = ring.count(seen) * group;
-    float scale = (float) (1 / Math.sqrt(headDim));
     for (int i = 0; i < count; i++) {
       long index = ring.index(i / group, seen);
       logSumExp[i] = ring.logSumExp(index, i % group);

@@ -46,12 +46,7 @@ final class HeadState {
    * @param memory of evicted rows, or null
    */
   static HeadState of(
-      int layer,
-      int kvHead,
-      KvHead rows,
-      CacheShape shape,
-      CacheOptions options,
-      PageMemory memory) {
+      int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
     CalibrationOptions calibration = options.calibration();
     KvType type = options.kvType();
     int dim = shape.headDim();
@@ -67,12 +62,12 @@ final class HeadState {
       int valueLength = ReferenceCalibration.valueLength(dim, calibration);
       EvictedStore store =
           memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape.group(), dim, calibration, store);
+      references = new ReferenceCalibration(shape, calibration, store);
     }
     return new HeadState(
         layer,
         kvHead,
-        rows,
+        type.newHead(dim),
         fold ? new CalibrationRows(calibration.rows(), dim, type) : null,
         references,
         ring,

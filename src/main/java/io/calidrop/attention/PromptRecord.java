@@ -15,7 +15,7 @@ import java.util.Optional;
  * less the sum before them.
  */
 public final class PromptRecord {
-  private final KvCache cache;
+  private final BoundedCache cache;
   private final int heads;
   private final int tokens;
   private final int window;
@@ -49,7 +49,7 @@ public final class PromptRecord {
    * @param window tokens that a policy may observe besides all and the last, at most {@code tokens}
    */
   public PromptRecord(KvCache cache, CacheShape shape, int tokens, int window) {
-    this.cache = cache;
+    this.cache = (BoundedCache) cache;
     this.tokens = tokens;
     this.window = Math.min(window, tokens);
     heads = shape.layers() * shape.kvHeads();

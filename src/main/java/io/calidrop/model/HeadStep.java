@@ -12,7 +12,6 @@ final class HeadStep {
   private final int maxBatch;
   private final float[] angles; // [rotations][batch][pairs][2] cosines and sines
   private final float[][] norm; // [threads][the longest normalised vector]
-  private final float queryFactor;
 
   HeadStep(LlamaConfig config, Rotations rotations, int threads, int maxBatch) {
     this.config = config;
@@ -25,10 +24,6 @@ final class HeadStep {
     angles = new float[rotations.count() * maxBatch * 2 * pairs];
     boolean norms = config.architecture().headNorms() != HeadNorms.NONE;
     norm = new float[threads][norms ? config.queryDim() : 0];
-    // Attention itself scales by the inverse root of a head's dimensions.
-    float usual = (float) (1 / Math.sqrt(config.headDim()));
-    float scale = config.scales().attention();
-    queryFactor = scale == usual ? 1 : (float) (scale * Math.sqrt(config.headDim()));
   }
 
   /** Computes the angles of a token, once for all layers. */
@@ -74,7 +69,7 @@ final class HeadStep {
       rotations.get(rotation).rotate(query, q, config.heads(), angles, a);
       rotations.get(rotation).rotate(key, k, config.kvHeads(), angles, a);
     }
-    float factor = queryFactor * temperature(position);
+    float factor = temperature(position);
     if (factor != 1) {
       VectorMath.scale(query, q, config.queryDim(), factor);
     }

@@ -37,8 +37,7 @@ public final class InferenceSession implements AutoCloseable {
     this.options = options;
     this.rotations = rotations.of(contextLength);
     cache =
-        new KvCache(
-            config.cacheShape(), options, contextLength, scratch, this.rotations.getFirst());
+        KvCache.of(config.cacheShape(), options, contextLength, scratch, this.rotations.getFirst());
   }
 
   /** Tokens seen so far. */

@@ -1,5 +1,6 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.AttentionScores;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.model.family.Architecture;
 
@@ -69,7 +70,8 @@ public record LlamaConfig(
 
   /** Shape of the attention. */
   public CacheShape cacheShape() {
-    return new CacheShape(layers, heads, kvHeads, headDim);
+    AttentionScores scores = new AttentionScores(scales.attention());
+    return new CacheShape(layers, heads, kvHeads, headDim, scores);
   }
 
   public int queryDim() {

@@ -67,7 +67,7 @@ final class AttentionStream {
   }
 
   KvCache newCache(CacheOptions options, int contextLength, int threads) {
-    return new KvCache(shape(), options, contextLength, threads, rotation(headDim));
+    return KvCache.of(shape(), options, contextLength, threads, rotation(headDim));
   }
 
   /** Outputs [tokens][heads][headDim] of a run in batches of at most {@code batch} tokens. */
@@ -84,7 +84,7 @@ final class AttentionStream {
     int kvStride = kvHeads * headDim;
     float[] out = new float[tokens * stride];
     try (WorkerPool pool = new WorkerPool(threads)) {
-      AttentionStep step = new AttentionStep(heads, kvHeads, headDim, threads);
+      AttentionStep step = new AttentionStep(shape(), threads);
       int count;
       for (int from = 0; from < tokens; from += count) {
         count = Math.min(Math.min(batches.apply(from), cache.room()), tokens - from);

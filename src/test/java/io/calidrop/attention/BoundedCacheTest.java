@@ -141,7 +141,7 @@ class BoundedCacheTest {
           from -> {
             int total = 0;
             for (int h = 0; h < 3; h++) {
-              HeadState head = cache.state(0, h);
+              HeadState head = ((BoundedCache) cache).state(0, h);
               int rows = head.rows.rows();
               total += rows;
               assertThat(rows).isLessThanOrEqualTo(most);
@@ -337,7 +337,7 @@ class BoundedCacheTest {
           cache,
           1,
           from -> {
-            HeadState head = cache.state(0, 0);
+            HeadState head = ((BoundedCache) cache).state(0, 0);
             int rows = head.rows.rows();
             for (int row = 1; row < rows; row++) {
               assertThat(head.position(row)).isGreaterThan(head.position(row - 1));

@@ -38,7 +38,7 @@ class EvictionPolicyTest {
     try (KvCache cache = stream.newCache(options, 1 << 20, 2)) {
       cache.expectPrompt(TOKENS);
       stream.run(cache, 2, from -> 17);
-      HeadState head = cache.state(0, kvHead);
+      HeadState head = ((BoundedCache) cache).state(0, kvHead);
       return IntStream.range(0, head.rows.rows()).mapToObj(head::position).toList();
     }
   }

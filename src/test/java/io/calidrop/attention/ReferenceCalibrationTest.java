@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ReferenceCalibrationTest {
   private static final int DIM = 16;
   private static final int ROWS = 70;
+  private static final CacheShape SHAPE = new CacheShape(1, 1, 1, DIM);
 
   private final Random random = new Random(31);
   private final float[] keys = gaussian(ROWS * DIM);
@@ -45,7 +46,7 @@ class ReferenceCalibrationTest {
     int valueLength = ReferenceCalibration.valueLength(DIM, options);
     EvictedStore store =
         memory == null ? null : new EvictedStore(memory, KvType.F32.newHead(DIM, valueLength));
-    ReferenceCalibration calibration = new ReferenceCalibration(1, DIM, options, store);
+    ReferenceCalibration calibration = new ReferenceCalibration(SHAPE, options, store);
     QueryRing ring = new QueryRing(1, 1, 1, DIM, true);
     ring.put(0, 0, 0, reference, 0, 1);
     KvHead head = KvType.F32.newHead(DIM);
@@ -64,7 +65,7 @@ class ReferenceCalibrationTest {
   }
 
   private static ReferenceScratch scratch(CalibrationOptions options) {
-    return new ReferenceScratch(KvType.F32, DIM, ReferenceCalibration.valueLength(DIM, options));
+    return new ReferenceScratch(KvType.F32, SHAPE, ReferenceCalibration.valueLength(DIM, options));
   }
 
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */

@@ -82,7 +82,7 @@ class RowFitTest {
       long seed, int dim, int group, int rows, int samples, int capacity) {
     Case data = new Case(seed, dim, group, rows, samples);
     CalibrationRows fitted = new CalibrationRows(capacity, dim, KvType.F32);
-    RowFit fit = new RowFit(dim, group, capacity, samples);
+    RowFit fit = new RowFit(new CacheShape(1, group, 1, dim), capacity, samples);
     fit.fold(fitted, data.evicted, data.ring, samples);
     assertThat(fitted.count()).isBetween(1, capacity);
 
@@ -151,7 +151,7 @@ class RowFitTest {
   void rowsThatFitAreKeptAsTheyAre() {
     Case data = new Case(7, 16, 2, 20, 8);
     CalibrationRows rows = new CalibrationRows(20, 16, KvType.F32);
-    new RowFit(16, 2, 20, 8).fold(rows, data.evicted, data.ring, 8);
+    new RowFit(new CacheShape(1, 2, 1, 16), 20, 8).fold(rows, data.evicted, data.ring, 8);
     assertThat(rows.count()).isEqualTo(20);
     float[] key = new float[16];
     for (int row = 0; row < 20; row++) {

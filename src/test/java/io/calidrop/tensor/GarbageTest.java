@@ -76,7 +76,7 @@ class GarbageTest {
     int dim = 64;
     try (WorkerPool pool = new WorkerPool(1)) {
       KvCache cache =
-          new KvCache(
+          KvCache.of(
               new CacheShape(1, 3, 1, dim), CacheOptions.full(type), rows, 1, (v, o, delta) -> {});
       cache.extend(0, rows);
       float[] x = new float[3 * dim];
@@ -84,7 +84,7 @@ class GarbageTest {
       for (int row = 0; row < rows; row++) {
         cache.store(0, rows, row, x, x, 0);
       }
-      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      AttentionStep attention = new AttentionStep(new CacheShape(1, 3, 1, dim), 1);
       TokenBatch batch = TokenBatch.of(cache, 1);
       float[] out = new float[3 * dim];
       assertNoGarbage(() -> attention.run(pool, batch, 0, x, out, 3 * dim));
@@ -110,8 +110,8 @@ class GarbageTest {
     float[] out = new float[3 * dim];
     try (WorkerPool pool = new WorkerPool(1);
         KvCache cache =
-            new KvCache(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
-      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+            KvCache.of(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
+      AttentionStep attention = new AttentionStep(new CacheShape(1, 3, 1, dim), 1);
       TokenBatch batch = TokenBatch.of(cache, 1);
       for (int token = 0; token < 130; token++) {
         cache.begin(pool);
