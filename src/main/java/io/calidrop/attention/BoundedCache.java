@@ -4,6 +4,7 @@ import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -18,7 +19,7 @@ final class BoundedCache extends KvCache {
   private final int kvHeads;
   private final int group;
   private final int headDim;
-  private final HeadState[] heads; // [layers][kvHeads]
+  private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final CachePruner pruner;
   private final PositionRebase rebase;
   private final ReferenceScratch[] referenceScratch; // [threads], or none
@@ -34,8 +35,8 @@ final class BoundedCache extends KvCache {
       int contextLength,
       CacheOptions options,
       CacheScratch scratch,
-      PositionRotation rotation) {
-    super(shape);
+      LayerRotations rotations) {
+    super(shape, options.kvType(), rotations);
     budget = options.budget().orElseThrow();
     calibration = options.calibration();
     policy = options.policy();
@@ -49,7 +50,8 @@ final class BoundedCache extends KvCache {
           case RAM -> PageMemory.inRam();
           case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
         };
-    heads = new HeadState[shape.layers() * kvHeads];
+    int[] layers = shape.fullLayers();
+    heads = new HeadState[layers.length * kvHeads];
     for (int i = 0; i < heads.length; i++) {
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
     }
@@ -59,17 +61,19 @@ final class BoundedCache extends KvCache {
           new ReferenceScratch(
               options.kvType(), shape, ReferenceCalibration.valueLength(headDim, calibration));
     }
+    PositionRotation[] rotation = new PositionRotation[heads.length];
+    Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
   }
 
   /** What is kept of a head, keys and values and more. */
   HeadState state(int layer, int kvHead) {
-    return state(layer * kvHeads + kvHead);
+    return state(full(layer) * kvHeads + kvHead);
   }
 
   /**
-   * @param index [layers][kvHeads]
+   * @param index [layers that see everything][kvHeads]
    */
   HeadState state(int index) {
     return heads[index];
@@ -110,22 +114,22 @@ final class BoundedCache extends KvCache {
     int delta = schedule.rebase(position());
     if (delta > 0) {
       rebase.run(pool, delta, budget.sinks());
-      moveBack(delta);
+      moveBack(pool, delta);
     }
     firstObserved = schedule.firstObserved(policy.observation(), seen());
   }
 
   @Override
-  public void extend(int layer, int count) {
+  void extendFull(int index, int count) {
     for (int h = 0; h < kvHeads; h++) {
-      state(layer, h).extend(count);
+      state(index * kvHeads + h).extend(count);
     }
   }
 
   @Override
-  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
+  void storeFull(int index, int count, int token, float[] keys, float[] values, int offset) {
     for (int h = 0; h < kvHeads; h++) {
-      HeadState head = state(layer, h);
+      HeadState head = state(index * kvHeads + h);
       int row = head.rows.rows() - count + token;
       int o = offset + h * headDim;
       head.rows.set(row, keys, o, values, o);
@@ -134,8 +138,8 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  public boolean canTruncate(long tokens) {
-    return tokens == 0 || tokens == seen();
+  boolean canDrop(long tokens) {
+    return tokens == 0;
   }
 
   @Override
@@ -148,7 +152,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  public CacheStatistics statistics() {
+  CacheStatistics fullStatistics() {
     return statistics(0, heads.length);
   }
 
@@ -169,8 +173,8 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  KvHead head(int layer, int kvHead) {
-    return state(layer, kvHead).rows;
+  KvHead fullHead(int index, int kvHead) {
+    return state(index * kvHeads + kvHead).rows;
   }
 
   @Override

@@ -34,9 +34,9 @@ final class F16KvHead extends KvHead {
   }
 
   @Override
-  void removeLastPage() {
-    keys.removeLast();
-    values.removeLast();
+  void removePage(int page) {
+    keys.remove(page);
+    values.remove(page);
   }
 
   @Override

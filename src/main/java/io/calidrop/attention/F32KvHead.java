@@ -27,9 +27,9 @@ final class F32KvHead extends KvHead {
   }
 
   @Override
-  void removeLastPage() {
-    keys.removeLast();
-    values.removeLast();
+  void removePage(int page) {
+    keys.remove(page);
+    values.remove(page);
   }
 
   @Override

@@ -68,11 +68,20 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
+  /** Drops the first {@code count} rows, a multiple of the page; the others move to the front. */
+  final void dropFirst(int count) {
+    rows -= count;
+    for (int dropped = 0; dropped < count; dropped += BLOCK) {
+      pages--;
+      removePage(0);
+    }
+  }
+
   /** Frees the pages beyond those that {@code rows} rows need. */
   final void release(int rows) {
     int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);
     for (; pages > needed; pages--) {
-      removeLastPage();
+      removePage(pages - 1);
     }
   }
 
@@ -127,7 +136,8 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   /** Allocates another page. */
   abstract void addPage();
 
-  abstract void removeLastPage();
+  /** Frees a page; those after it move to the front. */
+  abstract void removePage(int page);
 
   /** Bytes of a page, and of what {@link #save} writes. */
   abstract int pageBytes();

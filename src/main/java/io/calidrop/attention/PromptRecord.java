@@ -52,7 +52,7 @@ public final class PromptRecord {
     this.cache = (BoundedCache) cache;
     this.tokens = tokens;
     this.window = Math.min(window, tokens);
-    heads = shape.layers() * shape.kvHeads();
+    heads = shape.fullLayers().length * shape.kvHeads();
   }
 
   /**
@@ -108,6 +108,10 @@ public final class PromptRecord {
       shares[i] = Arrays.copyOf(head(i).copyOfShares(), tokens);
     }
     return shares;
+  }
+
+  WindowRows window(int layer) {
+    return cache.window(layer);
   }
 
   HeadState head(int index) {

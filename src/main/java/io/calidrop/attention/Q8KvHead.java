@@ -50,11 +50,11 @@ final class Q8KvHead extends KvHead {
   }
 
   @Override
-  void removeLastPage() {
-    keys.removeLast();
-    values.removeLast();
-    keyScales.removeLast();
-    valueScales.removeLast();
+  void removePage(int page) {
+    keys.remove(page);
+    values.remove(page);
+    keyScales.remove(page);
+    valueScales.remove(page);
   }
 
   @Override

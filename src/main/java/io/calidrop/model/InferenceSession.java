@@ -37,7 +37,12 @@ public final class InferenceSession implements AutoCloseable {
     this.options = options;
     this.rotations = rotations.of(contextLength);
     cache =
-        KvCache.of(config.cacheShape(), options, contextLength, scratch, this.rotations.getFirst());
+        KvCache.of(
+            config.cacheShape(),
+            options,
+            contextLength,
+            scratch,
+            rotations.ofLayers(contextLength));
   }
 
   /** Tokens seen so far. */

@@ -83,8 +83,7 @@ final class KernelWarmUp {
         real.rope(),
         real.scales(),
         new LlamaConfig.Experts(experts.used(), experts.used(), unit),
-        real.window(),
-        real.windowEvery());
+        real.windows());
   }
 
   /** Tensors of the file's formats, whatever their values. */

@@ -2,6 +2,7 @@ package io.calidrop.model;
 
 import io.calidrop.attention.AttentionScores;
 import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.LayerWindows;
 import io.calidrop.model.family.Architecture;
 
 /**
@@ -13,8 +14,7 @@ import io.calidrop.model.family.Architecture;
  * @param headDim width of a head, {@code attention.key_length} or {@code dim / heads}
  * @param contextLength positions the model was trained on
  * @param experts of each feed-forward layer
- * @param window tokens that a windowed layer sees, 0 where no layer has one
- * @param windowEvery every so many layers all but the last are windowed
+ * @param windows which layers see the last tokens only
  */
 public record LlamaConfig(
     Architecture architecture,
@@ -31,8 +31,7 @@ public record LlamaConfig(
     RopeConfig rope,
     Scales scales,
     Experts experts,
-    int window,
-    int windowEvery) {
+    LayerWindows windows) {
 
   /**
    * Factors that some families have; 1 is none.
@@ -71,7 +70,7 @@ public record LlamaConfig(
   /** Shape of the attention. */
   public CacheShape cacheShape() {
     AttentionScores scores = new AttentionScores(scales.attention());
-    return new CacheShape(layers, heads, kvHeads, headDim, scores);
+    return new CacheShape(layers, heads, kvHeads, headDim, scores, windows);
   }
 
   public int queryDim() {
@@ -80,11 +79,6 @@ public record LlamaConfig(
 
   public int kvDim() {
     return kvHeads * headDim;
-  }
-
-  /** Whether a layer sees the last {@link #window} tokens only. */
-  public boolean isWindowed(int layer) {
-    return window > 0 && (layer + 1) % windowEvery != 0;
   }
 
   /** Whether a layer rotates queries and keys. */

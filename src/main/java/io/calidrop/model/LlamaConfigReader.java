@@ -1,5 +1,6 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.LayerWindows;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
@@ -56,7 +57,6 @@ public final class LlamaConfigReader {
     }
     int ffnDim = size("feed_forward_length");
     int contextLength = size("context_length");
-    int window = window();
     return new LlamaConfig(
         architecture,
         metadata.string("general.name", ""),
@@ -72,8 +72,7 @@ public final class LlamaConfigReader {
         rope(headDim, contextLength),
         scales(layers, dim, heads, headDim),
         experts(ffnDim),
-        window,
-        window == 0 ? 0 : windowEvery(layers));
+        windows(layers));
   }
 
   private int vocabulary() {
@@ -177,16 +176,16 @@ public final class LlamaConfigReader {
     return new LlamaConfig.Experts(count, used, size("expert_feed_forward_length", ffnDim));
   }
 
-  private int window() {
+  private LayerWindows windows(int layers) {
     if (architecture.windowEvery() == 0) {
-      return 0;
+      return LayerWindows.NONE;
     }
     String key = "attention.sliding_window";
     int window = metadata.int32(prefix + key, (int) architecture.key(key, 0));
     if (window < 0) {
       throw impossible(key, window, "a positive number is needed");
     }
-    return window;
+    return window == 0 ? LayerWindows.NONE : new LayerWindows(window, windowEvery(layers));
   }
 
   /** Files say every how many layers one sees everything, or of each layer whether it does not. */

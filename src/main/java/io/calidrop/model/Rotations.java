@@ -1,5 +1,7 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.LayerRotations;
+import io.calidrop.attention.PositionRotation;
 import java.util.List;
 
 /**
@@ -7,6 +9,8 @@ import java.util.List;
  * in models with long and short factors other ones for long contexts.
  */
 final class Rotations {
+  private static final PositionRotation NO_ROTATION = (x, offset, delta) -> {};
+
   private final LlamaConfig config;
   private final List<RotaryEmbedding> ofShort;
   private final List<RotaryEmbedding> ofLong;
@@ -33,7 +37,7 @@ final class Rotations {
   }
 
   private boolean hasWindowed() {
-    return config.window() > 0 && !config.rope().isUniform();
+    return config.windows().tokens() > 0 && !config.rope().isUniform();
   }
 
   /** How many there are. */
@@ -51,11 +55,17 @@ final class Rotations {
     return contextLength > config.rope().originalContext() ? ofLong : ofShort;
   }
 
+  /** The rotation of each layer's keys, for a sequence with so many positions. */
+  LayerRotations ofLayers(int contextLength) {
+    List<RotaryEmbedding> rotations = of(contextLength);
+    return layer -> ofLayer(layer) < 0 ? NO_ROTATION : rotations.get(ofLayer(layer));
+  }
+
   /** The number of a layer's rotation, or -1 where it has none. */
   int ofLayer(int layer) {
     if (!config.isRotated(layer)) {
       return -1;
     }
-    return hasWindowed() && config.isWindowed(layer) ? 1 : 0;
+    return hasWindowed() && config.windows().has(layer) ? 1 : 0;
   }
 }

@@ -16,7 +16,8 @@ public final class Families {
           Granite.ARCHITECTURE,
           Phi3.ARCHITECTURE,
           Olmo2.ARCHITECTURE,
-          Mistral3.ARCHITECTURE);
+          Mistral3.ARCHITECTURE,
+          Gemma3.ARCHITECTURE);
 
   private Families() {}
 
