@@ -1,5 +1,7 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
 import java.nio.file.Path;
@@ -13,7 +15,6 @@ import java.util.List;
  */
 final class BoundedCache extends KvCache {
   private final CacheBudget budget;
-  private final CalibrationOptions calibration;
   private final EvictionPolicy policy;
   private final PruneSchedule schedule;
   private final int kvHeads;
@@ -38,33 +39,36 @@ final class BoundedCache extends KvCache {
       LayerRotations rotations) {
     super(shape, options.kvType(), rotations);
     budget = options.budget().orElseThrow();
-    calibration = options.calibration();
     policy = options.policy();
     kvHeads = shape.kvHeads();
     group = shape.group();
     headDim = shape.headDim();
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
-    memory =
-        switch (calibration.store()) {
-          case NONE -> null;
-          case RAM -> PageMemory.inRam();
-          case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
-        };
+    References references = options.calibration() instanceof References form ? form : null;
+    memory = references == null ? null : memory(references.store());
     int[] layers = shape.fullLayers();
     heads = new HeadState[layers.length * kvHeads];
     for (int i = 0; i < heads.length; i++) {
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
     }
-    referenceScratch = new ReferenceScratch[calibration.hasReferences() ? scratch.threads() : 0];
+    referenceScratch = new ReferenceScratch[references == null ? 0 : scratch.threads()];
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
-              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, calibration));
+              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, references));
     }
     PositionRotation[] rotation = new PositionRotation[heads.length];
     Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
+  }
+
+  private static PageMemory memory(Store store) {
+    return switch (store) {
+      case NONE -> null;
+      case RAM -> PageMemory.inRam();
+      case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
+    };
   }
 
   /** What is kept of a head, keys and values and more. */

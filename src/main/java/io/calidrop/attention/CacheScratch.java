@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -33,8 +34,10 @@ public final class CacheScratch {
 
   /** One for each thread. */
   synchronized Worker[] workers(CalibrationOptions calibration) {
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    Fit key = fold ? new Fit(calibration.rows(), calibration.samples()) : new Fit(0, 0);
+    Fit key =
+        calibration instanceof Fold fold
+            ? new Fit(fold.rows(), fold.queries().samples())
+            : new Fit(0, 0);
     return workers.computeIfAbsent(key, this::newWorkers);
   }
 

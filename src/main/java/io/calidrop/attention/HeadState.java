@@ -1,5 +1,7 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
@@ -50,32 +52,26 @@ final class HeadState {
     CalibrationOptions calibration = options.calibration();
     KvType type = options.kvType();
     int dim = shape.headDim();
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    QueryRing ring = null;
-    if (fold || options.policy().needsQueries()) {
-      ring = ring(calibration.window(), calibration.samples(), shape, type);
-    } else if (calibration.hasReferences()) {
-      ring = ring(1, 1, shape, type);
-    }
     ReferenceCalibration references = null;
-    if (calibration.hasReferences()) {
-      int valueLength = ReferenceCalibration.valueLength(dim, calibration);
+    if (calibration instanceof References form) {
+      int valueLength = ReferenceCalibration.valueLength(dim, form);
       EvictedStore store =
           memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape, calibration, store);
+      references = new ReferenceCalibration(shape, form, store);
     }
     return new HeadState(
         layer,
         kvHead,
         type.newHead(dim),
-        fold ? new CalibrationRows(calibration.rows(), dim, type) : null,
+        calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, type) : null,
         references,
-        ring,
+        options.queries().map(sample -> ring(sample, shape, type)).orElse(null),
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
 
-  private static QueryRing ring(int window, int samples, CacheShape shape, KvType type) {
-    return new QueryRing(window, samples, shape.group(), shape.headDim(), type == KvType.F32);
+  private static QueryRing ring(QuerySample sample, CacheShape shape, KvType type) {
+    return new QueryRing(
+        sample.window(), sample.samples(), shape.group(), shape.headDim(), type == KvType.F32);
   }
 
   /** Makes room for {@code count} more rows. */

@@ -23,7 +23,7 @@ public final class PromptRecord {
   private long[][] beforeLast; // [heads][rows]
 
   /** Wants to know everything and evicts nothing. */
-  private record Observer() implements EvictionPolicy {
+  private record Observer(QuerySample sample) implements EvictionPolicy {
     @Override
     public String name() {
       return "observer";
@@ -35,8 +35,8 @@ public final class PromptRecord {
     }
 
     @Override
-    public boolean needsQueries() {
-      return true;
+    public Optional<QuerySample> queries() {
+      return Optional.of(sample);
     }
 
     @Override
@@ -63,18 +63,8 @@ public final class PromptRecord {
   public static CacheOptions options(KvType kvType, int tokens, int queries) {
     CacheBudget everything =
         new CacheBudget(tokens + 1, 0, 1, 1, Compress.ONCE, Positions.ABSOLUTE);
-    CalibrationOptions off = CalibrationOptions.off();
-    CalibrationOptions ring =
-        new CalibrationOptions(
-            off.mode(),
-            off.rows(),
-            queries,
-            queries,
-            off.calibrateThreshold(),
-            off.recomputeThreshold(),
-            off.firstOrder(),
-            off.store());
-    return new CacheOptions(kvType, Optional.of(everything), new Observer(), ring);
+    EvictionPolicy observer = new Observer(new QuerySample(queries, queries));
+    return CacheOptions.full(kvType).bounded(everything, observer, CalibrationOptions.off());
   }
 
   /** Length of the prompt. */

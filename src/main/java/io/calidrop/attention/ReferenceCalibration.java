@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
 
@@ -22,7 +23,7 @@ final class ReferenceCalibration {
   private final int group;
   private final int headDim;
   private final AttentionScores scores;
-  private final CalibrationOptions options;
+  private final References options;
   private final EvictedStore store; // or null
   private final int valueLength; // of evicted rows: value, and key for the first order
 
@@ -42,7 +43,7 @@ final class ReferenceCalibration {
   private long skips;
   private double similarities;
 
-  ReferenceCalibration(CacheShape shape, CalibrationOptions options, EvictedStore store) {
+  ReferenceCalibration(CacheShape shape, References options, EvictedStore store) {
     group = shape.group();
     headDim = shape.headDim();
     scores = shape.scores();
@@ -58,7 +59,7 @@ final class ReferenceCalibration {
   }
 
   /** Dimensions of an evicted row's value: the first order wants its key there too. */
-  static int valueLength(int headDim, CalibrationOptions options) {
+  static int valueLength(int headDim, References options) {
     return options.firstOrder() ? 2 * headDim : headDim;
   }
 

@@ -4,11 +4,15 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Paper;
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.attention.CalibrationOptions.Store;
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.LlamaConfig;
 import io.calidrop.model.ModelInspection;
@@ -22,10 +26,6 @@ import picocli.CommandLine.Spec;
 
 /** How the KV cache is kept. Options that would have no effect are refused. */
 final class CacheFlags {
-  private static final String DEFAULT_POLICY = "h2o";
-  private static final float CALIBRATE_THRESHOLD = 0.8f;
-  private static final float RECOMPUTE_THRESHOLD = 0.7f;
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -185,11 +185,11 @@ final class CacheFlags {
     if (budget != null && memory != null) {
       throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
     }
-    EvictionPolicy policy = EvictionPolicies.named(or(this.policy, DEFAULT_POLICY));
-    CalibrationOptions calibration = calibration(policy);
-    if (calibration.mode() != Mode.OFF
-        && calibration.mode() != Mode.FOLD
-        && calibration.store() == Store.NONE) {
+    String name = or(policy, EvictionPolicies.DEFAULT);
+    Mode mode = or(this.mode, Mode.FOLD);
+    refuseOfOtherModes(mode, EvictionPolicies.named(name));
+    CalibrationOptions calibration = calibration(mode);
+    if (calibration instanceof References references && references.store() == Store.NONE) {
       io.err().println("without an evicted store nothing is recomputed");
     }
     int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
@@ -203,7 +203,7 @@ final class CacheFlags {
                 or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
                 or(compress, CacheBudget.Compress.ROLLING),
                 or(positions, CacheBudget.Positions.REBASE)),
-            policy,
+            EvictionPolicies.named(name, queries()),
             calibration);
   }
 
@@ -242,18 +242,14 @@ final class CacheFlags {
     return CacheOptions.full(kvType)
         .bounded(
             CacheBudget.of(rows),
-            EvictionPolicies.named(DEFAULT_POLICY),
-            CalibrationOptions.fold(
-                CalibrationOptions.DEFAULT_ROWS,
-                CalibrationOptions.DEFAULT_WINDOW,
-                CalibrationOptions.DEFAULT_SAMPLES));
+            EvictionPolicies.named(EvictionPolicies.DEFAULT),
+            CalibrationOptions.fold());
   }
 
-  private CalibrationOptions calibration(EvictionPolicy policy) {
-    Mode mode = or(this.mode, Mode.FOLD);
+  private void refuseOfOtherModes(Mode mode, EvictionPolicy policy) {
     if (mode != Mode.FOLD) {
       refuse("is for --calidrop fold", "--calibration-rows");
-      if (!policy.needsQueries()) {
+      if (policy.queries().isEmpty()) {
         refuse("is for --calidrop fold", "--calibration-window", "--calibration-samples");
       }
     }
@@ -263,26 +259,32 @@ final class CacheFlags {
     if (mode != Mode.PAPER && mode != Mode.RECOMPUTE) {
       refuse("is for --calidrop paper or recompute", "--recompute-threshold", "--evicted-store");
     }
-    int window = or(calibrationWindow, CalibrationOptions.DEFAULT_WINDOW);
+  }
+
+  private CalibrationOptions calibration(Mode mode) {
+    return switch (mode) {
+      case OFF -> CalibrationOptions.off();
+      case FOLD -> new Fold(or(rows, CalibrationOptions.DEFAULT_ROWS), queries());
+      case PAPER -> paper();
+      case RECOMPUTE ->
+          CalibrationOptions.recompute(
+              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD),
+              or(store, Store.RAM));
+    };
+  }
+
+  /** One threshold alone brings the other along where the default would lie on its wrong side. */
+  private CalibrationOptions paper() {
+    float threshold = CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD;
     float recompute =
-        or(recomputeThreshold, mode == Mode.PAPER ? CALIBRATE_THRESHOLD : RECOMPUTE_THRESHOLD);
-    float calibrate =
-        mode == Mode.PAPER
-            ? or(calibrateThreshold, Math.max(CALIBRATE_THRESHOLD, recompute))
-            : recompute;
-    if (calibrateThreshold != null && recomputeThreshold == null) {
-      recompute = Math.min(recompute, calibrate);
-    }
-    boolean references = mode == Mode.PAPER || mode == Mode.RECOMPUTE;
-    return new CalibrationOptions(
-        mode,
-        or(rows, CalibrationOptions.DEFAULT_ROWS),
-        window,
-        or(samples, Math.min(window, CalibrationOptions.DEFAULT_SAMPLES)),
-        calibrate,
-        recompute,
-        mode == Mode.RECOMPUTE || firstOrder,
-        references ? or(store, Store.RAM) : Store.NONE);
+        or(recomputeThreshold, Math.min(threshold, or(calibrateThreshold, threshold)));
+    float calibrate = or(calibrateThreshold, Math.max(threshold, recompute));
+    return new Paper(calibrate, recompute, firstOrder, or(store, Store.RAM));
+  }
+
+  private QuerySample queries() {
+    int window = or(calibrationWindow, QuerySample.DEFAULT_WINDOW);
+    return new QuerySample(window, or(samples, Math.min(window, QuerySample.DEFAULT_SAMPLES)));
   }
 
   /** Refuses options that were given. */

@@ -4,8 +4,10 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.eval.CacheGrid;
 import io.calidrop.eval.CacheSetting;
 import java.util.ArrayList;
@@ -86,7 +88,7 @@ final class GridFlags {
       names = "--calibration-window",
       paramLabel = "N",
       split = ",",
-      defaultValue = "" + CalibrationOptions.DEFAULT_WINDOW,
+      defaultValue = "" + QuerySample.DEFAULT_WINDOW,
       description = "Windows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> windows;
 
@@ -164,8 +166,8 @@ final class GridFlags {
     }
   }
 
-  private List<CalibrationOptions> folds() {
-    List<CalibrationOptions> folds = new ArrayList<>();
+  private List<Fold> folds() {
+    List<Fold> folds = new ArrayList<>();
     for (int count : rows) {
       for (int window : windows) {
         for (int sample : samples) {

@@ -4,6 +4,7 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import java.util.List;
@@ -44,7 +45,7 @@ public final class SessionSource {
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
-      queries = Math.max(queries, options.calibration().window());
+      queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
     return model.record(tokens, 0, context, kvType, window, queries);
   }

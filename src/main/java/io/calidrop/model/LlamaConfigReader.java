@@ -13,14 +13,12 @@ import io.calidrop.model.family.Families;
 public final class LlamaConfigReader {
   private static final int MAX_SIZE = 1 << 24;
 
-  private final GgufFile file;
   private final Metadata metadata;
   private final Architecture architecture;
   private final String prefix;
 
-  private LlamaConfigReader(GgufFile file) {
-    this.file = file;
-    metadata = file.metadata();
+  private LlamaConfigReader(Metadata metadata) {
+    this.metadata = metadata;
     String name = metadata.string("general.architecture", "");
     architecture =
         Families.named(name)
@@ -29,7 +27,7 @@ public final class LlamaConfigReader {
                     new ModelFormatException(
                         "%s: architecture %s is not supported; supported: %s"
                             .formatted(
-                                file.path(), name.isEmpty() ? "unknown" : name, Families.names())));
+                                metadata.source(), name.isEmpty() ? "unknown" : name, Families.names())));
     prefix = name + ".";
   }
 
@@ -37,10 +35,15 @@ public final class LlamaConfigReader {
    * @throws ModelFormatException naming a key that is missing or whose value is impossible
    */
   public static LlamaConfig read(GgufFile file) {
-    return new LlamaConfigReader(file).read();
+    return read(file.metadata(), vocabulary(file));
   }
 
-  private LlamaConfig read() {
+  /** As {@link #read(GgufFile)}, of a model that is not written yet. */
+  public static LlamaConfig read(Metadata metadata, int vocabulary) {
+    return new LlamaConfigReader(metadata).read(vocabulary);
+  }
+
+  private LlamaConfig read(int vocabulary) {
     int layers = size("block_count");
     int dim = size("embedding_length");
     int heads = size("attention.head_count");
@@ -66,7 +69,7 @@ public final class LlamaConfigReader {
         heads,
         kvHeads,
         headDim,
-        vocabulary(),
+        vocabulary,
         contextLength,
         positive("attention.layer_norm_rms_epsilon", 1e-5f),
         rope(headDim, contextLength),
@@ -75,7 +78,7 @@ public final class LlamaConfigReader {
         windows(layers));
   }
 
-  private int vocabulary() {
+  private static int vocabulary(GgufFile file) {
     long rows =
         file.tensor("token_embd.weight")
             .map(TensorInfo::rows)
@@ -117,7 +120,7 @@ public final class LlamaConfigReader {
       default ->
           throw new ModelFormatException(
               "%s: rope scaling %s is not supported; none, linear, yarn and longrope are"
-                  .formatted(file.path(), type));
+                  .formatted(metadata.source(), type));
     }
     return new RopeConfig(
         architecture.pairing(),
@@ -167,7 +170,7 @@ public final class LlamaConfigReader {
     if (architecture.experts() == Presence.NEVER) {
       throw new ModelFormatException(
           "%s: a mixture of %d experts is not supported in %s models"
-              .formatted(file.path(), count, architecture.name()));
+              .formatted(metadata.source(), count, architecture.name()));
     }
     int used = size("expert_used_count");
     if (used > size("expert_count")) {
@@ -198,7 +201,7 @@ public final class LlamaConfigReader {
         if (windowed[i] == ((i + 1) % every == 0)) {
           throw new ModelFormatException(
               "%s: metadata key %s: layer %d breaks the pattern of %s, whose every %d. layer sees everything"
-                  .formatted(file.path(), prefix + key, i, architecture.name(), every));
+                  .formatted(metadata.source(), prefix + key, i, architecture.name(), every));
         }
       }
       return every;
@@ -231,6 +234,6 @@ public final class LlamaConfigReader {
 
   private ModelFormatException impossible(String key, Number value, String why) {
     return new ModelFormatException(
-        "%s: metadata key %s is %s: %s".formatted(file.path(), prefix + key, value, why));
+        "%s: metadata key %s is %s: %s".formatted(metadata.source(), prefix + key, value, why));
   }
 }

@@ -9,6 +9,9 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.attention.policy.H2oPolicy;
+import io.calidrop.attention.policy.StreamingPolicy;
 import io.calidrop.tensor.WorkerPool;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -50,7 +53,7 @@ class BoundedCacheTest {
     return switch (mode) {
       case OFF -> CalibrationOptions.off();
       case FOLD -> CalibrationOptions.fold(10, 24, 12);
-      case PAPER -> new CalibrationOptions(Mode.PAPER, 1, 8, 8, 0.8f, 0.5f, false, Store.RAM);
+      case PAPER -> new CalibrationOptions.Paper(0.8f, 0.5f, false, Store.RAM);
       case RECOMPUTE -> CalibrationOptions.recompute(0.7f, Store.RAM);
     };
   }
@@ -97,7 +100,9 @@ class BoundedCacheTest {
       for (boolean firstOrder : new boolean[] {false, true}) {
         for (Mode mode : List.of(Mode.PAPER, Mode.RECOMPUTE)) {
           CalibrationOptions always =
-              new CalibrationOptions(mode, 1, 8, 8, 2, 2, firstOrder, Store.RAM);
+              mode == Mode.PAPER
+                  ? new CalibrationOptions.Paper(2, 2, firstOrder, Store.RAM)
+                  : CalibrationOptions.recompute(2, Store.RAM);
           CacheOptions options =
               options(KvType.F32, budget(rows, 16, Compress.ROLLING), policy, always);
           assertClose(stream.run(options, 2, 11), expected, 1e-5);

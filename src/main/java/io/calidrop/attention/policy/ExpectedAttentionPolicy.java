@@ -1,15 +1,21 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * Expected Attention (arXiv 2510.00636): queries before rotation are taken to be normal, so the
  * expected weight of a key at the mean of the next 512 positions has a closed form. Scores are its
  * share of all rows, averaged over the group, times the norm of the value. Unlike the original,
  * which takes mean and covariance over a whole prompt, they are those of the last tokens' queries.
+ *
+ * @param sample which queries these are
  */
-public final class ExpectedAttentionPolicy implements EvictionPolicy {
+public record ExpectedAttentionPolicy(QuerySample sample) implements EvictionPolicy {
   private static final int FUTURE = 512;
 
   @Override
@@ -18,8 +24,8 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
   }
 
   @Override
-  public boolean needsQueries() {
-    return true;
+  public Optional<QuerySample> queries() {
+    return Optional.of(sample);
   }
 
   @Override
