@@ -107,7 +107,7 @@ public final class HeadRows {
   }
 
   /** The dimension that is rotated together with dimension {@code d}. */
-  int partner(int d) {
+  public int partner(int d) {
     return rotation.partner(d);
   }
 }

@@ -14,6 +14,7 @@ public final class RandomVocabulary {
   private static final List<String> CONTROLS =
       List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>");
 
+  private static final int BYTES = 256;
   private static final int END_OF_TEXT = 0;
   private static final int END_OF_TURN = 2;
   private static final int NORMAL = 1;
@@ -47,43 +48,44 @@ public final class RandomVocabulary {
    * @param size the number of tokens, at least 349
    */
   public static void put(GgufWriter writer, int size) {
-    List<String> tokens = new ArrayList<>(CONTROLS);
-    for (int b = 0; b < 256; b++) {
-      tokens.add(String.valueOf(ByteAlphabet.character((byte) b)));
-    }
-    List<String> merges = new ArrayList<>();
-    for (String merge : MERGES.split(",")) {
-      add(merge, tokens, merges);
-    }
-    List<String> words = LETTERS;
-    while (tokens.size() < size) {
-      List<String> longer = new ArrayList<>();
-      for (String word : words) {
-        for (String letter : LETTERS) {
-          if (tokens.size() < size) {
-            add(word + " " + letter, tokens, merges);
-            longer.add(word + letter);
-          }
-        }
-      }
-      words = longer;
-    }
-    List<Integer> types = new ArrayList<>(Collections.nCopies(tokens.size(), NORMAL));
+    List<Integer> types = new ArrayList<>(Collections.nCopies(size, NORMAL));
     Collections.fill(types.subList(0, CONTROLS.size()), CONTROL);
     writer
         .put("tokenizer.ggml.model", "gpt2")
         .put("tokenizer.ggml.pre", "smollm")
-        .put("tokenizer.ggml.tokens", tokens)
+        .put("tokenizer.ggml.tokens", tokens(size))
         .put("tokenizer.ggml.token_type", types)
-        .put("tokenizer.ggml.merges", merges)
+        .put("tokenizer.ggml.merges", merges(size))
         .put("tokenizer.ggml.bos_token_id", END_OF_TEXT)
         .put("tokenizer.ggml.eos_token_id", END_OF_TURN)
         .put("tokenizer.ggml.add_bos_token", false)
         .put("tokenizer.chat_template", TEMPLATE);
   }
 
-  private static void add(String merge, List<String> tokens, List<String> merges) {
-    merges.add(merge);
-    tokens.add(merge.replace(" ", ""));
+  /** The tokens as a vocabulary of that size spells them: control tokens, bytes, merged ones. */
+  public static List<String> tokens(int size) {
+    List<String> tokens = new ArrayList<>(CONTROLS);
+    for (int b = 0; b < BYTES; b++) {
+      tokens.add(String.valueOf(ByteAlphabet.character((byte) b)));
+    }
+    merges(size).forEach(merge -> tokens.add(merge.replace(" ", "")));
+    return tokens;
+  }
+
+  private static List<String> merges(int size) {
+    int count = size - CONTROLS.size() - BYTES;
+    List<String> merges = new ArrayList<>(List.of(MERGES.split(",")));
+    List<String> words = LETTERS;
+    while (merges.size() < count) {
+      List<String> longer = new ArrayList<>();
+      for (String word : words) {
+        for (String letter : LETTERS) {
+          merges.add(word + " " + letter);
+          longer.add(word + letter);
+        }
+      }
+      words = longer;
+    }
+    return merges.subList(0, count);
   }
 }

@@ -33,10 +33,33 @@ public final class GgufWriter {
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final List<Tensor> tensors = new ArrayList<>();
 
-  /** Declares metadata: an Integer, Float, Boolean, String, or a list of strings or of integers. */
+  /**
+   * Declares metadata: an Integer, Float, Boolean, String, or a list of strings, integers or
+   * floats.
+   */
   public GgufWriter put(String key, Object value) {
     metadata.put(key, value);
     return this;
+  }
+
+  /** The metadata so far, as it will be read; arrays aside. */
+  public Metadata metadata() {
+    Map<String, Metadata.Value> values = new LinkedHashMap<>();
+    metadata.forEach(
+        (key, value) -> {
+          switch (value) {
+            case String text ->
+                values.put(key, new Metadata.Value(MetadataType.STRING, null, text));
+            case Integer number ->
+                values.put(key, new Metadata.Value(MetadataType.INT32, null, number.longValue()));
+            case Float number ->
+                values.put(
+                    key, new Metadata.Value(MetadataType.FLOAT32, null, number.doubleValue()));
+            case Boolean flag -> values.put(key, new Metadata.Value(MetadataType.BOOL, null, flag));
+            default -> {}
+          }
+        });
+    return new Metadata("the new file", values);
   }
 
   /**
@@ -116,14 +139,20 @@ public final class GgufWriter {
 
   private static void array(OutputStream out, List<?> list) throws IOException {
     type(out, MetadataType.ARRAY);
-    boolean strings = !list.isEmpty() && list.getFirst() instanceof String;
-    type(out, strings ? MetadataType.STRING : MetadataType.INT32);
+    Object first = list.isEmpty() ? 0 : list.getFirst();
+    type(
+        out,
+        switch (first) {
+          case String text -> MetadataType.STRING;
+          case Float number -> MetadataType.FLOAT32;
+          default -> MetadataType.INT32;
+        });
     int64(out, list.size());
     for (Object element : list) {
-      if (strings) {
-        string(out, (String) element);
-      } else {
-        int32(out, (Integer) element);
+      switch (element) {
+        case String text -> string(out, text);
+        case Float number -> int32(out, Float.floatToRawIntBits(number));
+        default -> int32(out, (Integer) element);
       }
     }
   }

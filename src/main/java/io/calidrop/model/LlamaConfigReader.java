@@ -27,7 +27,9 @@ public final class LlamaConfigReader {
                     new ModelFormatException(
                         "%s: architecture %s is not supported; supported: %s"
                             .formatted(
-                                metadata.source(), name.isEmpty() ? "unknown" : name, Families.names())));
+                                metadata.source(),
+                                name.isEmpty() ? "unknown" : name,
+                                Families.names())));
     prefix = name + ".";
   }
 

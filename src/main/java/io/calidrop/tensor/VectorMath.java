@@ -225,7 +225,11 @@ public final class VectorMath {
       FloatVector cubic = g.mul(g).mul(GELU_CUBIC).add(1f).mul(g).mul(GELU_FACTOR);
       FloatVector y = g.div(exp(cubic.neg()).add(1f));
       split = y.mul(HALF_SPLIT);
-      split.sub(split.sub(y)).blend(x, x.compare(GE, GELU_LINEAR)).mul(u).intoArray(gate, offset + i);
+      split
+          .sub(split.sub(y))
+          .blend(x, x.compare(GE, GELU_LINEAR))
+          .mul(u)
+          .intoArray(gate, offset + i);
     }
     for (int i = bound; i < n; i++) {
       float x = gate[offset + i];

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
-import io.calidrop.TestData;
+import io.calidrop.AnsweringModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -43,15 +43,15 @@ class TerminalChatTest {
   private int seen; // characters of the screen that were looked at
 
   private void start(String... args) throws IOException {
-    start(Map.of(), args);
+    start(Map.of(), AnsweringModel.file(), args);
   }
 
-  private void start(Map<String, String> environment, String... args) throws IOException {
+  private void start(Map<String, String> environment, Path model, String... args)
+      throws IOException {
     if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
       abort("skipped: there is no script(1) to make a terminal");
     }
-    List<String> all =
-        new ArrayList<>(List.of("chat", "--temp", "0", "--model", TestData.smolLm2().toString()));
+    List<String> all = new ArrayList<>(List.of("chat", "--temp", "0", "--model", model.toString()));
     all.addAll(List.of(args));
     List<String> command = Processes.command(all, "-Dcalidrop.terminals=012");
     String line =
@@ -164,7 +164,7 @@ class TerminalChatTest {
 
   @Test
   void controlCStopsAnAnswerAndTheChatGoesOn() throws IOException, InterruptedException {
-    start("--no-history", "--color", "never");
+    start(Map.of(), AnsweringModel.endless(), "--no-history", "--color", "never");
     await("> ");
     type("Write a very long story about a whale, and then another one.\r");
     await("whale");
@@ -183,7 +183,7 @@ class TerminalChatTest {
 
   @Test
   void aLineIsWrappedToTheSizeThatTheTerminalGets() throws IOException, InterruptedException {
-    start(Map.of("NO_COLOR", "1"), "--no-history");
+    start(Map.of("NO_COLOR", "1"), AnsweringModel.file(), "--no-history");
     await("> ");
     String line = "y".repeat(60);
     type(line + HOME);
@@ -201,7 +201,8 @@ class TerminalChatTest {
 
   @Test
   void aTerminalOfNoSizeHasAPromptToo() throws IOException, InterruptedException {
-    start(Map.of("SIZE", "rows 0 cols 0"), "--no-history", "--color", "never");
+    start(
+        Map.of("SIZE", "rows 0 cols 0"), AnsweringModel.file(), "--no-history", "--color", "never");
     await("> ");
     type("/bye\r");
     assertThat(exit()).isZero();

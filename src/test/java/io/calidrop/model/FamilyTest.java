@@ -44,7 +44,6 @@ class FamilyTest {
                 for (int i = 0; i < actual.length; i++) {
                   worst = Math.max(worst, Math.abs(actual[i] - entry.getValue().get(i).asDouble()));
                 }
-                System.out.println(name + " " + length + " " + entry.getKey() + " " + worst);
                 assertThat(worst).as("%s, token %s", length, entry.getKey()).isLessThan(1e-3);
               });
       assertThat(disagreements(logits, expected.get("argmax"), 1e-2)).isZero();

@@ -84,6 +84,26 @@ public record Architecture(
     return keys.getOrDefault(key, neutral);
   }
 
+  /** The family's members with experts, where a file may have them or not. */
+  public Architecture withExperts() {
+    return new Architecture(
+        name,
+        pairing,
+        inputNorms,
+        outputNorms,
+        headNorms,
+        attentionBiases,
+        outputBias,
+        fused,
+        Presence.ALWAYS,
+        activation,
+        embeddingTimesRoot,
+        unrotatedEvery,
+        windowEvery,
+        wideScaleLayers,
+        keys);
+  }
+
   /** Collects what is different from Llama. */
   static final class Builder {
     private final String name;
