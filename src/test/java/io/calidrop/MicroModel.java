@@ -31,6 +31,9 @@ public final class MicroModel {
   /** A model whose heads are wider than it, with an output matrix of its own. */
   public static final String WIDE = "wide";
 
+  /** Before the name of a family. */
+  private static final String FAMILY = "family-";
+
   /** A Llama with a mixture of experts. */
   public static final String EXPERTS = "llama-experts";
 
@@ -74,10 +77,10 @@ public final class MicroModel {
         .flatMap(names -> names);
   }
 
-  /** A model of each family but Llama, and Llamas of other parts. */
+  /** A model of each family, and Llamas of other parts. */
   public static Stream<String> families() {
     return Stream.concat(
-        Families.all().stream().map(Architecture::name).filter(name -> !name.equals("llama")),
+        Families.all().stream().map(Architecture::name).map(FAMILY::concat),
         Stream.of(EXPERTS, YARN));
   }
 
@@ -112,34 +115,36 @@ public final class MicroModel {
 
   private static GgufWriter declare(String name) {
     if (PRE_TOKENIZERS.contains(name)) {
-      return new RandomModel(Shape.STINY, Mix.Q8_0).declare().put("tokenizer.ggml.pre", name);
+      return tiny("llama").put("tokenizer.ggml.pre", name);
     }
     return switch (name) {
       case CHATTY ->
           new RandomModel(Shape.SMICRO, Mix.Q8_0).declare().put("llama.context_length", 8192);
       case ROPE_FACTORS -> ropeFactors(new RandomModel(Shape.SMICRO, Mix.Q8_0).declare());
       case WIDE -> output(new RandomModel(Shape.SWIDE, Mix.Q4_0).declare());
-      case SENTENCE_PIECE -> sentencePiece(new RandomModel(Shape.STINY, Mix.Q8_0).declare());
+      case SENTENCE_PIECE -> sentencePiece(tiny("llama"));
       case EXPERTS ->
           new RandomModel(family("llama").withExperts(), Shape.STINY, Mix.Q8_0).declare();
       case YARN ->
-          new RandomModel(Shape.STINY, Mix.Q8_0)
-              .declare()
+          tiny("llama")
               .put("llama.rope.scaling.type", "yarn")
               .put("llama.rope.scaling.factor", 4f)
               .put("llama.rope.scaling.original_context_length", 64);
-      case "granite" ->
-          new RandomModel(family(name), Shape.STINY, Mix.Q8_0)
-              .declare()
+      case FAMILY + "granite" ->
+          tiny("granite")
               .put("granite.embedding_scale", 12f)
               .put("granite.residual_scale", 0.22f)
               .put("granite.attention.scale", 0.1f)
               .put("granite.logit_scale", 8f);
       default ->
-          Families.named(name).isPresent()
-              ? new RandomModel(family(name), Shape.STINY, Mix.Q8_0).declare()
+          name.startsWith(FAMILY)
+              ? tiny(name.substring(FAMILY.length()))
               : new RandomModel(Shape.SMICRO, Mix.valueOf(name)).declare();
     };
+  }
+
+  private static GgufWriter tiny(String family) {
+    return new RandomModel(family(family), Shape.STINY, Mix.Q8_0).declare();
   }
 
   private static Architecture family(String name) {

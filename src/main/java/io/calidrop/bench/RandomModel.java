@@ -117,8 +117,8 @@ public final class RandomModel {
   }
 
   /**
-   * A model of any family, with as many layers as show all kinds that the family has. Experts are
-   * {@value #EXPERTS} of half the width, windows a sixteenth of the context.
+   * A model of any family, with as many layers as show all kinds that the family has. Of {@value
+   * #EXPERTS} experts {@value #EXPERTS_USED} are used, and windows are a sixteenth of the context.
    */
   public RandomModel(Architecture family, Shape shape, Mix mix) {
     this.family = family;
@@ -158,15 +158,14 @@ public final class RandomModel {
         .put(prefix + "rope.freq_base", 500_000f)
         .put(prefix + "context_length", shape.context)
         .put(prefix + "vocab_size", shape.vocabulary);
-    family.keys().forEach((key, value) -> writer.put(prefix + key, value));
+    family.keys().entrySet().stream()
+        .filter(key -> key.getValue() != 0)
+        .forEach(key -> writer.put(prefix + key.getKey(), key.getValue()));
     if (family.windowEvery() > 0) {
       writer.put(prefix + "attention.sliding_window", shape.context / 16);
     }
     if (family.experts() == Presence.ALWAYS) {
-      writer
-          .put(prefix + "expert_count", EXPERTS)
-          .put(prefix + "expert_used_count", EXPERTS_USED)
-          .put(prefix + "expert_feed_forward_length", shape.ffnDim / 2);
+      writer.put(prefix + "expert_count", EXPERTS).put(prefix + "expert_used_count", EXPERTS_USED);
     }
     RandomVocabulary.put(writer, shape.vocabulary);
   }

@@ -178,7 +178,10 @@ public final class LlamaConfigReader {
     if (used > size("expert_count")) {
       throw impossible("expert_used_count", used, "there are " + count + " experts");
     }
-    return new LlamaConfig.Experts(count, used, size("expert_feed_forward_length", ffnDim));
+    String width = "expert_feed_forward_length";
+    boolean own = architecture.keys().containsKey(width);
+    return new LlamaConfig.Experts(
+        count, used, own ? size(width, Math.max(1, ffnDim / used)) : ffnDim);
   }
 
   private LayerWindows windows(int layers) {

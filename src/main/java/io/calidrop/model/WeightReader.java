@@ -35,7 +35,7 @@ public final class WeightReader {
     TokenEmbedding embedding = source.embedding(tokens);
     float[] outputNorm = vector("output_norm.weight", Presence.ALWAYS, dim());
     // Without an output matrix of its own a model multiplies by its token embedding.
-    Matrix output = all(matrix("output.weight", Presence.OPTIONAL, config.vocabulary(), dim()));
+    Matrix output = all(matrix("output.weight", architecture.output(), config.vocabulary(), dim()));
     int pairs = config.rope().dim() / 2;
     Rotations rotations =
         new Rotations(

@@ -12,6 +12,7 @@ import java.util.Map;
  * @param inputNorms whether attention and feed-forward read a normalised residual
  * @param outputNorms whether what attention and feed-forward give is normalised before it is added
  * @param headNorms how queries and keys are normalised before they are rotated
+ * @param output whether there is an output matrix beside the token embedding
  * @param attentionBiases whether queries, keys and values have biases
  * @param outputBias whether the attention output has a bias
  * @param fused whether a file holds queries, keys and values in one matrix, and gate and up in one
@@ -22,8 +23,8 @@ import java.util.Map;
  * @param windowEvery every so many layers all but the last see a window only; 0 for never
  * @param wideScaleLayers number of layers of the member of the family whose attention is scaled by
  *     the root of width / heads and not of the head's dimensions; 0 for none
- * @param keys metadata keys that only some families have, with the value where a file has none; a
- *     key that is not here is not read
+ * @param keys metadata keys that only some families have, with the value where a file has none, 0
+ *     for nothing; a key that is not here is not read
  */
 public record Architecture(
     String name,
@@ -31,6 +32,7 @@ public record Architecture(
     boolean inputNorms,
     boolean outputNorms,
     HeadNorms headNorms,
+    Presence output,
     Presence attentionBiases,
     Presence outputBias,
     boolean fused,
@@ -92,6 +94,7 @@ public record Architecture(
         inputNorms,
         outputNorms,
         headNorms,
+        output,
         attentionBiases,
         outputBias,
         fused,
@@ -112,6 +115,7 @@ public record Architecture(
     private boolean inputNorms = true;
     private boolean outputNorms;
     private HeadNorms headNorms = HeadNorms.NONE;
+    private Presence output = Presence.OPTIONAL;
     private Presence attentionBiases = Presence.NEVER;
     private Presence outputBias = Presence.NEVER;
     private boolean fused;
@@ -139,6 +143,11 @@ public record Architecture(
 
     Builder headNorms(HeadNorms headNorms) {
       this.headNorms = headNorms;
+      return this;
+    }
+
+    Builder output(Presence presence) {
+      output = presence;
       return this;
     }
 
@@ -199,6 +208,7 @@ public record Architecture(
           inputNorms,
           outputNorms,
           headNorms,
+          output,
           attentionBiases,
           outputBias,
           fused,

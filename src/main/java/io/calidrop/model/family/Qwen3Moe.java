@@ -11,6 +11,7 @@ final class Qwen3Moe {
           .pairing(Pairing.HALVES)
           .headNorms(HeadNorms.EACH)
           .experts(Presence.ALWAYS)
+          .key("expert_feed_forward_length", 0)
           .build();
 
   private Qwen3Moe() {}
