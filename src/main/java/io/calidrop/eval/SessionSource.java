@@ -54,7 +54,7 @@ public final class SessionSource {
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
     if (prompt != null) {
-      session.adopt(prompt);
+      model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);
     }

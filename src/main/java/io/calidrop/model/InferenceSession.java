@@ -107,13 +107,8 @@ public final class InferenceSession implements AutoCloseable {
     cache.transfer(state);
   }
 
-  /**
-   * Begins with a prompt that was attended once for many sessions, see {@link LlamaModel#record}.
-   *
-   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
-   *     prompt whole
-   */
-  public void adopt(PromptRecord prompt) {
+  /** See {@link LlamaModel#adopt}, which holds the lock of the threads that prune. */
+  void adopt(PromptRecord prompt) {
     cache.adopt(pool, prompt);
   }
 

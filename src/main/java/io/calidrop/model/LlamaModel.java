@@ -170,7 +170,7 @@ public final class LlamaModel implements AutoCloseable {
 
   /**
    * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
-   * {@linkplain InferenceSession#adopt begin with}.
+   * {@linkplain #adopt begin with}.
    *
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
@@ -190,6 +190,16 @@ public final class LlamaModel implements AutoCloseable {
       record.mark();
     } while (session.position() < count);
     return record;
+  }
+
+  /**
+   * Begins a session with a prompt that was attended once for many, see {@link #record}.
+   *
+   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
+   *     prompt whole
+   */
+  public synchronized void adopt(InferenceSession session, PromptRecord prompt) {
+    session.adopt(prompt);
   }
 
   /** Frees the weights; sessions must not be used afterwards. */

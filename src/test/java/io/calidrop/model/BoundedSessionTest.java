@@ -20,6 +20,7 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -130,7 +131,7 @@ class BoundedSessionTest {
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {
         model.forward(own, tokens, 0, 200, false);
-        shared.adopt(prompt);
+        model.adopt(shared, prompt);
         assertThat(shared.position()).isEqualTo(200);
         assertThat(shared.statistics().kept()).isEqualTo(own.statistics().kept());
         assertThat(model.forward(shared, tokens, 200, 210, true))
@@ -140,7 +141,7 @@ class BoundedSessionTest {
     }
     try (InferenceSession own = model.newSession(CONTEXT, KvType.F16);
         InferenceSession shared = model.newSession(CONTEXT, KvType.F16)) {
-      shared.adopt(prompt);
+      model.adopt(shared, prompt);
       assertThat(model.forward(shared, tokens, 200, 210, true))
           .isEqualTo(model.forward(own, tokens, 0, 210, true));
     }
@@ -154,9 +155,41 @@ class BoundedSessionTest {
             model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
         InferenceSession taken =
             model.newSession(CONTEXT, options("streaming", Compress.ONCE, off))) {
-      assertThatThrownBy(() -> rolling.adopt(prompt)).hasMessageContaining("compressed once");
+      assertThatThrownBy(() -> model.adopt(rolling, prompt))
+          .hasMessageContaining("compressed once");
       model.forward(taken, tokens(1), 0, 1, false);
-      assertThatThrownBy(() -> taken.adopt(prompt)).hasMessageContaining("empty cache");
+      assertThatThrownBy(() -> model.adopt(taken, prompt)).hasMessageContaining("empty cache");
+    }
+  }
+
+  @Test
+  void adoptingWaitsForAPassBecauseBothUseTheSameThreads() throws InterruptedException {
+    int[] tokens = tokens(80);
+    PromptRecord prompt = model.record(tokens, 0, 80, KvType.F16, 16, 128);
+    CacheOptions options = options("snapkv", Compress.ONCE, CalibrationOptions.fold(16, 32, 16));
+    try (InferenceSession running = model.newSession(CONTEXT, KvType.F16);
+        InferenceSession adopting = model.newSession(CONTEXT, options)) {
+      Thread thread = new Thread(() -> model.adopt(adopting, prompt));
+      List<Integer> positions = new ArrayList<>();
+      running.observeAttention(
+          (layer, count, attended, stride) -> {
+            if (layer == 0) {
+              thread.start();
+              awaitBlockedOrEnded(thread);
+            }
+            positions.add(adopting.position());
+          });
+      model.forward(running, tokens, 0, 80, false);
+      thread.join();
+      assertThat(positions).isNotEmpty().containsOnly(0);
+      assertThat(adopting.position()).isEqualTo(80);
+    }
+  }
+
+  private static void awaitBlockedOrEnded(Thread thread) {
+    while (thread.getState() != Thread.State.BLOCKED
+        && thread.getState() != Thread.State.TERMINATED) {
+      Thread.onSpinWait();
     }
   }
 
