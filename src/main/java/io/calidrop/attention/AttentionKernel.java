@@ -58,7 +58,7 @@ final class AttentionKernel {
    * Attends one segment of a sequence's rows and merges the result into {@code out}.
    *
    * @param visible rows that the first token of the tile sees; each later token sees one more
-   * @param record keeps the weights, or null
+   * @param log keeps the weights, or null
    */
   static void attend(
       KvHead head,
@@ -67,7 +67,7 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials out) {
     int queries = tokens * group;
     int quads = Math.ceilDiv(queries, QUAD);
@@ -86,8 +86,8 @@ final class AttentionKernel {
           int limit = query > last ? 0 : Math.min(visible + query / group - row, BLOCK);
           softmax(scratch, t, query, limit, head.valueDim, head.weightScale());
         }
-        if (record != null) {
-          record.put(row, quad, scratch.scores, partials.max);
+        if (log != null) {
+          log.put(row, quad, scratch.scores, partials.max);
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);

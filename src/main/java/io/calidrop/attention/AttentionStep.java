@@ -17,7 +17,7 @@ public final class AttentionStep {
   private final int tileTokens;
   private final AttentionScratch[] scratch;
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
-  private final ShareRecord[] records; // one a thread for tiles, one a KV head for a single token
+  private final ShareLog[] logs; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
@@ -46,8 +46,8 @@ public final class AttentionStep {
       scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
-    records = new ShareRecord[Math.max(threads, kvHeads)];
-    Arrays.setAll(records, i -> new ShareRecord());
+    logs = new ShareLog[Math.max(threads, kvHeads)];
+    Arrays.setAll(logs, i -> new ShareLog());
   }
 
   private SoftmaxPartials partials(int queries) {
@@ -82,7 +82,7 @@ public final class AttentionStep {
     }
     growSegments(kvHeads * segmentCount);
     for (int h = 0; h < kvHeads && cache.firstObserved() == 0; h++) {
-      records[h].start(cache.rows(layer, h), group);
+      logs[h].start(cache.rows(layer, h), group);
     }
     pool.run(tokenTask, kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
@@ -157,20 +157,20 @@ public final class AttentionStep {
     result.clear(queries);
     int visible = head.rows() - tokens + first + 1;
     int rows = visible + count - 1;
-    ShareRecord record = null;
+    ShareLog log = null;
     if (first + count > cache.firstObserved()) {
-      record = records[worker];
-      record.start(rows, queries);
+      log = logs[worker];
+      log.start(rows, queries);
     }
     for (int segment = 0; segment < KvCache.segments(rows); segment++) {
-      AttentionKernel.attend(head, segment, visible, count, group, scratch, record, result);
+      AttentionKernel.attend(head, segment, visible, count, group, scratch, log, result);
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
     for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
       AttentionKernel.attendAll(
           calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
-    finish(sequence, kvHead, first, count, result, record);
+    finish(sequence, kvHead, first, count, result, log);
   }
 
   private void attendSegment(int part, int worker) {
@@ -184,8 +184,8 @@ public final class AttentionStep {
     AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
     int ofRows = KvCache.segments(head.rows());
     if (segment < ofRows) {
-      ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
-      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, record, result);
+      ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
+      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, log, result);
       return;
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
@@ -202,13 +202,13 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
-    finish(0, kvHead, 0, 1, result, record);
+    ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
+    finish(0, kvHead, 0, 1, result, log);
   }
 
   /** Completes the attention of a tile and hands out what policies and calibration need of it. */
   private void finish(
-      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareLog log) {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
@@ -217,10 +217,10 @@ public final class AttentionStep {
       int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
-    if (record != null) {
+    if (log != null) {
       int from = Math.max(0, cache.firstObserved() - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      cache.observe(layer, kvHead, rows, record, result, from, count * group);
+      cache.observe(layer, kvHead, rows, log, result, from, count * group);
     }
   }
 }

@@ -232,11 +232,11 @@ final class BoundedCache extends KvCache {
       int layer,
       int kvHead,
       int rows,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials result,
       int from,
       int to) {
-    record.addTo(state(layer, kvHead), rows, result, from, to);
+    log.addTo(state(layer, kvHead), rows, result, from, to);
   }
 
   @Override
@@ -270,7 +270,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  void copy(WorkerPool pool, PromptRecord prompt) {
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
       long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);

@@ -121,7 +121,7 @@ final class FullCache extends KvCache {
       int layer,
       int kvHead,
       int rows,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials result,
       int from,
       int to) {
@@ -146,7 +146,7 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  void copy(WorkerPool pool, PromptRecord prompt) {
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int layer = 0; layer < layers.length; layer++) {
       for (int h = 0; h < kvHeads; h++) {
         layers[layer].head(h).copyFrom(prompt.head(layer * kvHeads + h).rows);

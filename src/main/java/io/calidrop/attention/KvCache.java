@@ -155,7 +155,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param prompt recorded with the same shape and number format
    * @throws IllegalArgumentException if the cache is not empty, or pruned while it attends a prompt
    */
-  public final void adopt(WorkerPool pool, PromptRecord prompt) {
+  public final void adopt(WorkerPool pool, AttendedPrompt prompt) {
     if (seen != 0 || !attendsPromptsWhole()) {
       throw new IllegalArgumentException(
           "only an empty cache that is compressed once can begin with another's prompt");
@@ -226,7 +226,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
       int layer,
       int kvHead,
       int rows,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials result,
       int from,
       int to);
@@ -241,7 +241,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   abstract void drop(int tokens);
 
   /** Takes over the rows of a prompt of {@link #seen} tokens. */
-  abstract void copy(WorkerPool pool, PromptRecord prompt);
+  abstract void copy(WorkerPool pool, AttendedPrompt prompt);
 
   abstract void transferRows(StateTransfer state);
 

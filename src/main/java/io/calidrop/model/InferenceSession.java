@@ -4,7 +4,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
-import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
@@ -108,13 +108,13 @@ public final class InferenceSession implements AutoCloseable {
   }
 
   /** See {@link LlamaModel#adopt}, which holds the lock of the threads that prune. */
-  void adopt(PromptRecord prompt) {
+  void adopt(AttendedPrompt prompt) {
     cache.adopt(pool, prompt);
   }
 
-  PromptRecord record(int tokens, int window) {
+  AttendedPrompt record(int tokens, int window) {
     expectPrompt(tokens);
-    return new PromptRecord(cache, config.cacheShape(), tokens, window);
+    return new AttendedPrompt(cache, config.cacheShape(), tokens, window);
   }
 
   /**

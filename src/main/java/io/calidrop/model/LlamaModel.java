@@ -3,7 +3,7 @@ package io.calidrop.model;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
@@ -176,20 +176,20 @@ public final class LlamaModel implements AutoCloseable {
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
    */
-  public synchronized PromptRecord record(
+  public synchronized AttendedPrompt record(
       int[] tokens, int from, int to, KvType kvType, int window, int queries) {
     int count = to - from;
     InferenceSession session =
-        newSession(count, PromptRecord.options(kvType, count, Math.min(queries, count)));
-    PromptRecord record = session.record(count, window);
+        newSession(count, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
+    AttendedPrompt prompt = session.record(count, window);
     do {
-      int end = record.nextMark();
+      int end = prompt.nextMark();
       if (end > session.position()) {
         forward(session, tokens, from + session.position(), from + end, false);
       }
-      record.mark();
+      prompt.mark();
     } while (session.position() < count);
-    return record;
+    return prompt;
   }
 
   /**
@@ -198,7 +198,7 @@ public final class LlamaModel implements AutoCloseable {
    * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
    *     prompt whole
    */
-  public synchronized void adopt(InferenceSession session, PromptRecord prompt) {
+  public synchronized void adopt(InferenceSession session, AttendedPrompt prompt) {
     session.adopt(prompt);
   }
 
