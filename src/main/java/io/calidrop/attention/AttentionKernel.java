@@ -181,8 +181,9 @@ final class AttentionKernel {
   }
 
   /**
-   * Turns scores into weights and adds these to {@code factor} times the sums. No vector is passed
-   * between methods: where C2 does not inline one it would be boxed.
+   * Turns scores into weights and adds these to {@code factor} times the sums, which lie in memory
+   * between blocks. The only method that takes and returns a vector here is {@link VectorMath#exp},
+   * which C2 inlines: elsewhere one would be boxed.
    */
   private static void exponentials(
       float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {
