@@ -59,7 +59,7 @@ final class AttentionKernel {
    *
    * @param visible rows up to the one of the tile's first token; each later token sees one more
    * @param window of the rows up to its own, the last so many are what a token sees
-   * @param record keeps the weights, or null
+   * @param log keeps the weights, or null
    */
   static void attend(
       KvHead head,
@@ -69,7 +69,7 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials out) {
     int queries = tokens * group;
     int quads = Math.ceilDiv(queries, QUAD);
@@ -90,8 +90,8 @@ final class AttentionKernel {
           int start = Math.max(0, own - window);
           softmax(scratch, t, query, start, limit, head.valueDim, head.weightScale());
         }
-        if (record != null) {
-          record.put(row, quad, scratch.scores, partials.max);
+        if (log != null) {
+          log.put(row, quad, scratch.scores, partials.max);
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
@@ -196,8 +196,9 @@ final class AttentionKernel {
   }
 
   /**
-   * Turns scores into weights and adds these to {@code factor} times the sums. No vector is passed
-   * between methods: where C2 does not inline one it would be boxed.
+   * Turns scores into weights and adds these to {@code factor} times the sums, which lie in memory
+   * between blocks. The only method that takes and returns a vector here is {@link VectorMath#exp},
+   * which C2 inlines: elsewhere one would be boxed.
    */
   private static void exponentials(
       float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {

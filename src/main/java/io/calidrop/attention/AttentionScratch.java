@@ -13,7 +13,7 @@ final class AttentionScratch {
   /** [4][BLOCK] scores, then weights. */
   final float[] scores = new float[KvHead.QUAD * KvHead.BLOCK];
 
-  /** [4][lanes] sums of weights of the segment. */
+  /** [queries, padded to 4][lanes] sums of weights of the segment. */
   final float[] sums;
 
   /** The segment's partial results. */

@@ -18,7 +18,7 @@ public final class AttentionStep {
   private final int tileTokens;
   private final AttentionScratch[] scratch;
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
-  private final ShareRecord[] records; // one a thread for tiles, one a KV head for a single token
+  private final ShareLog[] logs; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
@@ -49,8 +49,8 @@ public final class AttentionStep {
       scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
-    records = new ShareRecord[Math.max(threads, kvHeads)];
-    Arrays.setAll(records, i -> new ShareRecord());
+    logs = new ShareLog[Math.max(threads, kvHeads)];
+    Arrays.setAll(logs, i -> new ShareLog());
   }
 
   private SoftmaxPartials partials(int queries) {
@@ -86,7 +86,7 @@ public final class AttentionStep {
     }
     growSegments(kvHeads * segmentCount);
     for (int h = 0; h < kvHeads && firstObserved(cache) == 0; h++) {
-      records[h].start(cache.rows(layer, h), group);
+      logs[h].start(cache.rows(layer, h), group);
     }
     pool.run(tokenTask, kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
@@ -175,21 +175,21 @@ public final class AttentionStep {
     result.clear(queries);
     int visible = head.rows() - tokens + first + 1;
     int rows = visible + count - 1;
-    ShareRecord record = null;
+    ShareLog log = null;
     if (first + count > firstObserved(cache)) {
-      record = records[worker];
-      record.start(rows, queries);
+      log = logs[worker];
+      log.start(rows, queries);
     }
     int start = Math.max(0, visible - window) / AttentionKernel.SEGMENT;
     for (int segment = start; segment < KvCache.segments(rows); segment++) {
-      AttentionKernel.attend(head, segment, visible, window, count, group, scratch, record, result);
+      AttentionKernel.attend(head, segment, visible, window, count, group, scratch, log, result);
     }
     CalibrationRows calibration = calibration(cache, kvHead);
     for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
       AttentionKernel.attendAll(
           calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
-    finish(sequence, kvHead, first, count, result, record);
+    finish(sequence, kvHead, first, count, result, log);
   }
 
   private void attendSegment(int part, int worker) {
@@ -203,8 +203,8 @@ public final class AttentionStep {
     AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
     int ofRows = KvCache.segments(head.rows());
     if (segment < ofRows) {
-      ShareRecord record = firstObserved(cache) == 0 ? records[kvHead] : null;
-      AttentionKernel.attend(head, segment, head.rows(), window, 1, group, scratch, record, result);
+      ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;
+      AttentionKernel.attend(head, segment, head.rows(), window, 1, group, scratch, log, result);
       return;
     }
     CalibrationRows calibration = calibration(cache, kvHead);
@@ -221,13 +221,13 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    ShareRecord record = firstObserved(cache) == 0 ? records[kvHead] : null;
-    finish(0, kvHead, 0, 1, result, record);
+    ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;
+    finish(0, kvHead, 0, 1, result, log);
   }
 
   /** Completes the attention of a tile and hands out what policies and calibration need of it. */
   private void finish(
-      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareLog log) {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
@@ -238,10 +238,10 @@ public final class AttentionStep {
       int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
-    if (record != null) {
+    if (log != null) {
       int from = Math.max(0, firstObserved(cache) - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      cache.observe(layer, kvHead, rows, record, result, from, count * group);
+      cache.observe(layer, kvHead, rows, log, result, from, count * group);
     }
   }
 }

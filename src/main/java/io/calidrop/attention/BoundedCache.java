@@ -233,14 +233,8 @@ final class BoundedCache extends KvCache {
 
   @Override
   void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareRecord record,
-      SoftmaxPartials result,
-      int from,
-      int to) {
-    record.addTo(state(layer, kvHead), rows, result, from, to);
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+    log.addTo(state(layer, kvHead), rows, result, from, to);
   }
 
   @Override
@@ -274,7 +268,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  void copy(WorkerPool pool, PromptRecord prompt) {
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
       long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);

@@ -118,13 +118,7 @@ final class FullCache extends KvCache {
 
   @Override
   void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareRecord record,
-      SoftmaxPartials result,
-      int from,
-      int to) {
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
     throw new IllegalStateException("a full cache observes nothing");
   }
 
@@ -146,7 +140,7 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  void copy(WorkerPool pool, PromptRecord prompt) {
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int layer = 0; layer < layers.length; layer++) {
       for (int h = 0; h < kvHeads; h++) {
         layers[layer].head(h).copyFrom(prompt.head(layer * kvHeads + h).rows);

@@ -22,7 +22,7 @@ final class HeadState {
 
   private float[] scores = {}; // [rows], while they are pruned
   private int[] positions = {}; // [rows]
-  private long[] shares = {}; // [rows] in units of ShareRecord.ONE
+  private long[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
 
   HeadState(
@@ -117,7 +117,7 @@ final class HeadState {
 
   /** The sum of the row's shares of the observed queries' attention, over the group. */
   double share(int row) {
-    return (double) shares[row] / ShareRecord.ONE;
+    return (double) shares[row] / ShareLog.ONE;
   }
 
   /** Adds [rows] shares; tiles of a batch do so from several threads. */

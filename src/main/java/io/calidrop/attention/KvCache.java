@@ -204,7 +204,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param prompt recorded with the same shape and number format
    * @throws IllegalArgumentException if the cache is not empty, or pruned while it attends a prompt
    */
-  public final void adopt(WorkerPool pool, PromptRecord prompt) {
+  public final void adopt(WorkerPool pool, AttendedPrompt prompt) {
     if (seen != 0 || !attendsPromptsWhole()) {
       throw new IllegalArgumentException(
           "only an empty cache that is compressed once can begin with another's prompt");
@@ -311,13 +311,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param to one after the last
    */
   abstract void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareRecord record,
-      SoftmaxPartials result,
-      int from,
-      int to);
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
 
   /** Whether no row leaves before all of a prompt has been attended. */
   abstract boolean attendsPromptsWhole();
@@ -329,7 +323,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   abstract void drop(int tokens);
 
   /** Takes over the rows of a prompt of {@link #seen} tokens. */
-  abstract void copy(WorkerPool pool, PromptRecord prompt);
+  abstract void copy(WorkerPool pool, AttendedPrompt prompt);
 
   abstract void transferRows(StateTransfer state);
 

@@ -1,9 +1,9 @@
 package io.calidrop.eval;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
@@ -17,7 +17,7 @@ public final class SessionSource {
   private final int positions;
   private final int[] tokens;
   private final int context;
-  private final PromptRecord prompt; // or null
+  private final AttendedPrompt prompt; // or null
 
   /**
    * @param positions of a session
@@ -40,7 +40,7 @@ public final class SessionSource {
     prompt = once ? record(kvType, caches) : null;
   }
 
-  private PromptRecord record(KvType kvType, List<CacheOptions> caches) {
+  private AttendedPrompt record(KvType kvType, List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
@@ -54,7 +54,7 @@ public final class SessionSource {
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
     if (prompt != null) {
-      session.adopt(prompt);
+      model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);
     }

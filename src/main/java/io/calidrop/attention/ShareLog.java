@@ -17,7 +17,7 @@ import jdk.incubator.vector.VectorOperators;
  * known, and summed up as each row's share of the attention. Sums are in fixed point: they are the
  * same in any order, and so for any batch and number of threads.
  */
-final class ShareRecord {
+final class ShareLog {
   /** A share of one. Sums of a tile's queries fit into an int, those of a sequence into a long. */
   static final int ONE = 1 << 23;
 

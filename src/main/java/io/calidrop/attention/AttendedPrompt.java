@@ -14,7 +14,7 @@ import java.util.Optional;
  * <p>Shares of attention are sums in fixed point: those of the last queries are the sum at the end
  * less the sum before them.
  */
-public final class PromptRecord {
+public final class AttendedPrompt {
   private final BoundedCache cache;
   private final int heads;
   private final int tokens;
@@ -48,7 +48,7 @@ public final class PromptRecord {
    * @param tokens length of the prompt
    * @param window tokens that a policy may observe besides all and the last, at most {@code tokens}
    */
-  public PromptRecord(KvCache cache, CacheShape shape, int tokens, int window) {
+  public AttendedPrompt(KvCache cache, CacheShape shape, int tokens, int window) {
     this.cache = (BoundedCache) cache;
     this.tokens = tokens;
     this.window = Math.min(window, tokens);
@@ -112,7 +112,7 @@ public final class PromptRecord {
    * Shares of a head's rows from queries that a policy does not observe, or null for none.
    *
    * @param window of the budget
-   * @throws IllegalArgumentException if that is not the one of the record
+   * @throws IllegalArgumentException if that is not the one it was recorded for
    */
   long[] unobserved(Observation observation, int window, int head) {
     if (observation == Observation.WINDOW && Math.min(window, tokens) != this.window) {
