@@ -69,18 +69,32 @@ final class InspectCommand implements Callable<Integer> {
     inspection.config().ifPresent(config -> summary.put("context_length", config.contextLength()));
     inspection.config().ifPresent(config -> summary.put("vocabulary", config.vocabulary()));
     inspection
-        .kvValues()
+        .config()
+        .filter(config -> config.experts().count() > 0)
+        .ifPresent(
+            config -> {
+              summary.put("experts", config.experts().count());
+              summary.put("experts_used", config.experts().used());
+            });
+    inspection.kvValues().ifPresent(values -> kvBytes(summary, "kv_bytes_per_token_", values));
+    inspection
+        .windowKvValues()
         .ifPresent(
             values -> {
-              summary.put("kv_bytes_per_token_f32", values * 4);
-              summary.put("kv_bytes_per_token_f16", values * 2);
-              summary.put("kv_bytes_per_token_q8_0", values + values / 32 * 4);
+              summary.put("window", inspection.config().orElseThrow().windows().tokens());
+              kvBytes(summary, "kv_bytes_per_window_token_", values);
             });
     summary.put("tokenizer", inspection.tokenizer());
     summary.put("pre_tokenizer", inspection.preTokenizer());
     summary.put("chat_template", inspection.chatTemplate());
     summary.put("tensor_bytes", inspection.bytesByType());
     return summary;
+  }
+
+  private static void kvBytes(Map<String, Object> summary, String name, long values) {
+    summary.put(name + "f32", values * 4);
+    summary.put(name + "f16", values * 2);
+    summary.put(name + "q8_0", values + values / 32 * 4);
   }
 
   private static Map<String, Object> describe(GgufFile file, ModelInspection inspection) {

@@ -47,7 +47,7 @@ public final class SessionSource {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
-    return model.record(tokens, 0, context, kvType, window, queries);
+    return model.record(positions, tokens, 0, context, kvType, window, queries);
   }
 
   /** A session that has had the context. */

@@ -44,7 +44,7 @@ public record LlamaConfig(
    * @param logitCap the same of the logits
    * @param temperature how attention is sharpened with the logarithm of the position, 0 for not
    */
-  record Scales(
+  public record Scales(
       float embedding,
       float residual,
       float attention,
@@ -60,7 +60,7 @@ public record LlamaConfig(
    * @param used experts that a token goes through
    * @param ffnDim width of an expert
    */
-  record Experts(int count, int used, int ffnDim) {}
+  public record Experts(int count, int used, int ffnDim) {}
 
   /** Query heads that share one KV head. */
   public int group() {

@@ -166,15 +166,16 @@ public final class LlamaModel implements AutoCloseable {
    * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
    * {@linkplain #adopt begin with}.
    *
+   * @param contextLength of the sessions
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
    */
   public synchronized AttendedPrompt record(
-      int[] tokens, int from, int to, KvType kvType, int window, int queries) {
+      int contextLength, int[] tokens, int from, int to, KvType kvType, int window, int queries) {
     int count = to - from;
     InferenceSession session =
-        newSession(count, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
+        newSession(contextLength, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
     AttendedPrompt prompt = session.record(count, window);
     do {
       int end = prompt.nextMark();

@@ -14,7 +14,7 @@ import io.calidrop.model.family.Architecture.Pairing;
  * @param originalContext positions before the scaling; above them long factors count, where a model
  *     has them
  */
-record RopeConfig(
+public record RopeConfig(
     Pairing pairing,
     int dim,
     float base,
@@ -30,7 +30,7 @@ record RopeConfig(
    * @param betaFast rotations within the original context above which a frequency is not scaled
    * @param betaSlow rotations below which it is scaled whole
    */
-  record Yarn(float betaFast, float betaSlow) {}
+  public record Yarn(float betaFast, float betaSlow) {}
 
   /** Whether windowed layers rotate as the others do. */
   boolean isUniform() {
