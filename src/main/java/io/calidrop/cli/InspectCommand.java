@@ -129,7 +129,7 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private static void print(PrintStream out, GgufFile file, ModelInspection inspection) {
-    summary(file, inspection).forEach((key, value) -> out.printf("%-24s %s%n", key, value));
+    summary(file, inspection).forEach((key, value) -> out.printf("%-32s %s%n", key, value));
     out.println();
     out.println("metadata");
     for (String key : file.metadata().keys()) {
