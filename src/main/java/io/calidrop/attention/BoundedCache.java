@@ -229,13 +229,7 @@ final class BoundedCache extends KvCache {
 
   @Override
   void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareLog log,
-      SoftmaxPartials result,
-      int from,
-      int to) {
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
     log.addTo(state(layer, kvHead), rows, result, from, to);
   }
 

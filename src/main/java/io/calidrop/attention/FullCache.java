@@ -118,13 +118,7 @@ final class FullCache extends KvCache {
 
   @Override
   void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareLog log,
-      SoftmaxPartials result,
-      int from,
-      int to) {
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
     throw new IllegalStateException("a full cache observes nothing");
   }
 

@@ -223,13 +223,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param to one after the last
    */
   abstract void observe(
-      int layer,
-      int kvHead,
-      int rows,
-      ShareLog log,
-      SoftmaxPartials result,
-      int from,
-      int to);
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
 
   /** Whether no row leaves before all of a prompt has been attended. */
   abstract boolean attendsPromptsWhole();

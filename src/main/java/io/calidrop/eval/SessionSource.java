@@ -1,9 +1,9 @@
 package io.calidrop.eval;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;

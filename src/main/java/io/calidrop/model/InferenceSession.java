@@ -1,10 +1,10 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
-import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;

@@ -1,9 +1,9 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calidrop.TinyModel;
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
@@ -11,7 +12,6 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.attention.policy.EvictionPolicies;
