@@ -38,7 +38,7 @@ final class AttentionKernel {
       int group,
       AttentionScratch scratch) {
     int dim = head.headDim;
-    float scale = scratch.scale * head.queryScale();
+    float scale = scratch.attentionScores.scale() * head.queryScale();
     float[] out = scratch.queries;
     for (int query = 0; query < tokens * group; query++) {
       int from = offset + query / group * stride + query % group * dim;
@@ -82,7 +82,7 @@ final class AttentionKernel {
         if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
           continue;
         }
-        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
           int own = visible + query / group - row;
@@ -119,7 +119,7 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
-        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
             VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
@@ -133,6 +133,11 @@ final class AttentionKernel {
       }
     }
     finish(scratch, queries, out);
+  }
+
+  private static void scores(KvHead head, int row, int quad, AttentionScratch scratch) {
+    head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+    scratch.attentionScores.cap(scratch.scores, 0, QUAD * BLOCK);
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {

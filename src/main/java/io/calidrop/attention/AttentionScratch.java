@@ -4,8 +4,7 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
-  /** Factor of every query. */
-  final float scale;
+  final AttentionScores attentionScores;
 
   /** [quads][headDim][4] queries, scaled. */
   final float[] queries;
@@ -34,7 +33,7 @@ final class AttentionScratch {
    */
   AttentionScratch(CacheShape shape, int valueLength, int maxQueries) {
     int headDim = shape.headDim();
-    scale = shape.scores().scale();
+    attentionScores = shape.scores();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = KvHead.valueDim(valueLength);
     queries = new float[padded * headDim];

@@ -13,7 +13,7 @@ import jdk.incubator.vector.FloatVector;
 final class FitQueries {
   private final int headDim;
   private final int group;
-  private final float scale;
+  private final AttentionScores attentionScores;
 
   /** [queries / 4][headDim][4], scaled. */
   private final float[] queries;
@@ -25,7 +25,7 @@ final class FitQueries {
   FitQueries(CacheShape shape, int max) {
     headDim = shape.headDim();
     group = shape.group();
-    scale = shape.scores().scale();
+    attentionScores = shape.scores();
     int padded = Math.ceilDiv(max, QUAD) * QUAD;
     queries = new float[padded * headDim];
     logSumExp = new float[padded];
@@ -43,13 +43,14 @@ final class FitQueries {
       long index = ring.index(i / group, seen);
       logSumExp[i] = ring.logSumExp(index, i % group);
       ring.get(index, i % group, query, 0);
-      AttentionKernel.toQuads(query, 0, headDim, scale, queries, i);
+      AttentionKernel.toQuads(query, 0, headDim, attentionScores.scale(), queries, i);
     }
   }
 
-  /** Scores of four queries with a block of rows, as {@link KvHead#scores}. */
+  /** Scores of four queries with a block of rows, as the attention kernel has them. */
   void scores(KvHead rows, int row, int first, float[] scores) {
     rows.scores(row, queries, first * headDim, scores, null);
+    attentionScores.cap(scores, 0, QUAD * BLOCK);
   }
 
   /**

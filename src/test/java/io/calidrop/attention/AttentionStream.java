@@ -24,7 +24,15 @@ final class AttentionStream {
   /** [tokens][kvHeads][headDim]. */
   final float[] values;
 
+  private final AttentionScores scores;
+
   AttentionStream(long seed, int heads, int kvHeads, int headDim, int tokens) {
+    this(seed, heads, kvHeads, headDim, tokens, AttentionScores.of(headDim));
+  }
+
+  AttentionStream(
+      long seed, int heads, int kvHeads, int headDim, int tokens, AttentionScores scores) {
+    this.scores = scores;
     this.heads = heads;
     this.kvHeads = kvHeads;
     this.headDim = headDim;
@@ -48,7 +56,7 @@ final class AttentionStream {
   }
 
   CacheShape shape() {
-    return new CacheShape(1, heads, kvHeads, headDim);
+    return new CacheShape(1, heads, kvHeads, headDim, scores);
   }
 
   /** Rotary embedding of neighbouring pairs. */
@@ -120,6 +128,13 @@ final class AttentionStream {
     return out;
   }
 
+  /** The score of a dot product, by the definition. */
+  static double score(AttentionScores scores, double dot) {
+    double score = dot * scores.scale();
+    double cap = scores.softCap();
+    return cap == 0 ? score : cap * Math.tanh(score / cap);
+  }
+
   /** Softmax weights [tokens][token + 1] of a head's queries over all keys, by the definition. */
   double[][] weights(int head) {
     float[] q = rotated(queries, 0, tokens, heads, 0);
@@ -136,7 +151,7 @@ final class AttentionStream {
               (double) q[(t * heads + head) * headDim + d]
                   * k[(j * kvHeads + kvHead) * headDim + d];
         }
-        weights[t][j] = Math.exp(score / Math.sqrt(headDim));
+        weights[t][j] = Math.exp(score(scores, score));
         sum += weights[t][j];
       }
       for (int j = 0; j <= t; j++) {

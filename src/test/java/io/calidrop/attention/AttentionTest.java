@@ -36,8 +36,9 @@ class AttentionTest {
 
   @ParameterizedTest
   @EnumSource(KvType.class)
-  void agreesWithTheDefinitionUnderAModelsOwnScale(KvType type) {
+  void agreesWithTheDefinitionUnderAModelsOwnScaleAndSoftCap(KvType type) {
     assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.07f)), 300);
+    assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.2f, 1.5f)), 300);
   }
 
   private static void assertAgrees(KvType type, CacheShape shape, int tokens) {
@@ -124,7 +125,7 @@ class AttentionTest {
       for (int d = 0; d < dim; d++) {
         score += (double) q[qOffset + d] * k[j * stride + kvOffset + d];
       }
-      weights[j] = Math.exp(score * shape.scores().scale());
+      weights[j] = Math.exp(AttentionStream.score(shape.scores(), score));
       sum += weights[j];
     }
     double[] out = new double[dim];

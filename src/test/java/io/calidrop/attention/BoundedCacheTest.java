@@ -125,6 +125,22 @@ class BoundedCacheTest {
     assertClose(stream.run(options, 2, 16), expected, 1e-5);
   }
 
+  @Test
+  void calibrationHasTheScaleAndTheSoftCapOfTheKernel() {
+    AttentionScores scores = new AttentionScores(0.6f, 2.5f);
+    AttentionStream stream = new AttentionStream(4, 4, 2, 16, 110, scores);
+    float[] expected = stream.run(CacheOptions.full(KvType.F32), 1, 110);
+    for (CalibrationOptions calibration :
+        List.of(
+            CalibrationOptions.fold(200, 32, 16),
+            CalibrationOptions.recompute(2, Store.RAM),
+            CalibrationOptions.paper(2, 2, Store.RAM))) {
+      CacheBudget budget = budget(30, 16, Compress.ROLLING);
+      CacheOptions options = options(KvType.F32, budget, "expected", calibration);
+      assertClose(stream.run(options, 2, 16), expected, 1e-5);
+    }
+  }
+
   private static void assertClose(float[] actual, float[] expected, double tolerance) {
     for (int i = 0; i < expected.length; i++) {
       assertThat((double) actual[i]).as("element %d", i).isCloseTo(expected[i], within(tolerance));

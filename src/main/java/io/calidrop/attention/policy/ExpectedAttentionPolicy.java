@@ -34,7 +34,6 @@ public record ExpectedAttentionPolicy(QuerySample sample) implements EvictionPol
     int count = rows.count();
     int samples = rows.queries();
     double scale = rows.scores().scale();
-    double half = scale * scale / 2;
     float[] key = new float[dim];
     float[] mean = new float[dim];
     float[][] centred = new float[samples][dim]; // rotated deviations from the mean
@@ -45,11 +44,12 @@ public record ExpectedAttentionPolicy(QuerySample sample) implements EvictionPol
       float[] covariance = covariance(centred, dim);
       for (int row = 0; row < count; row++) {
         rows.key(row, key);
-        double z = scale * VectorMath.dot(key, 0, mean, 0, dim);
+        double variance = 0;
         for (int d = 0; d < dim; d++) {
-          z += half * (key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim));
+          variance += key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim);
         }
-        logits[row] = (float) z;
+        double score = scale * VectorMath.dot(key, 0, mean, 0, dim);
+        logits[row] = (float) rows.scores().logMeanExp(score, scale * scale * variance);
       }
       Softmax.inPlace(logits, count);
       VectorMath.add(scores, 0, logits, 0, count);
