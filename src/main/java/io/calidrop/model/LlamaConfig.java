@@ -69,7 +69,7 @@ public record LlamaConfig(
 
   /** Shape of the attention. */
   public CacheShape cacheShape() {
-    AttentionScores scores = new AttentionScores(scales.attention());
+    AttentionScores scores = new AttentionScores(scales.attention(), scales.attentionCap());
     return new CacheShape(layers, heads, kvHeads, headDim, scores, windows);
   }
 

@@ -262,18 +262,6 @@ public final class VectorMath {
     }
   }
 
-  /** {@code x = cap * tanh(x / cap)} for {@code n} elements. */
-  public static void softCap(float[] x, int offset, int n, float cap) {
-    for (int i = offset; i < offset + n; i++) {
-      x[i] = softCap(x[i], cap);
-    }
-  }
-
-  /** {@code cap * tanh(x / cap)}, as {@code cap * (1 - 2 / (1 + e^(2x / cap)))}. */
-  public static float softCap(float x, float cap) {
-    return cap - 2 * cap / (1 + exp(x * (2 / cap)));
-  }
-
   /** Largest absolute value of {@code n} elements, n a multiple of the lanes. */
   static float maxAbs(float[] x, int offset, int n) {
     FloatVector max = FloatVector.zero(VectorShape.F);
