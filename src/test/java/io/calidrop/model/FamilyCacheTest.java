@@ -65,7 +65,7 @@ class FamilyCacheTest {
   }
 
   static Stream<Arguments> policies() {
-    return Stream.of("family-gemma3", "family-qwen3moe")
+    return Stream.of("family-gemma2", "family-gemma3", "family-qwen3moe")
         .flatMap(
             name -> EvictionPolicies.names().stream().map(policy -> Arguments.of(name, policy)));
   }

@@ -17,6 +17,7 @@ public final class Families {
           Phi3.ARCHITECTURE,
           Olmo2.ARCHITECTURE,
           Mistral3.ARCHITECTURE,
+          Gemma2.ARCHITECTURE,
           Gemma3.ARCHITECTURE);
 
   private Families() {}
