@@ -6,6 +6,7 @@ import io.calidrop.generate.EngineOptions;
 import io.calidrop.models.ModelStore;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
+import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -64,11 +65,17 @@ final class LoadFlags {
     }
     CacheOptions options = cache.apply(path);
     Engine engine = Engine.load(path, new EngineOptions(count, context, options, exact));
+    warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
       io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
     }
     return engine;
+  }
+
+  /** Says what of a file's vocabulary was taken otherwise than it says. */
+  static void warn(Io io, Tokenizer tokenizer) {
+    tokenizer.notices().forEach(notice -> io.err().println("warning: " + notice));
   }
 
   private static String describe(CacheOptions options) {

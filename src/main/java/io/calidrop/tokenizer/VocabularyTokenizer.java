@@ -1,6 +1,7 @@
 package io.calidrop.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Set;
 
 /** What both kinds of tokenizers have in common: special tokens and the metadata's rules. */
@@ -88,6 +89,11 @@ abstract class VocabularyTokenizer implements Tokenizer {
   @Override
   public final Set<Integer> endTokens() {
     return ends;
+  }
+
+  @Override
+  public List<String> notices() {
+    return vocabulary.notices();
   }
 
   @Override
