@@ -1,8 +1,6 @@
 package io.calidrop.cli;
 
 import java.util.Arrays;
-import java.util.Collections;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import picocli.AutoComplete.GenerateCompletion;
@@ -11,6 +9,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
@@ -111,27 +110,30 @@ final class CalidropCommand {
     return io.outTerminal() && System.getenv("NO_COLOR") == null;
   }
 
-  /** The colours of help texts, which are printed before options are parsed. */
-  ColorScheme colorScheme(String[] args) {
-    List<String> arguments = Arrays.asList(args);
-    boolean always =
-        arguments.contains("--color=always")
-            || Collections.indexOfSubList(arguments, List.of("--color", "always")) >= 0;
-    boolean never =
-        arguments.contains("--color=never")
-            || Collections.indexOfSubList(arguments, List.of("--color", "never")) >= 0;
-    return CommandLine.Help.defaultColorScheme(
-        always || isColoredTerminal() && !never ? Ansi.ON : Ansi.OFF);
+  /** The colours of help texts. */
+  ColorScheme colorScheme() {
+    return CommandLine.Help.defaultColorScheme(isColored() ? Ansi.ON : Ansi.OFF);
   }
 
   /**
-   * The arguments, with {@code chat} before them where they name no command and ask for no help.
+   * The arguments, with {@code chat} before them where they name no command and ask for no help. A
+   * command comes first, after options that every command has: what follows may be an option's
+   * value.
    */
   static String[] withDefaultCommand(CommandLine commandLine, String[] args) {
+    int first = 0;
+    while (first < args.length && !ROOT_ONLY.contains(args[first])) {
+      String[] parts = args[first].split("=", 2);
+      OptionSpec option = commandLine.getCommandSpec().findOption(parts[0]);
+      if (option == null) {
+        break;
+      }
+      first += parts.length == 1 ? 1 + option.arity().max() : 1;
+    }
     boolean named =
-        Arrays.stream(args)
-            .anyMatch(
-                arg -> commandLine.getSubcommands().containsKey(arg) || ROOT_ONLY.contains(arg));
+        first < args.length
+            && (commandLine.getSubcommands().containsKey(args[first])
+                || ROOT_ONLY.contains(args[first]));
     return named
         ? args
         : Stream.concat(Stream.of("chat"), Arrays.stream(args)).toArray(String[]::new);
