@@ -22,11 +22,11 @@ die() {
   exit 1
 }
 
-# Arguments and file names are UTF-8 in any locale: cron, containers and systemd have none, and others name one that
-# is not installed. Only the letters change, not the language.
+# Arguments and file names are UTF-8 in any locale: cron, containers and systemd have none, and others name one that is
+# not installed, of which `locale` complains. Only the letters change, not the language, where there is one.
 use_utf8() {
   local name
-  [ "$(locale charmap)" != UTF-8 ] || return 0
+  [ "$(locale charmap 2>&1)" != UTF-8 ] || return 0
   for name in C.UTF-8 en_US.UTF-8 C.UTF-8; do
     [ "$(env LC_ALL=$name locale charmap)" != UTF-8 ] || break
   done
@@ -35,6 +35,7 @@ use_utf8() {
     unset "${!LC_@}"
   fi
   export LC_CTYPE=$name
+  [ "$(locale charmap 2>&1)" = UTF-8 ] || export LC_ALL=$name
 }
 
 # A JDK of version 25 or newer with a compiler and the Vector API. The `release` file tells without

@@ -1,15 +1,11 @@
 package io.calidrop.cli;
 
-import java.util.Arrays;
-import java.util.Set;
-import java.util.stream.Stream;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Help.ColorScheme;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 
@@ -48,8 +44,6 @@ final class CalidropCommand {
     ALWAYS,
     NEVER
   }
-
-  private static final Set<String> ROOT_ONLY = Set.of("-h", "--help", "-V", "--version");
 
   private final Io io;
 
@@ -113,29 +107,5 @@ final class CalidropCommand {
   /** The colours of help texts. */
   ColorScheme colorScheme() {
     return CommandLine.Help.defaultColorScheme(isColored() ? Ansi.ON : Ansi.OFF);
-  }
-
-  /**
-   * The arguments, with {@code chat} before them where they name no command and ask for no help. A
-   * command comes first, after options that every command has: what follows may be an option's
-   * value.
-   */
-  static String[] withDefaultCommand(CommandLine commandLine, String[] args) {
-    int first = 0;
-    while (first < args.length && !ROOT_ONLY.contains(args[first])) {
-      String[] parts = args[first].split("=", 2);
-      OptionSpec option = commandLine.getCommandSpec().findOption(parts[0]);
-      if (option == null) {
-        break;
-      }
-      first += parts.length == 1 ? 1 + option.arity().max() : 1;
-    }
-    boolean named =
-        first < args.length
-            && (commandLine.getSubcommands().containsKey(args[first])
-                || ROOT_ONLY.contains(args[first]));
-    return named
-        ? args
-        : Stream.concat(Stream.of("chat"), Arrays.stream(args)).toArray(String[]::new);
   }
 }

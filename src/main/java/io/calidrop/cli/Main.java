@@ -30,6 +30,8 @@ public final class Main {
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setExpandAtFiles(false)
         .setAllowOptionsAsOptionParameters(true)
+        .setAllowSubcommandsAsOptionParameters(true)
+        .setEndOfOptionsDelimiter(Arguments.END_OF_OPTIONS)
         .setParameterExceptionHandler(Errors::usage)
         .setExecutionExceptionHandler(
             (exception, command, parsed) -> Errors.report(exception, io, root.debug()))
@@ -39,7 +41,7 @@ public final class Main {
               return new CommandLine.RunLast().execute(parsed);
             });
     try {
-      return commandLine.execute(CalidropCommand.withDefaultCommand(commandLine, args));
+      return commandLine.execute(Arguments.of(commandLine, args));
     } catch (OutOfMemoryError e) {
       return Errors.report(e, io, root.debug());
     }
