@@ -32,7 +32,7 @@ final class Arguments {
         command = named;
       } else if (command == root && !rootOnly && option(root, arg.split("=", 2)[0]) == null) {
         command = root.getSubcommands().get("chat");
-        read.add("chat");
+        read.add(0, "chat");
       }
       if (arg.equals("--")) {
         read.add(END_OF_OPTIONS);
@@ -46,7 +46,7 @@ final class Arguments {
       }
     }
     if (command == root && !rootOnly) {
-      read.add("chat");
+      read.add(0, "chat");
     }
     return read.toArray(String[]::new);
   }

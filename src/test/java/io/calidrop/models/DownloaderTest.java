@@ -93,7 +93,7 @@ class DownloaderTest {
   void countsTheEarlierAttemptAsProgress() throws IOException {
     cut();
     List<Long> done = new ArrayList<>();
-    new Downloader()
+    new Downloader(new Network(Proxies.NONE))
         .download(
             server.uri("/m"),
             target,
@@ -166,7 +166,7 @@ class DownloaderTest {
         });
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/odd"), target, null, null, ProgressListener.NONE))
         .isInstanceOf(ModelStoreException.class);
     assertThat(target).doesNotExist();
@@ -180,7 +180,7 @@ class DownloaderTest {
     server.text("/gone", status, "<html>no</html>");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/gone"), target, null, null, ProgressListener.NONE))
         .isInstanceOf(ModelStoreException.class)
         .hasMessageContaining(server.uri("/gone").toString())
@@ -197,7 +197,7 @@ class DownloaderTest {
     server.text("/busy", 503, "later");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/busy"), target, null, null, ProgressListener.NONE))
         .hasMessageContaining("503");
     assertThat(part).hasSize(CUT);
@@ -217,7 +217,7 @@ class DownloaderTest {
     server.text("/empty", 200, "");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/empty"), target, null, null, ProgressListener.NONE))
         .hasMessageContaining("no GGUF file");
     assertThat(stored()).isEmpty();
@@ -226,7 +226,8 @@ class DownloaderTest {
   @Test
   void followsARedirect() throws IOException {
     server.redirect("/moved", server.uri("/m"));
-    new Downloader().download(server.uri("/moved"), target, null, null, ProgressListener.NONE);
+    new Downloader(new Network(Proxies.NONE))
+        .download(server.uri("/moved"), target, null, null, ProgressListener.NONE);
     assertThat(target).hasBinaryContent(content);
   }
 
@@ -234,7 +235,7 @@ class DownloaderTest {
   void sendsTheTokenToTheServerButNotWhereItRedirects() throws IOException {
     try (FileServer other = new FileServer(content)) {
       server.redirect("/moved", other.uri("/m"));
-      new Downloader()
+      new Downloader(new Network(Proxies.NONE))
           .download(server.uri("/moved"), target, "secret", null, ProgressListener.NONE);
       assertThat(server.requests().getFirst().getFirst("Authorization")).isEqualTo("Bearer secret");
       assertThat(other.requests()).hasSize(1);
@@ -256,7 +257,7 @@ class DownloaderTest {
   @Test
   void progressNeverGoesBackAndEndsWithTheWhole() throws IOException {
     List<Long> done = Collections.synchronizedList(new ArrayList<>());
-    new Downloader()
+    new Downloader(new Network(Proxies.NONE))
         .download(server.uri("/m"), target, null, null, (name, bytes, total) -> done.add(bytes));
     assertThat(done).isSorted().startsWith(0L).endsWith((long) SIZE);
   }
@@ -292,7 +293,8 @@ class DownloaderTest {
   }
 
   private void download(String sha256) throws IOException {
-    new Downloader().download(server.uri("/m"), target, null, sha256, ProgressListener.NONE);
+    new Downloader(new Network(Proxies.NONE))
+        .download(server.uri("/m"), target, null, sha256, ProgressListener.NONE);
   }
 
   /** Lets a download end after CUT bytes. */
@@ -300,7 +302,7 @@ class DownloaderTest {
     server.cutAt = CUT;
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(
                         server.uri("/m"),
                         target,
