@@ -8,12 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -290,6 +292,130 @@ class DownloaderTest {
         .hasMessageContaining("corrupt");
     assertThat(stored()).containsExactly("model.gguf");
     assertThat(target).hasContent("old");
+  }
+
+  /** Row 10 of the cases: a server that stops in the middle and says nothing. */
+  @Test
+  void aServerThatFallsSilentIsLeftAndResumed() throws IOException {
+    server.cutAt = CUT;
+    Downloader impatient = new Downloader(new Network(Proxies.NONE, Duration.ofMillis(500)));
+    assertThatThrownBy(
+            () -> impatient.download(server.uri("/m"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("nothing came for")
+        .hasMessageContaining("after " + CUT)
+        .hasMessageContaining("run the same command");
+    assertThat(stored()).containsExactly("model.gguf.part", "model.gguf.part.etag");
+    server.read.countDown();
+    server.cutAt = -1;
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+  }
+
+  @Test
+  void aServerThatNeverAnswersIsLeft() {
+    server.on(
+        "/silent",
+        exchange -> {
+          try {
+            server.read.await(10, TimeUnit.SECONDS);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        });
+    Downloader impatient = new Downloader(new Network(Proxies.NONE, Duration.ofMillis(300)));
+    assertThatThrownBy(() -> impatient.text(server.uri("/silent")))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("cannot reach " + server.uri("/silent"));
+    server.read.countDown();
+  }
+
+  /** Row 10 of the cases: one writer a file, and a lock that a killed process does not leave. */
+  @Test
+  void anotherProcessIsRefusedUntilTheFirstOneEnds() throws IOException, InterruptedException {
+    server.cutAt = CUT;
+    Process first =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules",
+                "jdk.incubator.vector",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.calidrop.cli.Main",
+                "pull",
+                server.uri("/model.gguf").toString(),
+                "--models-dir",
+                target.getParent().toString())
+            .inheritIO()
+            .start();
+    for (int i = 0; i < 600 && !(Files.exists(part) && Files.size(part) == CUT); i++) {
+      assertThat(first.isAlive()).isTrue();
+      Thread.sleep(50);
+    }
+    assertThatThrownBy(() -> download(null))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessage(target + " is being downloaded by another process");
+    assertThat(part).hasBinaryContent(Arrays.copyOf(content, CUT));
+    first.destroyForcibly().waitFor();
+    server.read.countDown();
+    server.cutAt = -1;
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+    assertThat(stored()).containsExactly("model.gguf");
+  }
+
+  @Test
+  void aFileIsClaimedOnceAndLeavesNothing() throws IOException {
+    Files.createDirectories(target.getParent());
+    FileClaim claim = FileClaim.of(target, false);
+    assertThatThrownBy(() -> download(null)).hasMessageContaining("another process");
+    assertThatThrownBy(() -> FileClaim.of(target, true)).hasMessageContaining("another process");
+    claim.close();
+    assertThat(stored()).isEmpty();
+  }
+
+  @Test
+  void refusesAPartOfAFileThatHasChangedMeanwhile() throws IOException {
+    cut();
+    server.on(
+        "/changed",
+        exchange -> {
+          exchange.getResponseHeaders().set("ETag", "\"two\"");
+          exchange
+              .getResponseHeaders()
+              .set("Content-Range", "bytes %d-%d/%d".formatted(CUT, SIZE - 1, SIZE));
+          FileServer.reply(exchange, 206, new byte[SIZE - CUT]);
+        });
+    assertThatThrownBy(
+            () ->
+                new Downloader(new Network(Proxies.NONE))
+                    .download(server.uri("/changed"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("has changed");
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+  }
+
+  @Test
+  void aPartThatEndsBeforeTheFileIsNotAllOfIt() throws IOException {
+    cut();
+    server.on(
+        "/less",
+        exchange -> {
+          exchange
+              .getResponseHeaders()
+              .set("Content-Range", "bytes %d-%d/%d".formatted(CUT, CUT + 99, SIZE));
+          FileServer.reply(exchange, 206, Arrays.copyOfRange(content, CUT, CUT + 100));
+        });
+    assertThatThrownBy(
+            () ->
+                new Downloader(new Network(Proxies.NONE))
+                    .download(server.uri("/less"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("after %d of %d".formatted(CUT + 100, SIZE));
+    assertThat(target).doesNotExist();
+    download(null);
+    assertThat(target).hasBinaryContent(content);
   }
 
   private void download(String sha256) throws IOException {
