@@ -1,10 +1,5 @@
 package io.calidrop.cli;
 
-import java.util.Arrays;
-import java.util.Collections;
-import java.util.List;
-import java.util.Set;
-import java.util.stream.Stream;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -49,8 +44,6 @@ final class CalidropCommand {
     ALWAYS,
     NEVER
   }
-
-  private static final Set<String> ROOT_ONLY = Set.of("-h", "--help", "-V", "--version");
 
   private final Io io;
 
@@ -111,29 +104,8 @@ final class CalidropCommand {
     return io.outTerminal() && System.getenv("NO_COLOR") == null;
   }
 
-  /** The colours of help texts, which are printed before options are parsed. */
-  ColorScheme colorScheme(String[] args) {
-    List<String> arguments = Arrays.asList(args);
-    boolean always =
-        arguments.contains("--color=always")
-            || Collections.indexOfSubList(arguments, List.of("--color", "always")) >= 0;
-    boolean never =
-        arguments.contains("--color=never")
-            || Collections.indexOfSubList(arguments, List.of("--color", "never")) >= 0;
-    return CommandLine.Help.defaultColorScheme(
-        always || isColoredTerminal() && !never ? Ansi.ON : Ansi.OFF);
-  }
-
-  /**
-   * The arguments, with {@code chat} before them where they name no command and ask for no help.
-   */
-  static String[] withDefaultCommand(CommandLine commandLine, String[] args) {
-    boolean named =
-        Arrays.stream(args)
-            .anyMatch(
-                arg -> commandLine.getSubcommands().containsKey(arg) || ROOT_ONLY.contains(arg));
-    return named
-        ? args
-        : Stream.concat(Stream.of("chat"), Arrays.stream(args)).toArray(String[]::new);
+  /** The colours of help texts. */
+  ColorScheme colorScheme() {
+    return CommandLine.Help.defaultColorScheme(isColored() ? Ansi.ON : Ansi.OFF);
   }
 }

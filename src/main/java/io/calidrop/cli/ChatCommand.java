@@ -89,7 +89,7 @@ final class ChatCommand implements Callable<Integer> {
     if (!io.outTerminal()) {
       return new PlainInput(io);
     }
-    Path history = noHistory ? null : ChatHistory.file();
+    Path history = noHistory ? null : ChatHistory.open(io);
     return new TerminalInput(
         ChatCommands.names(),
         ChatCommands.WITH_FILE,

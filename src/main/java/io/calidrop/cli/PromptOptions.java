@@ -32,7 +32,7 @@ final class PromptOptions {
   @Parameters(
       paramLabel = "STDIN",
       arity = "0..1",
-      description = "-: read standard input, which a pipe does without being told.")
+      description = "-: read standard input, which a pipe without -p and -f does unasked.")
   private String dash;
 
   /** The whole text, its parts separated by newlines. */
@@ -48,7 +48,7 @@ final class PromptOptions {
     for (Path file : files) {
       parts.add(Files.readString(file));
     }
-    if (dash != null || !io.inTerminal()) {
+    if (dash != null || parts.isEmpty() && !io.inTerminal()) {
       String piped = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
       if (!piped.isEmpty()) {
         parts.add(piped);

@@ -1,6 +1,8 @@
 package io.calidrop.cli;
 
 import io.calidrop.models.ModelStore;
+import io.calidrop.models.Network;
+import io.calidrop.models.Proxies;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
@@ -13,13 +15,17 @@ final class StoreOptions {
   private Path directory;
 
   ModelStore open() {
+    return new ModelStore(path(), new Network(new Proxies(System.getenv())));
+  }
+
+  private Path path() {
     if (directory != null) {
-      return new ModelStore(directory);
+      return directory;
     }
     String configured = System.getenv("CALIDROP_MODELS");
     if (configured != null && !configured.isEmpty()) {
-      return new ModelStore(Path.of(configured));
+      return Path.of(configured);
     }
-    return new ModelStore(Path.of(System.getProperty("calidrop.home", "")).resolve("models"));
+    return Path.of(System.getProperty("calidrop.home", "")).resolve("models");
   }
 }

@@ -2,9 +2,7 @@ package io.calidrop.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -69,7 +67,6 @@ final class TerminalInput implements ChatInput {
             .option(LineReader.Option.HISTORY_IGNORE_SPACE, true)
             .variable(LineReader.SECONDARY_PROMPT_PATTERN, PlainInput.MORE);
     if (history != null) {
-      makePrivate(history);
       builder.variable(LineReader.HISTORY_FILE, history);
     }
     reader = builder.build();
@@ -95,17 +92,6 @@ final class TerminalInput implements ChatInput {
                       new StringsCompleter(command), argument, NullCompleter.INSTANCE);
                 })
             .toList());
-  }
-
-  /** What was typed is nobody else's: the file is there with mode 0600 before it is written. */
-  private static void makePrivate(Path history) throws IOException {
-    Files.createDirectories(history.getParent());
-    if (!Files.exists(history)) {
-      Files.createFile(history);
-    }
-    if (Files.getFileStore(history).supportsFileAttributeView("posix")) {
-      Files.setPosixFilePermissions(history, PosixFilePermissions.fromString("rw-------"));
-    }
   }
 
   /** A line as it is, or several between quotes. */

@@ -208,6 +208,16 @@ class TerminalChatTest {
     assertThat(screen).contains("> /bye").doesNotContain("....");
   }
 
+  /** Row 9 of the cases. */
+  @Test
+  void whereNoHistoryCanBeThereIsAWarningAndAChat() throws IOException, InterruptedException {
+    start(Map.of("XDG_STATE_HOME", "/proc"));
+    await("warning: /proc/calidrop/history cannot be written: no history is kept");
+    await("> ");
+    type("/bye\r");
+    assertThat(exit()).isZero();
+  }
+
   private void resize(int columns) throws IOException, InterruptedException {
     ProcessHandle java = process.descendants().reduce((a, b) -> b).orElseThrow();
     Path terminal = Path.of("/proc", Long.toString(java.pid()), "fd", "0").toRealPath();
