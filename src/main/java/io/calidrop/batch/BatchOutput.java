@@ -1,18 +1,16 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
+import io.calidrop.text.Utf8Lines;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 
@@ -38,7 +36,9 @@ public final class BatchOutput implements Closeable {
     /** Begin anew. */
     REPLACE,
     /** Go on after its last whole line. */
-    RESUME
+    RESUME,
+    /** Go on without the results that are errors, so that these requests are tried again. */
+    RETRY
   }
 
   /**
@@ -50,6 +50,9 @@ public final class BatchOutput implements Closeable {
     if (existing == Existing.REFUSE && Files.exists(file)) {
       throw new IOException(
           file + " is there already: --resume goes on with it, --force replaces it");
+    }
+    if (existing == Existing.RETRY && Files.exists(file)) {
+      dropFailed(file);
     }
     channel =
         FileChannel.open(
@@ -94,30 +97,63 @@ public final class BatchOutput implements Closeable {
   }
 
   private void readFinished() throws IOException {
-    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-      long number = 0;
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        number++;
-        try {
-          JsonNode node = JSON.readTree(line);
-          if (!node.hasNonNull("id")) {
-            throw new IOException("%s, line %d, is no result of a batch".formatted(file, number));
-          }
-          resumed.add(node.get("id").asText());
-          count++;
-          failed += node.hasNonNull("error") ? 1 : 0;
-        } catch (JsonProcessingException e) {
-          throw new IOException(
-              "%s, line %d, is no result of a batch: delete it from there on"
-                  .formatted(file, number),
-              e);
-        }
+    try (Utf8Lines lines = new Utf8Lines(file)) {
+      for (String line = lines.next(); line != null; line = lines.next()) {
+        count++;
+        StoredResult result = StoredResult.of(line).orElseThrow(() -> noResult(file, count));
+        resumed.add(result.id());
+        failed += result.failed() ? 1 : 0;
       }
     }
   }
 
+  private static IOException noResult(Path file, long number) {
+    return new IOException(
+        "%s, line %d, is no result of a batch: delete it from there on".formatted(file, number));
+  }
+
+  /**
+   * Takes errors out of a file, which is replaced in one step: whatever kills the process, every
+   * other result is there, and a request without a result is one that --resume answers.
+   */
+  private static void dropFailed(Path file) throws IOException {
+    try (BatchOutput results = new BatchOutput(file, Existing.RESUME)) {
+      if (results.failed == 0) {
+        return;
+      }
+      Path target = file.toRealPath();
+      Path temporary = target.resolveSibling(target.getFileName() + ".retry");
+      Files.copy(
+          target,
+          temporary,
+          StandardCopyOption.COPY_ATTRIBUTES, // its permissions are the results' own
+          StandardCopyOption.REPLACE_EXISTING);
+      try (FileChannel channel =
+          FileChannel.open(
+              temporary, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+        try (Utf8Lines lines = new Utf8Lines(target)) {
+          for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
+            if (!StoredResult.of(lines.decode(line)).orElseThrow().failed()) {
+              write(channel, line);
+            }
+          }
+        }
+        channel.force(true);
+      }
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    }
+  }
+
+  private static void write(FileChannel channel, byte[] line) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(line.length + 1).put(line).put((byte) '\n').flip();
+    while (buffer.hasRemaining()) {
+      channel.write(buffer);
+    }
+  }
+
   /** Whether there was a result of this id when the file was opened. */
-  public boolean had(String id) {
+  public boolean had(BatchId id) {
     return resumed.contains(id);
   }
 
@@ -133,12 +169,8 @@ public final class BatchOutput implements Closeable {
 
   /** Adds a result; it is in the file when this returns. */
   public void add(Map<String, Object> result) throws IOException {
-    byte[] line = (JSON.writeValueAsString(result) + "\n").getBytes(StandardCharsets.UTF_8);
-    ByteBuffer buffer = ByteBuffer.wrap(line);
     try {
-      while (buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
+      write(channel, JSON.writeValueAsBytes(result));
       channel.force(false);
     } catch (IOException e) {
       throw new IOException(

@@ -119,8 +119,12 @@ public final class BatchRunner implements AutoCloseable {
     if (request.error().isPresent()) {
       return new Prompt(request, new int[0], request.error());
     }
+    RequestBody body = request.body();
     try {
-      int[] tokens = engine.template().encode(request.messages(), true, engine.tokenizer());
+      int[] tokens =
+          body.text().isPresent()
+              ? engine.encode(body.text().get())
+              : engine.template().encode(body.messages(), true, engine.tokenizer());
       return new Prompt(request, tokens, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return new Prompt(request, new int[0], Optional.of(e.getMessage()));
@@ -143,7 +147,7 @@ public final class BatchRunner implements AutoCloseable {
           slot.session,
           prompt.tokens(),
           prompt.tokens().length,
-          request.options(),
+          request.body().options(),
           text -> {},
           interrupted,
           result -> finish(slot, request, result));

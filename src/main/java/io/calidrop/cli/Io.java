@@ -20,6 +20,9 @@ record Io(
     boolean outTerminal,
     boolean errTerminal) {
 
+  /** What messages call {@code in}. */
+  static final String STDIN = "standard input";
+
   /**
    * The process's own streams. The launcher tells which are terminals, and under which name the
    * real stderr can be opened while the JVM's own messages pass through a filter.

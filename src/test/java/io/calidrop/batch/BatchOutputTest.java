@@ -27,7 +27,7 @@ class BatchOutputTest {
   private void fill(Path file, Existing existing, String... ids) throws IOException {
     try (BatchOutput output = new BatchOutput(file, existing)) {
       for (String id : ids) {
-        if (!output.had(id)) {
+        if (!output.had(BatchId.of(id))) {
           output.add(result(id, id.startsWith("bad") ? "wrong" : null));
         }
       }
