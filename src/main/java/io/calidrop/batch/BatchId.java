@@ -2,6 +2,7 @@ package io.calidrop.batch;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /**
@@ -18,9 +19,14 @@ public record BatchId(JsonNode value) {
 
   /** The id that a value is, if it can be one. */
   static Optional<BatchId> of(JsonNode value) {
-    return value != null && (value.isTextual() || value.isIntegralNumber())
+    return value != null && (isText(value) || value.isIntegralNumber())
         ? Optional.of(new BatchId(value))
         : Optional.empty();
+  }
+
+  /** Whether it is a text without halves of characters: these cannot be written as they are. */
+  private static boolean isText(JsonNode value) {
+    return value.isTextual() && StandardCharsets.UTF_8.newEncoder().canEncode(value.textValue());
   }
 
   /** The id without its type. */

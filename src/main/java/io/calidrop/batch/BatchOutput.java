@@ -8,6 +8,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -170,7 +171,9 @@ public final class BatchOutput implements Closeable {
   /** Adds a result; it is in the file when this returns. */
   public void add(Map<String, Object> result) throws IOException {
     try {
-      write(channel, JSON.writeValueAsBytes(result));
+      // An error may show half a character of its line: as a question mark, where bytes of
+      // Jackson's own would be refused.
+      write(channel, JSON.writeValueAsString(result).getBytes(StandardCharsets.UTF_8));
       channel.force(false);
     } catch (IOException e) {
       throw new IOException(

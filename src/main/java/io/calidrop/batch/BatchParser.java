@@ -25,6 +25,8 @@ public final class BatchParser {
           .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
           .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
+  private static final int MESSAGE = 200; // most characters of the JSON library's
+
   private static final List<String> IDS = List.of("id", "custom_id");
   private static final List<String> ENVELOPE = List.of("id", "custom_id", "method", "url", "body");
 
@@ -65,8 +67,8 @@ public final class BatchParser {
       id = id(object).orElse(id);
       return request(number, id, body(object, seeded(id)));
     } catch (JsonProcessingException e) {
-      String why = "the line is no JSON: " + e.getOriginalMessage().replaceAll("\\s+", " ");
-      return BatchRequest.wrong(number, id, defaults, why);
+      String why = Values.shortened(e.getOriginalMessage().replaceAll("\\s+", " "), MESSAGE);
+      return BatchRequest.wrong(number, id, defaults, "the line is no JSON: " + why);
     } catch (IllegalArgumentException e) {
       return BatchRequest.wrong(number, id, defaults, e.getMessage());
     }
@@ -100,7 +102,7 @@ public final class BatchParser {
       for (Map.Entry<String, JsonNode> field : line.properties()) {
         if (!field.getValue().isNull() && !ENVELOPE.contains(field.getKey())) {
           throw new IllegalArgumentException(
-              "\"%s\" stands beside the body: it belongs into it".formatted(field.getKey()));
+              Values.shown(field.getKey()) + " stands beside the body: it belongs into it");
         }
       }
       return format(line, body).read(body, options);

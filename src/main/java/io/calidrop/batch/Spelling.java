@@ -1,6 +1,5 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.Collection;
 
 /** Finds the name that somebody meant. */
@@ -22,7 +21,7 @@ final class Spelling {
     }
     String meant = nearest == null ? "" : "; is it \"%s\"?".formatted(nearest);
     return new IllegalArgumentException(
-        "unknown %s %s%s".formatted(what, Values.shown(TextNode.valueOf(name)), meant));
+        "unknown %s %s%s".formatted(what, Values.shown(name), meant));
   }
 
   /** Letters to insert, delete or replace (Levenshtein's distance). */

@@ -1,6 +1,7 @@
 package io.calidrop.batch;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -51,11 +52,20 @@ final class Values {
 
   /** A value for a message: in one line, and short. */
   static String shown(JsonNode value) {
-    String json = value.toString();
-    if (json.length() <= SHOWN) {
-      return json;
+    return shortened(value.toString(), SHOWN);
+  }
+
+  /** A name for a message, in quotes. */
+  static String shown(String name) {
+    return shown(TextNode.valueOf(name));
+  }
+
+  /** A text, or its beginning. */
+  static String shortened(String text, int most) {
+    if (text.length() <= most) {
+      return text;
     }
-    int end = Character.isHighSurrogate(json.charAt(SHOWN - 1)) ? SHOWN - 1 : SHOWN;
-    return json.substring(0, end) + "...";
+    int end = Character.isHighSurrogate(text.charAt(most - 1)) ? most - 1 : most;
+    return text.substring(0, end) + "...";
   }
 }

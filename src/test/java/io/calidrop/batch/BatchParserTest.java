@@ -73,6 +73,17 @@ class BatchParserTest {
         "{\"id\":\"a\"}",
         "{\"prompt\":5}",
         "{\"id\":[1],\"prompt\":\"x\"}",
+        "{\"id\":true,\"prompt\":\"x\"}",
+        "{\"id\":1.5,\"prompt\":\"x\"}",
+        "{\"id\":\"\\ud800\",\"prompt\":\"x\"}",
+        "{\"id\":\"a\",\"custom_id\":\"b\",\"prompt\":\"x\"}",
+        "{\"prompt\":\"x\",\"prompt\":\"y\"}",
+        "{\"prompt\":\"x\",\"url\":\"/v1/completions\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"seed\":1}",
+        "{\"body\":{\"prompt\":\"x\"},\"url\":\"/v1/embeddings\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"url\":\"/v1/chat/completions\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"method\":\"GET\"}",
+        "{\"body\":[]}",
         "{\"prompt\":\"x\",\"messages\":[{\"role\":\"user\",\"content\":\"y\"}]}",
         "{\"messages\":[]}",
         "{\"messages\":[{\"role\":\"robot\",\"content\":\"y\"}]}",
@@ -86,6 +97,36 @@ class BatchParserTest {
     BatchRequest request = parse(line);
     assertThat(request.error()).as(line).isPresent();
     assertThat(request.error().get()).isNotBlank().doesNotContain("\n");
+  }
+
+  /** Row 1 of the cases: the URL decides, and without one what the body holds. */
+  @Test
+  void aCompletionIsContinued() {
+    String prompt = "{\"custom_id\":\"c\",%s\"body\":{\"prompt\":\"Once upon\"}}";
+    for (String url : List.of("", "\"url\":\"/v1/completions\",", "\"url\":null,")) {
+      BatchParser parser = new BatchParser(DEFAULTS, Optional.of("Be brief."));
+      BatchRequest request = parser.json(prompt.formatted(url), 1);
+      assertThat(request.error()).isEmpty();
+      assertThat(request.body().text()).contains("Once upon");
+      assertThat(request.body().messages()).isEmpty();
+    }
+  }
+
+  /** Row 1 of the cases: an id keeps its type. */
+  @Test
+  void anIdIsATextOrAWholeNumber() {
+    assertThat(parse("{\"id\":7,\"prompt\":\"x\"}").id()).hasToString("7");
+    assertThat(parse("{\"id\":\"7\",\"prompt\":\"x\"}").id()).hasToString("\"7\"");
+    assertThat(parse("{\"id\":123456789012345678901234,\"prompt\":\"x\"}").id())
+        .hasToString("123456789012345678901234");
+    assertThat(parse("{\"id\":null,\"custom_id\":\"c\",\"prompt\":\"x\"}").id())
+        .hasToString("\"c\"");
+    assertThat(parse("{\"id\":{},\"prompt\":\"x\"}").error())
+        .contains("id: {} is neither a text nor a whole number");
+    IdSet ids = new IdSet();
+    assertThat(ids.add(parse("{\"id\":7,\"prompt\":\"x\"}").id())).isTrue();
+    assertThat(ids.add(parse("{\"id\":\"7\",\"prompt\":\"x\"}").id())).isTrue();
+    assertThat(ids.add(parse("{\"id\":7,\"prompt\":\"y\"}").id())).isFalse();
   }
 
   @ParameterizedTest
