@@ -112,7 +112,7 @@ class BatchOutputTest {
         .containsExactlyInAnyOrderElementsOf(new String(whole, UTF_8).lines().toList());
   }
 
-  /** Row 1 of the cases: 7 and "7" are two ids; rows 2: results may have been edited elsewhere. */
+  /** Row 1 of the cases: 7 and "7" are two ids; row 2: results may have been edited elsewhere. */
   @Test
   void anIdKeepsItsTypeAndAMarkIsSkipped() throws IOException {
     Path file = directory.resolve("out.jsonl");
