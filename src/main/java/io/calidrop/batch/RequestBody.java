@@ -1,6 +1,5 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import java.util.ArrayList;
@@ -20,7 +19,7 @@ public record RequestBody(
     List<ChatMessage> messages,
     Optional<String> text,
     GenerationOptions options,
-    Map<String, JsonNode> templateArguments) {
+    Map<String, Object> templateArguments) {
 
   static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
     return new RequestBody(messages, Optional.empty(), options, Map.of());

@@ -1,6 +1,8 @@
 package io.calidrop.batch;
 
+import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
@@ -13,8 +15,12 @@ import java.util.function.UnaryOperator;
 
 /** A request whose fields are being read. */
 final class RequestDraft {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final TypeReference<LinkedHashMap<String, Object>> OBJECT =
+      new TypeReference<>() {};
+
   private final RequestFormat format;
-  private final Map<String, JsonNode> templateArguments = new LinkedHashMap<>();
+  private final Map<String, Object> templateArguments = new LinkedHashMap<>();
   private GenerationOptions options;
   private List<ChatMessage> messages; // null until there are any
   private String text; // or null
@@ -84,7 +90,8 @@ final class RequestDraft {
     options = options.withSampling(change.apply(options.sampling()));
   }
 
-  void templateArgument(String name, JsonNode value) {
+  /** Takes a value for the template, unless {@link #templateArguments} names it, too. */
+  void templateArgument(String name, Object value) {
     requireTemplate();
     templateArguments.putIfAbsent(name, value);
   }
@@ -94,7 +101,7 @@ final class RequestDraft {
     if (!value.isObject()) {
       throw new IllegalArgumentException(Values.shown(value) + " is no object");
     }
-    value.properties().forEach(field -> templateArguments.put(field.getKey(), field.getValue()));
+    templateArguments.putAll(JSON.convertValue(value, OBJECT));
   }
 
   private void requireTemplate() {

@@ -39,10 +39,7 @@ final class RequestFields {
     FIELDS.put("chat_template_kwargs", RequestDraft::templateArguments);
     FIELDS.put(
         "reasoning_effort",
-        (draft, value) -> {
-          Values.text(value);
-          draft.templateArgument("reasoning_effort", value);
-        });
+        (draft, value) -> draft.templateArgument("reasoning_effort", Values.text(value)));
 
     // Names and labels that change no answer.
     idle("model", JsonNode::isTextual, "a name is a text");

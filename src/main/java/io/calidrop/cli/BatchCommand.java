@@ -10,6 +10,7 @@ import io.calidrop.batch.BatchRunner;
 import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
 import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
@@ -123,11 +124,16 @@ final class BatchCommand implements Callable<Integer> {
     try (BatchInput input = prompts.open(io, parser);
         BatchOutput output = new BatchOutput(out, existing());
         Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
-        BatchRunner runner = new BatchRunner(engine, parallel);
+        BatchRunner runner = new BatchRunner(engine, () -> template(io, engine), parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      return new Run(io, part, input, output, engine, interrupts).all(runner, total);
+      return new Run(io, part, input, output, interrupts).all(runner, total);
     }
+  }
+
+  private static ChatTemplate template(Io io, Engine engine) {
+    ModelOptions.warn(io, engine.template());
+    return engine.template();
   }
 
   private Existing existing() {
@@ -151,28 +157,19 @@ final class BatchCommand implements Callable<Integer> {
     private final Shard part;
     private final BatchInput input;
     private final BatchOutput output;
-    private final Engine engine;
     private final Interrupts interrupts;
     private final IdSet ids = new IdSet();
     private final long start = System.nanoTime();
     private WorkProgress progress; // null where it is not shown
-    private boolean warned;
     private long skipped;
     private long promptTokens;
     private long generatedTokens;
 
-    Run(
-        Io io,
-        Shard part,
-        BatchInput input,
-        BatchOutput output,
-        Engine engine,
-        Interrupts interrupts) {
+    Run(Io io, Shard part, BatchInput input, BatchOutput output, Interrupts interrupts) {
       this.io = io;
       this.part = part;
       this.input = input;
       this.output = output;
-      this.engine = engine;
       this.interrupts = interrupts;
     }
 
@@ -200,21 +197,12 @@ final class BatchCommand implements Callable<Integer> {
           request = request.repeated();
         }
         if (!output.had(request.id())) {
-          warn(request);
           return request;
         }
         skipped++;
         if (progress != null) {
           progress.skip(1);
         }
-      }
-    }
-
-    /** Looks at the chat template when the first request needs it; completions do without one. */
-    private void warn(BatchRequest request) {
-      if (!warned && !request.body().messages().isEmpty()) {
-        warned = true;
-        ModelOptions.warn(io, engine.template());
       }
     }
 

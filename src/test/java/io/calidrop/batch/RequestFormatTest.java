@@ -137,7 +137,7 @@ class RequestFormatTest {
             chat(",'chat_template_kwargs':{'enable_thinking':false},'reasoning_effort':'low'")
                 .templateArguments()
                 .toString())
-        .isEqualTo("{enable_thinking=false, reasoning_effort=\"low\"}");
+        .isEqualTo("{enable_thinking=false, reasoning_effort=low}");
   }
 
   @Test
