@@ -135,7 +135,7 @@ public final class BatchOutput implements Closeable {
         try (Utf8Lines lines = new Utf8Lines(target)) {
           for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
             if (!StoredResult.of(lines.decode(line)).orElseThrow().failed()) {
-              write(channel, line);
+              write(channel, line, file);
             }
           }
         }
@@ -146,11 +146,22 @@ public final class BatchOutput implements Closeable {
     }
   }
 
-  private static void write(FileChannel channel, byte[] line) throws IOException {
+  private static void write(FileChannel channel, byte[] line, Path file) throws IOException {
     ByteBuffer buffer = ByteBuffer.allocate(line.length + 1).put(line).put((byte) '\n').flip();
-    while (buffer.hasRemaining()) {
-      channel.write(buffer);
+    try {
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+    } catch (IOException e) {
+      throw notWritten(file, e);
     }
+  }
+
+  private static IOException notWritten(Path file, IOException cause) {
+    return new IOException(
+        "%s cannot be written: %s; --resume goes on when that is mended"
+            .formatted(file, cause.getMessage()),
+        cause);
   }
 
   /** Whether there was a result of this id when the file was opened. */
@@ -170,16 +181,13 @@ public final class BatchOutput implements Closeable {
 
   /** Adds a result; it is in the file when this returns. */
   public void add(Map<String, Object> result) throws IOException {
+    // An error may show half a character of its line: as a question mark, where Jackson's own bytes
+    // would be refused.
+    write(channel, JSON.writeValueAsString(result).getBytes(StandardCharsets.UTF_8), file);
     try {
-      // An error may show half a character of its line: as a question mark, where bytes of
-      // Jackson's own would be refused.
-      write(channel, JSON.writeValueAsString(result).getBytes(StandardCharsets.UTF_8));
       channel.force(false);
     } catch (IOException e) {
-      throw new IOException(
-          "%s cannot be written: %s; --resume goes on when that is mended"
-              .formatted(file, e.getMessage()),
-          e);
+      throw notWritten(file, e);
     }
     count++;
     failed += result.get("error") != null ? 1 : 0;

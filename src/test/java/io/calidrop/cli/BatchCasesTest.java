@@ -2,9 +2,11 @@ package io.calidrop.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.generate.GenerationOptions;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.charset.StandardCharsets;
@@ -145,6 +147,16 @@ class BatchCasesTest {
         Outcome.of("", false, "merge", "--in", "" + in, "--out", "" + merged, "" + out());
     assertThat(merge.code()).as(merge.err()).isZero();
     assertThat(Files.readString(merged)).isEqualTo(Files.readString(out()));
+  }
+
+  @Test
+  void row1ASeedOf64BitsCanBeSetInAChat() {
+    long seed = -1719843298123456789L;
+    GenerationOptions options = GenerationOptions.defaults();
+    assertThat(ChatSettings.with(options, "seed", "" + seed).sampling().seed()).isEqualTo(seed);
+    assertThatThrownBy(() -> ChatSettings.with(options, "seed", "1.5"))
+        .hasMessage("1.5 is no whole number of 64 bits");
+    assertThat(ChatSettings.names()).contains("seed");
   }
 
   @Test
@@ -304,6 +316,31 @@ class BatchCasesTest {
             + " first_token_seconds tokens_per_second) seed cache(seen kept) error";
     assertThat(results(out()).stream().map(BatchCasesTest::fields))
         .containsExactlyInAnyOrder(whole, whole, error);
+  }
+
+  @Test
+  void fieldsOfAnEvaluationComeInOneOrder() throws IOException {
+    Path text = write("text.txt", "Once upon a time there was a whale. ".repeat(4));
+    Path to = directory.resolve("perplexity");
+    Outcome outcome =
+        Outcome.of(
+            "",
+            true,
+            "eval",
+            "perplexity",
+            "--text",
+            "" + text,
+            "--ctx",
+            "64",
+            "--out",
+            "" + to,
+            "--model",
+            "" + model);
+    List<JsonNode> log = results(to.resolve("results.jsonl"));
+    assertThat(log.subList(1, log.size()).stream().map(BatchCasesTest::fields))
+        .as(outcome.err())
+        .isNotEmpty()
+        .allMatch("key loss squares count"::equals);
   }
 
   private static String fields(JsonNode object) {
