@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -21,7 +22,7 @@ import java.util.Map;
  */
 public final class BatchOutput implements Closeable {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int TAIL = 1 << 16;
+  private static final byte[] BEGINNING = "{\"id\":".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;
   private final FileChannel channel;
@@ -59,13 +60,13 @@ public final class BatchOutput implements Closeable {
         FileChannel.open(
             file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     lock = lock();
-    if (existing == Existing.REPLACE) {
-      channel.truncate(0);
-    } else {
-      channel.truncate(endOfWholeLines());
-      readFinished();
+    try {
+      channel.truncate(existing == Existing.REPLACE ? 0 : readFinished());
+      channel.position(channel.size());
+    } catch (IOException | RuntimeException e) {
+      close();
+      throw e;
     }
-    channel.position(channel.size());
   }
 
   private FileLock lock() throws IOException {
@@ -81,31 +82,30 @@ public final class BatchOutput implements Closeable {
     throw new IOException(file + " is being written by another process");
   }
 
-  private long endOfWholeLines() throws IOException {
-    ByteBuffer tail = ByteBuffer.allocate(TAIL);
-    for (long end = channel.size(); end > 0; ) {
-      long from = Math.max(0, end - TAIL);
-      tail.clear().limit((int) (end - from));
-      while (tail.hasRemaining() && channel.read(tail, from + tail.position()) >= 0) {}
-      for (int i = tail.position() - 1; i >= 0; i--) {
-        if (tail.get(i) == '\n') {
-          return from + i + 1;
-        }
-      }
-      end = from;
-    }
-    return 0;
-  }
-
-  private void readFinished() throws IOException {
+  /** Reads the results that are there; returns where the last whole line ends, in bytes. */
+  private long readFinished() throws IOException {
     try (Utf8Lines lines = new Utf8Lines(file)) {
-      for (String line = lines.next(); line != null; line = lines.next()) {
-        count++;
-        StoredResult result = StoredResult.of(line).orElseThrow(() -> noResult(file, count));
+      for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
+        if (lines.isTorn() && isBeginning(line)) {
+          return lines.offset();
+        }
+        long number = count + 1;
+        StoredResult result =
+            StoredResult.of(lines.decode(line))
+                .filter(found -> !lines.isTorn())
+                .orElseThrow(() -> noResult(file, number));
         resumed.add(result.id());
         failed += result.failed() ? 1 : 0;
+        count++;
       }
+      return channel.size();
     }
+  }
+
+  /** Whether a line can be the beginning of a result: nothing else is cut off. */
+  private static boolean isBeginning(byte[] line) {
+    int length = Math.min(line.length, BEGINNING.length);
+    return Arrays.equals(line, 0, length, BEGINNING, 0, length);
   }
 
   private static IOException noResult(Path file, long number) {

@@ -14,10 +14,13 @@ public enum LineKind {
   /** The kind that a file's name tells; a name without an extension tells none. */
   public static Optional<LineKind> of(Path file) {
     String name = file.getFileName() == null ? "" : file.getFileName().toString();
-    String extension = name.substring(name.lastIndexOf('.') + 1).toLowerCase(Locale.ROOT);
-    return switch (extension) {
+    int dot = name.lastIndexOf('.');
+    if (dot < 0) {
+      return Optional.empty();
+    }
+    return switch (name.substring(dot + 1).toLowerCase(Locale.ROOT)) {
       case "jsonl", "ndjson", "json" -> Optional.of(JSON);
-      default -> name.contains(".") ? Optional.of(TEXT) : Optional.empty();
+      default -> Optional.of(TEXT);
     };
   }
 

@@ -45,7 +45,8 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --parallel 8",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
-      "  ./run.sh batch --in prompts.jsonl --out results.jsonl --retry-failed --ctx 8192",
+      "  ./run.sh batch --in prompts.jsonl --out results.jsonl --retry-failed",
+      "  grep -v done all.jsonl | ./run.sh batch --in - --out results.jsonl",
       "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\""
     })
 final class BatchCommand implements Callable<Integer> {

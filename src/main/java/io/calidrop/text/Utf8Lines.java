@@ -18,6 +18,7 @@ public final class Utf8Lines implements Closeable {
   private final String name;
   private long offset; // of the line, in bytes
   private long next; // of the line after it
+  private boolean torn;
 
   /**
    * @param in which is closed with this
@@ -69,12 +70,18 @@ public final class Utf8Lines implements Closeable {
     if (b < 0 && line.size() == 0) {
       return null;
     }
+    torn = b < 0;
     byte[] bytes = line.toByteArray();
     int from = offset == 0 ? Utf8.mark(bytes, name) : 0;
     int to =
         bytes.length > from && bytes[bytes.length - 1] == '\r' ? bytes.length - 1 : bytes.length;
     offset += from;
     return Arrays.copyOfRange(bytes, from, to);
+  }
+
+  /** Whether the last line ended with the text, without an end of its own. */
+  public boolean isTorn() {
+    return torn;
   }
 
   /** Where the last line begins in the file, in bytes. */

@@ -179,7 +179,7 @@ class BatchFuzzTest {
             try {
               resume(file, existing);
             } catch (IOException e) {
-              assertThat(e).hasMessageStartingWith(file.toString());
+              assertThat(e).hasMessageMatching("\\Q" + file + "\\E.* is (no|a text in) .*");
               assertThat(Files.readAllBytes(file))
                   .as("refused, it keeps its whole lines")
                   .isEqualTo(Arrays.copyOf(bytes, (int) Files.size(file)));

@@ -69,6 +69,10 @@ class BatchOutputTest {
     assertThatThrownBy(() -> fill(file, Existing.RESUME, "b"))
         .hasMessageContaining("line 1, is no result of a batch");
     assertThat(Files.readString(file)).isEqualTo("something else\n");
+    Files.writeString(file, "notes without an end");
+    assertThatThrownBy(() -> fill(file, Existing.RESUME, "b"))
+        .hasMessageContaining("line 1, is no result of a batch");
+    assertThat(Files.readString(file)).isEqualTo("notes without an end");
   }
 
   /** Row 4 of the cases: failed lines are tried again, and there is one result an id. */
