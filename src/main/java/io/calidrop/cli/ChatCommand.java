@@ -6,8 +6,8 @@ import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -72,7 +72,7 @@ final class ChatCommand implements Callable<Integer> {
   }
 
   private int answerPiped(Io io) throws IOException {
-    String text = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+    String text = Utf8.read(io.in(), Io.STDIN);
     if (text.isBlank()) {
       throw new IllegalArgumentException(
           "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");

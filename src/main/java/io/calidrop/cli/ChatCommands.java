@@ -5,6 +5,7 @@ import io.calidrop.generate.ChatFile;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -203,7 +204,7 @@ final class ChatCommands {
       name = parts[0];
       question = "\n\n" + parts[1];
     }
-    send(Files.readString(Path.of(name)) + question);
+    send(Utf8.read(Path.of(name)) + question);
   }
 
   private void drawCache() {

@@ -46,7 +46,8 @@ final class GenerationFlags {
       names = "--top-p",
       paramLabel = "P",
       defaultValue = "0.9",
-      description = "Draw among the likeliest tokens of this mass. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Draw among the likeliest tokens of this mass, 0 takes the likeliest. Default: ${DEFAULT-VALUE}.")
   private double topP;
 
   @Option(

@@ -18,6 +18,9 @@ record Io(
     boolean outTerminal,
     boolean errTerminal) {
 
+  /** What messages call {@code in}. */
+  static final String STDIN = "standard input";
+
   /** The process's own streams. The launcher tells which are terminals. */
   static Io ofProcess() {
     String terminals = System.getProperty("calidrop.terminals", "");

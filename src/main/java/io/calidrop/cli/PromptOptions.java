@@ -1,8 +1,7 @@
 package io.calidrop.cli;
 
+import io.calidrop.text.Utf8;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,10 +45,10 @@ final class PromptOptions {
       parts.add(text);
     }
     for (Path file : files) {
-      parts.add(Files.readString(file));
+      parts.add(Utf8.read(file));
     }
     if (dash != null || parts.isEmpty() && !io.inTerminal()) {
-      String piped = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+      String piped = Utf8.read(io.in(), Io.STDIN);
       if (!piped.isEmpty()) {
         parts.add(piped);
       }

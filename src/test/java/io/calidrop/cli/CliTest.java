@@ -210,7 +210,7 @@ class CliTest {
             "--system needs the chat template",
             new String[] {"run", "-p", "x", "--raw", "--system", "y"}),
         arguments("temperature is -1.0, allowed", new String[] {"run", "-p", "x", "--temp", "-1"}),
-        arguments("top-p is 0.0, allowed", new String[] {"run", "-p", "x", "--top-p", "0"}),
+        arguments("top-p is -1.0, allowed", new String[] {"run", "-p", "x", "--top-p", "-1"}),
         arguments("--threads must be at least 1", new String[] {"run", "-p", "x", "-t", "0"}),
         arguments("--ctx must be at least 1", new String[] {"run", "-p", "x", "-c", "-5"}),
         arguments("the number of tokens must be", new String[] {"run", "-p", "x", "-n", "0"}),
