@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,7 +25,8 @@ import picocli.CommandLine.ParentCommand;
     footer = {
       "",
       "In the chat: /help lists the commands, \"\"\" begins and ends a message of",
-      "several lines, Ctrl-C stops an answer, Ctrl-D leaves.",
+      "several lines, or one that begins like a command; Ctrl-C stops an answer,",
+      "Ctrl-D leaves.",
       "",
       "Examples:",
       "  ./run.sh chat",
@@ -45,6 +45,8 @@ final class ChatCommand implements Callable<Integer> {
       names = {"-q", "--quiet"},
       description = "No banner and no statistics.")
   private boolean quiet;
+
+  private final TerminalWidth width = new TerminalWidth();
 
   @Override
   public Integer call() throws IOException {
@@ -80,7 +82,15 @@ final class ChatCommand implements Callable<Integer> {
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
       return RunCommand.answer(
-          io, engine, oneShot, text, false, conversation.system(), quiet, false);
+          io,
+          engine,
+          oneShot,
+          text,
+          false,
+          conversation.system(),
+          quiet,
+          false,
+          parent.isColored());
     }
   }
 
@@ -96,7 +106,8 @@ final class ChatCommand implements Callable<Integer> {
         Map.of("/set", ChatSettings.names()),
         history,
         parent.isColored(),
-        interrupts);
+        interrupts,
+        width);
   }
 
   private void converse(
@@ -107,8 +118,8 @@ final class ChatCommand implements Callable<Integer> {
             io.err(), engine, chat, message -> answer(io, engine, chat, interrupts, message));
     while (true) {
       try {
-        String text = input.read();
-        if (text == null || !commands.take(text)) {
+        ChatInput.Entry entry = input.read();
+        if (entry == null || !commands.take(entry)) {
           return;
         }
       } catch (ChatInput.InterruptedInput e) {
@@ -122,12 +133,14 @@ final class ChatCommand implements Callable<Integer> {
     interrupts.begin();
     try {
       long prunes = chat.cache().prunes();
-      Consumer<String> onText = new TextOutput(io, interrupts);
+      width.changed(); // perhaps, while a message was typed
+      TextOutput output =
+          new TextOutput(io, interrupts, width, parent.isColored(), chat.openedReasoning());
       GenerationResult result =
           message == null
-              ? chat.regenerate(onText, interrupts)
-              : chat.send(message, onText, interrupts);
-      io.out().println();
+              ? chat.regenerate(output, interrupts)
+              : chat.send(message, output, interrupts);
+      output.end();
       if (result.stopReason() == StopReason.CONTEXT_FULL) {
         io.err()
             .println(
