@@ -76,10 +76,14 @@ final class WordWrap {
     return written;
   }
 
-  private void begin() {
+  /** The last column stays free: with it a terminal's cursor would wait for the next letter. */
+  private void measure() {
     width = columns.getAsInt();
-    limit =
-        fenced || width < LEAST_WIDTH ? Integer.MAX_VALUE : width - 1; // the last one would wait
+    limit = fenced || width < LEAST_WIDTH ? Integer.MAX_VALUE : width - 1;
+  }
+
+  private void begin() {
+    measure();
     line.setLength(0);
     line.append(dim ? DIM : "");
     column = 0;
