@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
@@ -38,9 +39,11 @@ final class ChatCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--no-history", description = "Keep no history of what is typed.")
   private boolean noHistory;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No banner and no statistics.")

@@ -23,6 +23,7 @@ public final class Main {
         .setExecutionExceptionHandler(
             (exception, command, parsed) -> Errors.report(exception, io, root.debug()))
         .setColorScheme(root.colorScheme(args));
+    HelpGroups.use(commandLine);
     try {
       return commandLine.execute(CalidropCommand.withDefaultCommand(commandLine, args));
     } catch (OutOfMemoryError e) {

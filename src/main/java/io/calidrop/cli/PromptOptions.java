@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +14,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Where a text comes from: an option, files, standard input, or several of them in this order. */
+@HelpGroup(Heading.PROMPT)
 final class PromptOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;

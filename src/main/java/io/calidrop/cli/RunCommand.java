@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
@@ -38,14 +39,17 @@ final class RunCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
+  @HelpGroup(Heading.PROMPT)
   @Option(names = "--raw", description = "Continue the text as it stands, without a chat template.")
   private boolean raw;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No statistics.")
   private boolean quiet;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--json", description = "Print the answer and its statistics as JSON.")
   private boolean json;
 

@@ -1,11 +1,14 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.models.ModelStore;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Where models lie. */
+@HelpGroup(Heading.MACHINE)
 final class StoreOptions {
+  @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--models-dir",
       paramLabel = "DIR",
