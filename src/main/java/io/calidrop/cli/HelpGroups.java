@@ -18,7 +18,12 @@ final class HelpGroups implements IHelpSectionRenderer {
   /** Lists the options of a command and of all below it so. */
   static void use(CommandLine command) {
     command.getHelpSectionMap().put(UsageMessageSpec.SECTION_KEY_OPTION_LIST, new HelpGroups());
-    command.getCommandSpec().usageMessage().abbreviateSynopsis(true).parameterListHeading("%n");
+    command
+        .getCommandSpec()
+        .usageMessage()
+        .abbreviateSynopsis(true)
+        .parameterListHeading("%n")
+        .commandListHeading("%nCommands:%n");
     command.getSubcommands().values().forEach(HelpGroups::use);
   }
 
