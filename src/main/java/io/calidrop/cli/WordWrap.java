@@ -118,7 +118,7 @@ final class WordWrap {
 
   private void blank(int c) {
     endWord();
-    int w = c == '\t' ? TAB - column % TAB : WCWidth.wcwidth(c);
+    int w = c == '\t' ? TAB - column % TAB : width(c);
     full |= column + w > limit;
     if (!full) {
       show(c, w);

@@ -3,6 +3,7 @@ package io.calidrop.generate;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.tokenizer.TokenList;
 import io.calidrop.tokenizer.Tokenizer;
@@ -17,9 +18,9 @@ import java.util.function.Consumer;
  * A conversation. A turn only computes what is new: the tokens of earlier turns stay as they were
  * read and generated, also where the template would write an answer otherwise, and whatever becomes
  * of their rows in a bounded cache. Only reasoning that the template leaves out of earlier answers
- * goes, as the model was trained: when an answer is finished, the session goes back to before it
- * and continues with what the template keeps. A bounded cache, which cannot go back, takes the copy
- * of the turn's beginning and reads question and answer again.
+ * goes, as the model was trained: before the next turn the session goes back to where the answer
+ * began and continues with what the template keeps. A bounded cache, which cannot go back so far,
+ * takes the copy of the turn's beginning and reads question and answer again.
  */
 public final class ChatSession implements AutoCloseable {
   private final Generator generator;
@@ -31,6 +32,7 @@ public final class ChatSession implements AutoCloseable {
   private GenerationOptions options;
   private String system; // or null
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
+  private int answerStart = -1; // tokens before the last answer, until it is settled
   private int snapshotAt = -1; // how many of them there were at the snapshot, or none
   private long draws; // generations so far: each has a seed of its own
 
@@ -137,6 +139,7 @@ public final class ChatSession implements AutoCloseable {
 
   private void forgetTokens() {
     tokens.truncate(0);
+    answerStart = -1;
     snapshotAt = -1;
     session.truncate(0);
   }
@@ -153,6 +156,7 @@ public final class ChatSession implements AutoCloseable {
    *     context, or the template refuses it; it is left as it was
    */
   public GenerationResult send(String text, Consumer<String> onText, BooleanSupplier interrupted) {
+    settle();
     ChatMessage question = ChatMessage.user(text);
     int[] added = encode(question);
     int start = tokens.size();
@@ -179,28 +183,33 @@ public final class ChatSession implements AutoCloseable {
     draws++;
     tokens.addAll(result.tokens());
     turns.add(new Turn(question, ChatMessage.assistant(result.text()), start));
-    forgetReasoning(length);
+    answerStart = length;
     return result;
   }
 
-  /** Writes the last answer, from token {@code answerStart} on, as the template will. */
-  private void forgetReasoning(int answerStart) {
+  /** Makes of the last answer, once, what its template will make of it. */
+  void settle() {
+    if (answerStart < 0) {
+      return;
+    }
+    int start = answerStart;
+    answerStart = -1;
     Turn turn = turns.getLast();
     List<ChatMessage> asked = beginning();
     asked.add(turn.question());
     Optional<AnswerInHistory> written;
     try {
       written = AnswerInHistory.of(template, tokenizer, asked, turn.answer());
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | ModelFormatException e) {
       return; // the template refuses another question: the next turn says why
     }
-    int kept = answerStart - written.map(AnswerInHistory::takenBack).orElse(0);
+    int kept = start - written.map(AnswerInHistory::takenBack).orElse(0);
     if (written.isPresent() && kept >= turn.start()) {
       Restored how = goBack(kept, turn.start());
       tokens.truncate(kept);
       tokens.addAll(written.get().tokens());
       if (how != Restored.TRUNCATED) {
-        readAll(); // now, so that the next turn has a copy of its beginning
+        readAll(); // apart from the next question, so that there is a copy of its turn's beginning
       }
     }
   }
@@ -276,6 +285,7 @@ public final class ChatSession implements AutoCloseable {
     if (turns.isEmpty()) {
       return Restored.NOTHING;
     }
+    answerStart = -1;
     int start = turns.removeLast().start();
     tokens.truncate(start);
     Restored restored = goBack(start, start);

@@ -135,6 +135,7 @@ class ReasoningTest {
   }
 
   private String text(ChatSession chat) {
+    chat.settle();
     StringBuilder text = new StringBuilder();
     for (int token : chat.tokens()) {
       text.appendCodePoint(token);
@@ -197,6 +198,7 @@ class ReasoningTest {
         ChatSession drops = chat(DROPS, FULL)) {
       assertThat(drops.openedReasoning()).isEmpty();
       GenerationResult kept = send(keeps, "2+2?", "<think>", "two", "</think>", "4");
+      keeps.settle();
       int[] tokens = keeps.tokens();
       assertThat(tokens).endsWith(kept.tokens()).hasSize("[user|2+2?][assistant|".length() + 4);
       assertThat(send(drops, "?", "no ", "thoughts ").tokens()).hasSize(2);
@@ -213,6 +215,7 @@ class ReasoningTest {
         ChatSession bounded = chat(DROPS, BOUNDED)) {
       for (ChatSession chat : List.of(full, bounded)) {
         send(chat, "2+2?", "<think>", "two", "</think>", "4");
+        chat.settle();
         int length = chat.length();
         GenerationResult second = send(chat, "3+3?", "<think>", "three", "</think>", "6");
         assertThat(chat.undo()).isEqualTo(chat == full ? Restored.TRUNCATED : Restored.SNAPSHOT);
