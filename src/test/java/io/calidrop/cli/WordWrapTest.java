@@ -3,6 +3,10 @@ package io.calidrop.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calidrop.generate.Reasoning;
+import java.io.ByteArrayOutputStream;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
@@ -170,6 +174,21 @@ class WordWrapTest {
     assertThat(Screen.dimmed(reasoning(true, Optional.empty(), "[THINK]Hm[/THINK]4")))
         .isEqualTo("[THINK]Hm[/THINK]");
     assertThat(reasoning(true, Optional.empty(), "<think>never", " ends")).endsWith("\u001b[22m");
+  }
+
+  @Test
+  void aPipeGetsTheTextAsItIs() {
+    String text = "<think>long enough to wrap anywhere</think>\u001b[1m and a tab\t.\r\n";
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    PrintStream stream = new PrintStream(out, true, StandardCharsets.UTF_8);
+    Io io = new Io(InputStream.nullInputStream(), stream, stream, true, false, true);
+    try (Interrupts interrupts = new Interrupts(() -> {})) {
+      TextOutput output =
+          new TextOutput(io, interrupts, new TerminalWidth(), true, Optional.of(Reasoning.THINK));
+      output.accept(text);
+      output.end();
+    }
+    assertThat(out.toString(StandardCharsets.UTF_8)).isEqualTo(text + System.lineSeparator());
   }
 
   @Test
