@@ -9,6 +9,7 @@ import io.calidrop.batch.BatchResult;
 import io.calidrop.batch.BatchRunner;
 import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
@@ -94,9 +95,11 @@ final class BatchCommand implements Callable<Integer> {
       description = "Only every Nth line, from the Ith on; `merge` joins the results.")
   private String shard;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--json", description = "Print the summary as JSON on stdout.")
   private boolean json;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No progress and no summary.")

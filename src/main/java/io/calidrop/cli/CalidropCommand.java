@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -37,6 +38,7 @@ import picocli.CommandLine.ScopeType;
       BenchCommand.class,
       GenerateCompletion.class
     })
+@HelpGroup(Heading.OUTPUT)
 final class CalidropCommand {
   /** When to colour. */
   enum Color {
@@ -49,20 +51,23 @@ final class CalidropCommand {
 
   @Mixin private HelpOption help;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = {"-V", "--version"},
       versionHelp = true,
       description = "Show the version, the JDK and the vector width.")
   private boolean version;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = "--color",
       scope = ScopeType.INHERIT,
       description =
-          "Colour the prompt and help texts: auto (on a terminal, unless NO_COLOR is set), always, never.",
+          "Colour the prompt, reasoning and help texts: auto (on a terminal, unless NO_COLOR is set), always, never. Default: ${DEFAULT-VALUE}.",
       defaultValue = "auto")
   private Color color;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = "--debug",
       scope = ScopeType.INHERIT,

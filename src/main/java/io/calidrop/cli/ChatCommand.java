@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
@@ -11,7 +12,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,7 +26,8 @@ import picocli.CommandLine.ParentCommand;
     footer = {
       "",
       "In the chat: /help lists the commands, \"\"\" begins and ends a message of",
-      "several lines, Ctrl-C stops an answer, Ctrl-D leaves.",
+      "several lines, or one that begins like a command; Ctrl-C stops an answer,",
+      "Ctrl-D leaves.",
       "",
       "Examples:",
       "  ./run.sh chat",
@@ -38,13 +39,17 @@ final class ChatCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--no-history", description = "Keep no history of what is typed.")
   private boolean noHistory;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No banner and no statistics.")
   private boolean quiet;
+
+  private final TerminalWidth width = new TerminalWidth();
 
   @Override
   public Integer call() throws IOException {
@@ -80,7 +85,15 @@ final class ChatCommand implements Callable<Integer> {
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
       return RunCommand.answer(
-          io, engine, oneShot, text, false, conversation.system(), quiet, false);
+          io,
+          engine,
+          oneShot,
+          text,
+          false,
+          conversation.system(),
+          quiet,
+          false,
+          parent.isColored());
     }
   }
 
@@ -96,7 +109,8 @@ final class ChatCommand implements Callable<Integer> {
         Map.of("/set", ChatSettings.names()),
         history,
         parent.isColored(),
-        interrupts);
+        interrupts,
+        width);
   }
 
   private void converse(
@@ -107,8 +121,8 @@ final class ChatCommand implements Callable<Integer> {
             io.err(), engine, chat, message -> answer(io, engine, chat, interrupts, message));
     while (true) {
       try {
-        String text = input.read();
-        if (text == null || !commands.take(text)) {
+        ChatInput.Entry entry = input.read();
+        if (entry == null || !commands.take(entry)) {
           return;
         }
       } catch (ChatInput.InterruptedInput e) {
@@ -122,12 +136,14 @@ final class ChatCommand implements Callable<Integer> {
     interrupts.begin();
     try {
       long prunes = chat.cache().prunes();
-      Consumer<String> onText = new TextOutput(io, interrupts);
+      width.changed(); // perhaps, while a message was typed
+      TextOutput output =
+          new TextOutput(io, interrupts, width, parent.isColored(), chat.openedReasoning());
       GenerationResult result =
           message == null
-              ? chat.regenerate(onText, interrupts)
-              : chat.send(message, onText, interrupts);
-      io.out().println();
+              ? chat.regenerate(output, interrupts)
+              : chat.send(message, output, interrupts);
+      output.end();
       if (result.stopReason() == StopReason.CONTEXT_FULL) {
         io.err()
             .println(

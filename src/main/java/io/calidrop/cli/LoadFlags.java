@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.models.ModelStore;
@@ -18,6 +19,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Which model to load and how to compute with it, its cache aside. */
+@HelpGroup(Heading.MACHINE)
 final class LoadFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -37,6 +39,7 @@ final class LoadFlags {
       description = "Threads that compute. Default: the physical cores that the process may use.")
   private Integer threads;
 
+  @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--exact",
       description = "Float32 activations and scalar dequantisation: slow, for reference.")

@@ -40,6 +40,7 @@ public final class Main {
               commandLine.setColorScheme(root.colorScheme());
               return new CommandLine.RunLast().execute(parsed);
             });
+    HelpGroups.use(commandLine);
     try {
       return commandLine.execute(Arguments.of(commandLine, args));
     } catch (OutOfMemoryError e) {

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -12,6 +13,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Where a text comes from: an option, files, standard input, or several of them in this order. */
+@HelpGroup(Heading.PROMPT)
 final class PromptOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.models.ModelStore;
 import io.calidrop.models.Network;
 import io.calidrop.models.Proxies;
@@ -7,7 +8,9 @@ import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Where models lie. */
+@HelpGroup(Heading.MACHINE)
 final class StoreOptions {
+  @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--models-dir",
       paramLabel = "DIR",

@@ -36,6 +36,7 @@ final class TerminalInput implements ChatInput {
    * @param commands that are completed; those in {@code withFile} take a file's name
    * @param words that commands take
    * @param history file that keeps what was typed, or null for none
+   * @param width is told when the terminal's size changes
    */
   TerminalInput(
       List<String> commands,
@@ -43,7 +44,8 @@ final class TerminalInput implements ChatInput {
       Map<String, List<String>> words,
       Path history,
       boolean color,
-      Interrupts interrupts)
+      Interrupts interrupts,
+      TerminalWidth width)
       throws IOException {
     terminal =
         TerminalBuilder.builder()
@@ -57,6 +59,7 @@ final class TerminalInput implements ChatInput {
       terminal.setSize(new Size(80, 24)); // as in a container whose terminal nobody has measured
     }
     terminal.handle(Terminal.Signal.INT, signal -> interrupts.raise());
+    terminal.handle(Terminal.Signal.WINCH, signal -> width.changed());
     LineReaderBuilder builder =
         LineReaderBuilder.builder()
             .terminal(terminal)
@@ -106,8 +109,8 @@ final class TerminalInput implements ChatInput {
     @Override
     public ParsedLine parse(String line, int cursor, ParseContext context) {
       if (context == ParseContext.ACCEPT_LINE
-          && line.strip().startsWith(PlainInput.QUOTES)
-          && !PlainInput.isClosed(line)) {
+          && line.strip().startsWith(QUOTES)
+          && !Entry.isClosed(line)) {
         throw new EOFError(-1, cursor, "the closing quotes are missing");
       }
       return words.parse(line, cursor, context);
@@ -115,10 +118,9 @@ final class TerminalInput implements ChatInput {
   }
 
   @Override
-  public String read() throws InterruptedInput {
+  public Entry read() throws InterruptedInput {
     try {
-      String input = reader.readLine(prompt);
-      return input.strip().startsWith(PlainInput.QUOTES) ? PlainInput.unquoted(input) : input;
+      return Entry.of(reader.readLine(prompt));
     } catch (UserInterruptException e) {
       throw new InterruptedInput();
     } catch (EndOfFileException e) {
