@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.TemplateArguments;
 import io.calidrop.sampling.SamplerOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ public final class BatchParser {
 
   /** Fields of OpenAI's batches that change nothing here: there is one model and one way to ask. */
   private static final Set<String> WITHOUT_EFFECT = Set.of("method", "url", "model");
+
+  private static final String TEMPLATE_ARGUMENTS = "chat_template_kwargs";
 
   private static final Set<String> ROLES = Set.of("system", "user", "assistant");
   private static final Map<String, BiFunction<GenerationOptions, JsonNode, GenerationOptions>>
@@ -107,7 +110,7 @@ public final class BatchParser {
   public BatchRequest parse(String line, long number) {
     String id = Long.toString(number);
     if (!json) {
-      return request(number, id, List.of(ChatMessage.user(line)), seeded(id));
+      return request(number, id, List.of(ChatMessage.user(line)), seeded(id), Map.of());
     }
     try {
       JsonNode node = JSON.readTree(line);
@@ -149,13 +152,20 @@ public final class BatchParser {
     if (messages.isEmpty()) {
       throw new IllegalArgumentException("the line has neither a prompt nor messages");
     }
-    return request(number, id, messages, options);
+    return request(number, id, messages, options, templateArguments(objects));
+  }
+
+  private static Map<String, Object> templateArguments(List<JsonNode> objects) {
+    JsonNode arguments = objects.getLast().path(TEMPLATE_ARGUMENTS);
+    return arguments.isMissingNode() || arguments.isNull()
+        ? Map.of()
+        : TemplateArguments.of(arguments);
   }
 
   private static GenerationOptions take(
       String name, JsonNode value, GenerationOptions options, List<ChatMessage> messages) {
     switch (name) {
-      case "id", "custom_id", "body" -> {
+      case "id", "custom_id", "body", TEMPLATE_ARGUMENTS -> {
         return options;
       }
       case "prompt", "messages" -> {
@@ -197,12 +207,16 @@ public final class BatchParser {
   }
 
   private BatchRequest request(
-      long number, String id, List<ChatMessage> messages, GenerationOptions options) {
+      long number,
+      String id,
+      List<ChatMessage> messages,
+      GenerationOptions options,
+      Map<String, Object> templateArguments) {
     List<ChatMessage> all = new ArrayList<>(messages);
     if (system.isPresent() && !all.getFirst().role().equals("system")) {
       all.addFirst(ChatMessage.system(system.get()));
     }
-    return new BatchRequest(number, id, all, options, Optional.empty());
+    return new BatchRequest(number, id, all, options, templateArguments, Optional.empty());
   }
 
   /** A seed that depends on the id alone: a text does not change with its place or a resume. */

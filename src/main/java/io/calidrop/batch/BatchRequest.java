@@ -3,6 +3,7 @@ package io.calidrop.batch;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -12,6 +13,7 @@ import java.util.Optional;
  * @param id of the result
  * @param messages of the conversation to answer; empty where the line is wrong
  * @param options with the line's overrides and its own seed
+ * @param templateArguments of this line, over those of all
  * @param error what is wrong with the line
  */
 public record BatchRequest(
@@ -19,10 +21,11 @@ public record BatchRequest(
     String id,
     List<ChatMessage> messages,
     GenerationOptions options,
+    Map<String, Object> templateArguments,
     Optional<String> error) {
 
   static BatchRequest wrong(long line, String id, GenerationOptions options, String error) {
-    return new BatchRequest(line, id, List.of(), options, Optional.of(error));
+    return new BatchRequest(line, id, List.of(), options, Map.of(), Optional.of(error));
   }
 
   /** The error that a request is whose id another had before it. */

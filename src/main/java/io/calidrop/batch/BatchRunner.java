@@ -1,5 +1,6 @@
 package io.calidrop.batch;
 
+import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationBatch;
 import io.calidrop.generate.GenerationResult;
@@ -22,6 +23,7 @@ import java.util.function.BooleanSupplier;
  */
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;
+  private final ChatTemplate template;
   private final GenerationBatch batch;
   private final SharedPrefix prefix;
   private final boolean copies;
@@ -75,10 +77,12 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /**
+   * @param template how conversations are written
    * @param parallel most requests at a time, each with a cache of its own
    */
-  public BatchRunner(Engine engine, int parallel) {
+  public BatchRunner(Engine engine, ChatTemplate template, int parallel) {
     this.engine = engine;
+    this.template = template;
     batch = new GenerationBatch(engine.model(), engine.tokenizer());
     prefix = new SharedPrefix(engine.model());
     copies = parallel > 1;
@@ -120,7 +124,10 @@ public final class BatchRunner implements AutoCloseable {
       return new Prompt(request, new int[0], request.error());
     }
     try {
-      int[] tokens = engine.template().encode(request.messages(), true, engine.tokenizer());
+      int[] tokens =
+          template
+              .withArguments(request.templateArguments())
+              .encode(request.messages(), true, engine.tokenizer());
       return new Prompt(request, tokens, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return new Prompt(request, new int[0], Optional.of(e.getMessage()));

@@ -112,10 +112,9 @@ final class BatchCommand implements Callable<Integer> {
     try (BatchInput input = new BatchInput(in, parser);
         BatchOutput output = new BatchOutput(out, existing);
         Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
-        BatchRunner runner = new BatchRunner(engine, parallel);
+        BatchRunner runner = new BatchRunner(engine, conversation.template(io, engine), parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      ModelOptions.warn(io, engine.template());
       return new Run(io, part, input, output, interrupts).all(runner, total);
     }
   }

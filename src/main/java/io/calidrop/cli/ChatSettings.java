@@ -25,11 +25,15 @@ final class ChatSettings {
     SAMPLING.put("seed", (options, value) -> options.withSeed(whole(value)));
   }
 
+  /** The one that is no number: {@code NAME=JSON} for the template. */
+  static final String TEMPLATE_ARGUMENT = "template-arg";
+
   private ChatSettings() {}
 
   static List<String> names() {
     List<String> names = new ArrayList<>(SAMPLING.keySet());
     names.add("n");
+    names.add(TEMPLATE_ARGUMENT);
     return names;
   }
 

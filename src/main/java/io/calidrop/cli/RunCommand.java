@@ -8,7 +8,6 @@ import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
 import java.io.IOException;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -51,15 +50,16 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (raw && conversation.system().isPresent()) {
+    if (raw && conversation.templateOption().isPresent()) {
       throw new ParameterException(
-          spec.commandLine(), "--system needs the chat template that --raw switches off");
+          spec.commandLine(),
+          conversation.templateOption().get() + " needs the chat template that --raw switches off");
     }
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return answer(io, engine, options, text, raw, conversation.system(), quiet, json);
+      return answer(io, engine, options, text, raw, conversation, quiet, json);
     }
   }
 
@@ -70,7 +70,7 @@ final class RunCommand implements Callable<Integer> {
       GenerationOptions options,
       String text,
       boolean raw,
-      Optional<String> system,
+      ConversationOptions conversation,
       boolean quiet,
       boolean json)
       throws JsonProcessingException {
@@ -82,9 +82,8 @@ final class RunCommand implements Callable<Integer> {
       if (raw) {
         result = engine.complete(text, options, onText, interrupts);
       } else {
-        ModelOptions.warn(io, engine.template());
-        try (ChatSession chat = engine.chat(options)) {
-          system.ifPresent(chat::system);
+        try (ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
+          conversation.system().ifPresent(chat::system);
           result = chat.send(text, onText, interrupts);
         }
       }
