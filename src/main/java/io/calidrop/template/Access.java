@@ -52,7 +52,7 @@ final class Access {
                 && items.isSequence()
                 && ValueMethods.OF_LISTS.contains(name);
     if (known) {
-      return (Callable) (run, arguments) -> invoke(run, object, name, arguments);
+      return new Method(object, name);
     }
     if ((object instanceof Dict || object instanceof Items) && CHANGING.contains(name)) {
       return new Undefined(
@@ -61,10 +61,13 @@ final class Access {
     return null;
   }
 
-  private static Object invoke(Run run, Object object, String name, Arguments arguments) {
-    return object instanceof String text
-        ? new StringMethods(run, text).call(name, arguments)
-        : ValueMethods.call(run, object, name, arguments);
+  private record Method(Object object, String name) implements Callable {
+    @Override
+    public Object call(Run run, Arguments arguments) {
+      return object instanceof String text
+          ? new StringMethods(run, text).call(name, arguments)
+          : ValueMethods.call(run, object, name, arguments);
+    }
   }
 
   static Object item(Run run, Object object, Object key) {

@@ -121,7 +121,10 @@ sealed interface Expression {
           throw new TemplateException("what follows ** must be a mapping");
         }
         for (Map.Entry<Object, Object> entry : dict.entries().entrySet()) {
-          byName.put(Printer.string(run, entry.getKey()), entry.getValue());
+          String name = Printer.string(run, entry.getKey());
+          if (byName.put(name, entry.getValue()) != null || names.contains(name)) {
+            throw new TemplateException("two values for the argument '" + name + "'");
+          }
         }
       }
       run.spend(values.size() + byName.size());
@@ -137,12 +140,13 @@ sealed interface Expression {
     }
 
     static Object call(Run run, Object callee, Arguments arguments) {
-      return switch (callee) {
-        case Callable callable -> callable.call(run, arguments);
-        case Undefined undefined -> throw undefined.error();
-        case null, default ->
-            throw new TemplateException("'" + Values.type(callee) + "' object is not callable");
-      };
+      if (callee instanceof Callable callable) {
+        return callable.call(run, arguments);
+      }
+      if (callee instanceof Undefined undefined) {
+        throw undefined.error();
+      }
+      throw new TemplateException("'" + Values.type(callee) + "' object is not callable");
     }
   }
 
@@ -191,7 +195,7 @@ sealed interface Expression {
     public Object compute(Run run, Scope scope) {
       Object value = operand.value(run, scope);
       if (!Numbers.isNumber(value)) {
-        throw Values.unsupported(value, null, "a sign before ");
+        throw Values.unsupported(value, "no sign can stand before ", "");
       }
       return minus
           ? Numbers.negate(value)

@@ -5,56 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Set;
 
 /** What can follow {@code |}. */
 final class Filters {
-  static final Set<String> NAMES =
-      Set.of(
-          "abs",
-          "attr",
-          "capitalize",
-          "center",
-          "count",
-          "d",
-          "default",
-          "dictsort",
-          "e",
-          "escape",
-          "first",
-          "float",
-          "format",
-          "indent",
-          "int",
-          "items",
-          "join",
-          "last",
-          "length",
-          "list",
-          "lower",
-          "map",
-          "max",
-          "min",
-          "reject",
-          "rejectattr",
-          "replace",
-          "reverse",
-          "round",
-          "safe",
-          "select",
-          "selectattr",
-          "sort",
-          "string",
-          "sum",
-          "title",
-          "tojson",
-          "trim",
-          "truncate",
-          "unique",
-          "upper",
-          "urlencode",
-          "wordcount");
-
   private Filters() {}
 
   static Object apply(Run run, String name, Object value, Arguments arguments) {

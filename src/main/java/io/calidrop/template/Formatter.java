@@ -88,7 +88,7 @@ final class Formatter {
             ? value
             : (Object) real.longValue();
     if (!Numbers.isNumber(number)) {
-      throw Values.unsupported(value, 0L, "%" + type + " wants a number, not ");
+      throw Values.unsupported(value, "%" + type + " wants a number, not ", "");
     }
     number = number instanceof Boolean ? (Object) Numbers.whole(number) : number;
     String align = marks.contains("-") ? "<" : marks.contains("0") ? "0=" : ">";
@@ -244,7 +244,8 @@ final class Formatter {
     }
     String type = spec.substring(i);
     boolean number = Numbers.isNumber(value) && !(value instanceof Boolean && type.isEmpty());
-    if (type.length() > 1 || !number && !type.isEmpty() && !type.equals("s")) {
+    boolean text = value instanceof String || value instanceof Boolean;
+    if (type.length() > 1 || !number && !text || !number && !type.isEmpty() && !type.equals("s")) {
       throw new TemplateException("unknown format '" + spec + "' for a " + Values.type(value));
     }
     String body;

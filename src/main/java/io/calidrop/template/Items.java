@@ -13,7 +13,9 @@ final class Items {
     LIST("list"),
     TUPLE("tuple"),
     RANGE("range"),
-    VIEW("dict_view"),
+    KEYS("dict_keys"),
+    VALUES("dict_values"),
+    ITEMS("dict_items"),
     GENERATOR("generator");
 
     private final String type;
@@ -61,11 +63,9 @@ final class Items {
   }
 
   static int depthOf(Object value) {
-    return switch (value) {
-      case Items items -> items.depth;
-      case Dict dict -> dict.depth();
-      case null, default -> 0;
-    };
+    return value instanceof Items items
+        ? items.depth
+        : value instanceof Dict dict ? dict.depth() : 0;
   }
 
   static int checked(int depth) {

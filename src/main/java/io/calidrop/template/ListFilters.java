@@ -130,7 +130,7 @@ final class ListFilters {
   private static Object dictsort(Run run, Object value, Arguments arguments) {
     Arguments.Bound bound = arguments.bind("dictsort", "case_sensitive", "by", "reverse");
     if (!(value instanceof Dict dict)) {
-      throw Values.unsupported(value, null, "dictsort wants a dict, not ");
+      throw Values.unsupported(value, "dictsort wants a dict, not ", "");
     }
     String by = bound.text(1, "key");
     if (!by.equals("key") && !by.equals("value")) {

@@ -13,13 +13,13 @@ final class Numbers {
 
   /** An int as it is, a bool as 0 or 1. */
   static long whole(Object value) {
-    return switch (value) {
-      case Long number -> number;
-      case Boolean flag -> flag ? 1 : 0;
-      case Undefined undefined -> throw undefined.error();
-      case null, default ->
-          throw new TemplateException("'" + Values.type(value) + "' object is no whole number");
-    };
+    if (value instanceof Long number) {
+      return number;
+    }
+    if (value instanceof Boolean flag) {
+      return flag ? 1 : 0;
+    }
+    throw Values.unsupported(value, "", " object is no whole number");
   }
 
   private static double real(Object value) {

@@ -94,9 +94,12 @@ final class Parser {
         yield new Statement.Inner(List.of(), List.of(), body, name.at());
       }
       case "print" -> {
-        Expression expression = expressions.tuple(true, false);
+        List<Expression> parts = new ArrayList<>();
+        do {
+          parts.add(expressions.expression(true));
+        } while (tokens.skip(","));
         end();
-        yield new Statement.Output(expression, name.at());
+        yield new Statement.Output(new Expression.Concatenation(parts, name.at()), name.at());
       }
       case "break", "continue" -> {
         if (!inLoop) {

@@ -29,32 +29,39 @@ final class Printer {
 
   private static void represent(Run run, Object value, StringBuilder out) {
     int before = out.length();
-    switch (value) {
-      case null -> out.append("None");
-      case Boolean flag -> out.append(flag ? "True" : "False");
-      case Long number -> out.append(number);
-      case Double number -> out.append(real(number));
-      case String text -> quote(text, out);
-      case Items items -> represent(run, items, out);
-      case Dict dict -> represent(run, dict, out);
-      case Undefined undefined -> out.append("Undefined");
-      default -> out.append('<').append(Values.type(value)).append('>');
+    if (value == null) {
+      out.append("None");
+    } else if (value instanceof Boolean flag) {
+      out.append(flag ? "True" : "False");
+    } else if (value instanceof Double number) {
+      out.append(real(number));
+    } else if (value instanceof Number number) {
+      out.append(number);
+    } else if (value instanceof String text) {
+      quote(text, out);
+    } else if (value instanceof Items items) {
+      represent(run, items, out);
+    } else if (value instanceof Dict dict) {
+      represent(run, dict, out);
+    } else {
+      out.append('<').append(Values.type(value)).append('>');
     }
-    // What elements have paid for is paid twice, less the number of times that they are nested.
+    // Each level of nesting pays for what is inside again; there are few.
     run.spend(1 + out.length() - before);
   }
 
   private static void represent(Run run, Items items, StringBuilder out) {
     List<Object> values = items.values();
     switch (items.kind()) {
-      case TUPLE -> {
-        list(run, values, "(", values.size() == 1 ? ",)" : ")", out);
-      }
+      case TUPLE -> list(run, values, "(", values.size() == 1 ? ",)" : ")", out);
       case RANGE -> {
         out.append("range(").append(values.isEmpty() ? 0 : values.getFirst()).append(", ");
         out.append(values.isEmpty() ? 0 : (Long) values.getLast() + 1).append(')');
       }
-      case VIEW -> list(run, values, "dict_view([", "])", out);
+      case KEYS, VALUES, ITEMS -> {
+        out.append(items.kind().type());
+        list(run, values, "([", "])", out);
+      }
       case GENERATOR -> out.append("<generator>");
       case LIST -> list(run, values, "[", "]", out);
     }
@@ -144,7 +151,7 @@ final class Printer {
     if (number == 0) {
       return 1 / number < 0 ? "-0.0" : "0.0";
     }
-    BigDecimal shortest = new BigDecimal(Double.toString(number)).stripTrailingZeros();
+    BigDecimal shortest = new BigDecimal(shortest(number)).stripTrailingZeros();
     String digits = shortest.unscaledValue().abs().toString();
     int exponent = digits.length() - shortest.scale() - 1;
     StringBuilder out = new StringBuilder(number < 0 ? "-" : "");
@@ -160,6 +167,13 @@ final class Printer {
     return out.append(plain).append(plain.indexOf('.') < 0 ? ".0" : "").toString();
   }
 
+  /** The least number is the one that Java writes with a digit more. */
+  private static String shortest(double number) {
+    return Math.abs(number) == Double.MIN_VALUE
+        ? Math.signum(number) < 0 ? "-5e-324" : "5e-324"
+        : Double.toString(number);
+  }
+
   /** How {@code json.dumps} writes. */
   record Json(boolean ascii, String indent, String itemEnd, String keyEnd, boolean sorted) {
     String write(Run run, Object value) {
@@ -170,19 +184,24 @@ final class Printer {
 
     private void write(Run run, Object value, String newline, StringBuilder out) {
       run.spend(1);
-      switch (value) {
-        case null -> out.append("null");
-        case Boolean flag -> out.append(flag.booleanValue());
-        case Long number -> out.append(number);
-        case Double number -> out.append(number(number));
-        case String text -> string(run, text, out);
-        case Items items when items.kind() == Items.Kind.LIST || items.kind() == Items.Kind.TUPLE ->
-            list(run, items.values(), newline, out);
-        case Dict dict -> dict(run, dict, newline, out);
-        default ->
-            throw new TemplateException(
-                "object of type " + Values.type(value) + " is not JSON serializable");
+      if (value instanceof String text) {
+        string(run, text, out);
+      } else if (value instanceof Dict dict) {
+        dict(run, dict, newline, out);
+      } else if (value instanceof Items items && isArray(items)) {
+        list(run, items.values(), newline, out);
+      } else if (value instanceof Double number) {
+        out.append(number(number));
+      } else if (value == null || value instanceof Boolean || value instanceof Long) {
+        out.append(value);
+      } else {
+        throw new TemplateException(
+            "object of type " + Values.type(value) + " is not JSON serializable");
       }
+    }
+
+    private static boolean isArray(Items items) {
+      return items.kind() == Items.Kind.LIST || items.kind() == Items.Kind.TUPLE;
     }
 
     private static String number(double number) {

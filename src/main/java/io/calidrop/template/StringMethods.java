@@ -344,7 +344,7 @@ final class StringMethods {
     boolean first = true;
     for (Object part : Values.iterate(run, iterable)) {
       if (!(part instanceof String one)) {
-        throw Values.unsupported(part, text, "join wants texts, not ");
+        throw Values.unsupported(part, "join wants a str, not ", "");
       }
       run.spend(one.length() + (first ? 0 : text.length()));
       result.append(first ? "" : text).append(one);

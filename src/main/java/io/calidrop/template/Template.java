@@ -47,7 +47,7 @@ public final class Template {
     Run run = new Run(clock, source.length() + size(values, 0));
     try {
       Scope globals = new Scope(null);
-      Globals.define(globals);
+      Global.define(globals);
       Scope scope = new Scope(globals);
       for (Map.Entry<String, ?> entry : values.entrySet()) {
         scope.set(entry.getKey(), Values.of(run, entry.getValue()));

@@ -57,20 +57,9 @@ final class Tests {
       case "upper" ->
           new StringMethods(run, Printer.string(run, value)).call("isupper", Arguments.NONE)
               == Boolean.TRUE;
-      case "filter" -> value instanceof String filter && Filters.NAMES.contains(filter);
-      case "test" -> value instanceof String test && isKnown(test);
       case "escaped" -> false;
       default -> throw new TemplateException("no test named '" + name + "'");
     };
-  }
-
-  private static boolean isKnown(String name) {
-    try {
-      apply(new Run(null, 0), name, 1L, new Arguments(java.util.List.of(1L), java.util.Map.of()));
-      return true;
-    } catch (TemplateException e) {
-      return !e.reason().startsWith("no test");
-    }
   }
 
   private static String operator(String name) {

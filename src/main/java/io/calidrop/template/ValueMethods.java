@@ -24,9 +24,9 @@ final class ValueMethods {
     }
     arguments.bind(name);
     return switch (name) {
-      case "items" -> Items.of(run, Items.Kind.VIEW, dict.items(run));
-      case "keys" -> Items.of(run, Items.Kind.VIEW, dict.keys());
-      case "values" -> Items.of(run, Items.Kind.VIEW, new ArrayList<>(dict.entries().values()));
+      case "items" -> Items.of(run, Items.Kind.ITEMS, dict.items(run));
+      case "keys" -> Items.of(run, Items.Kind.KEYS, dict.keys());
+      case "values" -> Items.of(run, Items.Kind.VALUES, new ArrayList<>(dict.entries().values()));
       default -> dict; // copy: it does not change
     };
   }

@@ -6,18 +6,28 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** Functions that every template has. */
-final class Globals {
+/** A function that every template has. */
+record Global(String name) implements Callable {
   private static final int LONGEST_RANGE = 100_000; // as Jinja's sandbox has it
-
-  private Globals() {}
+  private static final String[] NAMES = {
+    "range", "dict", "namespace", "raise_exception", "strftime_now"
+  };
 
   static void define(Scope scope) {
-    scope.set("range", (Callable) Globals::range);
-    scope.set("dict", (Callable) Globals::dict);
-    scope.set("namespace", (Callable) Globals::namespace);
-    scope.set("raise_exception", (Callable) Globals::raise);
-    scope.set("strftime_now", (Callable) Globals::now);
+    for (String name : NAMES) {
+      scope.set(name, new Global(name));
+    }
+  }
+
+  @Override
+  public Object call(Run run, Arguments arguments) {
+    return switch (name) {
+      case "range" -> range(run, arguments);
+      case "dict" -> dict(run, arguments);
+      case "namespace" -> namespace(run, arguments);
+      case "strftime_now" -> now(run, arguments);
+      default -> throw refusal(run, arguments);
+    };
   }
 
   private static Object range(Run run, Arguments arguments) {
@@ -70,9 +80,9 @@ final class Globals {
     return namespace;
   }
 
-  private static Object raise(Run run, Arguments arguments) {
+  private static TemplateException refusal(Run run, Arguments arguments) {
     Object message = arguments.bind("raise_exception", "message").value(0);
-    throw TemplateException.refusal(Printer.string(run, message));
+    return TemplateException.refusal(Printer.string(run, message));
   }
 
   private static Object now(Run run, Arguments arguments) {
