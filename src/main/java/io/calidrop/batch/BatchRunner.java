@@ -134,7 +134,9 @@ public final class BatchRunner implements AutoCloseable {
       int[] tokens =
           body.text().isPresent()
               ? engine.encode(body.text().get())
-              : template.encode(body.messages(), true, engine.tokenizer());
+              : template
+                  .withArguments(body.templateArguments())
+                  .encode(body.messages(), true, engine.tokenizer());
       return new Prompt(request, tokens, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return new Prompt(request, new int[0], Optional.of(e.getMessage()));

@@ -1,10 +1,9 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.TemplateArguments;
 import io.calidrop.sampling.SamplerOptions;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -15,10 +14,6 @@ import java.util.function.UnaryOperator;
 
 /** A request whose fields are being read. */
 final class RequestDraft {
-  private static final ObjectMapper JSON = new ObjectMapper();
-  private static final TypeReference<LinkedHashMap<String, Object>> OBJECT =
-      new TypeReference<>() {};
-
   private final RequestFormat format;
   private final Map<String, Object> templateArguments = new LinkedHashMap<>();
   private GenerationOptions options;
@@ -98,10 +93,7 @@ final class RequestDraft {
 
   void templateArguments(JsonNode value) {
     requireTemplate();
-    if (!value.isObject()) {
-      throw new IllegalArgumentException(Values.shown(value) + " is no object");
-    }
-    templateArguments.putAll(JSON.convertValue(value, OBJECT));
+    templateArguments.putAll(TemplateArguments.of(value));
   }
 
   private void requireTemplate() {

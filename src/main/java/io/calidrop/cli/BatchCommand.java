@@ -11,7 +11,6 @@ import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
-import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
@@ -128,16 +127,12 @@ final class BatchCommand implements Callable<Integer> {
     try (BatchInput input = prompts.open(io, parser);
         BatchOutput output = new BatchOutput(out, existing());
         Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
-        BatchRunner runner = new BatchRunner(engine, () -> template(io, engine), parallel);
+        BatchRunner runner =
+            new BatchRunner(engine, () -> conversation.template(io, engine), parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
       return new Run(io, part, input, output, interrupts).all(runner, total);
     }
-  }
-
-  private static ChatTemplate template(Io io, Engine engine) {
-    ModelOptions.warn(io, engine.template());
-    return engine.template();
   }
 
   private Existing existing() {

@@ -61,8 +61,7 @@ final class ChatCommand implements Callable<Integer> {
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.EVICT);
         Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
         ChatInput input = input(io, interrupts);
-        ChatSession chat = engine.chat(options)) {
-      ModelOptions.warn(io, engine.template());
+        ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
       conversation.system().ifPresent(chat::system);
       if (!quiet) {
         io.err().printf("%s; /help lists the commands%n", engine.model().config().name());
@@ -85,15 +84,7 @@ final class ChatCommand implements Callable<Integer> {
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
       return RunCommand.answer(
-          io,
-          engine,
-          oneShot,
-          text,
-          false,
-          conversation.system(),
-          quiet,
-          false,
-          parent.isColored());
+          io, engine, oneShot, text, false, conversation, quiet, false, parent.isColored());
     }
   }
 

@@ -5,6 +5,7 @@ import io.calidrop.generate.ChatFile;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.TemplateArguments;
 import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -158,8 +159,11 @@ final class ChatCommands {
     }
     boolean begun = chat.length() > 0;
     chat.system(text);
-    err.println(
-        "system message set" + (begun ? "; the next turn computes the conversation anew" : ""));
+    err.println("system message set" + anew(begun));
+  }
+
+  private static String anew(boolean begun) {
+    return begun ? "; the next turn computes the conversation anew" : "";
   }
 
   private void set(String argument) {
@@ -168,6 +172,10 @@ final class ChatCommands {
       err.println(ChatSettings.describe(chat.options()));
     } else if (parts.length == 1) {
       err.printf("/set %s needs a value%n", parts[0]);
+    } else if (parts[0].equals(ChatSettings.TEMPLATE_ARGUMENT)) {
+      boolean begun = chat.length() > 0;
+      chat.template(chat.template().withArguments(TemplateArguments.parse(parts[1])));
+      err.println("template arguments " + chat.template().arguments() + anew(begun));
     } else {
       chat.options(ChatSettings.with(chat.options(), parts[0], parts[1]));
       err.println(ChatSettings.describe(chat.options()));
@@ -180,6 +188,9 @@ final class ChatCommands {
     err.printf("cache    %s%n", engine.cacheOptions());
     err.printf("system   %s%n", chat.system().orElse("(none)"));
     err.printf("options  %s%n", ChatSettings.describe(chat.options()));
+    if (!chat.template().arguments().isEmpty()) {
+      err.printf("template %s%n", chat.template().arguments());
+    }
   }
 
   private void undo() {

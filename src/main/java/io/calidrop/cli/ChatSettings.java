@@ -24,12 +24,16 @@ final class ChatSettings {
     SAMPLING.put("presence-penalty", SamplerOptions::withPresencePenalty);
   }
 
+  /** The one that is no number: {@code NAME=JSON} for the template. */
+  static final String TEMPLATE_ARGUMENT = "template-arg";
+
   private ChatSettings() {}
 
   static List<String> names() {
     List<String> names = new ArrayList<>(SAMPLING.keySet());
     names.add("seed");
     names.add("n");
+    names.add(TEMPLATE_ARGUMENT);
     return names;
   }
 

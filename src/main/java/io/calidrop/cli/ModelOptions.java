@@ -2,7 +2,6 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -61,10 +60,5 @@ final class ModelOptions {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
     Function<Path, CacheOptions> options = cache.options(io);
     return model.load(io, verbose, limit, options);
-  }
-
-  /** Says when a conversation is not written as the model's own template would. */
-  static void warn(Io io, ChatTemplate template) {
-    template.notice().ifPresent(notice -> io.err().println("warning: " + notice));
   }
 }

@@ -55,16 +55,16 @@ final class RunCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (raw && conversation.system().isPresent()) {
+    if (raw && conversation.templateOption().isPresent()) {
       throw new ParameterException(
-          spec.commandLine(), "--system needs the chat template that --raw switches off");
+          spec.commandLine(),
+          conversation.templateOption().get() + " needs the chat template that --raw switches off");
     }
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return answer(
-          io, engine, options, text, raw, conversation.system(), quiet, json, parent.isColored());
+      return answer(io, engine, options, text, raw, conversation, quiet, json, parent.isColored());
     }
   }
 
@@ -75,7 +75,7 @@ final class RunCommand implements Callable<Integer> {
       GenerationOptions options,
       String text,
       boolean raw,
-      Optional<String> system,
+      ConversationOptions conversation,
       boolean quiet,
       boolean json,
       boolean color)
@@ -91,9 +91,8 @@ final class RunCommand implements Callable<Integer> {
         output = new TextOutput(io, interrupts, width, color, Optional.empty());
         result = engine.complete(text, options, json ? piece -> {} : output, interrupts);
       } else {
-        ModelOptions.warn(io, engine.template());
-        try (ChatSession chat = engine.chat(options)) {
-          system.ifPresent(chat::system);
+        try (ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
+          conversation.system().ifPresent(chat::system);
           output = new TextOutput(io, interrupts, width, color, chat.openedReasoning());
           result = chat.send(text, json ? piece -> {} : output, interrupts);
         }

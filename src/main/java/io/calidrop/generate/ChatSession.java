@@ -26,9 +26,9 @@ public final class ChatSession implements AutoCloseable {
   private final Generator generator;
   private final InferenceSession session;
   private final Tokenizer tokenizer;
-  private final ChatTemplate template;
   private final List<Turn> turns = new ArrayList<>();
   private final StateBuffer snapshot = new StateBuffer();
+  private ChatTemplate template;
   private GenerationOptions options;
   private String system; // or null
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
@@ -104,6 +104,19 @@ public final class ChatSession implements AutoCloseable {
       forgetTokens();
     }
     return this;
+  }
+
+  /** How the conversation is written. */
+  public ChatTemplate template() {
+    return template;
+  }
+
+  /** Changes it. Turns that there are stay, and are computed anew. */
+  public void template(ChatTemplate template) {
+    this.template = template;
+    if (!turns.isEmpty()) {
+      forgetTokens();
+    }
   }
 
   public GenerationOptions options() {

@@ -58,7 +58,7 @@ public final class Engine implements AutoCloseable {
     long start = System.nanoTime();
     GgufFile file = GgufFile.open(path);
     try {
-      // The vocabulary and the template's engine take as long as the weights: side by side.
+      // The vocabulary takes as long as the weights: side by side.
       CompletableFuture<Tokenizer> tokenizer =
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
@@ -145,7 +145,12 @@ public final class Engine implements AutoCloseable {
 
   /** A new conversation. */
   public ChatSession chat(GenerationOptions options) {
-    return new ChatSession(generator, newSession(), tokenizer, template(), options);
+    return chat(options, template());
+  }
+
+  /** A new conversation, written as another template does or with its arguments. */
+  public ChatSession chat(GenerationOptions options, ChatTemplate template) {
+    return new ChatSession(generator, newSession(), tokenizer, template, options);
   }
 
   /**

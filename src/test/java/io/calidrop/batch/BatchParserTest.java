@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -32,6 +33,29 @@ class BatchParserTest {
     assertThat(request.body().options().sampling().temperature()).isZero();
     assertThat(request.body().options().sampling().topP()).isEqualTo(0.5);
     assertThat(request.body().options().stop()).containsExactly("x");
+  }
+
+  @Test
+  void aLineHasTemplateArgumentsOfItsOwn() {
+    assertThat(
+            parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":{\"enable_thinking\":false}}")
+                .body()
+                .templateArguments())
+        .isEqualTo(Map.of("enable_thinking", false));
+    assertThat(
+            parse("{\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"chat_template_kwargs\":{\"effort\":\"low\"}}}")
+                .body()
+                .templateArguments())
+        .isEqualTo(Map.of("effort", "low"));
+    assertThat(
+            parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":null}").body().templateArguments())
+        .isEmpty();
+    assertThat(parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":1}").error())
+        .hasValue("chat_template_kwargs: template arguments are an object, not 1");
+    assertThat(parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":{\"messages\":1}}").error())
+        .get()
+        .asString()
+        .startsWith("chat_template_kwargs: messages is no template argument");
   }
 
   @Test

@@ -209,6 +209,15 @@ class CliTest {
         arguments(
             "--system needs the chat template",
             new String[] {"run", "-p", "x", "--raw", "--system", "y"}),
+        arguments(
+            "--chat-template needs the chat template that --raw switches off",
+            new String[] {"run", "-p", "x", "--raw", "--chat-template", "y.jinja"}),
+        arguments(
+            "--template-arg needs the chat template that --raw switches off",
+            new String[] {"run", "-p", "x", "--raw", "--template-arg", "y=1"}),
+        arguments(
+            "--template-arg: the value of effort is no JSON: low; a text needs quotes, in a shell 'effort=\"low\"'",
+            new String[] {"run", "-p", "x", "--template-arg", "effort=low"}),
         arguments("temperature is -1.0, allowed", new String[] {"run", "-p", "x", "--temp", "-1"}),
         arguments("top-p is -1.0, allowed", new String[] {"run", "-p", "x", "--top-p", "-1"}),
         arguments("--threads must be at least 1", new String[] {"run", "-p", "x", "-t", "0"}),
