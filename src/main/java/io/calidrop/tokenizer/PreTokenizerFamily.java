@@ -103,9 +103,8 @@ final class PreTokenizerFamily {
                       LETTERS,
                       THREE_DIGITS,
                       PUNCTUATION + "[\\r\\n]*",
-                      // After a blank no line break can follow, or the blank were part of its
-                      // match:
-                      // without the look-behind a long run of blanks is looked through many times.
+                      // No line break follows a piece that ends in a blank: without the
+                      // look-behind a long run is looked through again after each piece.
                       "(?<![^\\S\\r\\n])\\s*[\\r\\n]+",
                       "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)",
                       "\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)",
