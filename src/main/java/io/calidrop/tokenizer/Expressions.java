@@ -18,6 +18,8 @@ final class Expressions {
 
   static final String LOWER = "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]";
 
+  static final String UNPUNCTUATED =
+      " ?[^(\\s|.,!?\\u2026\\u3002\\uff0c\\u3001\\u0964\\u06d4\\u060c)]+";
   static final String LINES = "[^\\n]+|\\n+";
   static final String HAN_AND_KANA = "[\\u4e00-\\u9fa5\\u3040-\\u309f\\u30a0-\\u30ff]+";
   static final String HAN_KANA_AND_HANGUL = "[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+";

@@ -13,6 +13,7 @@ import static io.calidrop.tokenizer.Expressions.LOWER;
 import static io.calidrop.tokenizer.Expressions.PUNCTUATION;
 import static io.calidrop.tokenizer.Expressions.SPACES;
 import static io.calidrop.tokenizer.Expressions.THREE_DIGITS;
+import static io.calidrop.tokenizer.Expressions.UNPUNCTUATED;
 import static io.calidrop.tokenizer.Expressions.UNSPACED;
 import static io.calidrop.tokenizer.Expressions.UPPER;
 import static io.calidrop.tokenizer.Expressions.cased;
@@ -25,7 +26,6 @@ import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.tokenizer.Splitter.Matches;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /**
  * The pre-tokenizers under the names that GGUF files use. Expressions are compiled for the one that
@@ -103,9 +103,8 @@ final class PreTokenizerFamily {
                       LETTERS,
                       THREE_DIGITS,
                       PUNCTUATION + "[\\r\\n]*",
-                      // After a blank no line break can follow, or the blank were part of its
-                      // match:
-                      // without the look-behind a long run of blanks is looked through many times.
+                      // No line break follows a piece that ends in a blank: without the
+                      // look-behind a long run is looked through again after each piece.
                       "(?<![^\\S\\r\\n])\\s*[\\r\\n]+",
                       "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)",
                       "\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)",
@@ -162,8 +161,8 @@ final class PreTokenizerFamily {
               .cut(UNSPACED)
               .cut(deepSeek(" ?[\\p{P}\\p{S}]+[\\r\\n]*", SPACES)),
           named("falcon").cut("[\\p{P}$+<=>^~|`]+").cut(GPT_2).cut("[0-9][0-9][0-9]"),
-          named("bloom", "poro-chat", "gpt3-finnish").cut(unpunctuated()),
-          named("viking").cut(unpunctuated()).cut(DIGIT),
+          named("bloom", "poro-chat", "gpt3-finnish").cut(UNPUNCTUATED),
+          named("viking").cut(UNPUNCTUATED).cut(DIGIT),
           named("superbpe").cut("\\p{N}+").openThrees("\\d+"), // words of several words
           named("chameleon")
               .addingBos()
@@ -200,11 +199,11 @@ final class PreTokenizerFamily {
 
   /** Every name. */
   static List<String> names() {
-    return ALL.stream().flatMap(family -> family.names.stream()).collect(Collectors.toList());
+    return ALL.stream().flatMap(family -> family.names.stream()).toList();
   }
 
   List<Pass> passes() {
-    return passes;
+    return List.copyOf(passes);
   }
 
   boolean ignoresMerges() {
@@ -260,9 +259,5 @@ final class PreTokenizerFamily {
 
   private static String withoutHan(String letters) {
     return letters.replace("]", "&&[^\\p{IsHan}]]");
-  }
-
-  private static String unpunctuated() {
-    return " ?[^(\\s|.,!?\\u2026\\u3002\\uff0c\\u3001\\u0964\\u06d4\\u060c)]+";
   }
 }
