@@ -42,10 +42,11 @@ final class Filters {
       case "map", "select", "reject", "selectattr", "rejectattr" ->
           ListFilters.each(run, name, value, arguments);
       case "indent", "truncate" -> {
-        if (!(value instanceof String text)) {
+        boolean nothing = value instanceof Undefined && name.equals("truncate");
+        if (!nothing && !(value instanceof String)) {
           throw Values.unsupported(value, name + " wants a str, not ", "");
         }
-        yield text(run, name, text, arguments);
+        yield text(run, name, nothing ? "" : (String) value, arguments);
       }
       default -> text(run, name, Printer.string(run, value), arguments);
     };
