@@ -117,8 +117,11 @@ final class Access {
       throw undefined.error();
     }
     boolean whole = isIndex(start) && isIndex(stop) && isIndex(step);
-    if (!whole || !(object instanceof String) && !isSequence(object)) {
-      return new Undefined(Values.type(object) + " object has no such slice");
+    if (!(object instanceof String) && !isSequence(object)) {
+      throw new TemplateException("'" + Values.type(object) + "' object has no slices");
+    }
+    if (!whole) {
+      throw new TemplateException("slice indices must be integers or None");
     }
     long by = step == null ? 1 : Numbers.whole(step);
     if (by == 0) {

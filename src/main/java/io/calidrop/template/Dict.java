@@ -55,6 +55,9 @@ final class Dict {
 
   /** The value of a key, or the default where it has none. */
   Object get(Object key, Object defaultValue) {
+    if (key instanceof Undefined) {
+      return defaultValue;
+    }
     Object known = key(key);
     Object value = entries.get(known);
     return value != null || entries.containsKey(known) ? value : defaultValue;

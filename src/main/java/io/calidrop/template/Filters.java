@@ -41,6 +41,13 @@ final class Filters {
           ListFilters.whole(run, name, value, arguments);
       case "map", "select", "reject", "selectattr", "rejectattr" ->
           ListFilters.each(run, name, value, arguments);
+      case "indent", "truncate" -> {
+        boolean nothing = value instanceof Undefined && name.equals("truncate");
+        if (!nothing && !(value instanceof String)) {
+          throw Values.unsupported(value, name + " wants a str, not ", "");
+        }
+        yield text(run, name, nothing ? "" : (String) value, arguments);
+      }
       default -> text(run, name, Printer.string(run, value), arguments);
     };
   }
@@ -192,9 +199,9 @@ final class Filters {
   private static long words(String text) {
     long count = 0;
     boolean inside = false;
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      boolean word = c == '_' || Character.isLetterOrDigit(c) || Character.isSurrogate(c);
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
+      int c = text.codePointAt(i);
+      boolean word = c == '_' || Character.isLetterOrDigit(c);
       count += word && !inside ? 1 : 0;
       inside = word;
     }

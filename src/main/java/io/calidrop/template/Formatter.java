@@ -60,7 +60,8 @@ final class Formatter {
       }
       out.append(percent(type, pattern.substring(start, i), value));
     }
-    if (!named && used < arguments.size() && !(values instanceof Dict)) {
+    boolean container = values instanceof Dict || values instanceof Items && !many;
+    if (!named && used < arguments.size() && !container) {
       throw new TemplateException("not all arguments converted during string formatting");
     }
     return run.made(out.toString());

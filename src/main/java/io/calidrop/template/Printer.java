@@ -43,6 +43,8 @@ final class Printer {
       represent(run, items, out);
     } else if (value instanceof Dict dict) {
       represent(run, dict, out);
+    } else if (value instanceof Undefined) {
+      out.append("Undefined");
     } else {
       out.append('<').append(Values.type(value)).append('>');
     }

@@ -228,7 +228,7 @@ final class Values {
       throw unsupported(value, "a str can only hold a str, not ", "");
     }
     if (container instanceof Dict dict) {
-      return dict.entries().containsKey(Dict.key(value));
+      return dict.get(value, dict) != dict; // it cannot hold itself
     }
     List<Object> elements = elements(run, container);
     if (elements == null) {
