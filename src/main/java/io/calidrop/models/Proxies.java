@@ -1,5 +1,6 @@
 package io.calidrop.models;
 
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.Proxy;
 import java.net.ProxySelector;
@@ -32,11 +33,7 @@ public final class Proxies {
     this.variables = Map.copyOf(variables);
   }
 
-  /**
-   * What connections go through.
-   *
-   * @throws ModelStoreException when an address is asked for whose variable names no HTTP proxy
-   */
+  /** What connections go through; it refuses an address whose variable names no HTTP proxy. */
   ProxySelector selector() {
     return new ProxySelector() {
       @Override
@@ -54,7 +51,7 @@ public final class Proxies {
       }
 
       @Override
-      public void connectFailed(URI uri, SocketAddress address, java.io.IOException e) {
+      public void connectFailed(URI uri, SocketAddress address, IOException e) {
         // the request fails with it
       }
     };
