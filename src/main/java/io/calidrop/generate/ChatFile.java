@@ -115,7 +115,8 @@ public final class ChatFile {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
       in.skipNBytes(MAGIC.length);
       StateTransfer state = StateStreams.from(in);
-      byte[] bytes = new byte[state.count("header bytes", 0, MOST_HEADER_BYTES)];
+      long most = Math.min(MOST_HEADER_BYTES, Files.size(file));
+      byte[] bytes = new byte[state.count("header bytes", 0, most)];
       state.bytes(bytes, bytes.length);
       JsonNode header = JSON.readTree(bytes);
       require(file, "model", header, model);
