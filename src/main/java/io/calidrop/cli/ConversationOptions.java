@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
@@ -8,6 +9,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What commands have in common that answer: the model, and how a conversation begins and ends. */
+@HelpGroup(Heading.PROMPT)
 final class ConversationOptions {
   @Mixin private ModelOptions model;
 
@@ -17,6 +19,7 @@ final class ConversationOptions {
       description = "System message; in a batch, of prompts without one.")
   private String system;
 
+  @HelpGroup(Heading.CACHE)
   @Option(
       names = "--on-full",
       paramLabel = "WHAT",

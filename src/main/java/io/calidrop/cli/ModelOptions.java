@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
@@ -19,6 +20,7 @@ final class ModelOptions {
 
   @Mixin private LoadFlags model;
 
+  @HelpGroup(Heading.CACHE)
   @Option(
       names = {"-c", "--ctx"},
       paramLabel = "N",

@@ -53,6 +53,7 @@ public final class ChatFile {
 
   /** Writes a conversation; the file is there whole or not at all. */
   public void save(ChatSession chat, Path file) throws IOException {
+    chat.settle();
     Path target = file.toAbsolutePath();
     Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
     try {

@@ -149,6 +149,19 @@ public final class Engine implements AutoCloseable {
   }
 
   /**
+   * The tokens of a text that is continued as it stands, without a chat template.
+   *
+   * @throws IllegalArgumentException if it is empty
+   */
+  public int[] encode(String prompt) {
+    int[] tokens = tokenizer.encodeWithBos(prompt);
+    if (tokens.length == 0) {
+      throw new IllegalArgumentException("the prompt is empty");
+    }
+    return tokens;
+  }
+
+  /**
    * Continues a text as it stands, without a chat template.
    *
    * @throws IllegalArgumentException if the prompt is empty or does not fit into the context
@@ -158,10 +171,7 @@ public final class Engine implements AutoCloseable {
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
-    int[] tokens = tokenizer.encodeWithBos(prompt);
-    if (tokens.length == 0) {
-      throw new IllegalArgumentException("the prompt is empty");
-    }
+    int[] tokens = encode(prompt);
     try (InferenceSession session = newSession()) {
       return generator.generate(session, tokens, tokens.length, options, onText, interrupted);
     }

@@ -9,6 +9,7 @@ import io.calidrop.attention.CacheShape;
  * @param ffnDim width of the feed-forward layer
  * @param headDim width of a head, {@code llama.attention.key_length} or {@code dim / heads}
  * @param ropeDim leading dimensions of a head that are rotated
+ * @param vocabulary tokens that can be read and predicted; matrices may have padding rows beyond
  * @param contextLength positions the model was trained on
  * @param ropeScale linear position scale: positions are divided by it
  */

@@ -64,17 +64,23 @@ public final class LlamaConfigReader {
         epsilon);
   }
 
+  /** The tokens that have a name; where none has, as many as the embedding has rows. */
   private int vocabulary() {
     long rows =
         file.tensor("token_embd.weight")
             .map(TensorInfo::rows)
             .orElseThrow(
                 () -> new ModelFormatException(file.path() + " has no tensor token_embd.weight"));
-    if (rows > MAX_SIZE) {
+    long tokens =
+        metadata
+            .findStrings("tokenizer.ggml.tokens")
+            .map(names -> (long) names.size())
+            .orElse(rows);
+    if (tokens < 1 || tokens > MAX_SIZE) {
       throw new ModelFormatException(
-          "%s: a vocabulary of %d tokens is impossible".formatted(file.path(), rows));
+          "%s: a vocabulary of %d tokens is impossible".formatted(file.path(), tokens));
     }
-    return (int) rows;
+    return (int) tokens;
   }
 
   private float ropeScale() {

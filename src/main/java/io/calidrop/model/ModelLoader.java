@@ -68,7 +68,7 @@ public final class ModelLoader {
         rows,
         List.copyOf(layers),
         vector("output_norm.weight"),
-        matrix(output),
+        matrix(output, config.vocabulary()), // no logits for rows that pad the vocabulary
         new RotaryEmbedding(config, factors));
   }
 
@@ -100,8 +100,12 @@ public final class ModelLoader {
   }
 
   private Matrix matrix(String name) {
+    return matrix(name, Math.toIntExact(tensor(name).rows()));
+  }
+
+  /** The first rows of a tensor. */
+  private Matrix matrix(String name, int rows) {
     TensorInfo tensor = tensor(name);
-    int rows = Math.toIntExact(tensor.rows());
     int columns = Math.toIntExact(tensor.columns());
     GgmlType type = tensor.type();
     if (exact) {

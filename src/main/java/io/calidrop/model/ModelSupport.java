@@ -73,9 +73,9 @@ public final class ModelSupport {
 
   private void checkShapes(LlamaConfig config) {
     long dim = config.dim();
-    matrix("token_embd.weight", dim, config.vocabulary(), true);
+    tokens("token_embd.weight", config, true);
     vector("output_norm.weight", dim, true);
-    matrix("output.weight", dim, config.vocabulary(), false);
+    tokens("output.weight", config, false);
     vector("rope_freqs.weight", config.ropeDim() / 2, false);
     for (int i = 0; i < config.layers(); i++) {
       String prefix = "blk." + i + ".";
@@ -93,6 +93,17 @@ public final class ModelSupport {
         return; // a file that claims a million layers
       }
     }
+  }
+
+  /** A matrix with a row for each token, and perhaps padding. */
+  private void tokens(String name, LlamaConfig config, boolean required) {
+    long rows = file.tensor(name).map(TensorInfo::rows).orElse((long) config.vocabulary());
+    if (rows < config.vocabulary()) {
+      problems.add(
+          "tensor %s has %d rows for a vocabulary of %d tokens: convert the model again"
+              .formatted(name, rows, config.vocabulary()));
+    }
+    matrix(name, config.dim(), rows, required);
   }
 
   private void vector(String name, long length, boolean required) {
