@@ -207,8 +207,7 @@ class TerminalChatTest {
   /** Row 14. */
   @Test
   void wordsOfAnAnswerWrapAtTheTerminalsEdge() throws IOException, InterruptedException {
-    start(
-        Map.of("SIZE", "rows 40 cols 24"), TestData.smolLm2(), "--no-history", "-q", "-n", "60");
+    start(Map.of("SIZE", "rows 40 cols 24"), TestData.smolLm2(), "--no-history", "-q", "-n", "60");
     await("> ");
     type("Write a very long story about a whale.\r");
     await("whale.");
@@ -259,8 +258,7 @@ class TerminalChatTest {
 
   @Test
   void aTerminalOfNoSizeHasAPromptToo() throws IOException, InterruptedException {
-    start(
-        Map.of("SIZE", "rows 0 cols 0"), "--no-history", "--color", "never");
+    start(Map.of("SIZE", "rows 0 cols 0"), "--no-history", "--color", "never");
     await("> ");
     type("/bye\r");
     assertThat(exit()).isZero();

@@ -22,12 +22,12 @@ import org.junit.jupiter.params.provider.MethodSource;
 class TokenizerReferenceTest {
   @TempDir private static Path directory;
 
-  static Stream<String> vocabularies() {
+  static Stream<String> littleOnes() {
     return Stream.concat(MicroModel.PRE_TOKENIZERS.stream(), Stream.of(MicroModel.SENTENCE_PIECE));
   }
 
   @ParameterizedTest
-  @MethodSource("vocabularies")
+  @MethodSource("littleOnes")
   void littleVocabulariesAreThoseOfLlamaCpp(String name) {
     JsonNode reference = TestData.reference("tokens.json");
     JsonNode expected = reference.get("vocabularies").get(name);
