@@ -5,21 +5,23 @@ import io.calidrop.gguf.GgufWriter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 
 /**
- * Model files of random weights: enough to measure speed on any shape and format without a
- * download.
+ * Model files of random weights with a vocabulary that any text can be written in: enough to
+ * measure speed, and to try every command, on any shape and format without a download.
  */
 public final class RandomModel {
 
   /** Shapes of well-known models. */
   public enum Shape {
     /** Two small layers: for tests. */
-    STINY(2, 96, 128, 6, 2, 16, 320, 256),
+    STINY(2, 96, 128, 6, 2, 16, 384, 256),
+    /** Two layers whose rows are whole blocks of every format. */
+    SMICRO(2, 256, 512, 4, 2, 64, 384, 512),
+    /** One layer whose heads together are wider than it. */
+    SWIDE(1, 256, 256, 4, 1, 128, 384, 512),
     /** SmolLM2-135M. */
     S135M(30, 576, 1536, 9, 3, 64, 49_152, 8_192),
     /** Llama-3.2-1B. */
@@ -100,6 +102,11 @@ public final class RandomModel {
 
   /** Writes the file. */
   public void write(Path path) throws IOException {
+    declare().write(path);
+  }
+
+  /** The file before it is written, to which more may be added. It can be written once. */
+  public GgufWriter declare() {
     GgufWriter writer = new GgufWriter();
     metadata(writer);
     long dim = shape.dim;
@@ -121,16 +128,10 @@ public final class RandomModel {
       matrix(writer, block + "ffn_up", mix.most, dim, shape.ffnDim);
       matrix(writer, block + "ffn_down", some, shape.ffnDim, dim);
     }
-    writer.write(path);
+    return writer;
   }
 
   private void metadata(GgufWriter writer) {
-    List<String> tokens = new ArrayList<>();
-    List<Integer> types = new ArrayList<>();
-    for (int i = 0; i < shape.vocabulary; i++) {
-      tokens.add("t" + i);
-      types.add(1);
-    }
     writer
         .put("general.architecture", "llama")
         .put("general.name", "random " + shape.name().substring(1) + " " + mix)
@@ -140,17 +141,13 @@ public final class RandomModel {
         .put("llama.attention.head_count", shape.heads)
         .put("llama.attention.head_count_kv", shape.kvHeads)
         .put("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+        .put("llama.attention.key_length", shape.headDim)
+        .put("llama.attention.value_length", shape.headDim)
         .put("llama.rope.dimension_count", shape.headDim)
         .put("llama.rope.freq_base", 500_000f)
         .put("llama.context_length", shape.context)
-        .put("llama.vocab_size", shape.vocabulary)
-        .put("tokenizer.ggml.model", "gpt2")
-        .put("tokenizer.ggml.pre", "llama-bpe")
-        .put("tokenizer.ggml.tokens", tokens)
-        .put("tokenizer.ggml.token_type", types)
-        .put("tokenizer.ggml.merges", List.of("t0 t1"))
-        .put("tokenizer.ggml.bos_token_id", 0)
-        .put("tokenizer.ggml.eos_token_id", 1);
+        .put("llama.vocab_size", shape.vocabulary);
+    RandomVocabulary.put(writer, shape.vocabulary);
   }
 
   private void norm(GgufWriter writer, String name) {
@@ -175,7 +172,7 @@ public final class RandomModel {
       throws IOException {
     byte[] row = new byte[Math.toIntExact(type.bytes(columns))];
     for (long r = 0; r < rows; r++) {
-      RandomWeights.fill(row, type, random);
+      RandomWeights.fill(row, type, random, RandomWeights.deviation(columns));
       out.write(row);
     }
   }

@@ -5,7 +5,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
 
-/** Random weights of any format, small enough that a model of them computes finite numbers. */
+/**
+ * Random weights of any format, of mean 0 and a deviation that is asked for. They depend on nothing
+ * but the generator: the same bytes on every machine.
+ */
 public final class RandomWeights {
   private static final long SEED = 42;
 
@@ -14,46 +17,73 @@ public final class RandomWeights {
   /** A tensor in the file's layout. */
   public static MemorySegment segment(Arena arena, GgmlType type, int rows, int columns) {
     byte[] bytes = new byte[Math.toIntExact(type.bytes((long) rows * columns))];
-    fill(bytes, type, new Random(SEED));
+    fill(bytes, type, new Random(SEED), deviation(columns));
     return arena.allocate(bytes.length, Long.BYTES).copyFrom(MemorySegment.ofArray(bytes));
   }
 
+  /** With weights of this deviation a product is as large as the vector of so many elements. */
+  static float deviation(long columns) {
+    return (float) (1 / Math.sqrt(columns));
+  }
+
   /** Fills whole blocks. */
-  static void fill(byte[] blocks, GgmlType type, Random random) {
+  public static void fill(byte[] blocks, GgmlType type, Random random, float deviation) {
     random.nextBytes(blocks);
     for (int at = 0; at < blocks.length; at += type.blockBytes()) {
-      scale(blocks, at, type, random);
+      scale(blocks, at, type, random, deviation);
     }
   }
 
-  /** Replaces the random bits of a block's floating-point numbers by small ones. */
-  private static void scale(byte[] row, int at, GgmlType type, Random random) {
-    short small = Float.floatToFloat16(0.002f);
-    short tiny = Float.floatToFloat16(4e-5f);
+  /**
+   * Replaces the random bits of a block's floating-point numbers. A block scale is the deviation
+   * over that of the format's random integers, and a minimum takes their mean away.
+   */
+  private static void scale(byte[] row, int at, GgmlType type, Random random, float deviation) {
     switch (type) {
-      case F32 -> put32(row, at, Float.floatToRawIntBits((random.nextFloat() - 0.5f) / 16));
-      case F16 -> put16(row, at, Float.floatToFloat16((random.nextFloat() - 0.5f) / 16));
+      case F32 -> put32(row, at, Float.floatToRawIntBits(uniform(random, deviation)));
+      case F16 -> putHalf(row, at, uniform(random, deviation));
       case BF16 ->
           put16(
-              row, at, (short) (Float.floatToRawIntBits((random.nextFloat() - 0.5f) / 16) >>> 16));
-      case Q4_1, Q5_1 -> {
-        put16(row, at, small);
-        put16(row, at + 2, Float.floatToFloat16(-0.016f));
+              row,
+              at,
+              (short) (Float.floatToRawIntBits(uniform(random, deviation)) >>> Short.SIZE));
+      case Q4_0 -> putHalf(row, at, deviation / 4.6f);
+      case Q4_1 -> {
+        putHalf(row, at, deviation / 4.6f);
+        putHalf(row, at + 2, deviation / 4.6f * -7.5f);
       }
-      case Q4_K, Q5_K -> {
-        put16(row, at, tiny);
-        put16(row, at + 2, tiny);
+      case Q5_0 -> putHalf(row, at, deviation / 9.2f);
+      case Q5_1 -> {
+        putHalf(row, at, deviation / 9.2f);
+        putHalf(row, at + 2, deviation / 9.2f * -15.5f);
       }
+      case Q8_0 -> putHalf(row, at, deviation / 74);
+      case IQ4_NL -> putHalf(row, at, deviation / 67);
       case Q2_K -> {
-        put16(row, at + 80, tiny);
-        put16(row, at + 82, tiny);
+        putHalf(row, at + 80, deviation / 14);
+        putHalf(row, at + 82, deviation / 14 * 1.5f);
       }
-      case Q3_K -> put16(row, at + 108, tiny);
-      case IQ4_XS -> put16(row, at, Float.floatToFloat16(2e-6f));
-      case Q6_K -> put16(row, at + 208, Float.floatToFloat16(1e-5f));
-      case Q8_0, IQ4_NL -> put16(row, at, Float.floatToFloat16(2e-4f));
-      default -> put16(row, at, small);
+      case Q3_K -> putHalf(row, at + 108, deviation / 43);
+      case Q4_K -> {
+        putHalf(row, at, deviation / 258);
+        putHalf(row, at + 2, deviation / 258 * 7.5f);
+      }
+      case Q5_K -> {
+        putHalf(row, at, deviation / 526);
+        putHalf(row, at + 2, deviation / 526 * 15.5f);
+      }
+      case Q6_K -> putHalf(row, at + 208, deviation / 1366);
+      case IQ4_XS -> putHalf(row, at, deviation / 1248);
+      default -> throw new IllegalArgumentException("no random weights of " + type);
     }
+  }
+
+  private static float uniform(Random random, float deviation) {
+    return (random.nextFloat() - 0.5f) * 3.4641016f * deviation; // the square root of 12
+  }
+
+  private static void putHalf(byte[] bytes, int at, float value) {
+    put16(bytes, at, Float.floatToFloat16(value));
   }
 
   private static void put16(byte[] bytes, int at, short value) {

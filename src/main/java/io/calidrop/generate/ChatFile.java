@@ -108,14 +108,16 @@ public final class ChatFile {
    * @return whether the cache came from the file; if not, it was saved on a machine with other
    *     vectors, and the next turn computes it
    * @throws IOException if the file is damaged, or of another version, model or cache; the
-   *     conversation is then as it was
+   *     conversation is then as it was, or empty if the cache in a file of the right checksum is
+   *     none
    */
   public boolean load(ChatSession chat, Path file) throws IOException {
     verify(file);
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
       in.skipNBytes(MAGIC.length);
       StateTransfer state = StateStreams.from(in);
-      byte[] bytes = new byte[state.count("header bytes", 0, MOST_HEADER_BYTES)];
+      long most = Math.min(MOST_HEADER_BYTES, Files.size(file));
+      byte[] bytes = new byte[state.count("header bytes", 0, most)];
       state.bytes(bytes, bytes.length);
       JsonNode header = JSON.readTree(bytes);
       require(file, "model", header, model);
@@ -123,22 +125,22 @@ public final class ChatFile {
       int[] tokens = new int[state.count("tokens", 0, Files.size(file) / Integer.BYTES)];
       state.ints(tokens, tokens.length);
       List<Turn> turns = new ArrayList<>();
-      for (JsonNode turn : header.get("turns")) {
+      for (JsonNode turn : header.required("turns")) {
         turns.add(
             new Turn(
-                ChatMessage.user(turn.get("question").textValue()),
-                ChatMessage.assistant(turn.get("answer").textValue()),
-                turn.get("start").intValue()));
+                ChatMessage.user(turn.required("question").asText()),
+                ChatMessage.assistant(turn.required("answer").asText()),
+                turn.required("start").asInt()));
       }
-      boolean sameVectors = header.get("vectorBits").intValue() == VectorShape.bits();
+      boolean sameVectors = header.required("vectorBits").asInt() == VectorShape.bits();
       chat.restore(
           header.path("system").textValue(),
           turns,
-          header.get("draws").longValue(),
+          header.required("draws").asLong(),
           tokens,
           sameVectors ? state : null);
       return sameVectors;
-    } catch (JsonProcessingException | UncheckedIOException e) {
+    } catch (JsonProcessingException | UncheckedIOException | IllegalArgumentException e) {
       throw new IOException(file + " is damaged: " + e.getMessage(), e);
     }
   }

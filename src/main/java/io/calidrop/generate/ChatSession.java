@@ -352,15 +352,45 @@ public final class ChatSession implements AutoCloseable {
    * Takes over a saved conversation.
    *
    * @param state of the cache, or null where it is to be computed from the tokens
+   * @throws IllegalArgumentException if that is no conversation; this one is then as it was, or
+   *     empty if the state is wrong
    */
   void restore(String system, List<Turn> turns, long draws, int[] tokens, StateTransfer state) {
+    requireConsistent(turns, tokens);
     clear();
     this.system = system;
     this.turns.addAll(turns);
     this.draws = draws;
     this.tokens.addAll(tokens);
     if (state != null) {
+      restore(state);
+    }
+  }
+
+  private void restore(StateTransfer state) {
+    try {
       session.transfer(state);
+      if (session.position() > tokens.size()) {
+        throw new IllegalArgumentException("its cache holds more tokens than it has");
+      }
+    } catch (RuntimeException e) {
+      clear();
+      throw e;
+    }
+  }
+
+  private void requireConsistent(List<Turn> turns, int[] tokens) {
+    int from = 0;
+    for (Turn turn : turns) {
+      if (turn.start() < from || turn.start() > tokens.length) {
+        throw new IllegalArgumentException("a turn begins at token " + turn.start());
+      }
+      from = turn.start();
+    }
+    for (int token : tokens) {
+      if (token < 0 || token >= tokenizer.vocabularySize()) {
+        throw new IllegalArgumentException("token " + token + " is not in the vocabulary");
+      }
     }
   }
 

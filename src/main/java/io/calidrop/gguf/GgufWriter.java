@@ -33,7 +33,10 @@ public final class GgufWriter {
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final List<Tensor> tensors = new ArrayList<>();
 
-  /** Declares metadata: an Integer, Float, Boolean, String, or a list of strings or of integers. */
+  /**
+   * Declares metadata: an Integer, Float, Boolean, String, or a list of strings, integers or
+   * floats.
+   */
   public GgufWriter put(String key, Object value) {
     metadata.put(key, value);
     return this;
@@ -116,14 +119,20 @@ public final class GgufWriter {
 
   private static void array(OutputStream out, List<?> list) throws IOException {
     type(out, MetadataType.ARRAY);
-    boolean strings = !list.isEmpty() && list.getFirst() instanceof String;
-    type(out, strings ? MetadataType.STRING : MetadataType.INT32);
+    Object first = list.isEmpty() ? 0 : list.getFirst();
+    type(
+        out,
+        switch (first) {
+          case String text -> MetadataType.STRING;
+          case Float number -> MetadataType.FLOAT32;
+          default -> MetadataType.INT32;
+        });
     int64(out, list.size());
     for (Object element : list) {
-      if (strings) {
-        string(out, (String) element);
-      } else {
-        int32(out, (Integer) element);
+      switch (element) {
+        case String text -> string(out, text);
+        case Float number -> int32(out, Float.floatToRawIntBits(number));
+        default -> int32(out, (Integer) element);
       }
     }
   }

@@ -6,7 +6,7 @@ import java.util.Arrays;
  * The printable characters by which byte-level BPE vocabularies spell bytes, as GPT-2 introduced
  * them: printable Latin-1 characters stand for themselves, the others for U+0100 and up in order.
  */
-final class ByteAlphabet {
+public final class ByteAlphabet {
   private static final char[] CHARACTERS = new char[256];
   private static final short[] BYTES = new short[512];
 
@@ -22,7 +22,8 @@ final class ByteAlphabet {
 
   private ByteAlphabet() {}
 
-  static char character(byte b) {
+  /** The character that spells a byte. */
+  public static char character(byte b) {
     return CHARACTERS[b & 0xff];
   }
 

@@ -6,7 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.calidrop.TestData;
+import io.calidrop.AnsweringModel;
+import io.calidrop.MicroModel;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
@@ -32,8 +33,11 @@ class BatchTest {
 
   private static List<String> command(Path in, Path out, String... more) {
     List<String> args = new ArrayList<>(List.of("batch", "--in", in.toString()));
-    args.addAll(List.of("--out", out.toString(), "--model", TestData.smolLm2().toString()));
+    args.addAll(List.of("--out", out.toString()));
     args.addAll(List.of(more));
+    if (!args.contains("--model")) {
+      args.addAll(List.of("--model", MicroModel.file().toString()));
+    }
     return args;
   }
 
@@ -73,7 +77,17 @@ class BatchTest {
                 "{\"id\":\"long\",\"prompt\":\"" + "word ".repeat(300) + "\"}",
                 "{\"custom_id\":\"last\",\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}}"));
     Path out = directory.resolve("out.jsonl");
-    Outcome outcome = batch(in, out, "-n", "8", "--ctx", "200", "--json");
+    Outcome outcome =
+        batch(
+            in,
+            out,
+            "-n",
+            "8",
+            "--ctx",
+            "200",
+            "--json",
+            "--model",
+            AnsweringModel.file().toString());
     assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCode.BATCH_FAILURES);
     JsonNode summary = JSON.readTree(outcome.out());
     assertThat(summary.get("results").asInt()).isEqualTo(5);

@@ -5,7 +5,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.calidrop.TestData;
+import io.calidrop.MicroModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,12 +25,12 @@ class CacheFlagsTest {
   }
 
   private static String model() {
-    return TestData.smolLm2().toString();
+    return MicroModel.file().toString();
   }
 
   private Path longText() throws IOException {
     String sentence = "It was a long story of a whale, and nobody knew where it would end. ";
-    return Files.writeString(directory.resolve("long.txt"), sentence.repeat(700));
+    return Files.writeString(directory.resolve("long.txt"), sentence.repeat(330));
   }
 
   @Test
@@ -59,8 +59,8 @@ class CacheFlagsTest {
     assertThat(cache.get("seen").asInt()).isEqualTo(json.get("context_used").asInt());
     assertThat(cache.get("kept").asDouble()).isBetween(128.0, 256.0);
     assertThat(cache.get("calibration_rows").asDouble()).isBetween(1.0, 128.0);
-    assertThat(cache.get("active_bytes").asLong()).isLessThan(8 << 20);
-    assertThat(cache.get("calibration_bytes").asLong()).isBetween(1L << 20, 4L << 20);
+    assertThat(cache.get("active_bytes").asLong()).isLessThan(1 << 20);
+    assertThat(cache.get("calibration_bytes").asLong()).isBetween(1L << 14, 1L << 18);
     assertThat(cache.get("evicted_bytes").asLong()).isZero();
     assertThat(cache.get("prunes").asInt()).isGreaterThan(70);
     assertThat(cache.get("prune_seconds").asDouble()).isPositive();
@@ -82,7 +82,7 @@ class CacheFlagsTest {
             "--evicted-store",
             "file",
             "-n",
-            "20",
+            "60",
             "--temp",
             "0",
             "--model",
@@ -98,7 +98,7 @@ class CacheFlagsTest {
   @Test
   void aBudgetInBytesIsKept() {
     Outcome outcome =
-        run("run", "-p", "hi", "--kv-memory", "12M", "-n", "2", "--verbose", "--model", model());
+        run("run", "-p", "hi", "--kv-memory", "500K", "-n", "2", "--verbose", "--model", model());
     assertThat(outcome.code()).as(outcome.err()).isZero();
     assertThat(outcome.err()).containsPattern("f16, \\d{3} rows a head, h2o, calibration fold");
   }
@@ -166,7 +166,7 @@ class CacheFlagsTest {
             "eval",
             "quality",
             "--text",
-            longText().toString(),
+            Path.of("docs", "CALIDROP.md").toString(),
             "--first-token",
             "0",
             "--policies",
@@ -202,7 +202,7 @@ class CacheFlagsTest {
             "--text",
             longText().toString(),
             "--first-token",
-            "11000",
+            "10500",
             "--model",
             model());
     assertThat(shortText.code()).isEqualTo(1);

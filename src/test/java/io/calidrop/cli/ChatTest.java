@@ -2,7 +2,7 @@ package io.calidrop.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.calidrop.TestData;
+import io.calidrop.AnsweringModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,8 +16,11 @@ class ChatTest {
   @TempDir private Path directory;
 
   private static Outcome chat(String typed, String... args) {
-    List<String> all =
-        new ArrayList<>(List.of("chat", "--temp", "0", "--model", TestData.smolLm2().toString()));
+    return chat(AnsweringModel.file(), typed, args);
+  }
+
+  private static Outcome chat(Path model, String typed, String... args) {
+    List<String> all = new ArrayList<>(List.of("chat", "--temp", "0", "--model", model.toString()));
     all.addAll(List.of(args));
     return Outcome.of(typed, true, all.toArray(String[]::new));
   }
@@ -123,7 +126,8 @@ class ChatTest {
   @Test
   void aConversationOutgrowsItsContext() {
     String typed = "Tell me a long story about the sea and a ship.\n".repeat(8);
-    Outcome outcome = chat(typed, "-n", "80", "--ctx", "400");
+    Path model = AnsweringModel.endless();
+    Outcome outcome = chat(model, typed, "-n", "80", "--ctx", "400");
     assertThat(outcome.code()).isZero();
     assertThat(outcome.err())
         .contains("the cache is full: from here on the oldest tokens are folded")
@@ -131,7 +135,7 @@ class ChatTest {
     assertThat(outcome.out().lines().filter(line -> !line.isBlank()).count())
         .isGreaterThanOrEqualTo(8);
 
-    Outcome stopped = chat(typed, "-n", "80", "--ctx", "400", "--on-full", "stop");
+    Outcome stopped = chat(model, typed, "-n", "80", "--ctx", "400", "--on-full", "stop");
     assertThat(stopped.code()).isZero();
     assertThat(stopped.err()).contains("more than the context of 400");
     Outcome refused = chat("", "--on-full", "stop", "--budget", "64");

@@ -5,6 +5,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.AnsweringModel;
 import io.calidrop.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -28,8 +29,16 @@ class CliTest {
   }
 
   private static String[] withModel(String... args) {
+    return with(AnsweringModel.file(), args);
+  }
+
+  private static String[] withDefaultModel(String... args) {
+    return with(TestData.smolLm2(), args);
+  }
+
+  private static String[] with(Path model, String... args) {
     List<String> all = new ArrayList<>(List.of(args));
-    all.addAll(List.of("--model", TestData.smolLm2().toString()));
+    all.addAll(List.of("--model", model.toString()));
     return all.toArray(String[]::new);
   }
 
@@ -92,7 +101,8 @@ class CliTest {
 
   @Test
   void answersAPromptOnStdoutAlone() {
-    Outcome outcome = run(withModel("run", "-p", "What is the capital of France?", "--temp", "0"));
+    Outcome outcome =
+        run(withDefaultModel("run", "-p", "What is the capital of France?", "--temp", "0"));
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out()).isEqualTo("The capital of France is Paris.\n");
     assertThat(outcome.err())
@@ -124,7 +134,9 @@ class CliTest {
     assertThat(outcome.err()).isEmpty();
     Outcome tokens =
         Outcome.of(
-            "France is", false, withModel("tokenize", "-p", "The", "-f", file.toString(), "-"));
+            "France is",
+            false,
+            withDefaultModel("tokenize", "-p", "The", "-f", file.toString(), "-"));
     assertThat(tokens.out().lines().map(line -> line.strip().split("\\s+", 2)[1]))
         .containsExactly("The", "Ċ", "capital", "Ġof", "Ċ", "France", "Ġis");
   }
@@ -284,7 +296,8 @@ class CliTest {
 
   @Test
   void tokensAsJson() throws IOException {
-    Outcome outcome = run(withModel("tokenize", "--json", "--special", "-p", "Hi<|im_end|>"));
+    Outcome outcome =
+        run(withDefaultModel("tokenize", "--json", "--special", "-p", "Hi<|im_end|>"));
     JsonNode tokens = new ObjectMapper().readTree(outcome.out());
     assertThat(tokens.findValuesAsText("id")).containsExactly("26843", "2");
     assertThat(tokens.get(1).get("piece").textValue()).isEqualTo("<|im_end|>");

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
-import io.calidrop.TestData;
+import io.calidrop.AnsweringModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,8 +37,18 @@ class InterruptTest {
 
   @Test
   void aRunEndsWithItsStatistics() throws IOException, InterruptedException {
-    String model = TestData.smolLm2().toString();
-    Process run = start("run", "--model", model, "--temp", "0", "-p", "Count to ten thousand.");
+    String model = AnsweringModel.endless().toString();
+    Process run =
+        start(
+            "run",
+            "--model",
+            model,
+            "--temp",
+            "0",
+            "-p",
+            "Count to ten thousand.",
+            "--budget",
+            "64");
     assertThat(run.getInputStream().readNBytes(20)).hasSize(20);
     interrupt(run);
     String err = new String(run.getErrorStream().readAllBytes(), UTF_8);
@@ -50,7 +60,7 @@ class InterruptTest {
   void aBatchKeepsWhatIsFinished() throws IOException, InterruptedException {
     Path in = Files.write(directory.resolve("in.txt"), List.of("Hello.\n".repeat(50).split("\n")));
     Path out = directory.resolve("out.jsonl");
-    String model = TestData.smolLm2().toString();
+    String model = AnsweringModel.endless().toString();
     Process batch =
         start(
             "batch",

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.calidrop.AnsweringModel;
 import io.calidrop.TestData;
 import java.io.IOException;
 import java.io.InputStream;
@@ -47,11 +48,15 @@ class TerminalChatTest {
   }
 
   private void start(Map<String, String> environment, String... args) throws IOException {
+    start(environment, AnsweringModel.file(), args);
+  }
+
+  private void start(Map<String, String> environment, Path model, String... args)
+      throws IOException {
     if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
       abort("skipped: there is no script(1) to make a terminal");
     }
-    List<String> all =
-        new ArrayList<>(List.of("chat", "--temp", "0", "--model", TestData.smolLm2().toString()));
+    List<String> all = new ArrayList<>(List.of("chat", "--temp", "0", "--model", model.toString()));
     all.addAll(List.of(args));
     List<String> command = Processes.command(all, "-Dcalidrop.terminals=012");
     String line =
@@ -164,7 +169,7 @@ class TerminalChatTest {
 
   @Test
   void controlCStopsAnAnswerAndTheChatGoesOn() throws IOException, InterruptedException {
-    start("--no-history", "--color", "never");
+    start(Map.of(), AnsweringModel.endless(), "--no-history", "--color", "never");
     await("> ");
     type("Write a very long story about a whale, and then another one.\r");
     await("whale");
@@ -202,7 +207,7 @@ class TerminalChatTest {
   /** Row 14. */
   @Test
   void wordsOfAnAnswerWrapAtTheTerminalsEdge() throws IOException, InterruptedException {
-    start(Map.of("SIZE", "rows 40 cols 24"), "--no-history", "-q", "-n", "60");
+    start(Map.of("SIZE", "rows 40 cols 24"), TestData.smolLm2(), "--no-history", "-q", "-n", "60");
     await("> ");
     type("Write a very long story about a whale.\r");
     await("whale.");

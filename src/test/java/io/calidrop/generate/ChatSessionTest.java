@@ -3,7 +3,7 @@ package io.calidrop.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calidrop.TestData;
+import io.calidrop.MicroModel;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
@@ -37,7 +37,7 @@ class ChatSessionTest {
 
   @BeforeAll
   static void load() {
-    engine = Engine.load(TestData.smolLm2());
+    engine = Engine.load(MicroModel.file());
     bounded = bounded(96);
   }
 
@@ -49,7 +49,7 @@ class ChatSessionTest {
                     rows, 4, 32, 32, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE),
                 EvictionPolicies.named("h2o"),
                 CalibrationOptions.fold(32, 64, 16));
-    return Engine.load(TestData.smolLm2(), new EngineOptions(2, 0, cache, false));
+    return Engine.load(MicroModel.file(), new EngineOptions(2, 0, cache, false));
   }
 
   @AfterAll
@@ -74,7 +74,7 @@ class ChatSessionTest {
         int before = chat.length();
         GenerationResult second = send(chat, "Thank you.");
         assertThat(second.timings().reusedTokens()).isBetween(before - 1, before);
-        assertThat(second.timings().promptTokens()).isLessThan(20);
+        assertThat(second.timings().promptTokens()).isLessThan(30);
       }
     }
   }

@@ -2,6 +2,7 @@ package io.calidrop.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.tokenizer.Tokenizer;
@@ -11,27 +12,44 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** No control token out of a message, in the vocabularies of real models. */
+/** No control token out of a message, in vocabularies of every kind. */
 class ControlGuardVocabularyTest {
   private static final String LLAMA_2 =
       "{% for m in messages %}{{ bos_token + '[INST] ' + m.content.strip() + ' [/INST]' }}"
           + "{% endfor %}";
 
-  @Test
-  void bytePairs() {
-    check(TestData.smolLm2(), Optional.empty());
+  @TempDir private static Path directory;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"smollm", "qwen2", "tekken"})
+  void bytePairs(String name) {
+    check(MicroModel.open(name, directory), Optional.empty());
   }
 
   @Test
   void sentencePieces() {
-    check(TestData.shared("tokenizer/ggml-vocab-llama-spm.gguf"), Optional.of(LLAMA_2));
+    check(MicroModel.open(MicroModel.SENTENCE_PIECE, directory), Optional.of(LLAMA_2));
   }
 
-  private static void check(Path file, Optional<String> source) {
+  @Test
+  void bytePairsOfTheDefaultModel() {
+    check(GgufFile.open(TestData.smolLm2()), Optional.empty());
+  }
+
+  @Test
+  void publishedSentencePieces() {
+    Path path = TestData.shared("tokenizer/ggml-vocab-llama-spm.gguf");
+    check(GgufFile.open(path), Optional.of(LLAMA_2));
+  }
+
+  private static void check(GgufFile file, Optional<String> source) {
     Tokenizer tokenizer;
-    try (GgufFile gguf = GgufFile.open(file)) {
-      tokenizer = Tokenizers.from(gguf.metadata());
+    try (file) {
+      tokenizer = Tokenizers.from(file.metadata());
     }
     ChatTemplate template = ChatTemplate.forModel(source, tokenizer);
     List<ChatMessage> harmless = List.of(ChatMessage.user("a < b > c, <|im end|> é\n 3"));

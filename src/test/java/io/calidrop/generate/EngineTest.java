@@ -3,6 +3,8 @@ package io.calidrop.generate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.AnsweringModel;
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
@@ -12,7 +14,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The public interface with the real model. */
+/** The public interface with models that answer. */
 class EngineTest {
   private static final GenerationOptions GREEDY =
       GenerationOptions.defaults().withSampling(SamplerOptions.greedy()).withMaxTokens(24);
@@ -33,7 +35,7 @@ class EngineTest {
 
   @Test
   void turnsReuseTheCacheAndGiveTheSameTextAsWithoutIt() {
-    try (Engine engine = Engine.load(TestData.smolLm2())) {
+    try (Engine engine = Engine.load(MicroModel.file())) {
       ChatSession chat = engine.chat(GREEDY);
       chat.send("My name is Ada.", text -> {});
       GenerationResult second = chat.send("What is my name?", text -> {});
@@ -55,7 +57,7 @@ class EngineTest {
 
   @Test
   void aSeedRepeatsTheTextAndAnotherDoesNot() {
-    try (Engine engine = Engine.load(TestData.smolLm2())) {
+    try (Engine engine = Engine.load(MicroModel.file())) {
       GenerationOptions options =
           GREEDY.withSampling(SamplerOptions.defaults().withTemperature(1.5).withSeed(7));
       String first = engine.complete("Once upon a time", options, text -> {}, () -> false).text();
@@ -71,7 +73,8 @@ class EngineTest {
   void aConversationThatDoesNotFitIsRefusedAndStaysAsItWas() {
     try (Engine engine =
         Engine.load(
-            TestData.smolLm2(), new EngineOptions(2, 64, CacheOptions.full(KvType.F16), false))) {
+            AnsweringModel.endless(),
+            new EngineOptions(2, 64, CacheOptions.full(KvType.F16), false))) {
       ChatSession chat = engine.chat(GREEDY);
       GenerationResult full = chat.send("Count to one hundred.", text -> {});
       assertThat(full.stopReason()).isEqualTo(StopReason.LENGTH);

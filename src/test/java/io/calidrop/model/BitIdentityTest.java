@@ -3,13 +3,15 @@ package io.calidrop.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calidrop.TestData;
+import io.calidrop.MicroModel;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
+import java.nio.file.Path;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -21,12 +23,14 @@ import org.junit.jupiter.params.provider.MethodSource;
 class BitIdentityTest {
   private static final int LENGTH = 300; // two batches, two attention segments, odd everywhere
 
-  static Stream<String> files() {
-    return MicroModelTest.files();
+  @TempDir private static Path directory;
+
+  static Stream<String> names() {
+    return MicroModel.names();
   }
 
   @ParameterizedTest
-  @MethodSource("files")
+  @MethodSource("names")
   void anyBatchGivesTheSameBits(String name) {
     float[] expected = logits(name, KvType.F16, 1, LENGTH);
     for (int batch : new int[] {1, 7, 64, 256}) {
@@ -37,10 +41,10 @@ class BitIdentityTest {
   @ParameterizedTest
   @EnumSource(KvType.class)
   void anyCacheFormatGivesTheSameBitsForAnyBatchAndThreads(KvType kvType) {
-    float[] expected = logits("q4_k_m.gguf", kvType, 1, LENGTH);
+    float[] expected = logits("Q4_K_M", kvType, 1, LENGTH);
     for (int batch : new int[] {1, 33}) {
       for (int threads : new int[] {1, 2, 5}) {
-        assertThat(logits("q4_k_m.gguf", kvType, threads, batch)).isEqualTo(expected);
+        assertThat(logits("Q4_K_M", kvType, threads, batch)).isEqualTo(expected);
       }
     }
   }
@@ -48,7 +52,7 @@ class BitIdentityTest {
   @Test
   void goingBackGivesTheSameBits() {
     int[] tokens = tokens();
-    try (GgufFile file = open("q8_0.gguf");
+    try (GgufFile file = open("Q8_0");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession session = model.newSession(LENGTH, KvType.F16);
       float[] expected = model.forward(session, tokens, 0, 200, true).clone();
@@ -63,7 +67,7 @@ class BitIdentityTest {
   @Test
   void logitsOfEveryTokenAreThoseOfTheLastOne() {
     int[] tokens = tokens();
-    try (GgufFile file = open("q4_0.gguf");
+    try (GgufFile file = open("Q4_0");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession single = model.newSession(LENGTH, KvType.F16);
       int[] calls = {0};
@@ -85,15 +89,15 @@ class BitIdentityTest {
 
   @Test
   void refusesWhatDoesNotFit() {
-    try (GgufFile file = open("q4_0.gguf");
+    try (GgufFile file = open("Q4_0");
         LlamaModel model = ModelLoader.load(file, new LoadOptions(1, false))) {
       InferenceSession session = model.newSession(10, KvType.F16);
       assertThatThrownBy(() -> model.forward(session, new int[11], 0, 11, true))
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessage("11 tokens do not fit: 0 of 10 positions are taken");
-      assertThatThrownBy(() -> model.forward(session, new int[] {768}, 0, 1, true))
+      assertThatThrownBy(() -> model.forward(session, new int[] {384}, 0, 1, true))
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessage("token 768 is not in the vocabulary of 768");
+          .hasMessage("token 384 is not in the vocabulary of 384");
       assertThat(session.position()).isZero();
     }
   }
@@ -113,10 +117,10 @@ class BitIdentityTest {
   }
 
   private static GgufFile open(String name) {
-    return GgufFile.open(TestData.shared("reference/micro/" + name));
+    return MicroModel.open(name, directory);
   }
 
   private static int[] tokens() {
-    return new Random(7).ints(LENGTH, 0, 768).toArray();
+    return new Random(7).ints(LENGTH, 0, MicroModel.VOCABULARY).toArray();
   }
 }

@@ -1,59 +1,86 @@
 package io.calidrop.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.eval.Perplexity;
 import io.calidrop.gguf.GgufFile;
+import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Logits of a small random model in every weight format, against those of llama.cpp. */
+/** Small models of random weights in every weight format, against figures of llama.cpp. */
 @Tag("kernel")
 class MicroModelTest {
+  private static final JsonNode REFERENCE = TestData.reference("logits.json");
+  private static final int[] TOKENS = TestData.ints(REFERENCE.get("tokens"));
+  private static final int CONTEXT = 128;
 
-  static Stream<String> files() {
-    JsonNode files = TestData.sharedJson("reference/micro/expected.json").get("files");
-    return files.propertyStream().map(java.util.Map.Entry::getKey);
+  /** What the order of a sum may change. */
+  private static final float ROUNDING = 1e-3f;
+
+  @TempDir private static Path directory;
+
+  static Stream<String> names() {
+    return MicroModel.names();
   }
 
   @ParameterizedTest
-  @MethodSource("files")
-  void exactLogitsAgreeInEveryFormat(String name) {
-    for (int batch : new int[] {1, 5, 12}) {
-      assertThat(maxError(name, true, batch)).as("batches of %d", batch).isLessThan(1e-3);
-    }
-  }
-
-  @ParameterizedTest
-  @MethodSource("files")
+  @MethodSource("names")
   void quantisedActivationsStayClose(String name) {
-    for (int batch : new int[] {1, 5, 12}) {
-      assertThat(maxError(name, false, batch)).as("batches of %d", batch).isLessThan(0.1);
-    }
-  }
-
-  private static double maxError(String name, boolean exact, int batch) {
-    JsonNode expected = TestData.sharedJson("reference/micro/expected.json");
-    int[] tokens = TestData.ints(expected.get("tokens"));
-    JsonNode logits = expected.get("files").get(name).get("logits");
-    double[] worst = {0};
-    try (GgufFile file = GgufFile.open(TestData.shared("reference/micro/" + name));
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, exact))) {
-      InferenceSession session = model.newSession(64, KvType.F32);
-      for (int from = 0; from < tokens.length; from += batch) {
-        int to = Math.min(from + batch, tokens.length);
-        float[] actual = model.forward(session, tokens, from, to, true);
-        if (to == tokens.length) {
-          for (int i = 0; i < logits.size(); i++) {
-            worst[0] = Math.max(worst[0], Math.abs(actual[i] - logits.get(i).floatValue()));
-          }
-        }
+    try (GgufFile file = MicroModel.open(name, directory);
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+      for (int batch : new int[] {1, 12, 96}) {
+        assertThat(maxError(name, model, batch)).as("batches of %d", batch).isLessThan(0.1f);
       }
     }
-    return worst[0];
+  }
+
+  @ParameterizedTest
+  @MethodSource("names")
+  void exactLogitsContinuationsAndPerplexitiesAgree(String name) {
+    JsonNode figures = REFERENCE.get("models").get(name);
+    try (GgufFile file = MicroModel.open(name, directory);
+        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, true));
+        InferenceSession session = model.newSession(CONTEXT, KvType.F32)) {
+      assertThat(maxError(name, model, 7)).isLessThan(ROUNDING);
+      float[] logits = model.forward(session, TOKENS, 0, TOKENS.length, true);
+      for (JsonNode best : figures.get("greedy")) {
+        int token = best.get(0).intValue();
+        for (int other = 0; other < logits.length; other++) {
+          assertThat(logits[other]).as("%d", other).isLessThan(logits[token] + ROUNDING);
+        }
+        logits = model.forward(session, new int[] {token}, 0, 1, true);
+      }
+      CacheOptions cache = CacheOptions.full(KvType.F32);
+      Perplexity perplexity = new Perplexity(model, cache, -1, TOKENS.length / 2);
+      perplexity.add(perplexity.measure(TOKENS));
+      assertThat(perplexity.value())
+          .isCloseTo(figures.get("perplexity").doubleValue(), withinPercentage(0.1));
+    }
+  }
+
+  private static float maxError(String name, LlamaModel model, int batch) {
+    float[] actual = null;
+    try (InferenceSession session = model.newSession(CONTEXT, KvType.F32)) {
+      for (int from = 0; from < TOKENS.length; from += batch) {
+        int to = Math.min(from + batch, TOKENS.length);
+        actual = model.forward(session, TOKENS, from, to, to == TOKENS.length);
+      }
+    }
+    float worst = 0;
+    JsonNode expected = REFERENCE.get("models").get(name).get("logits");
+    for (int i = 0; i < expected.size(); i++) {
+      worst = Math.max(worst, Math.abs(actual[i] - expected.get(i).floatValue()));
+    }
+    return worst;
   }
 }

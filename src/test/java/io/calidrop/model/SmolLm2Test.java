@@ -26,8 +26,7 @@ class SmolLm2Test {
   void exactLogitsAndGreedyTokensAgree() {
     try (GgufFile file = GgufFile.open(TestData.smolLm2());
         LlamaModel model = load(file, true)) {
-      for (JsonNode prompt :
-          TestData.sharedJson("reference/smollm2-generation.json").get("prompts")) {
+      for (JsonNode prompt : TestData.reference("smollm2-generation.json").get("prompts")) {
         String name = prompt.get("name").textValue();
         int[] tokens = TestData.ints(prompt.get("tokens"));
         InferenceSession session = model.newSession(1024, KvType.F32);
@@ -47,8 +46,7 @@ class SmolLm2Test {
   void quantisedActivationsStayClose() {
     try (GgufFile file = GgufFile.open(TestData.smolLm2());
         LlamaModel model = load(file, false)) {
-      for (JsonNode prompt :
-          TestData.sharedJson("reference/smollm2-generation.json").get("prompts")) {
+      for (JsonNode prompt : TestData.reference("smollm2-generation.json").get("prompts")) {
         String name = prompt.get("name").textValue();
         int[] tokens = TestData.ints(prompt.get("tokens"));
         InferenceSession session = model.newSession(1024, KvType.F16);

@@ -3,6 +3,7 @@ package io.calidrop.tokenizer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import io.calidrop.gguf.GgufFile;
 import java.io.IOException;
@@ -13,17 +14,42 @@ import java.util.List;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Tokens against those of the reference tokenizers. */
 class TokenizerReferenceTest {
+  @TempDir private static Path directory;
+
+  static Stream<String> littleOnes() {
+    return Stream.concat(MicroModel.PRE_TOKENIZERS.stream(), Stream.of(MicroModel.SENTENCE_PIECE));
+  }
+
+  @ParameterizedTest
+  @MethodSource("littleOnes")
+  void littleVocabulariesAreThoseOfLlamaCpp(String name) {
+    JsonNode reference = TestData.reference("tokens.json");
+    JsonNode expected = reference.get("vocabularies").get(name);
+    try (GgufFile file = MicroModel.open(name, directory)) {
+      Tokenizer tokenizer = Tokenizers.from(file.metadata());
+      for (int i = 0; i < reference.get("texts").size(); i++) {
+        String text = reference.get("texts").get(i).textValue();
+        JsonNode plain = expected.get("plain").get(i);
+        JsonNode special = expected.get("special").path(Integer.toString(i));
+        assertThat(tokenizer.encode(text, false)).as(text).isEqualTo(TestData.ints(plain));
+        assertThat(tokenizer.encode(text, true))
+            .as(text)
+            .isEqualTo(TestData.ints(special.isMissingNode() ? plain : special));
+      }
+    }
+  }
 
   @Test
   void smolLm2TokensAreExact() {
     try (GgufFile file = GgufFile.open(TestData.smolLm2())) {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
-      for (JsonNode text : TestData.sharedJson("reference/smollm2-tokens.json")) {
+      for (JsonNode text : TestData.reference("smollm2-tokens.json")) {
         String string = text.get("text").textValue();
         int[] expected = TestData.ints(text.get("tokens_special"));
         assertThat(tokenizer.encode(string, true)).as(string).isEqualTo(expected);

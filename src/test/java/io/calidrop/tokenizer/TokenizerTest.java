@@ -3,7 +3,7 @@ package io.calidrop.tokenizer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.calidrop.TestData;
+import io.calidrop.MicroModel;
 import io.calidrop.gguf.GgufBytes;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.ModelFormatException;
@@ -180,8 +180,7 @@ class TokenizerTest {
   @ParameterizedTest
   @ValueSource(strings = {"a", " ", "漢"})
   void sentencePieceTakesNoQuadraticTimeEither(String unit) {
-    Path path = TestData.shared("tokenizer/ggml-vocab-llama-spm.gguf");
-    try (GgufFile file = GgufFile.open(path)) {
+    try (GgufFile file = MicroModel.open(MicroModel.SENTENCE_PIECE, directory)) {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
       String text = unit.repeat(300_000);
       assertThat(tokenizer.decode(tokenizer.encode(text, true)).equals(" " + text)).isTrue();
