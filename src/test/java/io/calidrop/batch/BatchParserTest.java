@@ -43,7 +43,8 @@ class BatchParserTest {
                 .templateArguments())
         .isEqualTo(Map.of("enable_thinking", false));
     assertThat(
-            parse("{\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"chat_template_kwargs\":{\"effort\":\"low\"}}}")
+            parse(
+                    "{\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"chat_template_kwargs\":{\"effort\":\"low\"}}}")
                 .body()
                 .templateArguments())
         .isEqualTo(Map.of("effort", "low"));

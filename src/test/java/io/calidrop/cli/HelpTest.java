@@ -58,7 +58,8 @@ class HelpTest {
   }
 
   private static int indexOf(List<String> help, String option) {
-    return (int) help.stream().takeWhile(line -> !line.contains(" " + option)).count();
+    return (int)
+        help.stream().takeWhile(line -> !line.matches(".* " + option + "(=.*| .*|)")).count();
   }
 
   @ParameterizedTest
