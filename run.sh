@@ -4,6 +4,12 @@
 #   ./run.sh test                 runs every test
 set -euo pipefail
 
+# A closed descriptor would go to the first file that is opened, which messages would then be written into.
+{ : <&0; } 2> /dev/null || exec < /dev/null
+{ : >&1; } 2> /dev/null || exec > /dev/null
+: 2>&2 || exec 2> /dev/null
+
+unset CDPATH
 script=${BASH_SOURCE[0]}
 while [ -L "$script" ]; do
   link=$(readlink "$script")
@@ -14,6 +20,22 @@ case $script in */*) home=$(cd "${script%/*}" && pwd) ;; *) home=$PWD ;; esac
 die() {
   printf 'run.sh: %s\n' "$1" >&2
   exit 1
+}
+
+# Arguments and file names are UTF-8 in any locale: cron, containers and systemd have none, and others name one that is
+# not installed, of which `locale` complains. Only the letters change, not the language, where there is one.
+use_utf8() {
+  local name
+  [ "$(locale charmap 2>&1)" != UTF-8 ] || return 0
+  for name in C.UTF-8 en_US.UTF-8 C.UTF-8; do
+    [ "$(env LC_ALL=$name locale charmap)" != UTF-8 ] || break
+  done
+  if [ -n "${LC_ALL:-}" ]; then
+    export LANG=$LC_ALL
+    unset "${!LC_@}"
+  fi
+  export LC_CTYPE=$name
+  [ "$(locale charmap 2>&1)" = UTF-8 ] || export LC_ALL=$name
 }
 
 # A JDK of version 25 or newer with a compiler and the Vector API. The `release` file tells without
@@ -54,7 +76,7 @@ find_jdk() {
     fi
   done
   IFS=$old_ifs
-  for dir in /usr/lib/jvm/* /usr/java/* /opt/* /opt/java/* "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* \
+  for dir in /usr/lib/jvm/* /usr/java/* /opt/* /opt/java/* ~/.sdkman/candidates/java/* ~/.jdks/* \
     /Library/Java/JavaVirtualMachines/*/Contents/Home /opt/homebrew/opt/openjdk*/libexec/openjdk.jdk/Contents/Home \
     /usr/local/opt/openjdk*/libexec/openjdk.jdk/Contents/Home; do
     if suitable "$dir"; then
@@ -65,11 +87,25 @@ find_jdk() {
   die "no JDK 25 or newer found in JAVA_HOME, PATH or the usual places. Install one (https://adoptium.net) or set JAVA_HOME to it."
 }
 
+# Maven from the PATH where it is new enough for the build's plugins, otherwise what its wrapper fetches.
 maven() {
-  command -v mvn > /dev/null || die "Maven (mvn) is not on the PATH. Install it: https://maven.apache.org/install.html"
-  # Maven itself still uses what JDK 25 warns about.
-  MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED ${MAVEN_OPTS:-}" \
-    mvn -B -ntp -f "$home/pom.xml" "$@"
+  local mvn=$home/mvnw user repository=
+  case $(mvn -v < /dev/null 2> /dev/null) in
+    *'Apache Maven '[12].* | *'Apache Maven 3.'[0-5].* | *'Apache Maven 3.6.'[0-2]*) ;;
+    *'Apache Maven '*) mvn=mvn ;;
+  esac
+  user=$(unset HOME && printf '%s' ~) # Java asks the system, not HOME
+  if [ ! -w "$user" ] && [ ! -w "$user/.m2" ]; then
+    repository=$home/target/m2/repository
+    user=$home/target
+  fi
+  if [ ! -w "${TMPDIR:-/tmp}" ]; then
+    export TMPDIR=$home/target
+  fi
+  # The wrapper unpacks with unzip; where there is none, the JDK does. Maven itself still uses what JDK 25 warns about.
+  PATH=$PATH:$home/.mvn/bin MAVEN_USER_HOME=${MAVEN_USER_HOME:-$user/.m2} \
+    MAVEN_OPTS="--sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED ${MAVEN_OPTS:-}" \
+    "$mvn" -B -ntp -f "$home/pom.xml" ${repository:+"-Dmaven.repo.local=$repository"} "$@" < /dev/null
 }
 
 jar=$home/target/calidrop.jar
@@ -78,16 +114,22 @@ stale() {
   [ ! -f "$jar" ] || [ -n "$(find "$home/pom.xml" "$home/.mvn" "$home/src/main" -newer "$jar" -print -quit)" ]
 }
 
+# Waits for a build that is going on. The lock of a process that was killed is gone with it; macOS has perl, but no flock.
+lock() {
+  if command -v flock > /dev/null; then
+    flock "$@" 9
+  elif command -v perl > /dev/null; then
+    perl -MFcntl=:flock -e 'open my $file, ">&=9" or exit 0; exit !flock $file, @ARGV ? LOCK_EX | LOCK_NB : LOCK_EX' -- "$@"
+  fi
+}
+
 build() {
-  local log=$home/target/build.log lock=$home/target/build.lock
-  mkdir -p "$home/target"
-  local waited=0
-  until mkdir "$lock" 2> /dev/null; do
-    [ "$waited" -lt 300 ] || die "another build seems to be running; if none is, remove $lock"
-    waited=$((waited + 1))
-    sleep 1
-  done
-  trap 'rmdir "$lock" 2> /dev/null || true' EXIT
+  local log=$home/target/build.log
+  exec 9> "$home/target/build-lock"
+  if ! lock -n; then
+    printf 'Waiting for another build of calidrop ...\n' >&2
+    lock
+  fi
   if stale; then
     printf 'Building calidrop ...\n' >&2
     if ! maven -q package -DskipTests -Dspotless.check.skip > "$log" 2>&1; then
@@ -96,18 +138,25 @@ build() {
     fi
     touch "$jar"
   fi
-  rmdir "$lock"
-  trap - EXIT
+  exec 9>&-
 }
 
+use_utf8 2> /dev/null
 find_jdk
+mkdir -p "$home/target" 2> /dev/null || true
 if [ "${1:-}" = test ]; then
   shift
   maven verify "$@"
   exit
 fi
 if stale; then
-  build
+  if [ -w "$home/target" ]; then
+    build
+  elif [ -f "$jar" ]; then
+    printf 'run.sh: sources are newer than %s, which is used as it is: its folder cannot be written\n' "$jar" >&2
+  else
+    die "calidrop is not built, and $home/target cannot be written"
+  fi
 fi
 terminals=
 for fd in 0 1 2; do
@@ -116,14 +165,11 @@ done
 # Kernels are compiled after a fiftieth of the calls that other code takes: they are known to be hot, and slow until then.
 # Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small,
 # and every few seconds glibc gives back what the JIT compiler has freed, some 20 MB.
-# The JVM announces at every start that the Vector API is incubating, and no option stops it. So its own
-# messages pass through a filter, while the program writes to the real stderr, kept as descriptor 3.
+# The jar brings the Vector API itself: with --add-modules the JVM would announce at every start that it is incubating.
 # shellcheck disable=SC2086
-exec "$JAVA_HOME/bin/java" --add-modules jdk.incubator.vector --enable-native-access=ALL-UNNAMED \
-  -Djava.awt.headless=true -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 -Xlog:trimnative*=off \
-  -XX:CompileCommand=quiet \
+exec "$JAVA_HOME/bin/java" -Djava.awt.headless=true \
+  -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 -Xlog:trimnative*=off -XX:CompileCommand=quiet \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02' \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' \
-  -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" -Dcalidrop.stderr=/dev/fd/3 \
-  ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@" \
-  3>&2 2> >(exec grep -v --line-buffered '^WARNING: Using incubator modules: jdk.incubator.vector$' >&2)
+  -Djdk.http.auth.tunneling.disabledSchemes= -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" \
+  ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@"

@@ -1,63 +1,59 @@
 package io.calidrop.batch;
 
-import java.io.BufferedReader;
+import io.calidrop.text.Utf8Lines;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 
-/** The requests of a file, one by one. Blank lines are none. */
+/** The requests of a text, one by one: it is read once. Blank lines are none. */
 public final class BatchInput implements Closeable {
-  private final Path file;
-  private final BufferedReader lines;
+  private final Utf8Lines lines;
   private final BatchParser parser;
+  private LineKind kind; // null until the first line tells
   private long line;
   private long index = -1; // of the last request in the file
 
-  public BatchInput(Path file, BatchParser parser) throws IOException {
-    this.file = file;
+  /**
+   * @param lines which are closed with this
+   * @param kind of the lines; empty where the first one tells: {@code &#123;} begins JSON
+   */
+  public BatchInput(Utf8Lines lines, Optional<LineKind> kind, BatchParser parser) {
+    this.lines = lines;
+    this.kind = kind.orElse(null);
     this.parser = parser;
-    lines = Files.newBufferedReader(file, StandardCharsets.UTF_8);
   }
 
-  /** Whether a file's lines are JSON, by its name: {@code .jsonl}, {@code .ndjson}. */
-  public static boolean isJson(Path file) {
-    String name = file.getFileName().toString();
-    return name.endsWith(".jsonl") || name.endsWith(".ndjson") || name.endsWith(".json");
-  }
-
-  /** Requests of a file. */
+  /**
+   * Requests of a file.
+   *
+   * @throws IOException if it cannot be read, or is no UTF-8 text
+   */
   public static long count(Path file) throws IOException {
     long count = 0;
-    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+    try (Utf8Lines lines = new Utf8Lines(file)) {
+      for (String line = lines.next(); line != null; line = lines.next()) {
         count += line.isBlank() ? 0 : 1;
       }
-    } catch (CharacterCodingException e) {
-      throw new IOException(file + " is not a text in UTF-8", e);
     }
     return count;
   }
 
   /** The next request of a shard, or null at the end. */
   public BatchRequest next(Shard shard) throws IOException {
-    try {
-      String text;
-      while ((text = lines.readLine()) != null) {
-        line++;
-        if (!text.isBlank()) {
-          index++;
-          if (shard.holds(index)) {
-            return parser.parse(text, line);
-          }
+    for (String text = lines.next(); text != null; text = lines.next()) {
+      line++;
+      if (!text.isBlank()) {
+        index++;
+        if (kind == null) {
+          kind = LineKind.like(text);
+        }
+        if (shard.holds(index)) {
+          return kind == LineKind.JSON ? parser.json(text, line) : parser.text(text, line);
         }
       }
-      return null;
-    } catch (CharacterCodingException e) {
-      throw new IOException(file + " is not a text in UTF-8", e);
     }
+    return null;
   }
 
   @Override

@@ -1,13 +1,10 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.text.Utf8Lines;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -22,8 +19,6 @@ import java.util.Map;
  * themselves stay on disk; what is held of each is its id and where it is.
  */
 public final class BatchMerge {
-  private static final ObjectMapper JSON = new ObjectMapper();
-
   private BatchMerge() {}
 
   /**
@@ -44,7 +39,7 @@ public final class BatchMerge {
    * @throws IOException if a result is missing, or there is one too many
    */
   public static long merge(BatchInput input, List<Path> shards, Path out) throws IOException {
-    Map<String, Deque<Place>> places = places(shards);
+    Map<BatchId, Deque<Place>> places = places(shards);
     RandomAccessFile[] files = new RandomAccessFile[shards.size()];
     Path temporary = Files.createTempFile(out.toAbsolutePath().getParent(), ".merge-", ".tmp");
     try {
@@ -65,10 +60,10 @@ public final class BatchMerge {
           count++;
         }
       }
-      for (Map.Entry<String, Deque<Place>> left : places.entrySet()) {
+      for (Map.Entry<BatchId, Deque<Place>> left : places.entrySet()) {
         throw new IOException(
             "%s holds a result of %s, which comes twice or is not in the input"
-                .formatted(shards.get(left.getValue().getFirst().file()), left.getKey()));
+                .formatted(shards.get(left.getValue().getFirst().file()), left.getKey().text()));
       }
       Files.move(
           temporary, out, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -83,36 +78,35 @@ public final class BatchMerge {
     }
   }
 
-  private static Map<String, Deque<Place>> places(List<Path> shards) throws IOException {
-    Map<String, Deque<Place>> places = new LinkedHashMap<>();
+  private static Map<BatchId, Deque<Place>> places(List<Path> shards) throws IOException {
+    Map<BatchId, Deque<Place>> places = new LinkedHashMap<>();
     for (int i = 0; i < shards.size(); i++) {
-      try (LineReader lines = new LineReader(shards.get(i))) {
-        for (byte[] line = lines.next(); line != null; line = lines.next()) {
-          Place place = new Place(i, lines.offset(), line.length);
-          places.computeIfAbsent(id(shards.get(i), line), id -> new ArrayDeque<>(1)).add(place);
+      Path file = shards.get(i);
+      if (Files.exists(file) && !Files.isDirectory(file) && !Files.isRegularFile(file)) {
+        throw new IOException(file + " can be read only once: results are merged from files");
+      }
+      try (Utf8Lines lines = new Utf8Lines(file)) {
+        for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
+          BatchId id =
+              StoredResult.of(lines.decode(line)).orElseThrow(() -> notFinished(file)).id();
+          places
+              .computeIfAbsent(id, first -> new ArrayDeque<>(1))
+              .add(new Place(i, lines.offset(), line.length));
         }
       }
     }
     return places;
   }
 
-  private static String id(Path file, byte[] line) throws IOException {
-    try {
-      JsonNode node = JSON.readTree(new String(line, StandardCharsets.UTF_8));
-      if (node != null && node.hasNonNull("id")) {
-        return node.get("id").asText();
-      }
-      throw new IOException(file + " holds something that is no result of a batch");
-    } catch (JsonProcessingException e) {
-      throw new IOException(
-          file + " holds something that is no result of a batch: let it finish (--resume)", e);
-    }
+  private static IOException notFinished(Path file) {
+    return new IOException(
+        file + " holds something that is no result of a batch: let it finish (--resume)");
   }
 
   /** The place of a request's result, which no other request gets. */
-  private static Place take(Map<String, Deque<Place>> places, BatchRequest request)
+  private static Place take(Map<BatchId, Deque<Place>> places, BatchRequest request)
       throws IOException {
-    for (String id : List.of(request.id(), request.repeatedId())) {
+    for (BatchId id : List.of(request.id(), request.repeatedId())) {
       Deque<Place> found = places.get(id);
       if (found != null) {
         Place place = found.poll();
@@ -124,6 +118,6 @@ public final class BatchMerge {
     }
     throw new IOException(
         "there is no result of %s (line %d): let every shard finish (--resume), and give all of them"
-            .formatted(request.id(), request.line()));
+            .formatted(request.id().text(), request.line()));
   }
 }

@@ -1,9 +1,7 @@
 package io.calidrop.batch;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import java.io.BufferedReader;
+import io.calidrop.text.Utf8Lines;
 import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -13,7 +11,9 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.Map;
 
 /**
@@ -22,7 +22,7 @@ import java.util.Map;
  */
 public final class BatchOutput implements Closeable {
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int TAIL = 1 << 16;
+  private static final byte[] BEGINNING = "{\"id\":".getBytes(StandardCharsets.US_ASCII);
 
   private final Path file;
   private final FileChannel channel;
@@ -38,7 +38,9 @@ public final class BatchOutput implements Closeable {
     /** Begin anew. */
     REPLACE,
     /** Go on after its last whole line. */
-    RESUME
+    RESUME,
+    /** Go on without the results that are errors, so that these requests are tried again. */
+    RETRY
   }
 
   /**
@@ -51,17 +53,20 @@ public final class BatchOutput implements Closeable {
       throw new IOException(
           file + " is there already: --resume goes on with it, --force replaces it");
     }
+    if (existing == Existing.RETRY && Files.exists(file)) {
+      dropFailed(file);
+    }
     channel =
         FileChannel.open(
             file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
     lock = lock();
-    if (existing == Existing.REPLACE) {
-      channel.truncate(0);
-    } else {
-      channel.truncate(endOfWholeLines());
-      readFinished();
+    try {
+      channel.truncate(existing == Existing.REPLACE ? 0 : readFinished());
+      channel.position(channel.size());
+    } catch (IOException | RuntimeException e) {
+      close();
+      throw e;
     }
-    channel.position(channel.size());
   }
 
   private FileLock lock() throws IOException {
@@ -77,47 +82,90 @@ public final class BatchOutput implements Closeable {
     throw new IOException(file + " is being written by another process");
   }
 
-  private long endOfWholeLines() throws IOException {
-    ByteBuffer tail = ByteBuffer.allocate(TAIL);
-    for (long end = channel.size(); end > 0; ) {
-      long from = Math.max(0, end - TAIL);
-      tail.clear().limit((int) (end - from));
-      while (tail.hasRemaining() && channel.read(tail, from + tail.position()) >= 0) {}
-      for (int i = tail.position() - 1; i >= 0; i--) {
-        if (tail.get(i) == '\n') {
-          return from + i + 1;
+  /** Reads the results that are there; returns where the last whole line ends, in bytes. */
+  private long readFinished() throws IOException {
+    try (Utf8Lines lines = new Utf8Lines(file)) {
+      for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
+        if (lines.isTorn() && isBeginning(line)) {
+          return lines.offset();
         }
+        long number = count + 1;
+        StoredResult result =
+            StoredResult.of(lines.decode(line))
+                .filter(found -> !lines.isTorn())
+                .orElseThrow(() -> noResult(file, number));
+        resumed.add(result.id());
+        failed += result.failed() ? 1 : 0;
+        count++;
       }
-      end = from;
+      return channel.size();
     }
-    return 0;
   }
 
-  private void readFinished() throws IOException {
-    try (BufferedReader lines = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-      long number = 0;
-      for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-        number++;
-        try {
-          JsonNode node = JSON.readTree(line);
-          if (!node.hasNonNull("id")) {
-            throw new IOException("%s, line %d, is no result of a batch".formatted(file, number));
-          }
-          resumed.add(node.get("id").asText());
-          count++;
-          failed += node.hasNonNull("error") ? 1 : 0;
-        } catch (JsonProcessingException e) {
-          throw new IOException(
-              "%s, line %d, is no result of a batch: delete it from there on"
-                  .formatted(file, number),
-              e);
-        }
+  /** Whether a line can be the beginning of a result: nothing else is cut off. */
+  private static boolean isBeginning(byte[] line) {
+    int length = Math.min(line.length, BEGINNING.length);
+    return Arrays.equals(line, 0, length, BEGINNING, 0, length);
+  }
+
+  private static IOException noResult(Path file, long number) {
+    return new IOException(
+        "%s, line %d, is no result of a batch: delete it from there on".formatted(file, number));
+  }
+
+  /**
+   * Takes errors out of a file, which is replaced in one step: whatever kills the process, every
+   * other result is there, and a request without a result is one that --resume answers.
+   */
+  private static void dropFailed(Path file) throws IOException {
+    try (BatchOutput results = new BatchOutput(file, Existing.RESUME)) {
+      if (results.failed == 0) {
+        return;
       }
+      Path target = file.toRealPath();
+      Path temporary = target.resolveSibling(target.getFileName() + ".retry");
+      Files.copy(
+          target,
+          temporary,
+          StandardCopyOption.COPY_ATTRIBUTES, // its permissions are the results' own
+          StandardCopyOption.REPLACE_EXISTING);
+      try (FileChannel channel =
+          FileChannel.open(
+              temporary, StandardOpenOption.WRITE, StandardOpenOption.TRUNCATE_EXISTING)) {
+        try (Utf8Lines lines = new Utf8Lines(target)) {
+          for (byte[] line = lines.nextBytes(); line != null; line = lines.nextBytes()) {
+            if (!StoredResult.of(lines.decode(line)).orElseThrow().failed()) {
+              write(channel, line, file);
+            }
+          }
+        }
+        channel.force(true);
+      }
+      Files.move(
+          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     }
+  }
+
+  private static void write(FileChannel channel, byte[] line, Path file) throws IOException {
+    ByteBuffer buffer = ByteBuffer.allocate(line.length + 1).put(line).put((byte) '\n').flip();
+    try {
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+    } catch (IOException e) {
+      throw notWritten(file, e);
+    }
+  }
+
+  private static IOException notWritten(Path file, IOException cause) {
+    return new IOException(
+        "%s cannot be written: %s; --resume goes on when that is mended"
+            .formatted(file, cause.getMessage()),
+        cause);
   }
 
   /** Whether there was a result of this id when the file was opened. */
-  public boolean had(String id) {
+  public boolean had(BatchId id) {
     return resumed.contains(id);
   }
 
@@ -133,18 +181,13 @@ public final class BatchOutput implements Closeable {
 
   /** Adds a result; it is in the file when this returns. */
   public void add(Map<String, Object> result) throws IOException {
-    byte[] line = (JSON.writeValueAsString(result) + "\n").getBytes(StandardCharsets.UTF_8);
-    ByteBuffer buffer = ByteBuffer.wrap(line);
+    // An error may show half a character of its line: as a question mark, where Jackson's own bytes
+    // would be refused.
+    write(channel, JSON.writeValueAsString(result).getBytes(StandardCharsets.UTF_8), file);
     try {
-      while (buffer.hasRemaining()) {
-        channel.write(buffer);
-      }
       channel.force(false);
     } catch (IOException e) {
-      throw new IOException(
-          "%s cannot be written: %s; --resume goes on when that is mended"
-              .formatted(file, e.getMessage()),
-          e);
+      throw notWritten(file, e);
     }
     count++;
     failed += result.get("error") != null ? 1 : 0;

@@ -1,214 +1,148 @@
 package io.calidrop.batch;
 
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
-import io.calidrop.sampling.SamplerOptions;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.function.BiFunction;
 import java.util.zip.CRC32;
 
 /**
  * Reads lines: a prompt as it stands, an object {@code {"id", "prompt" | "messages", overrides}},
- * or a line of an OpenAI batch {@code {"custom_id", "body": {"messages", overrides}}}.
+ * or a line of an OpenAI batch {@code {"custom_id", "method", "url", "body"}}. What they may ask
+ * for is {@link RequestFormat}'s.
  */
 public final class BatchParser {
   private static final ObjectMapper JSON =
-      new ObjectMapper().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
+      new ObjectMapper()
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION);
 
-  /** Fields of OpenAI's batches that change nothing here: there is one model and one way to ask. */
-  private static final Set<String> WITHOUT_EFFECT = Set.of("method", "url", "model");
+  private static final int MESSAGE = 200; // most characters of the JSON library's
 
-  private static final Set<String> ROLES = Set.of("system", "user", "assistant");
-  private static final Map<String, BiFunction<GenerationOptions, JsonNode, GenerationOptions>>
-      OVERRIDES = new HashMap<>();
+  private static final List<String> IDS = List.of("id", "custom_id");
+  private static final List<String> ENVELOPE = List.of("id", "custom_id", "method", "url", "body");
 
-  static {
-    BiFunction<GenerationOptions, JsonNode, GenerationOptions> most =
-        (options, value) -> options.withMaxTokens(whole(value));
-    OVERRIDES.put("n", most);
-    OVERRIDES.put("max_tokens", most);
-    OVERRIDES.put("max_completion_tokens", most);
-    OVERRIDES.put("stop", (options, value) -> options.withStop(texts(value)));
-    sampling("temperature", (sampling, value) -> sampling.withTemperature(number(value)));
-    sampling("top_k", (sampling, value) -> sampling.withTopK(whole(value)));
-    sampling("top_p", (sampling, value) -> sampling.withTopP(number(value)));
-    sampling("min_p", (sampling, value) -> sampling.withMinP(number(value)));
-    sampling("repeat_penalty", (sampling, value) -> sampling.withRepeatPenalty(number(value)));
-    sampling(
-        "frequency_penalty", (sampling, value) -> sampling.withFrequencyPenalty(number(value)));
-    sampling("presence_penalty", (sampling, value) -> sampling.withPresencePenalty(number(value)));
-    sampling("seed", (sampling, value) -> sampling.withSeed(whole(value)));
-  }
-
-  private final boolean json;
   private final GenerationOptions defaults;
   private final Optional<String> system;
 
   /**
-   * @param json whether lines are JSON
    * @param defaults whose seed each request's own is derived from
-   * @param system message of requests that have none
+   * @param system message of conversations that have none
    */
-  public BatchParser(boolean json, GenerationOptions defaults, Optional<String> system) {
-    this.json = json;
+  public BatchParser(GenerationOptions defaults, Optional<String> system) {
     this.defaults = defaults;
     this.system = system;
   }
 
-  private static void sampling(
-      String name, BiFunction<SamplerOptions, JsonNode, SamplerOptions> change) {
-    OVERRIDES.put(
-        name, (options, value) -> options.withSampling(change.apply(options.sampling(), value)));
-  }
-
-  private static double number(JsonNode value) {
-    if (!value.isNumber()) {
-      throw new IllegalArgumentException(value + " is no number");
-    }
-    return value.doubleValue();
-  }
-
-  private static int whole(JsonNode value) {
-    if (!value.canConvertToInt() || !value.isIntegralNumber()) {
-      throw new IllegalArgumentException(value + " is no whole number");
-    }
-    return value.intValue();
-  }
-
-  private static List<String> texts(JsonNode value) {
-    List<String> texts = new ArrayList<>();
-    (value.isArray() ? value : JSON.createArrayNode().add(value))
-        .forEach(text -> texts.add(text(text)));
-    return texts;
-  }
-
-  private static String text(JsonNode value) {
-    if (!value.isTextual()) {
-      throw new IllegalArgumentException(value + " is no text");
-    }
-    return value.textValue();
+  /**
+   * The request that a prompt is.
+   *
+   * @param number of the line, from 1: its id
+   */
+  public BatchRequest text(String line, long number) {
+    BatchId id = BatchId.of(Long.toString(number));
+    return request(number, id, RequestBody.answer(List.of(ChatMessage.user(line)), seeded(id)));
   }
 
   /**
-   * The request of a line; one that is wrong says why.
+   * The request of a line of JSON; one that is wrong says why.
    *
    * @param number of the line, from 1: its id where it has none of its own
    */
-  public BatchRequest parse(String line, long number) {
-    String id = Long.toString(number);
-    if (!json) {
-      return request(number, id, List.of(ChatMessage.user(line)), seeded(id));
-    }
+  public BatchRequest json(String line, long number) {
+    BatchId id = BatchId.of(Long.toString(number));
     try {
       JsonNode node = JSON.readTree(line);
-      if (!node.isObject()) {
+      if (!(node instanceof ObjectNode object)) {
         throw new IllegalArgumentException("the line is no JSON object");
       }
-      id = id(node, id);
-      return parse(number, node, id);
+      id = id(object).orElse(id);
+      return request(number, id, body(object, seeded(id)));
     } catch (JsonProcessingException e) {
-      String why = "the line is no JSON: " + e.getOriginalMessage();
-      return BatchRequest.wrong(number, id, defaults, why);
+      String why = Values.shortened(e.getOriginalMessage().replaceAll("\\s+", " "), MESSAGE);
+      return BatchRequest.wrong(number, id, defaults, "the line is no JSON: " + why);
     } catch (IllegalArgumentException e) {
       return BatchRequest.wrong(number, id, defaults, e.getMessage());
     }
   }
 
-  private static String id(JsonNode node, String number) {
-    for (String name : List.of("id", "custom_id")) {
-      JsonNode id = node.get(name);
-      if (id != null && (id.isTextual() || id.isIntegralNumber())) {
-        return id.asText();
+  private static Optional<BatchId> id(ObjectNode line) {
+    Optional<BatchId> found = Optional.empty();
+    for (String name : IDS) {
+      JsonNode value = line.path(name);
+      if (value.isMissingNode() || value.isNull()) {
+        continue;
       }
-      if (id != null) {
-        throw new IllegalArgumentException("the id must be a text or a whole number, not " + id);
+      Optional<BatchId> id = BatchId.of(value);
+      if (id.isEmpty()) {
+        throw new IllegalArgumentException(
+            "%s: %s is neither a text nor a whole number".formatted(name, Values.shown(value)));
       }
+      if (found.isPresent() && !found.equals(id)) {
+        throw new IllegalArgumentException(
+            "custom_id: %s differs from the id, %s"
+                .formatted(Values.shown(value), Values.shown(found.get().value())));
+      }
+      found = id;
     }
-    return number;
+    return found;
   }
 
-  private BatchRequest parse(long number, JsonNode node, String id) {
-    GenerationOptions options = seeded(id);
-    List<ChatMessage> messages = new ArrayList<>();
-    List<JsonNode> objects = node.has("body") ? List.of(node, node.get("body")) : List.of(node);
-    for (JsonNode object : objects) {
-      for (Map.Entry<String, JsonNode> field : object.properties()) {
-        options = take(field.getKey(), field.getValue(), options, messages);
+  private static RequestBody body(ObjectNode line, GenerationOptions options) {
+    if (line.hasNonNull("body")) {
+      JsonNode body = line.get("body");
+      for (Map.Entry<String, JsonNode> field : line.properties()) {
+        if (!field.getValue().isNull() && !ENVELOPE.contains(field.getKey())) {
+          throw new IllegalArgumentException(
+              Values.shown(field.getKey()) + " stands beside the body: it belongs into it");
+        }
+      }
+      return format(line, body).read(body, options);
+    }
+    for (String name : List.of("method", "url")) {
+      if (line.hasNonNull(name)) {
+        throw new IllegalArgumentException(name + ": the line has no body");
       }
     }
-    if (messages.isEmpty()) {
-      throw new IllegalArgumentException("the line has neither a prompt nor messages");
-    }
-    return request(number, id, messages, options);
+    return RequestFormat.OWN.read(line.without(ENVELOPE), options);
   }
 
-  private static GenerationOptions take(
-      String name, JsonNode value, GenerationOptions options, List<ChatMessage> messages) {
-    switch (name) {
-      case "id", "custom_id", "body" -> {
-        return options;
-      }
-      case "prompt", "messages" -> {
-        if (!messages.isEmpty()) {
-          throw new IllegalArgumentException("the line has both a prompt and messages");
-        }
-        if (name.equals("prompt")) {
-          messages.add(ChatMessage.user(text(value)));
-        } else {
-          value.forEach(message -> messages.add(message(message)));
-        }
-        return options;
-      }
-      default -> {
-        if (WITHOUT_EFFECT.contains(name)) {
-          return options;
-        }
-        var override = OVERRIDES.get(name);
-        if (override == null) {
-          throw new IllegalArgumentException("unknown field \"%s\"".formatted(name));
-        }
-        try {
-          return override.apply(options, value);
-        } catch (IllegalArgumentException e) {
-          throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
-        }
-      }
-    }
-  }
-
-  private static ChatMessage message(JsonNode message) {
-    String role = message.path("role").asText();
-    JsonNode content = message.path("content");
-    if (!ROLES.contains(role) || !content.isTextual()) {
+  /** The format of an OpenAI line: its URL's, and without one that of what it holds. */
+  private static RequestFormat format(ObjectNode line, JsonNode body) {
+    if (line.hasNonNull("method") && !line.get("method").asText().equals("POST")) {
       throw new IllegalArgumentException(
-          "a message needs a role (system, user, assistant) and a content, not " + message);
+          "method: %s is not supported: it is \"POST\""
+              .formatted(Values.shown(line.get("method"))));
     }
-    return new ChatMessage(role, content.textValue());
+    if (!line.hasNonNull("url")) {
+      return body.hasNonNull("prompt") ? RequestFormat.COMPLETION : RequestFormat.CHAT;
+    }
+    return switch (line.get("url").asText()) {
+      case "/v1/chat/completions" -> RequestFormat.CHAT;
+      case "/v1/completions" -> RequestFormat.COMPLETION;
+      default ->
+          throw new IllegalArgumentException(
+              "url: %s is not supported: there are /v1/chat/completions and /v1/completions"
+                  .formatted(Values.shown(line.get("url"))));
+    };
   }
 
-  private BatchRequest request(
-      long number, String id, List<ChatMessage> messages, GenerationOptions options) {
-    List<ChatMessage> all = new ArrayList<>(messages);
-    if (system.isPresent() && !all.getFirst().role().equals("system")) {
-      all.addFirst(ChatMessage.system(system.get()));
-    }
-    return new BatchRequest(number, id, all, options, Optional.empty());
+  private BatchRequest request(long number, BatchId id, RequestBody body) {
+    return new BatchRequest(number, id, body.withSystem(system), Optional.empty());
   }
 
   /** A seed that depends on the id alone: a text does not change with its place or a resume. */
-  private GenerationOptions seeded(String id) {
+  private GenerationOptions seeded(BatchId id) {
     CRC32 crc = new CRC32();
-    crc.update(id.getBytes(StandardCharsets.UTF_8));
+    crc.update(id.text().getBytes(StandardCharsets.UTF_8));
     long seed = defaults.sampling().seed() ^ crc.getValue();
     return defaults.withSampling(defaults.sampling().withSeed(seed));
   }

@@ -1,6 +1,5 @@
 package io.calidrop.batch;
 
-import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import java.util.List;
 import java.util.Optional;
@@ -10,27 +9,21 @@ import java.util.Optional;
  *
  * @param line its number, from 1
  * @param id of the result
- * @param messages of the conversation to answer; empty where the line is wrong
- * @param options with the line's overrides and its own seed
+ * @param body what it asks for, with its own seed; nothing where the line is wrong
  * @param error what is wrong with the line
  */
-public record BatchRequest(
-    long line,
-    String id,
-    List<ChatMessage> messages,
-    GenerationOptions options,
-    Optional<String> error) {
+public record BatchRequest(long line, BatchId id, RequestBody body, Optional<String> error) {
 
-  static BatchRequest wrong(long line, String id, GenerationOptions options, String error) {
-    return new BatchRequest(line, id, List.of(), options, Optional.of(error));
+  static BatchRequest wrong(long line, BatchId id, GenerationOptions options, String error) {
+    return new BatchRequest(line, id, RequestBody.answer(List.of(), options), Optional.of(error));
   }
 
   /** The error that a request is whose id another had before it. */
   public BatchRequest repeated() {
-    return wrong(line, repeatedId(), options, "an earlier line has the id " + id);
+    return wrong(line, repeatedId(), body.options(), "an earlier line has the id " + id.text());
   }
 
-  String repeatedId() {
-    return "%s (line %d)".formatted(id, line);
+  BatchId repeatedId() {
+    return BatchId.of("%s (line %d)".formatted(id.text(), line));
   }
 }

@@ -1,5 +1,6 @@
 package io.calidrop.batch;
 
+import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationBatch;
 import io.calidrop.generate.GenerationResult;
@@ -14,6 +15,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
  * Answers requests, several of them at a time with the same passes over the weights. A result does
@@ -22,12 +24,14 @@ import java.util.function.BooleanSupplier;
  */
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;
+  private final Supplier<ChatTemplate> templates;
   private final GenerationBatch batch;
   private final SharedPrefix prefix;
   private final boolean copies;
   private final List<Slot> slots = new ArrayList<>();
   private final Deque<Slot> free = new ArrayDeque<>();
   private final Deque<Finished> finished = new ArrayDeque<>();
+  private ChatTemplate template; // null until the first conversation needs it
 
   /** Gives requests, one after the other. */
   @FunctionalInterface
@@ -75,10 +79,12 @@ public final class BatchRunner implements AutoCloseable {
   }
 
   /**
+   * @param templates gives how conversations are written, when there is the first one
    * @param parallel most requests at a time, each with a cache of its own
    */
-  public BatchRunner(Engine engine, int parallel) {
+  public BatchRunner(Engine engine, Supplier<ChatTemplate> templates, int parallel) {
     this.engine = engine;
+    this.templates = templates;
     batch = new GenerationBatch(engine.model(), engine.tokenizer());
     prefix = new SharedPrefix(engine.model());
     copies = parallel > 1;
@@ -92,6 +98,7 @@ public final class BatchRunner implements AutoCloseable {
    * Answers all requests; what is wrong with one becomes its outcome.
    *
    * @param interrupted ends the batch; requests under way get no outcome
+   * @throws ModelFormatException if there is a conversation, and no chat template
    */
   public void run(Source source, Sink sink, BooleanSupplier interrupted) throws IOException {
     Prompt next = read(source);
@@ -119,8 +126,17 @@ public final class BatchRunner implements AutoCloseable {
     if (request.error().isPresent()) {
       return new Prompt(request, new int[0], request.error());
     }
+    RequestBody body = request.body();
+    if (body.text().isEmpty() && template == null) {
+      template = templates.get();
+    }
     try {
-      int[] tokens = engine.template().encode(request.messages(), true, engine.tokenizer());
+      int[] tokens =
+          body.text().isPresent()
+              ? engine.encode(body.text().get())
+              : template
+                  .withArguments(body.templateArguments())
+                  .encode(body.messages(), true, engine.tokenizer());
       return new Prompt(request, tokens, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return new Prompt(request, new int[0], Optional.of(e.getMessage()));
@@ -143,7 +159,7 @@ public final class BatchRunner implements AutoCloseable {
           slot.session,
           prompt.tokens(),
           prompt.tokens().length,
-          request.options(),
+          request.body().options(),
           text -> {},
           interrupted,
           result -> finish(slot, request, result));

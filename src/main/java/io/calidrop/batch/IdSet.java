@@ -20,7 +20,7 @@ public final class IdSet {
   }
 
   /** Adds an id; false if it was there. */
-  public boolean add(String id) {
+  public boolean add(BatchId id) {
     ByteBuffer hash = hash(id);
     int slot = slot(hash.getLong(0), hash.getLong(8));
     if (isUsed(slot)) {
@@ -35,13 +35,13 @@ public final class IdSet {
     return true;
   }
 
-  public boolean contains(String id) {
+  public boolean contains(BatchId id) {
     ByteBuffer hash = hash(id);
     return isUsed(slot(hash.getLong(0), hash.getLong(8)));
   }
 
-  private ByteBuffer hash(String id) {
-    return ByteBuffer.wrap(digest.digest(id.getBytes(StandardCharsets.UTF_8)));
+  private ByteBuffer hash(BatchId id) {
+    return ByteBuffer.wrap(digest.digest(id.toString().getBytes(StandardCharsets.UTF_8)));
   }
 
   private boolean isUsed(int slot) {

@@ -5,9 +5,11 @@ import io.calidrop.batch.BatchOutput;
 import io.calidrop.batch.BatchOutput.Existing;
 import io.calidrop.batch.BatchParser;
 import io.calidrop.batch.BatchRequest;
+import io.calidrop.batch.BatchResult;
 import io.calidrop.batch.BatchRunner;
 import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
@@ -17,6 +19,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -32,7 +35,8 @@ import picocli.CommandLine.Spec;
     description =
         "Answers every prompt of a file, a line of JSON each. A line of the input is a prompt, or in a "
             + ".jsonl file an object: {\"id\", \"prompt\" or \"messages\", and overrides such as "
-            + "\"temperature\"}, or a line of an OpenAI batch. A wrong line becomes a result with an error.",
+            + "\"temperature\"}, or a line of an OpenAI batch: a chat, or a completion, whose prompt is "
+            + "continued without a chat template. A wrong line becomes a result with an error.",
     footer = {
       "",
       "Exit code 3: all lines have a result, and some of them are errors.",
@@ -41,6 +45,8 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --parallel 8",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
+      "  ./run.sh batch --in prompts.jsonl --out results.jsonl --retry-failed",
+      "  grep -v done all.jsonl | ./run.sh batch --in - --out results.jsonl",
       "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\""
     })
 final class BatchCommand implements Callable<Integer> {
@@ -52,8 +58,7 @@ final class BatchCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
-  @Option(names = "--in", paramLabel = "FILE", required = true, description = "The prompts.")
-  private Path in;
+  @Mixin private BatchInputOptions prompts;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
   private Path out;
@@ -62,6 +67,11 @@ final class BatchCommand implements Callable<Integer> {
       names = "--resume",
       description = "Go on with --out: what has a result is skipped, a torn last line repaired.")
   private boolean resume;
+
+  @Option(
+      names = "--retry-failed",
+      description = "Go on with --out as --resume does, and try again what failed.")
+  private boolean retryFailed;
 
   @Option(names = "--force", description = "Replace --out.")
   private boolean force;
@@ -84,9 +94,11 @@ final class BatchCommand implements Callable<Integer> {
       description = "Only every Nth line, from the Ith on; `merge` joins the results.")
   private String shard;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--json", description = "Print the summary as JSON on stdout.")
   private boolean json;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No progress and no summary.")
@@ -94,9 +106,11 @@ final class BatchCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    if (resume && force) {
+    if ((resume || retryFailed) && force) {
       throw new ParameterException(
-          spec.commandLine(), "--resume and --force exclude each other: go on, or begin anew");
+          spec.commandLine(),
+          "%s and --force exclude each other: go on, or begin anew"
+              .formatted(resume ? "--resume" : "--retry-failed"));
     }
     if (parallel < 1 || parallel > MOST_PARALLEL) {
       throw new ParameterException(
@@ -105,19 +119,27 @@ final class BatchCommand implements Callable<Integer> {
     }
     Shard part = shard();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens(), 0);
-    BatchParser parser = new BatchParser(BatchInput.isJson(in), options, conversation.system());
-    long total = part.share(BatchInput.count(in));
-    Existing existing = resume ? Existing.RESUME : force ? Existing.REPLACE : Existing.REFUSE;
+    BatchParser parser = new BatchParser(options, conversation.system());
+    prompts.checkOutput(out);
+    OptionalLong count = prompts.count();
+    long total = count.isPresent() ? part.share(count.getAsLong()) : -1;
     Io io = parent.io();
-    try (BatchInput input = new BatchInput(in, parser);
-        BatchOutput output = new BatchOutput(out, existing);
+    try (BatchInput input = prompts.open(io, parser);
+        BatchOutput output = new BatchOutput(out, existing());
         Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
-        BatchRunner runner = new BatchRunner(engine, parallel);
+        BatchRunner runner =
+            new BatchRunner(engine, () -> conversation.template(io, engine), parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      ModelOptions.warn(io, engine.template());
       return new Run(io, part, input, output, interrupts).all(runner, total);
     }
+  }
+
+  private Existing existing() {
+    if (retryFailed) {
+      return Existing.RETRY;
+    }
+    return resume ? Existing.RESUME : force ? Existing.REPLACE : Existing.REFUSE;
   }
 
   private Shard shard() {
@@ -137,7 +159,7 @@ final class BatchCommand implements Callable<Integer> {
     private final Interrupts interrupts;
     private final IdSet ids = new IdSet();
     private final long start = System.nanoTime();
-    private WorkProgress progress;
+    private WorkProgress progress; // null where it is not shown
     private long skipped;
     private long promptTokens;
     private long generatedTokens;
@@ -152,7 +174,7 @@ final class BatchCommand implements Callable<Integer> {
 
     int all(BatchRunner runner, long total) throws IOException {
       interrupts.begin();
-      try (WorkProgress display = new WorkProgress(io, "batch", "prompts", quiet ? 0 : total)) {
+      try (WorkProgress display = quiet ? null : new WorkProgress(io, "batch", "prompts", total)) {
         progress = display;
         runner.run(this::next, this::add, interrupts);
       }
@@ -177,41 +199,25 @@ final class BatchCommand implements Callable<Integer> {
           return request;
         }
         skipped++;
-        progress.skip(1);
+        if (progress != null) {
+          progress.skip(1);
+        }
       }
     }
 
     private boolean add(BatchRequest request, BatchRunner.Outcome outcome) throws IOException {
-      output.add(record(request, outcome));
-      progress.step(1);
+      output.add(BatchResult.of(request, outcome));
+      outcome.result().ifPresent(this::count);
+      if (progress != null) {
+        progress.step(1);
+      }
       return outcome.error().isEmpty() || !failFast;
     }
 
-    private Map<String, Object> record(BatchRequest request, BatchRunner.Outcome outcome) {
-      Map<String, Object> record = new LinkedHashMap<>();
-      record.put("id", request.id());
-      GenerationResult result = outcome.result().orElse(null);
-      record.put("text", result == null ? null : result.text());
-      record.put(
-          "finish_reason",
-          result == null ? "error" : result.stopReason().toString().toLowerCase(Locale.ROOT));
-      if (result != null) {
-        GenerationResult.Timings timings = result.timings();
-        int prompt = timings.promptTokens() + timings.reusedTokens();
-        promptTokens += prompt;
-        generatedTokens += result.tokens().length;
-        record.put(
-            "usage", Map.of("prompt_tokens", prompt, "completion_tokens", result.tokens().length));
-        Map<String, Object> times = new LinkedHashMap<>();
-        times.put("prompt_seconds", timings.promptNanos() / 1e9);
-        times.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
-        times.put("tokens_per_second", timings.decodeRate());
-        record.put("timings", times);
-        record.put("seed", result.seed());
-        record.put("cache", Map.of("seen", result.cache().seen(), "kept", result.cache().kept()));
-      }
-      record.put("error", outcome.error().orElse(null));
-      return record;
+    private void count(GenerationResult result) {
+      GenerationResult.Timings timings = result.timings();
+      promptTokens += timings.promptTokens() + timings.reusedTokens();
+      generatedTokens += result.tokens().length;
     }
 
     private void summarise(boolean interrupted) throws IOException {
@@ -230,7 +236,7 @@ final class BatchCommand implements Callable<Integer> {
         io.err()
             .printf(
                 Locale.ROOT,
-                "%s%d results, %d of them errors (%d were there); %d prompt and %d generated tokens in %.1f s, %.0f generated tok/s%n",
+                "%s%d results, %d of them errors (%d were there); %d prompt and %d generated tokens in %.1f s, %.0f generated tok/s%s%n",
                 interrupted ? "interrupted, --resume goes on: " : "",
                 output.count(),
                 output.failed(),
@@ -238,7 +244,8 @@ final class BatchCommand implements Callable<Integer> {
                 promptTokens,
                 generatedTokens,
                 seconds,
-                generatedTokens / seconds);
+                generatedTokens / seconds,
+                output.failed() > 0 ? "; --retry-failed tries the errors again" : "");
       }
     }
   }

@@ -13,6 +13,7 @@ import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.LlamaConfig;
 import io.calidrop.model.ModelInspection;
@@ -25,6 +26,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** How the KV cache is kept. Options that would have no effect are refused. */
+@HelpGroup(Heading.CACHE)
 final class CacheFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -33,7 +35,9 @@ final class CacheFlags {
       names = "--kv-type",
       paramLabel = "TYPE",
       defaultValue = "f16",
-      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
+      completionCandidates = Names.KvTypes.class,
+      description =
+          "Number format of the KV cache: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
   private KvType kvType;
 
   @Option(
@@ -53,90 +57,130 @@ final class CacheFlags {
   @Option(
       names = "--policy",
       paramLabel = "NAME",
+      defaultValue = EvictionPolicies.DEFAULT,
+      completionCandidates = Names.Policies.class,
       description =
-          "What is kept: adakv, caote:NAME, expected, h2o (default), keydiff, knorm, pyramidkv, random, snapkv, streaming, tova.")
+          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
   private String policy;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--sinks",
       paramLabel = "N",
-      description = "First tokens that are always kept. Default: 4.")
+      description =
+          "First tokens that are always kept. Default: " + CacheBudget.DEFAULT_SINKS + ".")
   private Integer sinks;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--window",
       paramLabel = "N",
-      description = "Latest tokens that are always kept. Default: 32.")
+      description =
+          "Latest tokens that are always kept. Default: " + CacheBudget.DEFAULT_WINDOW + ".")
   private Integer window;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--prune-interval",
       paramLabel = "N",
-      description = "Tokens between prunes, held besides the budget. Default: 128.")
+      description =
+          "Tokens between prunes, held besides the budget. Default: "
+              + CacheBudget.DEFAULT_PRUNE_INTERVAL
+              + ".")
   private Integer interval;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--compress",
       paramLabel = "WHEN",
+      defaultValue = "rolling",
       description =
-          "rolling (default): never above the budget; once: after the whole prompt was attended.")
+          "rolling: never above the budget; once: after the whole prompt was attended. Default: ${DEFAULT-VALUE}.")
   private CacheBudget.Compress compress;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--positions",
       paramLabel = "HOW",
+      defaultValue = "rebase",
       description =
-          "Beyond the context: rebase (default) moves all positions back, absolute lets them grow.")
+          "Beyond the context: rebase moves all positions back, absolute lets them grow. Default: ${DEFAULT-VALUE}.")
   private CacheBudget.Positions positions;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calidrop",
       paramLabel = "MODE",
+      defaultValue = "fold",
       description =
-          "What stands in for evicted tokens: fold (default, fitted rows), recompute, paper, off.")
+          "What stands in for evicted tokens: fold (fitted rows), recompute, paper, off. Default: ${DEFAULT-VALUE}.")
   private Mode mode;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-rows",
       paramLabel = "N",
-      description = "Rows per KV head that stand in, with fold. Default: 128.")
+      description =
+          "Rows per KV head that stand in, with fold. Default: "
+              + CalibrationOptions.DEFAULT_ROWS
+              + ".")
   private Integer rows;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-window",
       paramLabel = "N",
-      description = "Latest tokens whose queries the rows are fitted on. Default: 128.")
+      description =
+          "Latest tokens whose queries the rows are fitted on. Default: "
+              + QuerySample.DEFAULT_WINDOW
+              + ".")
   private Integer calibrationWindow;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-samples",
       paramLabel = "N",
-      description = "How many tokens of that window, evenly spaced. Default: 32.")
+      description =
+          "How many tokens of that window, evenly spaced. Default: "
+              + QuerySample.DEFAULT_SAMPLES
+              + ".")
   private Integer samples;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibrate-threshold",
       paramLabel = "X",
-      description = "Least cosine to reuse a reference, with paper. Default: 0.8.")
+      description =
+          "Least cosine to reuse a reference, with paper. Default: "
+              + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
+              + ".")
   private Float calibrateThreshold;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--recompute-threshold",
       paramLabel = "X",
       description =
-          "Cosine below which evicted tokens are attended, with paper and recompute. Default: 0.8, 0.7.")
+          "Cosine below which evicted tokens are attended, with paper and recompute. Default: "
+              + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
+              + ", "
+              + CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD
+              + ".")
   private Float recomputeThreshold;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--first-order",
       description = "Let a reference's mass follow the query, with paper.")
   private boolean firstOrder;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--evicted-store",
       paramLabel = "WHERE",
+      defaultValue = "ram",
       description =
-          "Where evicted tokens stay, with paper and recompute: ram (default), file, none.")
+          "Where evicted tokens stay, with paper and recompute: ram, file, none. Default: ${DEFAULT-VALUE}.")
   private Store store;
 
   /**
@@ -185,10 +229,8 @@ final class CacheFlags {
     if (budget != null && memory != null) {
       throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
     }
-    String name = or(policy, EvictionPolicies.DEFAULT);
-    Mode mode = or(this.mode, Mode.FOLD);
-    refuseOfOtherModes(mode, EvictionPolicies.named(name));
-    CalibrationOptions calibration = calibration(mode);
+    refuseOfOtherModes(EvictionPolicies.named(policy));
+    CalibrationOptions calibration = calibration();
     if (calibration instanceof References references && references.store() == Store.NONE) {
       io.err().println("without an evicted store nothing is recomputed");
     }
@@ -201,9 +243,9 @@ final class CacheFlags {
                 sinks,
                 window,
                 or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
-                or(compress, CacheBudget.Compress.ROLLING),
-                or(positions, CacheBudget.Positions.REBASE)),
-            EvictionPolicies.named(name, queries()),
+                compress,
+                positions),
+            EvictionPolicies.named(policy, queries()),
             calibration);
   }
 
@@ -246,7 +288,7 @@ final class CacheFlags {
             CalibrationOptions.fold());
   }
 
-  private void refuseOfOtherModes(Mode mode, EvictionPolicy policy) {
+  private void refuseOfOtherModes(EvictionPolicy policy) {
     if (mode != Mode.FOLD) {
       refuse("is for --calidrop fold", "--calibration-rows");
       if (policy.queries().isEmpty()) {
@@ -261,15 +303,14 @@ final class CacheFlags {
     }
   }
 
-  private CalibrationOptions calibration(Mode mode) {
+  private CalibrationOptions calibration() {
     return switch (mode) {
       case OFF -> CalibrationOptions.off();
       case FOLD -> new Fold(or(rows, CalibrationOptions.DEFAULT_ROWS), queries());
       case PAPER -> paper();
       case RECOMPUTE ->
           CalibrationOptions.recompute(
-              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD),
-              or(store, Store.RAM));
+              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD), store);
     };
   }
 
@@ -279,7 +320,7 @@ final class CacheFlags {
     float recompute =
         or(recomputeThreshold, Math.min(threshold, or(calibrateThreshold, threshold)));
     float calibrate = or(calibrateThreshold, Math.max(threshold, recompute));
-    return new Paper(calibrate, recompute, firstOrder, or(store, Store.RAM));
+    return new Paper(calibrate, recompute, firstOrder, store);
   }
 
   private QuerySample queries() {

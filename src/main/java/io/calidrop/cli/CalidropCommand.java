@@ -1,10 +1,6 @@
 package io.calidrop.cli;
 
-import java.util.Arrays;
-import java.util.Collections;
-import java.util.List;
-import java.util.Set;
-import java.util.stream.Stream;
+import io.calidrop.cli.HelpGroup.Heading;
 import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -42,6 +38,7 @@ import picocli.CommandLine.ScopeType;
       BenchCommand.class,
       GenerateCompletion.class
     })
+@HelpGroup(Heading.OUTPUT)
 final class CalidropCommand {
   /** When to colour. */
   enum Color {
@@ -50,26 +47,27 @@ final class CalidropCommand {
     NEVER
   }
 
-  private static final Set<String> ROOT_ONLY = Set.of("-h", "--help", "-V", "--version");
-
   private final Io io;
 
   @Mixin private HelpOption help;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = {"-V", "--version"},
       versionHelp = true,
       description = "Show the version, the JDK and the vector width.")
   private boolean version;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = "--color",
       scope = ScopeType.INHERIT,
       description =
-          "Colour the prompt and help texts: auto (on a terminal, unless NO_COLOR is set), always, never.",
+          "Colour the prompt, reasoning and help texts: auto (on a terminal, unless NO_COLOR is set), always, never. Default: ${DEFAULT-VALUE}.",
       defaultValue = "auto")
   private Color color;
 
+  @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = "--debug",
       scope = ScopeType.INHERIT,
@@ -111,29 +109,8 @@ final class CalidropCommand {
     return io.outTerminal() && System.getenv("NO_COLOR") == null;
   }
 
-  /** The colours of help texts, which are printed before options are parsed. */
-  ColorScheme colorScheme(String[] args) {
-    List<String> arguments = Arrays.asList(args);
-    boolean always =
-        arguments.contains("--color=always")
-            || Collections.indexOfSubList(arguments, List.of("--color", "always")) >= 0;
-    boolean never =
-        arguments.contains("--color=never")
-            || Collections.indexOfSubList(arguments, List.of("--color", "never")) >= 0;
-    return CommandLine.Help.defaultColorScheme(
-        always || isColoredTerminal() && !never ? Ansi.ON : Ansi.OFF);
-  }
-
-  /**
-   * The arguments, with {@code chat} before them where they name no command and ask for no help.
-   */
-  static String[] withDefaultCommand(CommandLine commandLine, String[] args) {
-    boolean named =
-        Arrays.stream(args)
-            .anyMatch(
-                arg -> commandLine.getSubcommands().containsKey(arg) || ROOT_ONLY.contains(arg));
-    return named
-        ? args
-        : Stream.concat(Stream.of("chat"), Arrays.stream(args)).toArray(String[]::new);
+  /** The colours of help texts. */
+  ColorScheme colorScheme() {
+    return CommandLine.Help.defaultColorScheme(isColored() ? Ansi.ON : Ansi.OFF);
   }
 }

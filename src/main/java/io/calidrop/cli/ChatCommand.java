@@ -1,17 +1,17 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,7 +26,8 @@ import picocli.CommandLine.ParentCommand;
     footer = {
       "",
       "In the chat: /help lists the commands, \"\"\" begins and ends a message of",
-      "several lines, Ctrl-C stops an answer, Ctrl-D leaves.",
+      "several lines, or one that begins like a command; Ctrl-C stops an answer,",
+      "Ctrl-D leaves.",
       "",
       "Examples:",
       "  ./run.sh chat",
@@ -38,13 +39,17 @@ final class ChatCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--no-history", description = "Keep no history of what is typed.")
   private boolean noHistory;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No banner and no statistics.")
   private boolean quiet;
+
+  private final TerminalWidth width = new TerminalWidth();
 
   @Override
   public Integer call() throws IOException {
@@ -56,8 +61,7 @@ final class ChatCommand implements Callable<Integer> {
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.EVICT);
         Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
         ChatInput input = input(io, interrupts);
-        ChatSession chat = engine.chat(options)) {
-      ModelOptions.warn(io, engine.template());
+        ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
       conversation.system().ifPresent(chat::system);
       if (!quiet) {
         io.err().printf("%s; /help lists the commands%n", engine.model().config().name());
@@ -72,7 +76,7 @@ final class ChatCommand implements Callable<Integer> {
   }
 
   private int answerPiped(Io io) throws IOException {
-    String text = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+    String text = Utf8.read(io.in(), Io.STDIN);
     if (text.isBlank()) {
       throw new IllegalArgumentException(
           "nothing was piped in; `run -p TEXT` answers a prompt, a terminal opens a chat");
@@ -80,7 +84,7 @@ final class ChatCommand implements Callable<Integer> {
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
       return RunCommand.answer(
-          io, engine, oneShot, text, false, conversation.system(), quiet, false);
+          io, engine, oneShot, text, false, conversation, quiet, false, parent.isColored());
     }
   }
 
@@ -89,14 +93,15 @@ final class ChatCommand implements Callable<Integer> {
     if (!io.outTerminal()) {
       return new PlainInput(io);
     }
-    Path history = noHistory ? null : ChatHistory.file();
+    Path history = noHistory ? null : ChatHistory.open(io);
     return new TerminalInput(
         ChatCommands.names(),
         ChatCommands.WITH_FILE,
         Map.of("/set", ChatSettings.names()),
         history,
         parent.isColored(),
-        interrupts);
+        interrupts,
+        width);
   }
 
   private void converse(
@@ -107,8 +112,8 @@ final class ChatCommand implements Callable<Integer> {
             io.err(), engine, chat, message -> answer(io, engine, chat, interrupts, message));
     while (true) {
       try {
-        String text = input.read();
-        if (text == null || !commands.take(text)) {
+        ChatInput.Entry entry = input.read();
+        if (entry == null || !commands.take(entry)) {
           return;
         }
       } catch (ChatInput.InterruptedInput e) {
@@ -122,12 +127,14 @@ final class ChatCommand implements Callable<Integer> {
     interrupts.begin();
     try {
       long prunes = chat.cache().prunes();
-      Consumer<String> onText = new TextOutput(io, interrupts);
+      width.changed(); // perhaps, while a message was typed
+      TextOutput output =
+          new TextOutput(io, interrupts, width, parent.isColored(), chat.openedReasoning());
       GenerationResult result =
           message == null
-              ? chat.regenerate(onText, interrupts)
-              : chat.send(message, onText, interrupts);
-      io.out().println();
+              ? chat.regenerate(output, interrupts)
+              : chat.send(message, output, interrupts);
+      output.end();
       if (result.stopReason() == StopReason.CONTEXT_FULL) {
         io.err()
             .println(

@@ -5,6 +5,8 @@ import io.calidrop.generate.ChatFile;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.TemplateArguments;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -14,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /** What begins with a slash in a chat. */
 final class ChatCommands {
@@ -42,6 +45,7 @@ final class ChatCommands {
   /** Commands that take the name of a file. */
   static final Set<String> WITH_FILE = Set.of("/save", "/load", "/read");
 
+  private static final Pattern COMMAND = Pattern.compile("/\\p{L}+");
   private static final int BAR = 32;
 
   private final PrintStream err;
@@ -73,20 +77,21 @@ final class ChatCommands {
   }
 
   /**
-   * Takes an input, a message or a command.
+   * Takes an input, a message or a command. A command is a slash and letters: what begins with a
+   * path, or stands between quotes, is a message.
    *
    * @return whether the conversation goes on
    */
-  boolean take(String input) {
-    String line = input.strip();
+  boolean take(ChatInput.Entry input) {
+    String line = input.text().strip();
     if (line.isEmpty()) {
       return true;
     }
-    if (!line.startsWith("/")) {
-      send(input);
+    String[] parts = line.split("\\s+", 2);
+    if (input.quoted() || !COMMAND.matcher(parts[0]).matches()) {
+      send(input.text());
       return true;
     }
-    String[] parts = line.split("\\s+", 2);
     String argument = parts.length == 1 ? "" : parts[1];
     try {
       return run(parts[0], argument);
@@ -110,7 +115,7 @@ final class ChatCommands {
       case "/bye", "/exit" -> {
         return false;
       }
-      case "/help" -> HELP.forEach((name, text) -> err.printf("%-8s %s%n", name, text));
+      case "/help" -> help();
       case "/clear" -> clear();
       case "/system" -> system(argument);
       case "/set" -> set(argument);
@@ -123,9 +128,19 @@ final class ChatCommands {
       case "/load" -> load(Path.of(argument));
       case "/read" -> read(argument);
       case "/kv" -> drawCache();
-      default -> err.printf("unknown command %s; /help lists them%n", command);
+      default ->
+          err.printf(
+              "unknown command %s; /help lists them, %s before and after makes it a message%n",
+              command, ChatInput.QUOTES);
     }
     return true;
+  }
+
+  private void help() {
+    HELP.forEach((name, text) -> err.printf("%-8s %s%n", name, text));
+    err.printf(
+        "%-8s around a message: it may have several lines and begin like a command%n",
+        ChatInput.QUOTES);
   }
 
   private void clear() {
@@ -144,8 +159,11 @@ final class ChatCommands {
     }
     boolean begun = chat.length() > 0;
     chat.system(text);
-    err.println(
-        "system message set" + (begun ? "; the next turn computes the conversation anew" : ""));
+    err.println("system message set" + anew(begun));
+  }
+
+  private static String anew(boolean begun) {
+    return begun ? "; the next turn computes the conversation anew" : "";
   }
 
   private void set(String argument) {
@@ -154,6 +172,10 @@ final class ChatCommands {
       err.println(ChatSettings.describe(chat.options()));
     } else if (parts.length == 1) {
       err.printf("/set %s needs a value%n", parts[0]);
+    } else if (parts[0].equals(ChatSettings.TEMPLATE_ARGUMENT)) {
+      boolean begun = chat.length() > 0;
+      chat.template(chat.template().withArguments(TemplateArguments.parse(parts[1])));
+      err.println("template arguments " + chat.template().arguments() + anew(begun));
     } else {
       chat.options(ChatSettings.with(chat.options(), parts[0], parts[1]));
       err.println(ChatSettings.describe(chat.options()));
@@ -166,6 +188,9 @@ final class ChatCommands {
     err.printf("cache    %s%n", engine.cacheOptions());
     err.printf("system   %s%n", chat.system().orElse("(none)"));
     err.printf("options  %s%n", ChatSettings.describe(chat.options()));
+    if (!chat.template().arguments().isEmpty()) {
+      err.printf("template %s%n", chat.template().arguments());
+    }
   }
 
   private void undo() {
@@ -203,7 +228,7 @@ final class ChatCommands {
       name = parts[0];
       question = "\n\n" + parts[1];
     }
-    send(Files.readString(Path.of(name)) + question);
+    send(Utf8.read(Path.of(name)) + question);
   }
 
   private void drawCache() {

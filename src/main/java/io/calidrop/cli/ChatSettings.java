@@ -22,14 +22,18 @@ final class ChatSettings {
     SAMPLING.put("repeat-penalty", SamplerOptions::withRepeatPenalty);
     SAMPLING.put("frequency-penalty", SamplerOptions::withFrequencyPenalty);
     SAMPLING.put("presence-penalty", SamplerOptions::withPresencePenalty);
-    SAMPLING.put("seed", (options, value) -> options.withSeed(whole(value)));
   }
+
+  /** The one that is no number: {@code NAME=JSON} for the template. */
+  static final String TEMPLATE_ARGUMENT = "template-arg";
 
   private ChatSettings() {}
 
   static List<String> names() {
     List<String> names = new ArrayList<>(SAMPLING.keySet());
+    names.add("seed");
     names.add("n");
+    names.add(TEMPLATE_ARGUMENT);
     return names;
   }
 
@@ -40,12 +44,24 @@ final class ChatSettings {
     return (int) value;
   }
 
+  /** A seed has 64 bits, more than a double holds. */
+  private static long seed(String text) {
+    try {
+      return Long.parseLong(text);
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException(text + " is no whole number of 64 bits", e);
+    }
+  }
+
   /**
    * The options with one changed.
    *
    * @throws IllegalArgumentException if there is none of that name, or the value is not allowed
    */
   static GenerationOptions with(GenerationOptions options, String name, String text) {
+    if (name.equals("seed")) {
+      return options.withSampling(options.sampling().withSeed(seed(text)));
+    }
     double value;
     try {
       value = Double.parseDouble(text);

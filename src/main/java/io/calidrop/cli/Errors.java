@@ -2,6 +2,7 @@ package io.calidrop.cli;
 
 import io.calidrop.gguf.ModelFormatException;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -36,6 +37,7 @@ final class Errors {
           "not enough memory: a smaller --ctx, --kv-type q8_0 or a larger heap"
               + " (CALIDROP_JAVA_OPTS=-Xmx8g) helps";
       case NoSuchFileException e -> e.getFile() + " does not exist";
+      case AccessDeniedException e -> e.getFile() + " cannot be used: permission denied";
       case ModelFormatException e -> e.getMessage();
       case IllegalArgumentException e -> e.getMessage();
       case IOException e -> e.getMessage() == null ? e.toString() : e.getMessage();

@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import io.calidrop.models.Checksum;
 import io.calidrop.report.Report;
@@ -24,6 +25,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Where an evaluation's results go, and how it goes on after it was killed. */
+@HelpGroup(Heading.OUTPUT)
 final class EvalOptions {
   private static final String LOG = "results.jsonl";
   private static final Path CPU = Path.of("/proc/cpuinfo");

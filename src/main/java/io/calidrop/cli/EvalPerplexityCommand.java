@@ -129,9 +129,11 @@ final class EvalPerplexityCommand implements Callable<Integer> {
         } else {
           int[] tokens = Arrays.copyOfRange(text.tokens(), w * context, (w + 1) * context);
           Perplexity.Window window = perplexity.measure(tokens);
-          log.add(
-              key,
-              Map.of("loss", window.loss(), "squares", window.squares(), "count", window.count()));
+          Map<String, Object> sums = new LinkedHashMap<>();
+          sums.put("loss", window.loss());
+          sums.put("squares", window.squares());
+          sums.put("count", window.count());
+          log.add(key, sums);
           progress.step(1);
         }
         Map<String, Object> cells = log.get(key).orElseThrow();

@@ -30,16 +30,31 @@ final class EvalQualityCommand extends GridEvalCommand {
   /** Caches that share the full cache's predictions, and are held in memory side by side. */
   private static final int GROUP = 8;
 
+  private static final int PROMPT_ONCE = 2048;
+  private static final int PROMPT_ROLLING = 1024;
+  private static final int SCORED_ONCE = 256;
+  private static final int SCORED_ROLLING = 2047;
+
   @Option(
       names = "--prompt-tokens",
       paramLabel = "N",
-      description = "Tokens before those that count. Default: 2048 with once, 1024 with rolling.")
+      description =
+          "Tokens before those that count. Default: "
+              + PROMPT_ONCE
+              + " with once, "
+              + PROMPT_ROLLING
+              + " with rolling.")
   private Integer promptTokens;
 
   @Option(
       names = "--tokens",
       paramLabel = "N",
-      description = "Tokens that count. Default: 256 with once, 2047 with rolling.")
+      description =
+          "Tokens that count. Default: "
+              + SCORED_ONCE
+              + " with once, "
+              + SCORED_ROLLING
+              + " with rolling.")
   private Integer tokens;
 
   @Override
@@ -49,12 +64,12 @@ final class EvalQualityCommand extends GridEvalCommand {
 
   @Override
   int promptTokens() {
-    return promptTokens != null ? promptTokens : grid().isOnce() ? 2048 : 1024;
+    return promptTokens != null ? promptTokens : grid().isOnce() ? PROMPT_ONCE : PROMPT_ROLLING;
   }
 
   @Override
   int scoredTokens() {
-    return tokens != null ? tokens : grid().isOnce() ? 256 : 2047;
+    return tokens != null ? tokens : grid().isOnce() ? SCORED_ONCE : SCORED_ROLLING;
   }
 
   @Override

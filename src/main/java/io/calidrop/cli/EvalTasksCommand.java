@@ -86,7 +86,7 @@ final class EvalTasksCommand implements Callable<Integer> {
       split = ",",
       defaultValue = "agnostic,aware",
       description =
-          "Whether the question comes after the compression (agnostic) or before (aware). Default: both.")
+          "Whether the question comes after the compression (agnostic) or before (aware). Default: ${DEFAULT-VALUE}.")
   private List<QuestionOrder> orders;
 
   @Override

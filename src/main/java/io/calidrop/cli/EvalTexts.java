@@ -1,9 +1,9 @@
 package io.calidrop.cli;
 
 import io.calidrop.models.Checksum;
+import io.calidrop.text.Utf8;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,11 +22,25 @@ final class EvalTexts {
   EvalTexts(CommandSpec spec, List<Path> files) {
     this.files = files;
     for (Path file : files) {
-      if (!Files.isReadable(file) || Files.isDirectory(file)) {
-        throw new ParameterException(
-            spec.commandLine(), "--text %s cannot be read".formatted(file));
+      String problem = problem(file);
+      if (problem != null) {
+        throw new ParameterException(spec.commandLine(), "--text %s %s".formatted(file, problem));
       }
     }
+  }
+
+  /** Why a file cannot be read, and read again; or null. */
+  private static String problem(Path file) {
+    if (!Files.exists(file)) {
+      return "does not exist";
+    }
+    if (Files.isDirectory(file)) {
+      return "is a folder, not a file";
+    }
+    if (!Files.isRegularFile(file)) {
+      return "can be read only once: put the text into a file";
+    }
+    return Files.isReadable(file) ? null : "cannot be read: permission denied";
   }
 
   /** The files' names and checksums. */
@@ -41,12 +55,8 @@ final class EvalTexts {
   List<Text> read(Tokenizer tokenizer) throws IOException {
     List<Text> texts = new ArrayList<>();
     for (Path file : files) {
-      try {
-        int[] tokens = tokenizer.encode(Files.readString(file), false);
-        texts.add(new Text(file.getFileName().toString(), tokens));
-      } catch (CharacterCodingException e) {
-        throw new IOException(file + " is not a text in UTF-8", e);
-      }
+      int[] tokens = tokenizer.encode(Utf8.read(file), false);
+      texts.add(new Text(file.getFileName().toString(), tokens));
     }
     return texts;
   }

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
 import java.util.ArrayList;
@@ -12,16 +13,28 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** How text is generated. */
+@HelpGroup(Heading.SAMPLING)
 final class GenerationFlags {
+  private static final SamplerOptions DEFAULTS = SamplerOptions.defaults();
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
+  @HelpGroup(Heading.GENERATION)
   @Option(
       names = {"-n", "--n-predict"},
       paramLabel = "N",
-      description = "Most tokens to generate, -1 up to the context. Default: 512, in a chat -1.")
+      description =
+          "Most tokens to generate, "
+              + GenerationOptions.UNLIMITED
+              + " up to the context. Default: "
+              + GenerationOptions.DEFAULT_MAX_TOKENS
+              + ", in a chat "
+              + GenerationOptions.UNLIMITED
+              + ".")
   private Integer maxTokens;
 
+  @HelpGroup(Heading.GENERATION)
   @Option(
       names = "--stop",
       paramLabel = "TEXT",
@@ -31,65 +44,65 @@ final class GenerationFlags {
   @Option(
       names = "--temp",
       paramLabel = "T",
-      defaultValue = "0.7",
       description = "Temperature; 0 always takes the likeliest token. Default: ${DEFAULT-VALUE}.")
-  private double temperature;
+  private double temperature = DEFAULTS.temperature();
 
   @Option(
       names = "--top-k",
       paramLabel = "K",
-      defaultValue = "40",
       description = "Draw among the K likeliest tokens, 0 among all. Default: ${DEFAULT-VALUE}.")
-  private int topK;
+  private int topK = DEFAULTS.topK();
 
   @Option(
       names = "--top-p",
       paramLabel = "P",
-      defaultValue = "0.9",
-      description = "Draw among the likeliest tokens of this mass. Default: ${DEFAULT-VALUE}.")
-  private double topP;
+      description =
+          "Draw among the likeliest tokens of this mass, 0 takes the likeliest. Default: ${DEFAULT-VALUE}.")
+  private double topP = DEFAULTS.topP();
 
   @Option(
       names = "--min-p",
       paramLabel = "P",
-      defaultValue = "0.05",
       description = "Least probability relative to the likeliest token. Default: ${DEFAULT-VALUE}.")
-  private double minP;
+  private double minP = DEFAULTS.minP();
 
+  @HelpGroup(value = Heading.SAMPLING, rare = true)
   @Option(
       names = "--typical",
       paramLabel = "P",
-      defaultValue = "1",
       description =
           "Mass of the most typical tokens to draw from, 1 is off. Default: ${DEFAULT-VALUE}.")
-  private double typicalP;
+  private double typicalP = DEFAULTS.typicalP();
 
   @Option(
       names = "--repeat-penalty",
       paramLabel = "X",
-      description = "Penalty on repeated tokens, 1 is off. Default: 1.1, at temperature 0 off.")
+      description =
+          "Penalty on repeated tokens, 1 is off. Default: "
+              + SamplerOptions.DEFAULT_REPEAT_PENALTY
+              + ", at temperature 0 off.")
   private Double repeatPenalty;
 
+  @HelpGroup(value = Heading.SAMPLING, rare = true)
   @Option(
       names = "--repeat-last-n",
       paramLabel = "N",
-      defaultValue = "64",
       description = "Tokens that the penalties look back on. Default: ${DEFAULT-VALUE}.")
-  private int repeatLastN;
+  private int repeatLastN = DEFAULTS.repeatLastN();
 
+  @HelpGroup(value = Heading.SAMPLING, rare = true)
   @Option(
       names = "--frequency-penalty",
       paramLabel = "X",
-      defaultValue = "0",
       description = "Penalty for each occurrence of a token. Default: ${DEFAULT-VALUE}.")
-  private double frequencyPenalty;
+  private double frequencyPenalty = DEFAULTS.frequencyPenalty();
 
+  @HelpGroup(value = Heading.SAMPLING, rare = true)
   @Option(
       names = "--presence-penalty",
       paramLabel = "X",
-      defaultValue = "0",
       description = "Penalty for tokens that occurred. Default: ${DEFAULT-VALUE}.")
-  private double presencePenalty;
+  private double presencePenalty = DEFAULTS.presencePenalty();
 
   @Option(
       names = {"-s", "--seed"},

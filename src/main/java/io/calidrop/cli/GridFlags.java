@@ -8,6 +8,7 @@ import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.QuerySample;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheGrid;
 import io.calidrop.eval.CacheSetting;
 import java.util.ArrayList;
@@ -20,6 +21,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** The caches that an evaluation compares. Each command has defaults of its own. */
+@HelpGroup(Heading.CACHE)
 final class GridFlags {
   /** Any shape: whether settings are possible does not depend on it. */
   private static final CacheShape ANY = new CacheShape(1, 1, 1, 64);
@@ -27,11 +29,14 @@ final class GridFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--kv-type",
       paramLabel = "TYPE",
       defaultValue = "f16",
-      description = "Number format of the KV cache: f16 (default), f32, q8_0.")
+      completionCandidates = Names.KvTypes.class,
+      description =
+          "Number format of the KV cache: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
   private KvType kvType;
 
   @Option(
@@ -45,9 +50,12 @@ final class GridFlags {
       names = "--policies",
       paramLabel = "NAME",
       split = ",",
-      description = "What is kept. Default: ${DEFAULT-VALUE}.")
+      completionCandidates = Names.Policies.class,
+      description =
+          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
   private List<String> policies;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calidrop",
       paramLabel = "MODE",
@@ -69,13 +77,15 @@ final class GridFlags {
           "Beyond the context: rebase moves all positions back, absolute lets them grow. Default: ${DEFAULT-VALUE}.")
   private CacheBudget.Positions positions;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--prune-interval",
       paramLabel = "N",
-      defaultValue = "128",
+      defaultValue = "" + CacheBudget.DEFAULT_PRUNE_INTERVAL,
       description = "Tokens between prunes, rolling. Default: ${DEFAULT-VALUE}.")
   private int interval;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-rows",
       paramLabel = "N",
@@ -84,6 +94,7 @@ final class GridFlags {
       description = "Rows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> rows;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-window",
       paramLabel = "N",
@@ -92,14 +103,16 @@ final class GridFlags {
       description = "Windows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> windows;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calibration-samples",
       paramLabel = "N",
       split = ",",
-      defaultValue = "32",
+      defaultValue = "" + QuerySample.DEFAULT_SAMPLES,
       description = "How many tokens of the window keep their queries. Default: ${DEFAULT-VALUE}.")
   private List<Integer> samples;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--recompute-threshold",
       paramLabel = "X",
@@ -109,13 +122,14 @@ final class GridFlags {
           "Cosines below which paper and recompute attend evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
   private List<Float> thresholds;
 
+  @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--equal-bytes",
       negatable = true,
       defaultValue = "true",
       fallbackValue = "true",
       description =
-          "Beside each fold, the policy without calibration with rows for the same bytes. Default: yes.")
+          "Beside each fold, the policy without calibration with rows for the same bytes. Default: ${DEFAULT-VALUE}.")
   private boolean equalBytes;
 
   KvType kvType() {

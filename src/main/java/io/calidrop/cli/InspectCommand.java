@@ -2,8 +2,10 @@ package io.calidrop.cli;
 
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.gguf.TensorInfo;
 import io.calidrop.model.ModelInspection;
+import io.calidrop.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.lang.reflect.Array;
@@ -47,15 +49,35 @@ final class InspectCommand implements Callable<Integer> {
     Path path = store.open().resolve(file);
     try (GgufFile gguf = GgufFile.open(path)) {
       ModelInspection inspection = ModelInspection.of(gguf);
+      Findings findings = Findings.of(gguf, inspection);
       if (table.isJson()) {
-        Json.print(parent.io().out(), describe(gguf, inspection));
+        Json.print(parent.io().out(), describe(gguf, inspection, findings));
       } else if (table.isTable()) {
-        print(parent.io().out(), gguf, inspection);
+        print(parent.io().out(), gguf, inspection, findings);
       } else {
         table.print(parent.io().out(), tensors(gguf));
       }
     }
     return ExitCode.OK;
+  }
+
+  /**
+   * What is to be said of a file beyond what it holds.
+   *
+   * @param problems what keeps it from running
+   * @param warnings what is taken otherwise than the file says
+   */
+  private record Findings(List<String> problems, List<String> warnings) {
+    static Findings of(GgufFile file, ModelInspection inspection) {
+      List<String> problems = new ArrayList<>(inspection.problems());
+      List<String> warnings = List.of();
+      try {
+        warnings = Tokenizers.from(file.metadata()).notices();
+      } catch (ModelFormatException e) {
+        problems.add(e.getMessage().replace(file.path() + ": ", ""));
+      }
+      return new Findings(problems, warnings);
+    }
   }
 
   private static Map<String, Object> summary(GgufFile file, ModelInspection inspection) {
@@ -97,9 +119,11 @@ final class InspectCommand implements Callable<Integer> {
     summary.put(name + "q8_0", values + values / 32 * 4);
   }
 
-  private static Map<String, Object> describe(GgufFile file, ModelInspection inspection) {
+  private static Map<String, Object> describe(
+      GgufFile file, ModelInspection inspection, Findings findings) {
     Map<String, Object> all = summary(file, inspection);
-    all.put("unsupported", inspection.problems());
+    all.put("unsupported", findings.problems());
+    all.put("warnings", findings.warnings());
     Map<String, Object> metadata = new LinkedHashMap<>();
     for (String key : file.metadata().keys()) {
       metadata.put(key, file.metadata().value(key).map(InspectCommand::jsonValue).orElseThrow());
@@ -128,7 +152,8 @@ final class InspectCommand implements Callable<Integer> {
     return value.elementType() == null ? value.value() : abbreviated(value);
   }
 
-  private static void print(PrintStream out, GgufFile file, ModelInspection inspection) {
+  private static void print(
+      PrintStream out, GgufFile file, ModelInspection inspection, Findings findings) {
     summary(file, inspection).forEach((key, value) -> out.printf("%-32s %s%n", key, value));
     out.println();
     out.println("metadata");
@@ -144,11 +169,12 @@ final class InspectCommand implements Callable<Integer> {
           tensor.name(), tensor.type(), tensor.shape(), Sizes.bytes(tensor.byteSize()));
     }
     out.println();
-    if (inspection.problems().isEmpty()) {
+    findings.warnings().forEach(warning -> out.println("warning: " + warning));
+    if (findings.problems().isEmpty()) {
       out.println("supported");
     } else {
       out.println("not supported:");
-      inspection.problems().forEach(problem -> out.println("  " + problem));
+      findings.problems().forEach(problem -> out.println("  " + problem));
     }
   }
 

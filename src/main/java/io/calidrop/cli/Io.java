@@ -1,7 +1,5 @@
 package io.calidrop.cli;
 
-import java.io.FileOutputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -20,30 +18,18 @@ record Io(
     boolean outTerminal,
     boolean errTerminal) {
 
-  /**
-   * The process's own streams. The launcher tells which are terminals, and under which name the
-   * real stderr can be opened while the JVM's own messages pass through a filter.
-   */
+  /** What messages call {@code in}. */
+  static final String STDIN = "standard input";
+
+  /** The process's own streams. The launcher tells which are terminals. */
   static Io ofProcess() {
     String terminals = System.getProperty("calidrop.terminals", "");
     return new Io(
         System.in,
         new PrintStream(System.out, true, StandardCharsets.UTF_8),
-        new PrintStream(stderr(), true, StandardCharsets.UTF_8),
+        new PrintStream(System.err, true, StandardCharsets.UTF_8),
         terminals.contains("0"),
         terminals.contains("1"),
         terminals.contains("2"));
-  }
-
-  private static PrintStream stderr() {
-    String name = System.getProperty("calidrop.stderr");
-    if (name != null) {
-      try {
-        return new PrintStream(new FileOutputStream(name, true), true);
-      } catch (IOException e) {
-        // a socket cannot be opened anew: its messages take the filtered way
-      }
-    }
-    return System.err;
   }
 }

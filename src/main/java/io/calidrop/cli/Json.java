@@ -3,6 +3,7 @@ package io.calidrop.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Path;
@@ -17,7 +18,7 @@ final class Json {
 
   static JsonNode read(Path file) throws IOException {
     try {
-      return new ObjectMapper().readTree(file.toFile());
+      return new ObjectMapper().readTree(Utf8.read(file));
     } catch (JsonProcessingException e) {
       throw new IOException(file + " is not JSON: " + e.getOriginalMessage(), e);
     }

@@ -1,11 +1,13 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.models.ModelStore;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
+import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
@@ -17,6 +19,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Which model to load and how to compute with it, its cache aside. */
+@HelpGroup(Heading.MACHINE)
 final class LoadFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -36,6 +39,7 @@ final class LoadFlags {
       description = "Threads that compute. Default: the physical cores that the process may use.")
   private Integer threads;
 
+  @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--exact",
       description = "Float32 activations and scalar dequantisation: slow, for reference.")
@@ -64,11 +68,17 @@ final class LoadFlags {
     }
     CacheOptions options = cache.apply(path);
     Engine engine = Engine.load(path, new EngineOptions(count, context, options, exact));
+    warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
       io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
     }
     return engine;
+  }
+
+  /** Says what of a file's vocabulary was taken otherwise than it says. */
+  static void warn(Io io, Tokenizer tokenizer) {
+    tokenizer.notices().forEach(notice -> io.err().println("warning: " + notice));
   }
 
   private static String describe(CacheOptions options) {

@@ -31,8 +31,7 @@ final class MergeCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
   @Mixin private HelpOption help;
 
-  @Option(names = "--in", paramLabel = "FILE", required = true, description = "The prompts.")
-  private Path in;
+  @Mixin private BatchInputOptions prompts;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
   private Path out;
@@ -45,12 +44,13 @@ final class MergeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    prompts.checkOutput(out);
     if (Files.exists(out) && !force) {
       throw new IOException(out + " is there already: --force replaces it");
     }
     GenerationOptions any = GenerationOptions.defaults();
-    BatchParser parser = new BatchParser(BatchInput.isJson(in), any, Optional.empty());
-    try (BatchInput input = new BatchInput(in, parser)) {
+    BatchParser parser = new BatchParser(any, Optional.empty());
+    try (BatchInput input = prompts.open(parent.io(), parser)) {
       long count = BatchMerge.merge(input, shards, out);
       parent.io().err().printf("merged %d results into %s%n", count, out);
     }

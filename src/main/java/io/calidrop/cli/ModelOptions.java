@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.generate.ChatTemplate;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -19,6 +19,7 @@ final class ModelOptions {
 
   @Mixin private LoadFlags model;
 
+  @HelpGroup(Heading.CACHE)
   @Option(
       names = {"-c", "--ctx"},
       paramLabel = "N",
@@ -59,10 +60,5 @@ final class ModelOptions {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
     Function<Path, CacheOptions> options = cache.options(io);
     return model.load(io, verbose, limit, options);
-  }
-
-  /** Says when a conversation is not written as the model's own template would. */
-  static void warn(Io io, ChatTemplate template) {
-    template.notice().ifPresent(notice -> io.err().println("warning: " + notice));
   }
 }

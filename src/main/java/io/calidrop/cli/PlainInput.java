@@ -12,9 +12,6 @@ final class PlainInput implements ChatInput {
   static final String PROMPT = "> ";
   static final String MORE = "... ";
 
-  /** Begins and ends an input of several lines. */
-  static final String QUOTES = "\"\"\"";
-
   private final Io io;
   private final BufferedReader lines;
 
@@ -24,20 +21,20 @@ final class PlainInput implements ChatInput {
   }
 
   @Override
-  public String read() throws IOException {
+  public Entry read() throws IOException {
     String line = readLine(PROMPT);
     if (line == null || !line.strip().startsWith(QUOTES)) {
-      return line;
+      return line == null ? null : Entry.of(line);
     }
     StringBuilder block = new StringBuilder(line);
-    while (!isClosed(block)) {
+    while (!Entry.isClosed(block)) {
       line = readLine(MORE);
       if (line == null) {
         break;
       }
       block.append('\n').append(line);
     }
-    return unquoted(block);
+    return Entry.of(block);
   }
 
   private String readLine(String prompt) throws IOException {
@@ -48,18 +45,6 @@ final class PlainInput implements ChatInput {
       io.err().println();
     }
     return line;
-  }
-
-  /** Whether an input that begins with quotes ends with them, too. */
-  static boolean isClosed(CharSequence input) {
-    String text = input.toString().strip();
-    return text.length() >= 2 * QUOTES.length() && text.endsWith(QUOTES);
-  }
-
-  /** What stands between the quotes. */
-  static String unquoted(CharSequence input) {
-    String text = input.toString().strip().substring(QUOTES.length());
-    return text.endsWith(QUOTES) ? text.substring(0, text.length() - QUOTES.length()) : text;
   }
 
   @Override

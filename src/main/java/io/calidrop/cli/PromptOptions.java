@@ -1,8 +1,8 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +13,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Where a text comes from: an option, files, standard input, or several of them in this order. */
+@HelpGroup(Heading.PROMPT)
 final class PromptOptions {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
@@ -32,7 +33,7 @@ final class PromptOptions {
   @Parameters(
       paramLabel = "STDIN",
       arity = "0..1",
-      description = "-: read standard input, which a pipe does without being told.")
+      description = "-: read standard input, which a pipe without -p and -f does unasked.")
   private String dash;
 
   /** The whole text, its parts separated by newlines. */
@@ -46,10 +47,10 @@ final class PromptOptions {
       parts.add(text);
     }
     for (Path file : files) {
-      parts.add(Files.readString(file));
+      parts.add(Utf8.read(file));
     }
-    if (dash != null || !io.inTerminal()) {
-      String piped = new String(io.in().readAllBytes(), StandardCharsets.UTF_8);
+    if (dash != null || parts.isEmpty() && !io.inTerminal()) {
+      String piped = Utf8.read(io.in(), Io.STDIN);
       if (!piped.isEmpty()) {
         parts.add(piped);
       }

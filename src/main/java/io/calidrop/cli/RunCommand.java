@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelOptions.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
@@ -10,7 +11,7 @@ import io.calidrop.generate.StopReason;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import java.util.function.Consumer;
+import org.jline.utils.Signals;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -38,28 +39,32 @@ final class RunCommand implements Callable<Integer> {
   @Mixin private ConversationOptions conversation;
   @Mixin private GenerationFlags generation;
 
+  @HelpGroup(Heading.PROMPT)
   @Option(names = "--raw", description = "Continue the text as it stands, without a chat template.")
   private boolean raw;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(
       names = {"-q", "--quiet"},
       description = "No statistics.")
   private boolean quiet;
 
+  @HelpGroup(Heading.OUTPUT)
   @Option(names = "--json", description = "Print the answer and its statistics as JSON.")
   private boolean json;
 
   @Override
   public Integer call() throws IOException {
-    if (raw && conversation.system().isPresent()) {
+    if (raw && conversation.templateOption().isPresent()) {
       throw new ParameterException(
-          spec.commandLine(), "--system needs the chat template that --raw switches off");
+          spec.commandLine(),
+          conversation.templateOption().get() + " needs the chat template that --raw switches off");
     }
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return answer(io, engine, options, text, raw, conversation.system(), quiet, json);
+      return answer(io, engine, options, text, raw, conversation, quiet, json, parent.isColored());
     }
   }
 
@@ -70,28 +75,32 @@ final class RunCommand implements Callable<Integer> {
       GenerationOptions options,
       String text,
       boolean raw,
-      Optional<String> system,
+      ConversationOptions conversation,
       boolean quiet,
-      boolean json)
+      boolean json,
+      boolean color)
       throws JsonProcessingException {
     try (Interrupts interrupts =
         new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      Consumer<String> onText = json ? piece -> {} : new TextOutput(io, interrupts);
+      TerminalWidth width = new TerminalWidth();
+      Signals.register("WINCH", width::changed);
       interrupts.begin();
       GenerationResult result;
+      TextOutput output;
       if (raw) {
-        result = engine.complete(text, options, onText, interrupts);
+        output = new TextOutput(io, interrupts, width, color, Optional.empty());
+        result = engine.complete(text, options, json ? piece -> {} : output, interrupts);
       } else {
-        ModelOptions.warn(io, engine.template());
-        try (ChatSession chat = engine.chat(options)) {
-          system.ifPresent(chat::system);
-          result = chat.send(text, onText, interrupts);
+        try (ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
+          conversation.system().ifPresent(chat::system);
+          output = new TextOutput(io, interrupts, width, color, chat.openedReasoning());
+          result = chat.send(text, json ? piece -> {} : output, interrupts);
         }
       }
       if (json) {
         Json.print(io.out(), Statistics.json(result, engine.loadNanos()));
       } else {
-        io.out().println();
+        output.end();
       }
       if (!quiet && !json) {
         io.err().println(Statistics.line(result, engine.loadNanos()));

@@ -1,11 +1,16 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.models.ModelStore;
+import io.calidrop.models.Network;
+import io.calidrop.models.Proxies;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 
 /** Where models lie. */
+@HelpGroup(Heading.MACHINE)
 final class StoreOptions {
+  @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--models-dir",
       paramLabel = "DIR",
@@ -13,13 +18,17 @@ final class StoreOptions {
   private Path directory;
 
   ModelStore open() {
+    return new ModelStore(path(), new Network(new Proxies(System.getenv())));
+  }
+
+  private Path path() {
     if (directory != null) {
-      return new ModelStore(directory);
+      return directory;
     }
     String configured = System.getenv("CALIDROP_MODELS");
     if (configured != null && !configured.isEmpty()) {
-      return new ModelStore(Path.of(configured));
+      return Path.of(configured);
     }
-    return new ModelStore(Path.of(System.getProperty("calidrop.home", "")).resolve("models"));
+    return Path.of(System.getProperty("calidrop.home", "")).resolve("models");
   }
 }

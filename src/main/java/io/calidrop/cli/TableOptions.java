@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.report.Table;
 import io.calidrop.report.TableFormat;
 import java.io.PrintStream;
@@ -9,12 +10,13 @@ import java.util.Map;
 import picocli.CommandLine.Option;
 
 /** How a table is printed. */
+@HelpGroup(Heading.OUTPUT)
 final class TableOptions {
   @Option(
       names = "--format",
       paramLabel = "FORMAT",
       defaultValue = "table",
-      description = "table (default), md, csv, json.")
+      description = "table, md, csv, json. Default: ${DEFAULT-VALUE}.")
   private TableFormat format;
 
   @Option(names = "--json", description = "Short for --format json.")

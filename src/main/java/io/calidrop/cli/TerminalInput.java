@@ -2,9 +2,7 @@ package io.calidrop.cli;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -38,6 +36,7 @@ final class TerminalInput implements ChatInput {
    * @param commands that are completed; those in {@code withFile} take a file's name
    * @param words that commands take
    * @param history file that keeps what was typed, or null for none
+   * @param width is told when the terminal's size changes
    */
   TerminalInput(
       List<String> commands,
@@ -45,7 +44,8 @@ final class TerminalInput implements ChatInput {
       Map<String, List<String>> words,
       Path history,
       boolean color,
-      Interrupts interrupts)
+      Interrupts interrupts,
+      TerminalWidth width)
       throws IOException {
     terminal =
         TerminalBuilder.builder()
@@ -59,6 +59,7 @@ final class TerminalInput implements ChatInput {
       terminal.setSize(new Size(80, 24)); // as in a container whose terminal nobody has measured
     }
     terminal.handle(Terminal.Signal.INT, signal -> interrupts.raise());
+    terminal.handle(Terminal.Signal.WINCH, signal -> width.changed());
     LineReaderBuilder builder =
         LineReaderBuilder.builder()
             .terminal(terminal)
@@ -69,7 +70,6 @@ final class TerminalInput implements ChatInput {
             .option(LineReader.Option.HISTORY_IGNORE_SPACE, true)
             .variable(LineReader.SECONDARY_PROMPT_PATTERN, PlainInput.MORE);
     if (history != null) {
-      makePrivate(history);
       builder.variable(LineReader.HISTORY_FILE, history);
     }
     reader = builder.build();
@@ -97,17 +97,6 @@ final class TerminalInput implements ChatInput {
             .toList());
   }
 
-  /** What was typed is nobody else's: the file is there with mode 0600 before it is written. */
-  private static void makePrivate(Path history) throws IOException {
-    Files.createDirectories(history.getParent());
-    if (!Files.exists(history)) {
-      Files.createFile(history);
-    }
-    if (Files.getFileStore(history).supportsFileAttributeView("posix")) {
-      Files.setPosixFilePermissions(history, PosixFilePermissions.fromString("rw-------"));
-    }
-  }
-
   /** A line as it is, or several between quotes. */
   private static final class QuotesParser implements Parser {
     private final DefaultParser words = new DefaultParser();
@@ -120,8 +109,8 @@ final class TerminalInput implements ChatInput {
     @Override
     public ParsedLine parse(String line, int cursor, ParseContext context) {
       if (context == ParseContext.ACCEPT_LINE
-          && line.strip().startsWith(PlainInput.QUOTES)
-          && !PlainInput.isClosed(line)) {
+          && line.strip().startsWith(QUOTES)
+          && !Entry.isClosed(line)) {
         throw new EOFError(-1, cursor, "the closing quotes are missing");
       }
       return words.parse(line, cursor, context);
@@ -129,10 +118,9 @@ final class TerminalInput implements ChatInput {
   }
 
   @Override
-  public String read() throws InterruptedInput {
+  public Entry read() throws InterruptedInput {
     try {
-      String input = reader.readLine(prompt);
-      return input.strip().startsWith(PlainInput.QUOTES) ? PlainInput.unquoted(input) : input;
+      return Entry.of(reader.readLine(prompt));
     } catch (UserInterruptException e) {
       throw new InterruptedInput();
     } catch (EndOfFileException e) {

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.models.ModelStore;
 import io.calidrop.tokenizer.Tokenizer;
@@ -32,12 +33,14 @@ final class TokenizeCommand implements Callable<Integer> {
   @Mixin private StoreOptions store;
   @Mixin private TableOptions table;
 
+  @HelpGroup(Heading.MACHINE)
   @Option(
       names = {"-m", "--model"},
       paramLabel = "FILE",
       description = "GGUF file with the vocabulary. Default: SmolLM2-135M-Instruct.")
   private String model;
 
+  @HelpGroup(Heading.PROMPT)
   @Option(names = "--special", description = "Recognise special tokens in the text.")
   private boolean special;
 
@@ -51,6 +54,7 @@ final class TokenizeCommand implements Callable<Integer> {
         GgufFile file =
             GgufFile.open(model == null ? models.defaultModel(progress) : models.resolve(model))) {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
+      LoadFlags.warn(io, tokenizer);
       for (int id : tokenizer.encode(text, special)) {
         Map<String, Object> token = new LinkedHashMap<>();
         token.put("id", id);

@@ -23,6 +23,9 @@ final class WorkProgress implements AutoCloseable {
   private long lastLine = start;
   private long done;
 
+  /**
+   * @param total of units; negative where nobody knows
+   */
   WorkProgress(Io io, String name, String unit, long total) {
     this.io = io;
     this.name = name;
@@ -43,9 +46,11 @@ final class WorkProgress implements AutoCloseable {
 
   /** Tells that {@code count} units need not be done: they were before. */
   void skip(long count) {
-    total -= count;
-    if (bar != null) {
-      bar.maxHint(total);
+    if (total >= 0) {
+      total -= count;
+      if (bar != null) {
+        bar.maxHint(total);
+      }
     }
   }
 
@@ -59,12 +64,18 @@ final class WorkProgress implements AutoCloseable {
     long now = System.nanoTime();
     if (now - lastLine >= LINE_NANOS) {
       lastLine = now;
-      Duration left = Duration.ofNanos((long) ((double) (now - start) / done * (total - done)));
-      io.err()
-          .printf(
-              "%s: %d of %d %s, about %d:%02d:%02d left%n",
-              name, done, total, unit, left.toHours(), left.toMinutesPart(), left.toSecondsPart());
+      io.err().println(line(now - start));
     }
+  }
+
+  private String line(long nanos) {
+    if (total < 0) {
+      return "%s: %d %s".formatted(name, done, unit);
+    }
+    Duration left = Duration.ofNanos((long) ((double) nanos / done * (total - done)));
+    return "%s: %d of %d %s, about %d:%02d:%02d left"
+        .formatted(
+            name, done, total, unit, left.toHours(), left.toMinutesPart(), left.toSecondsPart());
   }
 
   @Override

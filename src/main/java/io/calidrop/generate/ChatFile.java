@@ -53,6 +53,7 @@ public final class ChatFile {
 
   /** Writes a conversation; the file is there whole or not at all. */
   public void save(ChatSession chat, Path file) throws IOException {
+    chat.settle();
     Path target = file.toAbsolutePath();
     Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
     try {
@@ -115,7 +116,8 @@ public final class ChatFile {
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
       in.skipNBytes(MAGIC.length);
       StateTransfer state = StateStreams.from(in);
-      byte[] bytes = new byte[state.count("header bytes", 0, MOST_HEADER_BYTES)];
+      long most = Math.min(MOST_HEADER_BYTES, Files.size(file));
+      byte[] bytes = new byte[state.count("header bytes", 0, most)];
       state.bytes(bytes, bytes.length);
       JsonNode header = JSON.readTree(bytes);
       require(file, "model", header, model);

@@ -3,6 +3,7 @@ package io.calidrop.generate;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.tokenizer.TokenList;
 import io.calidrop.tokenizer.Tokenizer;
@@ -15,19 +16,23 @@ import java.util.function.Consumer;
 
 /**
  * A conversation. A turn only computes what is new: the tokens of earlier turns stay as they were
- * read and generated, also where the template would write an answer otherwise (reasoning that it
- * strips), and whatever becomes of their rows in a bounded cache.
+ * read and generated, also where the template would write an answer otherwise, and whatever becomes
+ * of their rows in a bounded cache. Only reasoning that the template leaves out of earlier answers
+ * goes, as the model was trained: before the next turn the session goes back to where the answer
+ * began and continues with what the template keeps. A bounded cache, which cannot go back so far,
+ * takes the copy of the turn's beginning and reads question and answer again.
  */
 public final class ChatSession implements AutoCloseable {
   private final Generator generator;
   private final InferenceSession session;
   private final Tokenizer tokenizer;
-  private final ChatTemplate template;
   private final List<Turn> turns = new ArrayList<>();
   private final StateBuffer snapshot = new StateBuffer();
+  private ChatTemplate template;
   private GenerationOptions options;
   private String system; // or null
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
+  private int answerStart = -1; // tokens before the last answer, until it is settled
   private int snapshotAt = -1; // how many of them there were at the snapshot, or none
   private long draws; // generations so far: each has a seed of its own
 
@@ -65,13 +70,21 @@ public final class ChatSession implements AutoCloseable {
 
   /** The turns so far, a system message included. */
   public List<ChatMessage> messages() {
-    List<ChatMessage> messages = new ArrayList<>();
-    if (system != null) {
-      messages.add(ChatMessage.system(system));
-    }
+    List<ChatMessage> messages = beginning();
     for (Turn turn : turns) {
       messages.add(turn.question());
       messages.add(turn.answer());
+    }
+    return messages;
+  }
+
+  /**
+   * What every conversation of this session begins with: the system message, where there is one.
+   */
+  private List<ChatMessage> beginning() {
+    List<ChatMessage> messages = new ArrayList<>();
+    if (system != null) {
+      messages.add(ChatMessage.system(system));
     }
     return messages;
   }
@@ -91,6 +104,19 @@ public final class ChatSession implements AutoCloseable {
       forgetTokens();
     }
     return this;
+  }
+
+  /** How the conversation is written. */
+  public ChatTemplate template() {
+    return template;
+  }
+
+  /** Changes it. Turns that there are stay, and are computed anew. */
+  public void template(ChatTemplate template) {
+    this.template = template;
+    if (!turns.isEmpty()) {
+      forgetTokens();
+    }
   }
 
   public GenerationOptions options() {
@@ -126,6 +152,7 @@ public final class ChatSession implements AutoCloseable {
 
   private void forgetTokens() {
     tokens.truncate(0);
+    answerStart = -1;
     snapshotAt = -1;
     session.truncate(0);
   }
@@ -142,6 +169,7 @@ public final class ChatSession implements AutoCloseable {
    *     context, or the template refuses it; it is left as it was
    */
   public GenerationResult send(String text, Consumer<String> onText, BooleanSupplier interrupted) {
+    settle();
     ChatMessage question = ChatMessage.user(text);
     int[] added = encode(question);
     int start = tokens.size();
@@ -168,7 +196,49 @@ public final class ChatSession implements AutoCloseable {
     draws++;
     tokens.addAll(result.tokens());
     turns.add(new Turn(question, ChatMessage.assistant(result.text()), start));
+    answerStart = length;
     return result;
+  }
+
+  /** Makes of the last answer, once, what its template will make of it. */
+  void settle() {
+    if (answerStart < 0) {
+      return;
+    }
+    int start = answerStart;
+    answerStart = -1;
+    Turn turn = turns.getLast();
+    List<ChatMessage> asked = beginning();
+    asked.add(turn.question());
+    Optional<AnswerInHistory> written;
+    try {
+      written = AnswerInHistory.of(template, tokenizer, asked, turn.answer());
+    } catch (IllegalArgumentException | ModelFormatException e) {
+      return; // the template refuses another question: the next turn says why
+    }
+    int kept = start - written.map(AnswerInHistory::takenBack).orElse(0);
+    if (written.isPresent() && kept >= turn.start()) {
+      Restored how = goBack(kept, turn.start());
+      tokens.truncate(kept);
+      tokens.addAll(written.get().tokens());
+      if (how != Restored.TRUNCATED) {
+        readAll(); // apart from the next question, so that there is a copy of its turn's beginning
+      }
+    }
+  }
+
+  private void readAll() {
+    if (session.position() == 0) {
+      pin();
+    }
+    generator.read(session, tokens.array(), tokens.size());
+  }
+
+  /** The marks that the coming answer begins inside of, because the template opens them. */
+  public Optional<Reasoning> openedReasoning() {
+    List<ChatMessage> asked = beginning();
+    asked.add(ChatMessage.user("1"));
+    return Reasoning.openedBy(template.render(asked, true));
   }
 
   /** The options with the turn's own seed. A conversation may have no end, an answer has one. */
@@ -199,10 +269,7 @@ public final class ChatSession implements AutoCloseable {
    * does not grow with the turns before it.
    */
   private List<ChatMessage> lastTurn(ChatMessage question) {
-    List<ChatMessage> messages = new ArrayList<>();
-    if (system != null) {
-      messages.add(ChatMessage.system(system));
-    }
+    List<ChatMessage> messages = beginning();
     messages.add(turns.getLast().question());
     messages.add(turns.getLast().answer());
     messages.add(question);
@@ -211,11 +278,8 @@ public final class ChatSession implements AutoCloseable {
 
   /** Keeps what a conversation begins with, whatever the user says. */
   private void pin() {
-    List<ChatMessage> one = new ArrayList<>();
-    if (system != null) {
-      one.add(ChatMessage.system(system));
-    }
-    List<ChatMessage> two = new ArrayList<>(one);
+    List<ChatMessage> one = beginning();
+    List<ChatMessage> two = beginning();
     one.add(ChatMessage.user("1"));
     two.add(ChatMessage.user("2"));
     int[] first = template.encode(one, true, tokenizer);
@@ -234,22 +298,32 @@ public final class ChatSession implements AutoCloseable {
     if (turns.isEmpty()) {
       return Restored.NOTHING;
     }
+    answerStart = -1;
     int start = turns.removeLast().start();
     tokens.truncate(start);
-    int kept = Math.min(start, session.position());
-    Restored restored;
-    if (session.canTruncate(kept)) {
-      session.truncate(kept);
-      restored = Restored.TRUNCATED;
-    } else if (snapshotAt == start) {
-      session.transfer(StateStreams.from(snapshot.read()));
-      restored = Restored.SNAPSHOT;
-    } else {
-      session.truncate(0);
-      restored = Restored.PREFILL;
-    }
+    Restored restored = goBack(start, start);
     snapshotAt = -1;
     return restored;
+  }
+
+  /**
+   * Leaves the session with the first {@code length} tokens, or with fewer where it cannot go back
+   * so far.
+   *
+   * @param start of the turn that they end in
+   */
+  private Restored goBack(int length, int start) {
+    int kept = Math.min(length, session.position());
+    if (session.canTruncate(kept)) {
+      session.truncate(kept);
+      return Restored.TRUNCATED;
+    }
+    if (snapshotAt == start) {
+      session.transfer(StateStreams.from(snapshot.read()));
+      return Restored.SNAPSHOT;
+    }
+    session.truncate(0);
+    return Restored.PREFILL;
   }
 
   /**

@@ -1,10 +1,12 @@
 package io.calidrop.generate;
 
 import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.template.Template;
+import io.calidrop.template.TemplateException;
 import io.calidrop.tokenizer.Tokenizer;
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,29 +17,40 @@ import java.util.function.UnaryOperator;
 /**
  * Writes a conversation the way a model was trained to read it. Immutable and safe for concurrent
  * use.
- *
- * <p>The first template of a process costs some tenths of a second, for the template engine's
- * classes: worth doing while the weights load.
  */
 public final class ChatTemplate {
+  private static final String OF_MODEL = "the model's chat template";
+
+  private final String name; // for messages
   private final String source;
+  private final Template template;
   private final String bosToken;
   private final String eosToken;
+  private final Clock clock;
   private final String notice; // or null
-  private final JinjaEngine engine;
+  private final Map<String, Object> arguments;
 
   ChatTemplate(String source, String bosToken, String eosToken, Clock clock) {
-    this(source, bosToken, eosToken, clock, null);
+    this(OF_MODEL, source, parse(OF_MODEL, source), bosToken, eosToken, clock, null, Map.of());
   }
 
   private ChatTemplate(
-      String source, String bosToken, String eosToken, Clock clock, String notice) {
-    this.notice = notice;
-    this.source = Objects.requireNonNull(source, "source");
+      String name,
+      String source,
+      Template template,
+      String bosToken,
+      String eosToken,
+      Clock clock,
+      String notice,
+      Map<String, Object> arguments) {
+    this.name = name;
+    this.source = source;
+    this.template = template;
     this.bosToken = Objects.requireNonNull(bosToken, "bosToken");
     this.eosToken = Objects.requireNonNull(eosToken, "eosToken");
-    engine = new JinjaEngine(clock);
-    engine.check(source);
+    this.clock = clock;
+    this.notice = notice;
+    this.arguments = arguments;
   }
 
   /**
@@ -52,6 +65,57 @@ public final class ChatTemplate {
   }
 
   /**
+   * A template in place of the model's own.
+   *
+   * @param name what messages call it, such as its file
+   * @param tokenizer of the model
+   * @throws ModelFormatException where the source does not parse
+   */
+  public static ChatTemplate of(String source, String name, Tokenizer tokenizer) {
+    return of("the chat template " + name, source, tokenizer, null);
+  }
+
+  private static ChatTemplate of(String name, String source, Tokenizer tokenizer, String notice) {
+    String bos = tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos());
+    String eos = tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos());
+    Template template = parse(name, source);
+    Clock clock = Clock.systemDefaultZone();
+    return new ChatTemplate(name, source, template, bos, eos, clock, notice, Map.of());
+  }
+
+  private static Template parse(String name, String source) {
+    try {
+      return Template.of(source);
+    } catch (TemplateException e) {
+      throw failure(name, e);
+    }
+  }
+
+  /** The same template with more arguments; of two with one name, the new one counts. */
+  public ChatTemplate withArguments(Map<String, ?> more) {
+    if (more.isEmpty()) {
+      return this;
+    }
+    TemplateArguments.requireFree(more.keySet());
+    Map<String, Object> all = new LinkedHashMap<>(arguments);
+    all.putAll(more);
+    return new ChatTemplate(
+        name,
+        source,
+        template,
+        bosToken,
+        eosToken,
+        clock,
+        notice,
+        Collections.unmodifiableMap(all));
+  }
+
+  /** What the template gets besides the conversation. */
+  public Map<String, Object> arguments() {
+    return arguments;
+  }
+
+  /**
    * A model's own template; where it has none, or one that cannot be rendered, a built-in one of
    * the same kind, which {@link #notice} names.
    *
@@ -59,12 +123,10 @@ public final class ChatTemplate {
    * @throws ModelFormatException where neither will do
    */
   public static ChatTemplate forModel(Optional<String> source, Tokenizer tokenizer) {
-    String bos = tokenizer.bos() < 0 ? "" : tokenizer.piece(tokenizer.bos());
-    String eos = tokenizer.eos() < 0 ? "" : tokenizer.piece(tokenizer.eos());
     ModelFormatException why;
     try {
       if (source.isPresent()) {
-        ChatTemplate own = of(source.get(), bos, eos);
+        ChatTemplate own = of(OF_MODEL, source.get(), tokenizer, null);
         own.probe();
         return own;
       }
@@ -81,7 +143,7 @@ public final class ChatTemplate {
             .or(() -> BuiltInTemplate.of(tokenizer))
             .orElseThrow(() -> reason);
     String notice = "%s; the built-in template %s stands in".formatted(why.getMessage(), known);
-    return new ChatTemplate(known.source(), bos, eos, Clock.systemDefaultZone(), notice);
+    return of("the chat template " + known, known.source(), tokenizer, notice);
   }
 
   /**
@@ -128,12 +190,24 @@ public final class ChatTemplate {
       turn.put("content", onContent.apply(message.content()));
       turns.add(turn);
     }
-    Map<String, Object> values = new HashMap<>();
+    Map<String, Object> values = new LinkedHashMap<>(arguments);
     values.put("messages", turns);
     values.put("add_generation_prompt", addGenerationPrompt);
     values.put("bos_token", bosToken);
     values.put("eos_token", eosToken);
-    return engine.render(source, values);
+    try {
+      return template.render(values, clock);
+    } catch (TemplateException e) {
+      throw failure(name, e);
+    }
+  }
+
+  /** A refusal is about the conversation, all else about the template. */
+  private static RuntimeException failure(String name, TemplateException e) {
+    return e.isRefusal()
+        ? new IllegalArgumentException(name + " refuses the conversation: " + e.reason(), e)
+        : new ModelFormatException(
+            "%s fails in %s: %s; --raw does without it".formatted(name, e.place(), e.reason()), e);
   }
 
   /**
@@ -189,7 +263,8 @@ public final class ChatTemplate {
   }
 
   private ControlGuard guard(List<ChatMessage> messages, Tokenizer tokenizer) {
-    StringBuilder all = new StringBuilder(source).append(bosToken).append(eosToken);
+    StringBuilder all =
+        new StringBuilder(source).append(bosToken).append(eosToken).append(arguments);
     messages.forEach(message -> all.append(message.role()).append(message.content()));
     return new ControlGuard(tokenizer, ControlGuard.unusedMark(all));
   }

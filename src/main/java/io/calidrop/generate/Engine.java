@@ -58,7 +58,7 @@ public final class Engine implements AutoCloseable {
     long start = System.nanoTime();
     GgufFile file = GgufFile.open(path);
     try {
-      // The vocabulary and the template's engine take as long as the weights: side by side.
+      // The vocabulary takes as long as the weights: side by side.
       CompletableFuture<Tokenizer> tokenizer =
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
@@ -145,7 +145,25 @@ public final class Engine implements AutoCloseable {
 
   /** A new conversation. */
   public ChatSession chat(GenerationOptions options) {
-    return new ChatSession(generator, newSession(), tokenizer, template(), options);
+    return chat(options, template());
+  }
+
+  /** A new conversation, written as another template does or with its arguments. */
+  public ChatSession chat(GenerationOptions options, ChatTemplate template) {
+    return new ChatSession(generator, newSession(), tokenizer, template, options);
+  }
+
+  /**
+   * The tokens of a text that is continued as it stands, without a chat template.
+   *
+   * @throws IllegalArgumentException if it is empty
+   */
+  public int[] encode(String prompt) {
+    int[] tokens = tokenizer.encodeWithBos(prompt);
+    if (tokens.length == 0) {
+      throw new IllegalArgumentException("the prompt is empty");
+    }
+    return tokens;
   }
 
   /**
@@ -158,10 +176,7 @@ public final class Engine implements AutoCloseable {
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
-    int[] tokens = tokenizer.encodeWithBos(prompt);
-    if (tokens.length == 0) {
-      throw new IllegalArgumentException("the prompt is empty");
-    }
+    int[] tokens = encode(prompt);
     try (InferenceSession session = newSession()) {
       return generator.generate(session, tokens, tokens.length, options, onText, interrupted);
     }

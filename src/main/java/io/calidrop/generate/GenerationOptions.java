@@ -14,6 +14,9 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
   /** As many tokens as the context holds. */
   public static final int UNLIMITED = -1;
 
+  /** Tokens where nobody names a number. */
+  public static final int DEFAULT_MAX_TOKENS = 512;
+
   public GenerationOptions {
     if (maxTokens < 1 && maxTokens != UNLIMITED) {
       throw new IllegalArgumentException(
@@ -26,7 +29,7 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
   }
 
   public static GenerationOptions defaults() {
-    return new GenerationOptions(512, SamplerOptions.defaults(), List.of());
+    return new GenerationOptions(DEFAULT_MAX_TOKENS, SamplerOptions.defaults(), List.of());
   }
 
   public GenerationOptions withMaxTokens(int maxTokens) {

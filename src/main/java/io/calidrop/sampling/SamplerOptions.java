@@ -9,14 +9,14 @@ import java.util.OptionalDouble;
  * @param temperature divides the logits before the draw, at least 0; 0 is greedy: the most likely
  *     token, without a draw
  * @param topK keeps that many most likely tokens; 0 keeps all
- * @param topP keeps the fewest most likely tokens whose probabilities reach this sum, in (0, 1]; 1
- *     keeps all
+ * @param topP keeps the fewest most likely tokens whose probabilities reach this sum, in [0, 1]; 1
+ *     keeps all, 0 is greedy as temperature 0 is
  * @param minP keeps the tokens at least this fraction as likely as the likeliest, in [0, 1]; 0
  *     keeps all
  * @param typicalP keeps the fewest tokens nearest to the entropy whose probabilities reach this
  *     sum, in (0, 1]; 1 keeps all
  * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens,
- *     0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off at temperature 0, so
+ *     0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off where greedy, so
  *     that greedy is greedy
  * @param repeatLastN how many recent tokens the three penalties look at, 0 to {@value
  *     #MAX_REPEAT_LAST_N}; 0 switches them off
@@ -55,7 +55,7 @@ public record SamplerOptions(
   public SamplerOptions {
     require(temperature >= 0 && temperature < 1e6, "temperature", temperature, "0 (greedy) to 1e6");
     require(topK >= 0, "top-k", topK, "0 (off) or more");
-    require(topP > 0 && topP <= 1, "top-p", topP, "above 0, to 1 (off)");
+    require(topP >= 0 && topP <= 1, "top-p", topP, "0 (greedy) to 1 (off)");
     require(minP >= 0 && minP <= 1, "min-p", minP, "0 (off) to 1");
     require(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0, to 1 (off)");
     double repeat = repeatPenalty.orElse(1);
@@ -89,7 +89,7 @@ public record SamplerOptions(
 
   /** Whether the most likely token is taken without a draw. */
   public boolean isGreedy() {
-    return temperature == 0;
+    return temperature == 0 || topP == 0;
   }
 
   /** The repetition penalty in force: {@link #repeatPenalty()}, or its default; 1 is off. */

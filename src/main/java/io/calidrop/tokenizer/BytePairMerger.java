@@ -18,10 +18,13 @@ final class BytePairMerger {
   private long[] heap; // rank << 32 | position of the left token
   private int size;
 
-  BytePairMerger(BytePairTokenizer rules, int[] tokens, int length) {
+  /**
+   * @param tokens overwritten
+   */
+  BytePairMerger(BytePairTokenizer rules, int[] tokens) {
     this.rules = rules;
     this.tokens = tokens;
-    this.length = length;
+    length = tokens.length;
     next = new int[length];
     previous = new int[length];
     rank = new int[length];

@@ -1,15 +1,13 @@
 package io.calidrop.tokenizer;
 
 import io.calidrop.gguf.Metadata;
-import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * Byte-level byte-pair encoding (GPT-2): words are spelt in bytes, and neighbouring tokens merged
- * in the order of the model's merge rules.
+ * Byte-pair encoding: words are spelt in bytes (GPT-2 and most others) or in characters (Gemma 4),
+ * and neighbouring tokens merged in the order of the model's merge rules.
  */
 final class BytePairTokenizer extends VocabularyTokenizer {
   private static final int CACHED_LENGTH = 32;
@@ -23,14 +21,15 @@ final class BytePairTokenizer extends VocabularyTokenizer {
 
   private final PreTokenizer preTokenizer;
   private final Map<Long, Merge> merges;
-  private final int[] byteTokens = new int[256];
+  private final Spelling spelling;
 
-  BytePairTokenizer(Vocabulary vocabulary, PreTokenizer preTokenizer, Metadata metadata) {
-    super(vocabulary, metadata.bool("tokenizer.ggml.add_bos_token", preTokenizer.addsBos()));
+  BytePairTokenizer(
+      Vocabulary vocabulary, PreTokenizer preTokenizer, Metadata metadata, List<String> notices) {
+    super(
+        vocabulary, metadata.bool("tokenizer.ggml.add_bos_token", preTokenizer.addsBos()), notices);
     this.preTokenizer = preTokenizer;
-    for (int b = 0; b < 256; b++) {
-      byteTokens[b] = vocabulary.id(String.valueOf(ByteAlphabet.character((byte) b)));
-    }
+    spelling =
+        preTokenizer.isByteLevel() ? new ByteSpelling(vocabulary) : new TextSpelling(vocabulary);
     List<String> rules = metadata.strings("tokenizer.ggml.merges");
     merges = HashMap.newHashMap(rules.size());
     for (int rank = 0; rank < rules.size(); rank++) {
@@ -79,43 +78,17 @@ final class BytePairTokenizer extends VocabularyTokenizer {
   }
 
   private int[] encodeWord(String word) {
-    byte[] bytes = word.getBytes(StandardCharsets.UTF_8);
     if (preTokenizer.ignoresMerges()) {
-      int token = vocabulary.id(spell(bytes));
+      int token = vocabulary.id(spelling.of(word));
       if (token >= 0) {
         return new int[] {token};
       }
     }
-    int[] tokens = new int[bytes.length];
-    int n = 0;
-    for (byte b : bytes) {
-      int token = byteTokens[b & 0xff];
-      if (token >= 0) { // a vocabulary without the byte has no way to say it
-        tokens[n++] = token;
-      }
-    }
-    return new BytePairMerger(this, tokens, n).merged();
-  }
-
-  private static String spell(byte[] bytes) {
-    StringBuilder spelling = new StringBuilder(bytes.length);
-    for (byte b : bytes) {
-      spelling.append(ByteAlphabet.character(b));
-    }
-    return spelling.toString();
+    return new BytePairMerger(this, spelling.symbols(word)).merged();
   }
 
   @Override
   byte[] normalBytes(int token) {
-    String spelling = vocabulary.token(token);
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream(spelling.length());
-    for (int i = 0; i < spelling.length(); i++) {
-      int value = ByteAlphabet.value(spelling.charAt(i));
-      if (value < 0) {
-        return spelling.getBytes(StandardCharsets.UTF_8); // added as plain text
-      }
-      bytes.write(value);
-    }
-    return bytes.toByteArray();
+    return spelling.bytes(token);
   }
 }

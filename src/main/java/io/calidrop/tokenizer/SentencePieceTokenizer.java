@@ -2,7 +2,7 @@ package io.calidrop.tokenizer;
 
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
-import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.PriorityQueue;
 
 /**
@@ -10,14 +10,13 @@ import java.util.PriorityQueue;
  * token has the highest score, spaces are spelt U+2581, and what is no token falls back to bytes.
  */
 final class SentencePieceTokenizer extends VocabularyTokenizer {
-  private static final char SPACE = '\u2581';
-
   private final float[] scores;
   private final boolean spacePrefix;
-  private final int[] byteTokens = new int[256];
+  private final TextSpelling spelling;
 
   SentencePieceTokenizer(Vocabulary vocabulary, Metadata metadata) {
-    super(vocabulary, metadata.bool("tokenizer.ggml.add_bos_token", true));
+    super(vocabulary, metadata.bool("tokenizer.ggml.add_bos_token", true), List.of());
+    spelling = new TextSpelling(vocabulary);
     spacePrefix = metadata.bool("tokenizer.ggml.add_space_prefix", true);
     scores = metadata.findFloats("tokenizer.ggml.scores").orElse(new float[vocabulary.size()]);
     if (scores.length != vocabulary.size()) {
@@ -25,24 +24,16 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
           "tokenizer.ggml.scores has %d entries for %d tokens"
               .formatted(scores.length, vocabulary.size()));
     }
-    for (int b = 0; b < 256; b++) {
-      byteTokens[b] = vocabulary.id("<0x%02X>".formatted(b));
-    }
   }
 
   @Override
   void encodeText(String text, boolean first, TokenList out) {
-    String spelling = (spacePrefix && first ? " " + text : text).replace(' ', SPACE);
-    new Merger(spelling).run(out);
+    new Merger(spelling.of(spacePrefix && first ? " " + text : text)).run(out);
   }
 
   @Override
   byte[] normalBytes(int token) {
-    String spelling = vocabulary.token(token);
-    if (vocabulary.type(token) == TokenType.BYTE) {
-      return new byte[] {(byte) Integer.parseInt(spelling.substring(3, 5), 16)};
-    }
-    return spelling.replace(SPACE, ' ').getBytes(StandardCharsets.UTF_8);
+    return spelling.bytes(token);
   }
 
   /** Merges one text; symbols are ranges of it in a linked list. */
@@ -91,7 +82,7 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
         offer(pair.left, pair.end);
       }
       for (int i = 0; i < text.length(); i = end[i]) {
-        addSymbol(text.substring(i, end[i]), out);
+        spelling.addSymbol(text.substring(i, end[i]), out);
       }
     }
 
@@ -102,20 +93,6 @@ final class SentencePieceTokenizer extends VocabularyTokenizer {
       int token = vocabulary.id(text.substring(left, end[right]));
       if (token >= 0) {
         pairs.add(new Pair(scores[token], left, right, end[right]));
-      }
-    }
-
-    private void addSymbol(String symbol, TokenList out) {
-      int token = vocabulary.id(symbol);
-      if (token >= 0) {
-        out.add(token);
-        return;
-      }
-      for (byte b : symbol.getBytes(StandardCharsets.UTF_8)) {
-        int byteToken = byteTokens[b & 0xff];
-        if (byteToken >= 0 || vocabulary.unknown() >= 0) {
-          out.add(byteToken >= 0 ? byteToken : vocabulary.unknown());
-        }
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.calidrop.tokenizer;
 
+import java.util.List;
 import java.util.Set;
 
 /** Text to token ids and back. Immutable and safe for concurrent use. */
@@ -35,6 +36,11 @@ public interface Tokenizer {
 
   /** Whether a token has no text: a control token (start of turn ...) or the unknown token. */
   boolean isControl(int token);
+
+  /** What of the file's vocabulary had to be taken otherwise than it says, a line each. */
+  default List<String> notices() {
+    return List.of();
+  }
 
   /**
    * The tokens of a text as a model expects it from its very beginning: with BOS where it adds one,

@@ -2,6 +2,7 @@ package io.calidrop.tokenizer;
 
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -18,8 +19,16 @@ final class Vocabulary {
           "<|end|>",
           "<end_of_turn>",
           "<|endoftext|>",
+          "<|end_of_text|>",
+          "<｜end▁of▁sentence｜>",
+          "<end_of_utterance>",
+          "<turn|>",
           "<|eom_id|>",
-          "<EOT>");
+          "<EOT>",
+          "<|EOT|>",
+          "[EOT]");
+
+  private static final int SHOWN_NAMES = 5;
 
   private final List<String> tokens;
   private final TokenType[] types;
@@ -28,6 +37,7 @@ final class Vocabulary {
   private final int eos;
   private final int unknown;
   private final Set<Integer> ends = new LinkedHashSet<>();
+  private final List<String> retyped;
 
   /**
    * @param defaults ids of BOS, EOS and the unknown token where the metadata has none, -1 for none
@@ -46,6 +56,39 @@ final class Vocabulary {
       addEnd(special(metadata, name, name.equals("eos") ? defaults[1] : -1));
     }
     END_NAMES.forEach(name -> addEnd(ids.getOrDefault(name, -1)));
+    retyped = retypeControls();
+  }
+
+  /** Makes control tokens of those that are called so; returns their names. */
+  private List<String> retypeControls() {
+    List<String> names = new ArrayList<>();
+    for (int id = 0; id < types.length; id++) {
+      boolean ordinary = types[id] == TokenType.NORMAL || types[id] == TokenType.USER_DEFINED;
+      if (ordinary && isControlByName(id)) {
+        types[id] = TokenType.CONTROL;
+        names.add(tokens.get(id));
+      }
+    }
+    return List.copyOf(names);
+  }
+
+  private boolean isControlByName(int id) {
+    String name = tokens.get(id);
+    boolean edge = id == bos || ends.contains(id);
+    return ControlNames.contains(name) || edge && ControlNames.looksLikeMarker(name);
+  }
+
+  /** What the vocabulary says of its tokens and cannot be meant, a line each. */
+  List<String> notices() {
+    if (retyped.isEmpty()) {
+      return List.of();
+    }
+    String more =
+        retyped.size() > SHOWN_NAMES ? " and %d more".formatted(retyped.size() - SHOWN_NAMES) : "";
+    return List.of(
+        "the file calls %s%s ordinary text: taken as control tokens"
+            .formatted(
+                String.join(" ", retyped.subList(0, Math.min(SHOWN_NAMES, retyped.size()))), more));
   }
 
   private TokenType[] types(Metadata metadata) {

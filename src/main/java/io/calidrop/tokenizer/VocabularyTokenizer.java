@@ -1,7 +1,9 @@
 package io.calidrop.tokenizer;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** What both kinds of tokenizers have in common: special tokens and the metadata's rules. */
 abstract class VocabularyTokenizer implements Tokenizer {
@@ -11,12 +13,17 @@ abstract class VocabularyTokenizer implements Tokenizer {
   private final SpecialTokens specials;
   private final Set<Integer> ends;
   private final boolean addsBos;
+  private final List<String> notices;
 
-  VocabularyTokenizer(Vocabulary vocabulary, boolean addsBos) {
+  /**
+   * @param notices what of the file was taken otherwise than it says, the vocabulary's tokens aside
+   */
+  VocabularyTokenizer(Vocabulary vocabulary, boolean addsBos, List<String> notices) {
     this.vocabulary = vocabulary;
     this.ends = vocabulary.ends();
     this.specials = new SpecialTokens(vocabulary);
     this.addsBos = addsBos && vocabulary.bos() >= 0;
+    this.notices = Stream.concat(notices.stream(), vocabulary.notices().stream()).toList();
   }
 
   /**
@@ -88,6 +95,11 @@ abstract class VocabularyTokenizer implements Tokenizer {
   @Override
   public final Set<Integer> endTokens() {
     return ends;
+  }
+
+  @Override
+  public final List<String> notices() {
+    return notices;
   }
 
   @Override

@@ -1,4 +1,5 @@
 /**
- * Tokenizers of the two kinds that Llama-family GGUF files carry: SentencePiece and byte-level BPE.
+ * Tokenizers of the kinds that GGUF files of language models carry: SentencePiece, byte-level BPE
+ * and BPE over characters.
  */
 package io.calidrop.tokenizer;

@@ -1,15 +1,20 @@
 package io.calidrop.batch;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.IntNode;
 import io.calidrop.batch.BatchOutput.Existing;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -27,7 +32,7 @@ class BatchOutputTest {
   private void fill(Path file, Existing existing, String... ids) throws IOException {
     try (BatchOutput output = new BatchOutput(file, existing)) {
       for (String id : ids) {
-        if (!output.had(id)) {
+        if (!output.had(BatchId.of(id))) {
           output.add(result(id, id.startsWith("bad") ? "wrong" : null));
         }
       }
@@ -64,5 +69,64 @@ class BatchOutputTest {
     assertThatThrownBy(() -> fill(file, Existing.RESUME, "b"))
         .hasMessageContaining("line 1, is no result of a batch");
     assertThat(Files.readString(file)).isEqualTo("something else\n");
+    Files.writeString(file, "notes without an end");
+    assertThatThrownBy(() -> fill(file, Existing.RESUME, "b"))
+        .hasMessageContaining("line 1, is no result of a batch");
+    assertThat(Files.readString(file)).isEqualTo("notes without an end");
+  }
+
+  /** Row 4 of the cases: failed lines are tried again, and there is one result an id. */
+  @Test
+  void whatFailedIsTriedAgain() throws IOException {
+    Path file = directory.resolve("out.jsonl");
+    fill(file, Existing.REFUSE, "a", "bad", "c");
+    Files.writeString(file, "{\"id\":\"to", StandardOpenOption.APPEND);
+    try (BatchOutput output = new BatchOutput(file, Existing.RETRY)) {
+      assertThat(output.had(BatchId.of("bad"))).isFalse();
+      assertThat(output.had(BatchId.of("a"))).isTrue();
+      assertThat(output.count()).isEqualTo(2);
+      assertThat(output.failed()).isZero();
+      assertThatThrownBy(() -> new BatchOutput(file, Existing.RETRY))
+          .hasMessageContaining("being written by another process");
+      output.add(result("bad", null));
+    }
+    List<String> lines = Files.readAllLines(file);
+    assertThat(lines).hasSize(3);
+    assertThat(lines.getFirst()).startsWith("{\"id\":\"a\"");
+    assertThat(lines.getLast()).startsWith("{\"id\":\"bad\"").endsWith("\"error\":null}");
+    try (Stream<Path> files = Files.list(directory)) {
+      assertThat(files).containsExactly(file);
+    }
+    fill(directory.resolve("new.jsonl"), Existing.RETRY, "a");
+    assertThat(directory.resolve("new.jsonl")).exists();
+  }
+
+  /** Killed before the errors are out, all is there; killed after, only errors are missing. */
+  @Test
+  void anInterruptedRetryLosesNothing() throws IOException {
+    Path file = directory.resolve("out.jsonl");
+    fill(file, Existing.REFUSE, "a", "bad", "c");
+    byte[] whole = Files.readAllBytes(file);
+    Files.writeString(directory.resolve("out.jsonl.retry"), "left by a killed process");
+    fill(file, Existing.RESUME, "a", "bad", "c");
+    assertThat(Files.readAllBytes(file)).isEqualTo(whole);
+    new BatchOutput(file, Existing.RETRY).close();
+    fill(file, Existing.RESUME, "a", "bad", "c");
+    assertThat(Files.readAllLines(file))
+        .containsExactlyInAnyOrderElementsOf(new String(whole, UTF_8).lines().toList());
+  }
+
+  /** Row 1 of the cases: 7 and "7" are two ids; row 2: results may have been edited elsewhere. */
+  @Test
+  void anIdKeepsItsTypeAndAMarkIsSkipped() throws IOException {
+    Path file = directory.resolve("out.jsonl");
+    Files.writeString(file, "\ufeff{\"id\":7,\"error\":null}\r\n");
+    try (BatchOutput output = new BatchOutput(file, Existing.RESUME)) {
+      assertThat(output.had(new BatchId(IntNode.valueOf(7)))).isTrue();
+      assertThat(output.had(BatchId.of("7"))).isFalse();
+    }
+    Files.writeString(file, "{\"id\":{},\"error\":null}\n");
+    assertThatThrownBy(() -> new BatchOutput(file, Existing.RESUME))
+        .hasMessageContaining("is no result of a batch");
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -17,7 +18,7 @@ class BatchParserTest {
   private static final GenerationOptions DEFAULTS = GenerationOptions.defaults();
 
   private static BatchRequest parse(String line) {
-    return new BatchParser(true, DEFAULTS, Optional.empty()).parse(line, 7);
+    return new BatchParser(DEFAULTS, Optional.empty()).json(line, 7);
   }
 
   @Test
@@ -26,12 +27,36 @@ class BatchParserTest {
         parse(
             "{\"id\":\"a\",\"prompt\":\"Hi\",\"max_tokens\":5,\"temperature\":0,\"top_p\":0.5,\"stop\":\"x\"}");
     assertThat(request.error()).isEmpty();
-    assertThat(request.id()).isEqualTo("a");
-    assertThat(request.messages()).containsExactly(ChatMessage.user("Hi"));
-    assertThat(request.options().maxTokens()).isEqualTo(5);
-    assertThat(request.options().sampling().temperature()).isZero();
-    assertThat(request.options().sampling().topP()).isEqualTo(0.5);
-    assertThat(request.options().stop()).containsExactly("x");
+    assertThat(request.id().text()).isEqualTo("a");
+    assertThat(request.body().messages()).containsExactly(ChatMessage.user("Hi"));
+    assertThat(request.body().options().maxTokens()).isEqualTo(5);
+    assertThat(request.body().options().sampling().temperature()).isZero();
+    assertThat(request.body().options().sampling().topP()).isEqualTo(0.5);
+    assertThat(request.body().options().stop()).containsExactly("x");
+  }
+
+  @Test
+  void aLineHasTemplateArgumentsOfItsOwn() {
+    assertThat(
+            parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":{\"enable_thinking\":false}}")
+                .body()
+                .templateArguments())
+        .isEqualTo(Map.of("enable_thinking", false));
+    assertThat(
+            parse(
+                    "{\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}],\"chat_template_kwargs\":{\"effort\":\"low\"}}}")
+                .body()
+                .templateArguments())
+        .isEqualTo(Map.of("effort", "low"));
+    assertThat(
+            parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":null}").body().templateArguments())
+        .isEmpty();
+    assertThat(parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":1}").error())
+        .hasValue("chat_template_kwargs: template arguments are an object, not 1");
+    assertThat(parse("{\"prompt\":\"Hi\",\"chat_template_kwargs\":{\"messages\":1}}").error())
+        .get()
+        .asString()
+        .startsWith("chat_template_kwargs: messages is no template argument");
   }
 
   @Test
@@ -42,24 +67,25 @@ class BatchParserTest {
                 + "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},"
                 + "{\"role\":\"user\",\"content\":\"Hi\"}],\"max_tokens\":9,\"seed\":4}}");
     assertThat(request.error()).isEmpty();
-    assertThat(request.id()).isEqualTo("r-1");
-    assertThat(request.messages())
+    assertThat(request.id().text()).isEqualTo("r-1");
+    assertThat(request.body().messages())
         .containsExactly(ChatMessage.system("Be brief."), ChatMessage.user("Hi"));
-    assertThat(request.options().maxTokens()).isEqualTo(9);
-    assertThat(request.options().sampling().seed()).isEqualTo(4);
+    assertThat(request.body().options().maxTokens()).isEqualTo(9);
+    assertThat(request.body().options().sampling().seed()).isEqualTo(4);
   }
 
   @Test
   void aSeedDependsOnTheIdAndNotOnThePlace() {
-    BatchParser parser = new BatchParser(true, DEFAULTS, Optional.of("Be brief."));
+    BatchParser parser = new BatchParser(DEFAULTS, Optional.of("Be brief."));
     String line = "{\"id\":5,\"prompt\":\"Hi\"}";
-    assertThat(parser.parse(line, 1).options()).isEqualTo(parser.parse(line, 9).options());
-    assertThat(parser.parse(line, 1).messages()).startsWith(ChatMessage.system("Be brief."));
-    assertThat(parser.parse(line.replace("5", "6"), 1).options())
-        .isNotEqualTo(parser.parse(line, 1).options());
-    assertThat(parser.parse("{\"prompt\":\"Hi\"}", 3).id()).isEqualTo("3");
-    BatchParser text = new BatchParser(false, DEFAULTS, Optional.empty());
-    assertThat(text.parse("{not json}", 2).messages())
+    assertThat(parser.json(line, 1).body().options())
+        .isEqualTo(parser.json(line, 9).body().options());
+    assertThat(parser.json(line, 1).body().messages()).startsWith(ChatMessage.system("Be brief."));
+    assertThat(parser.json(line.replace("5", "6"), 1).body().options())
+        .isNotEqualTo(parser.json(line, 1).body().options());
+    assertThat(parser.json("{\"prompt\":\"Hi\"}", 3).id().text()).isEqualTo("3");
+    BatchParser text = new BatchParser(DEFAULTS, Optional.empty());
+    assertThat(text.text("{not json}", 2).body().messages())
         .containsExactly(ChatMessage.user("{not json}"));
   }
 
@@ -72,6 +98,17 @@ class BatchParserTest {
         "{\"id\":\"a\"}",
         "{\"prompt\":5}",
         "{\"id\":[1],\"prompt\":\"x\"}",
+        "{\"id\":true,\"prompt\":\"x\"}",
+        "{\"id\":1.5,\"prompt\":\"x\"}",
+        "{\"id\":\"\\ud800\",\"prompt\":\"x\"}",
+        "{\"id\":\"a\",\"custom_id\":\"b\",\"prompt\":\"x\"}",
+        "{\"prompt\":\"x\",\"prompt\":\"y\"}",
+        "{\"prompt\":\"x\",\"url\":\"/v1/completions\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"seed\":1}",
+        "{\"body\":{\"prompt\":\"x\"},\"url\":\"/v1/embeddings\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"url\":\"/v1/chat/completions\"}",
+        "{\"body\":{\"prompt\":\"x\"},\"method\":\"GET\"}",
+        "{\"body\":[]}",
         "{\"prompt\":\"x\",\"messages\":[{\"role\":\"user\",\"content\":\"y\"}]}",
         "{\"messages\":[]}",
         "{\"messages\":[{\"role\":\"robot\",\"content\":\"y\"}]}",
@@ -85,6 +122,36 @@ class BatchParserTest {
     BatchRequest request = parse(line);
     assertThat(request.error()).as(line).isPresent();
     assertThat(request.error().get()).isNotBlank().doesNotContain("\n");
+  }
+
+  /** Row 1 of the cases: the URL decides, and without one what the body holds. */
+  @Test
+  void aCompletionIsContinued() {
+    String prompt = "{\"custom_id\":\"c\",%s\"body\":{\"prompt\":\"Once upon\"}}";
+    for (String url : List.of("", "\"url\":\"/v1/completions\",", "\"url\":null,")) {
+      BatchParser parser = new BatchParser(DEFAULTS, Optional.of("Be brief."));
+      BatchRequest request = parser.json(prompt.formatted(url), 1);
+      assertThat(request.error()).isEmpty();
+      assertThat(request.body().text()).contains("Once upon");
+      assertThat(request.body().messages()).isEmpty();
+    }
+  }
+
+  /** Row 1 of the cases: an id keeps its type. */
+  @Test
+  void anIdIsATextOrAWholeNumber() {
+    assertThat(parse("{\"id\":7,\"prompt\":\"x\"}").id()).hasToString("7");
+    assertThat(parse("{\"id\":\"7\",\"prompt\":\"x\"}").id()).hasToString("\"7\"");
+    assertThat(parse("{\"id\":123456789012345678901234,\"prompt\":\"x\"}").id())
+        .hasToString("123456789012345678901234");
+    assertThat(parse("{\"id\":null,\"custom_id\":\"c\",\"prompt\":\"x\"}").id())
+        .hasToString("\"c\"");
+    assertThat(parse("{\"id\":{},\"prompt\":\"x\"}").error())
+        .contains("id: {} is neither a text nor a whole number");
+    IdSet ids = new IdSet();
+    assertThat(ids.add(parse("{\"id\":7,\"prompt\":\"x\"}").id())).isTrue();
+    assertThat(ids.add(parse("{\"id\":\"7\",\"prompt\":\"x\"}").id())).isTrue();
+    assertThat(ids.add(parse("{\"id\":7,\"prompt\":\"y\"}").id())).isFalse();
   }
 
   @ParameterizedTest

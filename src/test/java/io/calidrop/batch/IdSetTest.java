@@ -16,8 +16,8 @@ class IdSetTest {
     IdSet set = new IdSet();
     Set<String> expected = new HashSet<>();
     for (String id : ids) {
-      assertThat(set.contains(id)).isEqualTo(expected.contains(id));
-      assertThat(set.add(id)).isEqualTo(expected.add(id));
+      assertThat(set.contains(BatchId.of(id))).isEqualTo(expected.contains(id));
+      assertThat(set.add(BatchId.of(id))).isEqualTo(expected.add(id));
     }
     assertThat(set.size()).isEqualTo(expected.size());
   }
@@ -26,12 +26,12 @@ class IdSetTest {
   void growsAndKeepsEveryId() {
     IdSet set = new IdSet();
     for (int i = 0; i < 50_000; i++) {
-      assertThat(set.add("id " + i)).isTrue();
+      assertThat(set.add(BatchId.of("id " + i))).isTrue();
     }
     for (int i = 0; i < 50_000; i++) {
-      assertThat(set.add("id " + i)).isFalse();
+      assertThat(set.add(BatchId.of("id " + i))).isFalse();
     }
-    assertThat(set.contains("id 50000")).isFalse();
+    assertThat(set.contains(BatchId.of("id 50000"))).isFalse();
     assertThat(set.size()).isEqualTo(50_000);
   }
 }

@@ -88,6 +88,33 @@ class ChatTest {
     assertThat(outcome.err().lines().filter(line -> line.contains("[load "))).hasSize(4);
   }
 
+  /** Row 14. */
+  @Test
+  void onlyALoneWordAfterASlashIsACommand() {
+    Outcome outcome =
+        chat(
+            String.join(
+                "\n",
+                "/etc/hosts: what is it?",
+                "\"\"\"/etc/hosts: what is it?\"\"\"",
+                "\"\"\"/bye means what?\"\"\"",
+                "\"\"\"/bye",
+                "means what?\"\"\"",
+                "/usr is what?",
+                "/1/2: how much is it?",
+                "/byebye",
+                "/bye",
+                "not sent"),
+            "-n",
+            "2");
+    assertThat(outcome.code()).isZero();
+    assertThat(outcome.err().lines().filter(line -> line.contains("[load "))).hasSize(5);
+    assertThat(outcome.err().lines().filter(line -> line.contains("unknown command")))
+        .hasSize(2)
+        .allMatch(
+            line -> line.endsWith("/help lists them, \"\"\" before and after makes it a message"));
+  }
+
   @Test
   void exitLeavesAndHelpNamesEveryCommand() {
     Outcome outcome = chat("/help\n/exit\nnot sent", "-q");

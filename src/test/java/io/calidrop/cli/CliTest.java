@@ -117,15 +117,72 @@ class CliTest {
     Path file = Files.writeString(directory.resolve("rest.txt"), "capital of");
     String[] args =
         withModel(
-            "run", "-p", "The", "-f", file.toString(), "--raw", "--temp", "0", "-n", "1", "-q");
+            "run",
+            "-p",
+            "The",
+            "-f",
+            file.toString(),
+            "-",
+            "--raw",
+            "--temp",
+            "0",
+            "-n",
+            "1",
+            "-q");
     Outcome outcome = Outcome.of("France is", false, args);
     assertThat(outcome.code()).isZero();
     assertThat(outcome.err()).isEmpty();
     Outcome tokens =
         Outcome.of(
-            "France is", false, withDefaultModel("tokenize", "-p", "The", "-f", file.toString()));
+            "France is",
+            false,
+            withDefaultModel("tokenize", "-p", "The", "-f", file.toString(), "-"));
     assertThat(tokens.out().lines().map(line -> line.strip().split("\\s+", 2)[1]))
         .containsExactly("The", "Ċ", "capital", "Ġof", "Ċ", "France", "Ġis");
+  }
+
+  /** Row 7 of the cases. */
+  @Test
+  void stdinIsLeftAloneWhereATextIsGiven() throws IOException {
+    Path model = ByteVocabulary.write(directory.resolve("bytes.gguf"));
+    Path file = Files.writeString(directory.resolve("a.txt"), "A");
+    for (String option : List.of("-p", "-f")) {
+      String value = option.equals("-p") ? "A" : file.toString();
+      Outcome outcome = Outcome.of("BCD", false, "tokenize", option, value, "-m", model.toString());
+      assertThat(outcome.err()).isEqualTo("1 tokens\n");
+    }
+  }
+
+  /** Row 8 of the cases: an option's value is what follows it. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "-name in find: what is it?",
+        "-v",
+        "@@ -1,3 +1,4 @@",
+        "@pom.xml",
+        "--help",
+        "list",
+        "--",
+        "-",
+        "\"quoted\" ${x}"
+      })
+  void anOptionsValueIsTakenLiterally(String value) throws IOException {
+    String model = ByteVocabulary.write(directory.resolve("bytes.gguf")).toString();
+    Path file = Files.writeString(directory.resolve("value.txt"), value);
+    String expected = run("tokenize", "-f", file.toString(), "-m", model).out();
+    assertThat(expected.lines()).hasSize(value.length());
+    assertThat(run("tokenize", "-p", value, "-m", model).out()).isEqualTo(expected);
+    assertThat(run("tokenize", "--prompt=" + value, "-m", model).out()).isEqualTo(expected);
+    String[] options = {"--system", value, "--stop", value, "-m", "absent"};
+    assertThat(Outcome.of("x", false, options).err()).startsWith("calidrop: no model absent");
+  }
+
+  @Test
+  void whatFollowsTwoDashesIsNoOption() {
+    assertThat(run("inspect", "--", "--help").err()).contains("no model --help");
+    assertThat(run("--color", "never", "list", "--models-dir", "/").code()).isZero();
+    assertThat(run("--color").err()).contains("Missing required parameter for option '--color'");
   }
 
   @Test
@@ -164,8 +221,17 @@ class CliTest {
         arguments(
             "--system needs the chat template",
             new String[] {"run", "-p", "x", "--raw", "--system", "y"}),
+        arguments(
+            "--chat-template needs the chat template that --raw switches off",
+            new String[] {"run", "-p", "x", "--raw", "--chat-template", "y.jinja"}),
+        arguments(
+            "--template-arg needs the chat template that --raw switches off",
+            new String[] {"run", "-p", "x", "--raw", "--template-arg", "y=1"}),
+        arguments(
+            "--template-arg: the value of effort is no JSON: low; a text needs quotes, in a shell 'effort=\"low\"'",
+            new String[] {"run", "-p", "x", "--template-arg", "effort=low"}),
         arguments("temperature is -1.0, allowed", new String[] {"run", "-p", "x", "--temp", "-1"}),
-        arguments("top-p is 0.0, allowed", new String[] {"run", "-p", "x", "--top-p", "0"}),
+        arguments("top-p is -1.0, allowed", new String[] {"run", "-p", "x", "--top-p", "-1"}),
         arguments("--threads must be at least 1", new String[] {"run", "-p", "x", "-t", "0"}),
         arguments("--ctx must be at least 1", new String[] {"run", "-p", "x", "-c", "-5"}),
         arguments("the number of tokens must be", new String[] {"run", "-p", "x", "-n", "0"}),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.calidrop.AnsweringModel;
+import io.calidrop.TestData;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -43,7 +44,11 @@ class TerminalChatTest {
   private int seen; // characters of the screen that were looked at
 
   private void start(String... args) throws IOException {
-    start(Map.of(), AnsweringModel.file(), args);
+    start(Map.of(), args);
+  }
+
+  private void start(Map<String, String> environment, String... args) throws IOException {
+    start(environment, AnsweringModel.file(), args);
   }
 
   private void start(Map<String, String> environment, Path model, String... args)
@@ -183,7 +188,7 @@ class TerminalChatTest {
 
   @Test
   void aLineIsWrappedToTheSizeThatTheTerminalGets() throws IOException, InterruptedException {
-    start(Map.of("NO_COLOR", "1"), AnsweringModel.file(), "--no-history");
+    start(Map.of("NO_COLOR", "1"), "--no-history");
     await("> ");
     String line = "y".repeat(60);
     type(line + HOME);
@@ -199,14 +204,75 @@ class TerminalChatTest {
     assertThat(screen).doesNotContain(GREEN);
   }
 
+  /** Row 14. */
+  @Test
+  void wordsOfAnAnswerWrapAtTheTerminalsEdge() throws IOException, InterruptedException {
+    start(Map.of("SIZE", "rows 40 cols 24"), TestData.smolLm2(), "--no-history", "-q", "-n", "60");
+    await("> ");
+    type("Write a very long story about a whale.\r");
+    await("whale.");
+    await("> ");
+    String answer = answer();
+    assertThat(answer).contains("\r\u001b[K");
+    List<String> lines = Screen.lines(24, answer);
+    assertThat(lines).hasSizeGreaterThan(5).noneMatch(line -> line.startsWith("\u21a9"));
+    resize(60);
+    type("/regen\r");
+    await("/regen");
+    await("> ");
+    List<String> wide = Screen.lines(60, answer());
+    assertThat(wide).hasSizeLessThan(lines.size()).noneMatch(line -> line.startsWith("\u21a9"));
+    assertThat(wide.stream().mapToInt(String::length).max().orElse(0)).isBetween(40, 59);
+    type(CTRL_D);
+    assertThat(exit()).isZero();
+  }
+
+  /** What was written between an input that ends at {@code \r\n} and the prompt after it. */
+  private String answer() {
+    String all = screen.substring(0, seen);
+    int end = all.lastIndexOf("> ");
+    int begin = all.lastIndexOf("\u001b[?2004l", end) + "\u001b[?2004l".length();
+    return all.substring(begin, end)
+        .replace("\r\n", "\n")
+        .replaceAll("\u001b\\[\\?[0-9;]+[a-z]|\u001b[=>]|\u001b\\[[0-9;]*m", "")
+        .strip();
+  }
+
+  /** Row 14. */
+  @Test
+  void aMessageMayBeginLikeAPathOrACommand() throws IOException, InterruptedException {
+    start("--no-history", "-n", "4");
+    await("> ");
+    for (String message : List.of("/etc/hosts: what is it?", "\"\"\"/bye means what?\"\"\"")) {
+      type(message + "\r");
+      await("[load ");
+      await("> ");
+    }
+    type("/exot\r");
+    await("unknown command /exot; /help lists them, \"\"\" before and after makes it a message");
+    await("> ");
+    type("/bye\r");
+    assertThat(exit()).isZero();
+    assertThat(screen).doesNotContain("unknown command /etc");
+  }
+
   @Test
   void aTerminalOfNoSizeHasAPromptToo() throws IOException, InterruptedException {
-    start(
-        Map.of("SIZE", "rows 0 cols 0"), AnsweringModel.file(), "--no-history", "--color", "never");
+    start(Map.of("SIZE", "rows 0 cols 0"), "--no-history", "--color", "never");
     await("> ");
     type("/bye\r");
     assertThat(exit()).isZero();
     assertThat(screen).contains("> /bye").doesNotContain("....");
+  }
+
+  /** Row 9 of the cases. */
+  @Test
+  void whereNoHistoryCanBeThereIsAWarningAndAChat() throws IOException, InterruptedException {
+    start(Map.of("XDG_STATE_HOME", "/proc"));
+    await("warning: /proc/calidrop/history cannot be written: no history is kept");
+    await("> ");
+    type("/bye\r");
+    assertThat(exit()).isZero();
   }
 
   private void resize(int columns) throws IOException, InterruptedException {

@@ -2,6 +2,7 @@ package io.calidrop.eval;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
@@ -21,7 +22,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -31,21 +31,36 @@ class EvalControlsTest {
   private static final int PROMPT = 700;
   private static final int COUNT = 64;
 
-  private static Engine engine;
-  private static int[] tokens;
+  private static Engine random;
+  private static Engine real;
 
-  @BeforeAll
-  static void load() throws IOException {
-    EngineOptions options = new EngineOptions(2, 0, CacheOptions.full(KvType.F32), false);
-    engine = Engine.load(TestData.smolLm2(), options);
+  private static Engine load(Path path) {
+    return Engine.load(path, new EngineOptions(2, 0, CacheOptions.full(KvType.F32), false));
+  }
+
+  /** A model of random weights: enough for what must hold whatever the model. */
+  private static Engine random() {
+    random = random == null ? load(MicroModel.file()) : random;
+    return random;
+  }
+
+  /** A model that knows the language. */
+  private static Engine real() {
+    real = real == null ? load(TestData.smolLm2()) : real;
+    return real;
+  }
+
+  private static int[] tokens(Engine engine) throws IOException {
     int[] all = engine.tokenizer().encode(Files.readString(Path.of("docs", "CALIDROP.md")), false);
-    tokens = Arrays.copyOf(all, PROMPT + COUNT + 1);
+    return Arrays.copyOf(all, PROMPT + COUNT + 1);
   }
 
   @AfterAll
   static void close() {
-    if (engine != null) {
-      engine.close();
+    for (Engine engine : new Engine[] {random, real}) {
+      if (engine != null) {
+        engine.close();
+      }
     }
   }
 
@@ -56,22 +71,23 @@ class EvalControlsTest {
         .bounded(budget, EvictionPolicies.named(policy), calibration);
   }
 
-  private static List<CacheQuality.Result> compare(Compress compress, List<CacheOptions> caches) {
-    TextWindow window = new TextWindow(tokens, compress == Compress.ONCE, PROMPT);
+  private static List<CacheQuality.Result> compare(
+      Engine engine, Compress compress, List<CacheOptions> caches) throws IOException {
+    TextWindow window = new TextWindow(tokens(engine), compress == Compress.ONCE, PROMPT);
     try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
       return quality.compare(caches);
     }
   }
 
   @Test
-  void aBudgetThatHoldsEverythingIsTheFullCache() {
+  void aBudgetThatHoldsEverythingIsTheFullCache() throws IOException {
     for (Compress compress : Compress.values()) {
       List<CacheOptions> caches =
           List.of(
               cache("streaming", 1024, compress, CalibrationOptions.off()),
               cache("h2o", 1024, compress, CalibrationOptions.fold(64, 128, 32)),
               cache("snapkv", 1024, compress, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
-      for (CacheQuality.Result result : compare(compress, caches)) {
+      for (CacheQuality.Result result : compare(random(), compress, caches)) {
         assertThat(result.divergence()).isLessThan(1e-8); // a sum of 49,152 terms
         assertThat(result.equalArgmax()).isEqualTo(1);
         assertThat(result.agreement()).isEqualTo(128);
@@ -81,14 +97,14 @@ class EvalControlsTest {
   }
 
   @Test
-  void recomputingAtEveryStepIsTheFullCache() {
+  void recomputingAtEveryStepIsTheFullCache() throws IOException {
     for (Compress compress : Compress.values()) {
       List<CacheOptions> caches = new ArrayList<>();
       for (String policy : List.of("streaming", "h2o", "random")) {
         caches.add(cache(policy, 64, compress, CalibrationOptions.recompute(1.1f, Store.RAM)));
         caches.add(cache(policy, 64, compress, CalibrationOptions.paper(1.2f, 1.1f, Store.RAM)));
       }
-      for (CacheQuality.Result result : compare(compress, caches)) {
+      for (CacheQuality.Result result : compare(random(), compress, caches)) {
         // 8-bit activations round the last bits of attention up or down.
         assertThat(result.divergence()).isLessThan(2e-3);
         assertThat(result.cache().calibrations()).isZero();
@@ -97,13 +113,13 @@ class EvalControlsTest {
   }
 
   @Test
-  void aStaleReferenceHurtsAndFittedRowsHelp() {
+  void aStaleReferenceHurtsAndFittedRowsHelp() throws IOException {
     List<CacheOptions> caches =
         List.of(
             cache("streaming", 64, Compress.ONCE, CalibrationOptions.off()),
             cache("streaming", 64, Compress.ONCE, CalibrationOptions.paper(-1, -1, Store.NONE)),
             cache("streaming", 64, Compress.ONCE, CalibrationOptions.fold(64, 128, 32)));
-    List<CacheQuality.Result> results = compare(Compress.ONCE, caches);
+    List<CacheQuality.Result> results = compare(real(), Compress.ONCE, caches);
     double off = results.get(0).divergence();
     assertThat(results.get(1).divergence()).as("stale, against %s", off).isGreaterThan(1.5 * off);
     assertThat(results.get(2).divergence()).as("fold, against %s", off).isLessThan(.6 * off);
@@ -111,15 +127,15 @@ class EvalControlsTest {
 
   /** A low error of attention is not quality: the stale reference halves it. */
   @Test
-  void errorsOfAttentionAreMeasuredByLayerAndHead() {
+  void errorsOfAttentionAreMeasuredByLayerAndHead() throws IOException {
     List<CacheOptions> caches =
         List.of(
             cache("streaming", 1024, Compress.ROLLING, CalibrationOptions.off()),
             cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()),
             cache(
                 "streaming", 64, Compress.ROLLING, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
-    TextWindow window = new TextWindow(tokens, false, PROMPT);
-    try (AttentionError error = new AttentionError(engine.model(), KvType.F32, window, caches)) {
+    TextWindow window = new TextWindow(tokens(real()), false, PROMPT);
+    try (AttentionError error = new AttentionError(real().model(), KvType.F32, window, caches)) {
       assertThat(error.measure(caches.get(0)).mean()).isZero();
       AttentionError.Result off = error.measure(caches.get(1));
       AttentionError.Result paper = error.measure(caches.get(2));
@@ -136,23 +152,23 @@ class EvalControlsTest {
   }
 
   @Test
-  void withoutContextTheTextIsHarder() {
-    TextWindow window = new TextWindow(tokens, false, PROMPT);
+  void withoutContextTheTextIsHarder() throws IOException {
+    TextWindow window = new TextWindow(tokens(real()), false, PROMPT);
     List<CacheOptions> caches =
         List.of(cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()));
-    try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
+    try (CacheQuality quality = new CacheQuality(real().model(), KvType.F32, window, caches)) {
       double full = quality.compare(caches).getFirst().fullPerplexity();
       assertThat(quality.perplexityWithoutContext()).isGreaterThan(full);
     }
   }
 
   @Test
-  void costIsMeasuredAlongTheText() {
+  void costIsMeasuredAlongTheText() throws IOException {
     CacheOptions options =
         cache("streaming", 128, Compress.ROLLING, CalibrationOptions.fold(64, 128, 32));
     List<CacheCost.Point> points =
-        new CacheCost(engine.model(), 4)
-            .measure(options, 8192, tokens, List.of(100, 600), point -> {});
+        new CacheCost(random().model(), 4)
+            .measure(options, 8192, tokens(random()), List.of(100, 600), point -> {});
     assertThat(points).extracting(CacheCost.Point::position).containsExactly(100, 600);
     CacheCost.Point last = points.getLast();
     assertThat(last.cache().seen()).isEqualTo(604);

@@ -1,10 +1,12 @@
 package io.calidrop.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.gguf.ModelFormatException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,7 +28,7 @@ class ChatTemplateReferenceTest {
   Stream<DynamicTest> rendersExactly() throws IOException {
     assumeTrue(Files.isDirectory(TEMPLATES), "no reference templates in " + TEMPLATES);
     List<DynamicTest> tests = new ArrayList<>();
-    try (Stream<Path> files = Files.list(TEMPLATES)) {
+    try (Stream<Path> files = Files.walk(TEMPLATES)) {
       for (Path file : files.filter(f -> f.toString().endsWith(CASES)).sorted().toList()) {
         tests.addAll(tests(file));
       }
@@ -37,7 +39,7 @@ class ChatTemplateReferenceTest {
 
   private static List<DynamicTest> tests(Path cases) throws IOException {
     String name = cases.getFileName().toString().replace(CASES, "");
-    String source = Files.readString(TEMPLATES.resolve(name + ".jinja"));
+    String source = Files.readString(cases.resolveSibling(name + ".jinja"));
     List<DynamicTest> tests = new ArrayList<>();
     for (JsonNode c : new ObjectMapper().readTree(cases.toFile())) {
       boolean prompt = c.get("add_generation_prompt").asBoolean();
@@ -56,7 +58,13 @@ class ChatTemplateReferenceTest {
                 for (JsonNode m : c.get("messages")) {
                   messages.add(new ChatMessage(m.get("role").asText(), m.get("content").asText()));
                 }
-                assertThat(template.render(messages, prompt)).isEqualTo(c.get("expected").asText());
+                if (c.has("error")) {
+                  assertThatThrownBy(() -> template.render(messages, prompt))
+                      .isInstanceOf(ModelFormatException.class);
+                } else {
+                  assertThat(template.render(messages, prompt))
+                      .isEqualTo(c.get("expected").asText());
+                }
               }));
     }
     return tests;

@@ -10,7 +10,9 @@ import io.calidrop.gguf.ModelFormatException;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -171,6 +173,72 @@ class ChatTemplateTest {
   }
 
   @Test
+  void givesItsArgumentsToTheTemplate() {
+    ChatTemplate plain =
+        ChatTemplate.of(
+            "{{ think is defined }} {{ think }} {{ list }} {{ none is none }}", "<s>", "</s>");
+    Map<String, Object> arguments = new HashMap<>();
+    arguments.put("think", false);
+    arguments.put("list", List.of(1L, 2.5, "x", Map.of("k", true)));
+    ChatTemplate template = plain.withArguments(arguments);
+    assertThat(template.render(List.of(), false))
+        .isEqualTo("True False [1, 2.5, 'x', {'k': True}] True");
+    assertThat(template.withArguments(Map.of("think", "low")).render(List.of(), false))
+        .startsWith("True low [1,");
+    assertThat(plain.render(List.of(), false)).startsWith("False  ");
+    assertThat(plain.arguments()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"messages", "add_generation_prompt", "bos_token", "eos_token"})
+  void argumentsDoNotReplaceTheConversation(String name) {
+    ChatTemplate template = ChatTemplate.of("{{ bos_token }}", "<s>", "</s>");
+    assertThatThrownBy(() -> template.withArguments(Map.of(name, "x")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageStartingWith(name + " is no template argument");
+  }
+
+  /** What comes after an answer does not depend on how the template takes the answer apart. */
+  @Test
+  void aTemplateThatKeepsReasoningOfTheLastTurnOnlyStillTellsWhatFollowsAnAnswer() {
+    String source =
+        """
+        {%- set ns = namespace(last=0) %}
+        {%- for m in messages if m.role == 'user' %}{% set ns.last = ns.last + 1 %}{% endfor %}
+        {%- set seen = namespace(users=0) %}
+        {%- for m in messages %}
+            {%- set content = m.content %}
+            {%- set reasoning = '' %}
+            {%- if m.role == 'user' %}{% set seen.users = seen.users + 1 %}{% endif %}
+            {%- if '</think>' in content %}
+                {%- set reasoning = content.split('</think>')[0].split('<think>')[-1].strip('\n') %}
+                {%- set content = content.split('</think>')[-1].lstrip('\n') %}
+            {%- endif %}
+            {{- '<s>' + m.role + ':' }}
+            {%- if m.role == 'assistant' and seen.users == ns.last %}
+                {{- '<think>' + reasoning + '</think>' }}
+            {%- endif %}
+            {{- content + '</s>' }}
+        {%- endfor %}
+        {%- if add_generation_prompt %}{{ '<s>assistant:<think>' }}{% endif %}""";
+    ChunkTokenizer tokenizer = new ChunkTokenizer("<s>", "</s>");
+    ChatTemplate template = ChatTemplate.of(source, "own.jinja", tokenizer);
+    List<ChatMessage> messages =
+        List.of(user("2+2?"), assistant("<think>\nadd\n</think>\n\n4"), user("3+3?"));
+    assertThat(template.render(messages, false))
+        .isEqualTo("<s>user:2+2?</s><s>assistant:4</s><s>user:3+3?</s>");
+    int[] added = template.encodeAfterAnswer(messages, tokenizer).orElseThrow();
+    assertThat(tokenizer.show(added)).isEqualTo("{1}{0}user:3+3?{1}{0}assistant:<think>");
+  }
+
+  @Test
+  void aTemplateOfTheUsersIsNamedInItsErrors() {
+    ChunkTokenizer tokenizer = new ChunkTokenizer("<s>", "</s>");
+    assertThatThrownBy(() -> ChatTemplate.of("{% if %}", "own.jinja", tokenizer))
+        .hasMessageStartingWith("the chat template own.jinja fails in line 1, column 7: ");
+  }
+
+  @Test
   void writesTheDateInEnglish() {
     Clock clock = Clock.fixed(Instant.parse("2024-07-26T23:30:00Z"), ZoneOffset.UTC);
     ChatTemplate template = new ChatTemplate("{{ strftime_now('%d %b %Y %H:%M') }}", "", "", clock);
@@ -199,12 +267,12 @@ class ChatTemplateTest {
         "{{ bos_token.nosuchmethod() }}",
         "{{ bos_token.getBytes() }}",
         "{{ bos_token.getClass().forName('java.lang.Runtime') }}",
-        "{{ messages[::2] }}"
+        "{{ messages[::0] }}"
       })
   void aTemplateThatFailsIsNamedInOneLine(String source) {
     assertThatThrownBy(() -> render(source, user("x")))
         .isInstanceOf(ModelFormatException.class)
-        .hasMessageStartingWith("the model's chat template fails in line 1: ")
+        .hasMessageStartingWith("the model's chat template fails in line 1, column ")
         .message()
         .doesNotContain("\n");
   }

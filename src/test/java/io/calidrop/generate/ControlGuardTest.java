@@ -102,7 +102,7 @@ class ControlGuardTest {
         ChatTemplate.of(
             "{{ messages[0].content.strip() }}{{ messages[0].content.startswith('< ') }}", "", "");
     int[] tokens = asking.encode(List.of(user(" < [INST]\n")), false, TOKENIZER);
-    assertThat(TOKENIZER.show(tokens)).isEqualTo("< [INST]false");
+    assertThat(TOKENIZER.show(tokens)).isEqualTo("< [INST]False");
   }
 
   @Example

@@ -8,12 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -93,7 +95,7 @@ class DownloaderTest {
   void countsTheEarlierAttemptAsProgress() throws IOException {
     cut();
     List<Long> done = new ArrayList<>();
-    new Downloader()
+    new Downloader(new Network(Proxies.NONE))
         .download(
             server.uri("/m"),
             target,
@@ -166,7 +168,7 @@ class DownloaderTest {
         });
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/odd"), target, null, null, ProgressListener.NONE))
         .isInstanceOf(ModelStoreException.class);
     assertThat(target).doesNotExist();
@@ -180,7 +182,7 @@ class DownloaderTest {
     server.text("/gone", status, "<html>no</html>");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/gone"), target, null, null, ProgressListener.NONE))
         .isInstanceOf(ModelStoreException.class)
         .hasMessageContaining(server.uri("/gone").toString())
@@ -197,7 +199,7 @@ class DownloaderTest {
     server.text("/busy", 503, "later");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/busy"), target, null, null, ProgressListener.NONE))
         .hasMessageContaining("503");
     assertThat(part).hasSize(CUT);
@@ -217,7 +219,7 @@ class DownloaderTest {
     server.text("/empty", 200, "");
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(server.uri("/empty"), target, null, null, ProgressListener.NONE))
         .hasMessageContaining("no GGUF file");
     assertThat(stored()).isEmpty();
@@ -226,7 +228,8 @@ class DownloaderTest {
   @Test
   void followsARedirect() throws IOException {
     server.redirect("/moved", server.uri("/m"));
-    new Downloader().download(server.uri("/moved"), target, null, null, ProgressListener.NONE);
+    new Downloader(new Network(Proxies.NONE))
+        .download(server.uri("/moved"), target, null, null, ProgressListener.NONE);
     assertThat(target).hasBinaryContent(content);
   }
 
@@ -234,7 +237,7 @@ class DownloaderTest {
   void sendsTheTokenToTheServerButNotWhereItRedirects() throws IOException {
     try (FileServer other = new FileServer(content)) {
       server.redirect("/moved", other.uri("/m"));
-      new Downloader()
+      new Downloader(new Network(Proxies.NONE))
           .download(server.uri("/moved"), target, "secret", null, ProgressListener.NONE);
       assertThat(server.requests().getFirst().getFirst("Authorization")).isEqualTo("Bearer secret");
       assertThat(other.requests()).hasSize(1);
@@ -256,7 +259,7 @@ class DownloaderTest {
   @Test
   void progressNeverGoesBackAndEndsWithTheWhole() throws IOException {
     List<Long> done = Collections.synchronizedList(new ArrayList<>());
-    new Downloader()
+    new Downloader(new Network(Proxies.NONE))
         .download(server.uri("/m"), target, null, null, (name, bytes, total) -> done.add(bytes));
     assertThat(done).isSorted().startsWith(0L).endsWith((long) SIZE);
   }
@@ -291,8 +294,133 @@ class DownloaderTest {
     assertThat(target).hasContent("old");
   }
 
+  /** Row 10 of the cases: a server that stops in the middle and says nothing. */
+  @Test
+  void aServerThatFallsSilentIsLeftAndResumed() throws IOException {
+    server.cutAt = CUT;
+    Downloader impatient = new Downloader(new Network(Proxies.NONE, Duration.ofMillis(500)));
+    assertThatThrownBy(
+            () -> impatient.download(server.uri("/m"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("nothing came for")
+        .hasMessageContaining("after " + CUT)
+        .hasMessageContaining("run the same command");
+    assertThat(stored()).containsExactly("model.gguf.part", "model.gguf.part.etag");
+    server.read.countDown();
+    server.cutAt = -1;
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+  }
+
+  @Test
+  void aServerThatNeverAnswersIsLeft() {
+    server.on(
+        "/silent",
+        exchange -> {
+          try {
+            server.read.await(10, TimeUnit.SECONDS);
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+        });
+    Downloader impatient = new Downloader(new Network(Proxies.NONE, Duration.ofMillis(300)));
+    assertThatThrownBy(() -> impatient.text(server.uri("/silent")))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("cannot reach " + server.uri("/silent"));
+    server.read.countDown();
+  }
+
+  /** Row 10 of the cases: one writer a file, and a lock that a killed process does not leave. */
+  @Test
+  void anotherProcessIsRefusedUntilTheFirstOneEnds() throws IOException, InterruptedException {
+    server.cutAt = CUT;
+    Process first =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--add-modules",
+                "jdk.incubator.vector",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "io.calidrop.cli.Main",
+                "pull",
+                server.uri("/model.gguf").toString(),
+                "--models-dir",
+                target.getParent().toString())
+            .inheritIO()
+            .start();
+    for (int i = 0; i < 600 && !(Files.exists(part) && Files.size(part) == CUT); i++) {
+      assertThat(first.isAlive()).isTrue();
+      Thread.sleep(50);
+    }
+    assertThatThrownBy(() -> download(null))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessage(target + " is being downloaded by another process");
+    assertThat(part).hasBinaryContent(Arrays.copyOf(content, CUT));
+    first.destroyForcibly().waitFor();
+    server.read.countDown();
+    server.cutAt = -1;
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+    assertThat(stored()).containsExactly("model.gguf");
+  }
+
+  @Test
+  void aFileIsClaimedOnceAndLeavesNothing() throws IOException {
+    Files.createDirectories(target.getParent());
+    FileClaim claim = FileClaim.of(target, false);
+    assertThatThrownBy(() -> download(null)).hasMessageContaining("another process");
+    assertThatThrownBy(() -> FileClaim.of(target, true)).hasMessageContaining("another process");
+    claim.close();
+    assertThat(stored()).isEmpty();
+  }
+
+  @Test
+  void refusesAPartOfAFileThatHasChangedMeanwhile() throws IOException {
+    cut();
+    server.on(
+        "/changed",
+        exchange -> {
+          exchange.getResponseHeaders().set("ETag", "\"two\"");
+          exchange
+              .getResponseHeaders()
+              .set("Content-Range", "bytes %d-%d/%d".formatted(CUT, SIZE - 1, SIZE));
+          FileServer.reply(exchange, 206, new byte[SIZE - CUT]);
+        });
+    assertThatThrownBy(
+            () ->
+                new Downloader(new Network(Proxies.NONE))
+                    .download(server.uri("/changed"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("has changed");
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+  }
+
+  @Test
+  void aPartThatEndsBeforeTheFileIsNotAllOfIt() throws IOException {
+    cut();
+    server.on(
+        "/less",
+        exchange -> {
+          exchange
+              .getResponseHeaders()
+              .set("Content-Range", "bytes %d-%d/%d".formatted(CUT, CUT + 99, SIZE));
+          FileServer.reply(exchange, 206, Arrays.copyOfRange(content, CUT, CUT + 100));
+        });
+    assertThatThrownBy(
+            () ->
+                new Downloader(new Network(Proxies.NONE))
+                    .download(server.uri("/less"), target, null, null, ProgressListener.NONE))
+        .isInstanceOf(ModelStoreException.class)
+        .hasMessageContaining("after %d of %d".formatted(CUT + 100, SIZE));
+    assertThat(target).doesNotExist();
+    download(null);
+    assertThat(target).hasBinaryContent(content);
+  }
+
   private void download(String sha256) throws IOException {
-    new Downloader().download(server.uri("/m"), target, null, sha256, ProgressListener.NONE);
+    new Downloader(new Network(Proxies.NONE))
+        .download(server.uri("/m"), target, null, sha256, ProgressListener.NONE);
   }
 
   /** Lets a download end after CUT bytes. */
@@ -300,7 +428,7 @@ class DownloaderTest {
     server.cutAt = CUT;
     assertThatThrownBy(
             () ->
-                new Downloader()
+                new Downloader(new Network(Proxies.NONE))
                     .download(
                         server.uri("/m"),
                         target,

@@ -97,7 +97,7 @@ class ReportTest {
         .contains(
             "<h1>Quality &lt;of&gt; caches</h1>",
             "What &lt;it&gt; means",
-            "<td>off, &quot;same&quot;</td><td>0.25</td><td></td>",
+            "<td>off, &#34;same&#34;</td><td>0.25</td><td></td>",
             "data:image/svg+xml;base64,",
             "a &amp; b")
         .doesNotContain("src=\"http", "{{", "Empty");

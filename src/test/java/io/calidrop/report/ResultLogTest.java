@@ -1,5 +1,6 @@
 package io.calidrop.report;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -7,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
@@ -43,7 +45,7 @@ class ResultLogTest {
     byte[] whole = Files.readAllBytes(file);
     int last = Files.readString(file).lastIndexOf("{\"key\"");
     for (int length = 0; length < whole.length; length++) {
-      Files.write(file, java.util.Arrays.copyOf(whole, length));
+      Files.write(file, Arrays.copyOf(whole, length));
       ResultLog log = ResultLog.open(file, SETTINGS, true);
       assertThat(log.get("one").isPresent()).as("%d bytes", length).isEqualTo(length >= last);
       assertThat(log.get("two")).isEmpty();
@@ -53,6 +55,16 @@ class ResultLogTest {
       log.add("two", Map.of("errors", List.of(1, 2)));
       assertThat(Files.readAllBytes(file)).isEqualTo(whole);
     }
+  }
+
+  /** Row 2 of the cases: a mark is skipped; a line may be torn within a character. */
+  @Test
+  void aMarkAndHalfACharacterAreNoDamage() throws IOException {
+    byte[] whole = ("\ufeff" + Files.readString(file) + "{\"key\":\"é").getBytes(UTF_8);
+    Files.write(file, Arrays.copyOf(whole, whole.length - 1));
+    ResultLog log = ResultLog.open(file, SETTINGS, true);
+    assertThat(log.get("two")).isPresent();
+    assertThat(Files.readString(file)).endsWith("]}\n");
   }
 
   @Test

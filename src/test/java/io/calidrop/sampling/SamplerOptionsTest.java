@@ -19,7 +19,7 @@ class SamplerOptionsTest {
         bad("temperature is -0.1", () -> DEFAULTS.withTemperature(-0.1)),
         bad("temperature is NaN", () -> DEFAULTS.withTemperature(Double.NaN)),
         bad("top-k is -1", () -> DEFAULTS.withTopK(-1)),
-        bad("top-p is 0.0", () -> DEFAULTS.withTopP(0)),
+        bad("top-p is -0.1", () -> DEFAULTS.withTopP(-0.1)),
         bad("top-p is 1.1", () -> DEFAULTS.withTopP(1.1)),
         bad("min-p is -0.5", () -> DEFAULTS.withMinP(-0.5)),
         bad("min-p is 2.0", () -> DEFAULTS.withMinP(2)),
@@ -69,6 +69,7 @@ class SamplerOptionsTest {
   void theRepetitionPenaltyIsOffWhereGreedy() {
     assertThat(DEFAULTS.effectiveRepeatPenalty()).isEqualTo(1.1);
     assertThat(SamplerOptions.greedy().effectiveRepeatPenalty()).isEqualTo(1);
+    assertThat(DEFAULTS.withTopP(0).effectiveRepeatPenalty()).isEqualTo(1);
     assertThat(SamplerOptions.greedy().withRepeatPenalty(1.2).effectiveRepeatPenalty())
         .isEqualTo(1.2);
   }

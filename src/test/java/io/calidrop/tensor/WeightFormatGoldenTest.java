@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Scalar dequantisation against golden vectors of an independent implementation, see
- * src/test/python/golden_formats.py.
+ * src/test/reference/golden_formats.py.
  */
 class WeightFormatGoldenTest {
   private static final float UNTOUCHED = 12345f;

@@ -19,7 +19,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Tokenizers over vocabularies made here. */
@@ -135,6 +134,7 @@ class TokenizerTest {
         "starcoder",
         "refact",
         "falcon",
+        "superbpe",
         "default"
       })
   void everyTextComesBack(String preTokenizer) throws IOException {
@@ -188,31 +188,40 @@ class TokenizerTest {
     }
   }
 
-  @ParameterizedTest
-  @CsvSource(
-      delimiter = '|',
-      value = {
-        "llama-bpe | it's 12345 OK\\n\\n  x | it,'s,' ',123,45,' OK','\\n\\n',' ',' x'",
-        "smollm | it's 123 OK | it,'s,' ',1,2,3,' OK'",
-        "gpt-2 | a  b | a,' ',' b'",
-        "qwen2 | 12 ab!? | 1,2,' ab','!?'",
-        "deepseek-coder | a12\\n | a,1,2,'\\n'"
-      },
-      quoteCharacter = '"')
-  void wordsAreCutAsTheFamilyDoes(String name, String text, String words) {
-    String plain = text.replace("\\n", "\n");
-    List<String> actual = new ArrayList<>();
-    int start = 0;
-    for (int end : PreTokenizer.of(name).split(plain, 0, plain.length())) {
-      actual.add(plain.substring(start, end));
-      start = end;
+  /** Gemma 4's kind: spaces are U+2581, lines are words, bytes stand in for what is missing. */
+  @Test
+  void spellsTextAsItIsWhereTheFamilyDoes() throws IOException {
+    List<String> tokens =
+        List.of("<bos>", "a", "b", "▁", "\n", "▁a", "ab", "\n\n", "▁▁", "<0xC3>", "<0xA9>", "▁ab");
+    List<String> merges = List.of("\n \n", "▁ ▁", "▁ a", "▁a b", "a b", "\n a");
+    GgufBytes file = GgufBytes.header(3, 0, 5).text("tokenizer.ggml.model", "gemma4");
+    strings(file, "tokenizer.ggml.tokens", tokens);
+    strings(file, "tokenizer.ggml.merges", merges);
+    file.number("tokenizer.ggml.bos_token_id", 0);
+    file.key("tokenizer.ggml.token_type", 9).int32(5).int64(tokens.size());
+    for (String token : tokens) {
+      file.int32(token.startsWith("<0x") ? 6 : token.equals("<bos>") ? CONTROL : 1);
     }
-    List<String> expected = new ArrayList<>();
-    for (String word : words.replace("\\n", "\n").split(",")) {
-      expected.add(
-          word.length() > 2 && word.endsWith("'") ? word.substring(1, word.length() - 1) : word);
-    }
-    assertThat(actual).isEqualTo(expected);
+    Tokenizer tokenizer = open(file);
+    assertThat(tokenizer.encodeWithBos("ab ab  a")).containsExactly(0, 6, 11, 8, 1);
+    assertThat(tokenizer.encode("\n\n\na\n é", true)).containsExactly(7, 4, 1, 4, 3, 9, 10);
+    assertThat(tokenizer.decode(6, 11, 8, 1, 7, 9, 10)).isEqualTo("ab ab  a\n\né");
+    assertThat(tokenizer.notices()).isEmpty();
+  }
+
+  @Test
+  void aFileWithoutAPreTokenizerIsWarnedOf() throws IOException {
+    GgufBytes file = GgufBytes.header(3, 0, 3).text("tokenizer.ggml.model", "gpt2");
+    strings(file, "tokenizer.ggml.tokens", List.of("a", "1", "11", "111"));
+    strings(file, "tokenizer.ggml.merges", List.of("1 1", "11 1"));
+    Tokenizer tokenizer = open(file);
+    assertThat(tokenizer.encode("a1111", true)).containsExactly(0, 3, 1);
+    assertThat(tokenizer.notices())
+        .containsExactly(
+            "the file does not say how it cuts text into words (tokenizer.ggml.pre): taken as"
+                + " default, which may be wrong");
+    assertThat(random(new Random(1), "default", new ArrayList<>()).notices())
+        .noneMatch(notice -> notice.contains("tokenizer.ggml.pre"));
   }
 
   @Test

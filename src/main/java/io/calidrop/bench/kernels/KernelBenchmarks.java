@@ -81,6 +81,8 @@ public final class KernelBenchmarks {
             .warmupTime(quick ? SHORT : SECOND)
             .measurementTime(quick ? SHORT : SECOND)
             .addProfiler(GCProfiler.class)
+            .jvmArgsPrepend(
+                "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED")
             .shouldFailOnError(true);
     patterns.forEach(options::include);
     parameters.forEach(options::param);

@@ -4,7 +4,7 @@ the gguf package, an implementation independent of ours, dequantises them to.
 Run from the project root; the output is deterministic:
 
     pip install gguf==0.19.0 numpy
-    python3 src/test/python/golden_formats.py
+    python3 src/test/reference/golden_formats.py
 
 A file holds, little-endian: the number of elements as an int32, the blocks as in a GGUF tensor, the
 elements as float32.

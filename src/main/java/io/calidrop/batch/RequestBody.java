@@ -1,0 +1,37 @@
+package io.calidrop.batch;
+
+import io.calidrop.generate.ChatMessage;
+import io.calidrop.generate.GenerationOptions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What a request asks for.
+ *
+ * @param messages of the conversation to answer; empty where a text is continued
+ * @param text to continue as it stands, without a chat template
+ * @param options with the request's own values
+ * @param templateArguments values for the chat template, by name
+ */
+public record RequestBody(
+    List<ChatMessage> messages,
+    Optional<String> text,
+    GenerationOptions options,
+    Map<String, Object> templateArguments) {
+
+  static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
+    return new RequestBody(messages, Optional.empty(), options, Map.of());
+  }
+
+  /** With a system message before the others, unless they begin with one or are none. */
+  RequestBody withSystem(Optional<String> system) {
+    if (system.isEmpty() || messages.isEmpty() || messages.getFirst().role().equals("system")) {
+      return this;
+    }
+    List<ChatMessage> all = new ArrayList<>(messages);
+    all.addFirst(ChatMessage.system(system.get()));
+    return new RequestBody(all, text, options, templateArguments);
+  }
+}

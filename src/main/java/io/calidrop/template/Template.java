@@ -1,0 +1,81 @@
+package io.calidrop.template;
+
+import java.time.Clock;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A chat template: Jinja as Hugging Face's {@code apply_chat_template} sets it up, with Python's
+ * semantics of values. Blocks are trimmed, nothing is escaped, no value can be changed but a
+ * namespace, and no other template is read. Immutable and safe for concurrent use.
+ *
+ * <p>A template comes with a model and may be hostile: what it can compute, write and nest is
+ * bounded, in proportion to what it is given.
+ */
+public final class Template {
+  private final String source; // with normal line ends
+  private final List<Statement> body;
+
+  private Template(String source, List<Statement> body) {
+    this.source = source;
+    this.body = body;
+  }
+
+  /**
+   * Reads a template.
+   *
+   * @throws TemplateException where it is none
+   */
+  public static Template of(String source) {
+    String normalized = Lexer.normalize(source);
+    try {
+      return new Template(normalized, new Parser(Lexer.tokens(normalized)).template());
+    } catch (TemplateException e) {
+      throw e.in(normalized);
+    }
+  }
+
+  /**
+   * The text that it makes of values: null, String, Boolean, numbers, and collections and maps of
+   * them.
+   *
+   * @param clock what {@code strftime_now} reads
+   * @throws TemplateException where it fails, refuses, or asks for too much
+   */
+  public String render(Map<String, ?> values, Clock clock) {
+    Run run = new Run(clock, source.length() + size(values, 0));
+    try {
+      Scope globals = new Scope(null);
+      Global.define(globals);
+      Scope scope = new Scope(globals);
+      for (Map.Entry<String, ?> entry : values.entrySet()) {
+        scope.set(entry.getKey(), Values.of(run, entry.getValue()));
+      }
+      Statement.all(run, scope, body);
+      return run.output();
+    } catch (TemplateException e) {
+      throw e.in(source);
+    }
+  }
+
+  /** About how much there is to read. */
+  private static long size(Object value, int depth) {
+    long size = 1;
+    if (depth > Items.MOST_DEPTH) {
+      return size;
+    }
+    if (value instanceof String text) {
+      size += text.length();
+    } else if (value instanceof Collection<?> list) {
+      for (Object element : list) {
+        size += size(element, depth + 1);
+      }
+    } else if (value instanceof Map<?, ?> map) {
+      for (Map.Entry<?, ?> entry : map.entrySet()) {
+        size += size(entry.getKey(), depth + 1) + size(entry.getValue(), depth + 1);
+      }
+    }
+    return size;
+  }
+}
