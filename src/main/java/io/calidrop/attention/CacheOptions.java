@@ -53,8 +53,12 @@ public record CacheOptions(
   @Override
   public String toString() {
     return budget
-        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, policy.name(), calibration))
+        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, name(policy), calibration))
         .orElse(kvType.toString());
+  }
+
+  private static String name(EvictionPolicy policy) {
+    return policy.name() + policy.queries().map(queries -> " of " + queries).orElse("");
   }
 
   /** A cache that keeps every token. */

@@ -298,6 +298,7 @@ class EvictionPolicyTest {
     }
     assertThat(named("caote:expected", 64, 16)).isEqualTo(named("caote:expected", 64, 16));
     assertThat(named("expected", 64, 16)).isNotEqualTo(named("expected", 64, 32));
+    assertThat(named("expected", 64, 16)).doesNotHaveToString(named("expected", 64, 32).toString());
     assertThat(named("caote:h2o", 64, 16)).isNotEqualTo(named("caote:tova", 64, 16));
     assertThat(EvictionPolicies.names()).contains(EvictionPolicies.DEFAULT);
   }
