@@ -147,7 +147,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  public List<CacheStatistics> layerStatistics() {
+  List<CacheStatistics> fullLayerStatistics() {
     List<CacheStatistics> layers = new ArrayList<>();
     for (int from = 0; from < heads.length; from += kvHeads) {
       layers.add(statistics(from, from + kvHeads));

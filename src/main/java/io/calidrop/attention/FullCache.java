@@ -59,7 +59,7 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  public List<CacheStatistics> layerStatistics() {
+  List<CacheStatistics> fullLayerStatistics() {
     return List.of();
   }
 

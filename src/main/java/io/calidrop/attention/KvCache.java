@@ -3,10 +3,12 @@ package io.calidrop.attention;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The keys and values of all layers of one conversation: what a forward pass and a session need of
- * them. One kind keeps every token, the other is pruned to a budget between batches.
+ * them. One kind keeps every token, the other is pruned to a budget between batches; layers that
+ * see a window keep that in both.
  *
  * <p>A batch goes {@link #begin}, for each layer {@link #extend}, {@link #store} and attention,
  * then {@link #end}. Only {@link #store} may be called by several threads at a time.
@@ -218,8 +220,18 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     copy(pool, prompt);
   }
 
-  /** What each layer that sees everything holds of it; empty without a budget. */
-  public abstract List<CacheStatistics> layerStatistics();
+  /** What each layer holds of it; empty without a budget. */
+  public final List<CacheStatistics> layerStatistics() {
+    List<CacheStatistics> ofFull = fullLayerStatistics();
+    if (ofFull.isEmpty()) {
+      return ofFull;
+    }
+    return IntStream.range(0, windows.length)
+        .mapToObj(
+            layer ->
+                windows[layer] == null ? ofFull.get(full[layer]) : windows[layer].statistics(seen))
+        .toList();
+  }
 
   /** What the cache holds. */
   public final CacheStatistics statistics() {
@@ -256,6 +268,9 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
       int index, int count, int token, float[] keys, float[] values, int offset);
 
   abstract KvHead fullHead(int index, int kvHead);
+
+  /** What each of them holds; empty without a budget. */
+  abstract List<CacheStatistics> fullLayerStatistics();
 
   /** What they hold together. */
   abstract CacheStatistics fullStatistics();

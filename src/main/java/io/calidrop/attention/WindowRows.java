@@ -85,6 +85,11 @@ final class WindowRows {
     rows.transfer(state, window + AttentionKernel.SEGMENT);
   }
 
+  CacheStatistics statistics(long seen) {
+    int kept = (int) Math.min(window, seen);
+    return new CacheStatistics(seen, kept, 0, bytes(), 0, 0, 0, 0, 0, 0, 0, 0);
+  }
+
   long bytes() {
     return rows.bytes();
   }

@@ -50,6 +50,19 @@ public final class SessionSource {
     return model.record(positions, tokens, 0, context, kvType, window, queries);
   }
 
+  /**
+   * Brings a session back to the end of the context: itself, or another where layers that see a
+   * window have lost what they saw there.
+   */
+  public InferenceSession back(InferenceSession session) {
+    if (session.canTruncate(context)) {
+      session.truncate(context);
+      return session;
+    }
+    session.close();
+    return open(session.cacheOptions());
+  }
+
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);

@@ -10,10 +10,14 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.eval.AttentionError;
+import io.calidrop.eval.CacheQuality;
+import io.calidrop.eval.TextWindow;
 import io.calidrop.gguf.GgufFile;
 import java.nio.file.Path;
 import java.util.List;
@@ -173,6 +177,9 @@ class FamilyCacheTest {
           model.forward(session, tokens, 0, 32, false);
           assertThat(session.statistics().bytes()).isLessThanOrEqualTo(most);
         }
+        assertThat(session.layerStatistics())
+            .extracting(CacheStatistics::kept)
+            .containsExactly(16.0, 16.0, 16.0, 16.0, 16.0, (double) BUDGET);
       }
     }
   }
@@ -196,6 +203,29 @@ class FamilyCacheTest {
       session.truncate(0);
       assertThat(model.forward(session, tokens, 0, 200, true))
           .isEqualTo(model.forward(fresh, tokens, 0, 200, true));
+    }
+  }
+
+  /** The full cache is measured twice, though its windows cannot go back. */
+  @Test
+  void evaluationsGoBackBeforeAWindow() {
+    CacheBudget everything = new CacheBudget(1000, 4, 16, 32, Compress.ROLLING, Positions.ABSOLUTE);
+    CacheOptions options =
+        CacheOptions.full(KvType.F16)
+            .bounded(everything, EvictionPolicies.named("h2o"), CalibrationOptions.off());
+    TextWindow window = new TextWindow(tokens(641), false, 250);
+    try (GgufFile file = open("family-gemma3");
+        LlamaModel model = load(file);
+        CacheQuality quality =
+            new CacheQuality(model, KvType.F16, window, List.of(options, options));
+        AttentionError error =
+            new AttentionError(model, KvType.F16, window, List.of(options, options))) {
+      for (CacheQuality.Result result : quality.compare(List.of(options, options))) {
+        assertThat(result.divergence()).isLessThan(1e-7); // it is rounded
+        assertThat(result.agreement()).isEqualTo(128);
+      }
+      assertThat(error.measure(options).mean()).isZero();
+      assertThat(error.measure(options).layers()).hasSize(6);
     }
   }
 }

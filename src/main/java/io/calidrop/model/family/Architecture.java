@@ -44,6 +44,12 @@ public record Architecture(
     int wideScaleLayers,
     Map<String, Float> keys) {
 
+  public Architecture {
+    if (experts != Presence.NEVER && !inputNorms) {
+      throw new IllegalArgumentException("experts read a normalised residual");
+    }
+  }
+
   /** Dimensions of a head that are rotated together. */
   public enum Pairing {
     /** 2i and 2i + 1. */
