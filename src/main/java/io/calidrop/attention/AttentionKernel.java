@@ -38,7 +38,7 @@ final class AttentionKernel {
       int group,
       AttentionScratch scratch) {
     int dim = head.headDim;
-    float scale = (float) (1 / Math.sqrt(dim)) * head.queryScale();
+    float scale = scratch.attentionScores.scale() * head.queryScale();
     float[] out = scratch.queries;
     for (int query = 0; query < tokens * group; query++) {
       int from = offset + query / group * stride + query % group * dim;
@@ -58,7 +58,7 @@ final class AttentionKernel {
    * Attends one segment of a sequence's rows and merges the result into {@code out}.
    *
    * @param visible rows that the first token of the tile sees; each later token sees one more
-   * @param record keeps the weights, or null
+   * @param log keeps the weights, or null
    */
   static void attend(
       KvHead head,
@@ -67,7 +67,7 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch,
-      ShareRecord record,
+      ShareLog log,
       SoftmaxPartials out) {
     int queries = tokens * group;
     int quads = Math.ceilDiv(queries, QUAD);
@@ -80,14 +80,14 @@ final class AttentionKernel {
         if (seen <= 0) {
           continue;
         }
-        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
           int limit = query > last ? 0 : Math.min(visible + query / group - row, BLOCK);
           softmax(scratch, t, query, limit, head.valueDim, head.weightScale());
         }
-        if (record != null) {
-          record.put(row, quad, scratch.scores, partials.max);
+        if (log != null) {
+          log.put(row, quad, scratch.scores, partials.max);
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
@@ -115,7 +115,7 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
-        head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+        scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
             VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
@@ -129,6 +129,11 @@ final class AttentionKernel {
       }
     }
     finish(scratch, queries, out);
+  }
+
+  private static void scores(KvHead head, int row, int quad, AttentionScratch scratch) {
+    head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+    scratch.attentionScores.cap(scratch.scores, 0, QUAD * BLOCK);
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
@@ -181,8 +186,9 @@ final class AttentionKernel {
   }
 
   /**
-   * Turns scores into weights and adds these to {@code factor} times the sums. No vector is passed
-   * between methods: where C2 does not inline one it would be boxed.
+   * Turns scores into weights and adds these to {@code factor} times the sums, which lie in memory
+   * between blocks. The only method that takes and returns a vector here is {@link VectorMath#exp},
+   * which C2 inlines: elsewhere one would be boxed.
    */
   private static void exponentials(
       float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {

@@ -4,13 +4,15 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
+  final AttentionScores attentionScores;
+
   /** [quads][headDim][4] queries, scaled. */
   final float[] queries;
 
   /** [4][BLOCK] scores, then weights. */
   final float[] scores = new float[KvHead.QUAD * KvHead.BLOCK];
 
-  /** [4][lanes] sums of weights of the segment. */
+  /** [queries, padded to 4][lanes] sums of weights of the segment. */
   final float[] sums;
 
   /** The segment's partial results. */
@@ -29,7 +31,9 @@ final class AttentionScratch {
   /**
    * @param maxQueries most queries of a KV head at a time
    */
-  AttentionScratch(int headDim, int valueLength, int maxQueries) {
+  AttentionScratch(CacheShape shape, int valueLength, int maxQueries) {
+    int headDim = shape.headDim();
+    attentionScores = shape.scores();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = KvHead.valueDim(valueLength);
     queries = new float[padded * headDim];

@@ -17,7 +17,7 @@ public final class AttentionStep {
   private final int tileTokens;
   private final AttentionScratch[] scratch;
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
-  private final ShareRecord[] records; // one a thread for tiles, one a KV head for a single token
+  private final ShareLog[] logs; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
@@ -31,19 +31,23 @@ public final class AttentionStep {
   private float[] out;
   private int stride;
 
-  public AttentionStep(int heads, int kvHeads, int headDim, int threads) {
-    this.kvHeads = kvHeads;
-    this.headDim = headDim;
-    group = heads / kvHeads;
+  /**
+   * @param shape of the layers' attention
+   * @param threads of the pool that attends
+   */
+  public AttentionStep(CacheShape shape, int threads) {
+    kvHeads = shape.kvHeads();
+    headDim = shape.headDim();
+    group = shape.group();
     tileTokens = Math.max(1, TILE_QUERIES / group);
     scratch = new AttentionScratch[threads];
     tiles = new SoftmaxPartials[threads];
     for (int i = 0; i < threads; i++) {
-      scratch[i] = new AttentionScratch(headDim, headDim, tileTokens * group);
+      scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
-    records = new ShareRecord[Math.max(threads, kvHeads)];
-    Arrays.setAll(records, i -> new ShareRecord());
+    logs = new ShareLog[Math.max(threads, kvHeads)];
+    Arrays.setAll(logs, i -> new ShareLog());
   }
 
   private SoftmaxPartials partials(int queries) {
@@ -78,7 +82,7 @@ public final class AttentionStep {
     }
     growSegments(kvHeads * segmentCount);
     for (int h = 0; h < kvHeads && cache.firstObserved() == 0; h++) {
-      records[h].start(cache.rows(layer, h), group);
+      logs[h].start(cache.rows(layer, h), group);
     }
     pool.run(tokenTask, kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
@@ -110,9 +114,8 @@ public final class AttentionStep {
 
   /** Segments of a head's rows and of its calibration rows. */
   private int segments(KvCache cache, int kvHead) {
-    CalibrationRows calibration = cache.calibration(layer, kvHead);
     return KvCache.segments(cache.rows(layer, kvHead))
-        + (calibration == null ? 0 : KvCache.segments(calibration.count()));
+        + KvCache.segments(cache.calibration(layer, kvHead).count());
   }
 
   private void growSegments(int count) {
@@ -128,15 +131,8 @@ public final class AttentionStep {
   private void compareReferences(int part, int worker) {
     int sequence = part / kvHeads;
     int kvHead = part % kvHeads;
-    KvCache cache = batch.cache(sequence);
-    if (!cache.hasReferences()) {
-      return;
-    }
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
-    cache
-        .state(layer, kvHead)
-        .references
-        .compare(q, offset, stride, batch.count(sequence), cache.referenceScratch(worker));
+    batch.cache(sequence).compare(layer, kvHead, q, offset, stride, batch.count(sequence), worker);
   }
 
   private void attendTile(int part, int worker) {
@@ -161,22 +157,20 @@ public final class AttentionStep {
     result.clear(queries);
     int visible = head.rows() - tokens + first + 1;
     int rows = visible + count - 1;
-    ShareRecord record = null;
+    ShareLog log = null;
     if (first + count > cache.firstObserved()) {
-      record = records[worker];
-      record.start(rows, queries);
+      log = logs[worker];
+      log.start(rows, queries);
     }
     for (int segment = 0; segment < KvCache.segments(rows); segment++) {
-      AttentionKernel.attend(head, segment, visible, count, group, scratch, record, result);
+      AttentionKernel.attend(head, segment, visible, count, group, scratch, log, result);
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
-      for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
-        AttentionKernel.attendAll(
-            calibration.rows, segment, queries, calibration.bias, scratch, result);
-      }
+    for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
+      AttentionKernel.attendAll(
+          calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
-    finish(sequence, kvHead, first, count, result, record);
+    finish(sequence, kvHead, first, count, result, log);
   }
 
   private void attendSegment(int part, int worker) {
@@ -190,12 +184,12 @@ public final class AttentionStep {
     AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
     int ofRows = KvCache.segments(head.rows());
     if (segment < ofRows) {
-      ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
-      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, record, result);
+      ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
+      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, log, result);
       return;
     }
     CalibrationRows calibration = cache.calibration(layer, kvHead);
-    if (calibration != null) {
+    if (segment - ofRows < KvCache.segments(calibration.count())) {
       AttentionKernel.attendAll(
           calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
     }
@@ -208,38 +202,25 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    ShareRecord record = cache.firstObserved() == 0 ? records[kvHead] : null;
-    finish(0, kvHead, 0, 1, result, record);
+    ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
+    finish(0, kvHead, 0, 1, result, log);
   }
 
   /** Completes the attention of a tile and hands out what policies and calibration need of it. */
   private void finish(
-      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareRecord record) {
+      int sequence, int kvHead, int first, int count, SoftmaxPartials result, ShareLog log) {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
-    int start = batch.start(sequence);
-    HeadState state = cache.state(layer, kvHead);
+    int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     for (int query = 0; query < count * group; query++) {
-      int token = first + query / group;
-      int head = query % group;
-      int o = (start + token) * stride + (kvHead * group + head) * headDim;
-      if (state != null) {
-        if (state.references != null) {
-          state.references.merge(token, head, q, o, result, query);
-        }
-        long index = cache.seen() + token;
-        if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
-          int position = cache.position() + token;
-          state.queries.put(index, position, head, q, o, result.logSumExp(query));
-        }
-      }
+      int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
-    if (record != null) {
+    if (log != null) {
       int from = Math.max(0, cache.firstObserved() - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      float scale = cache.head(layer, kvHead).weightScale();
-      record.addTo(state, rows, result, from, count * group, scale);
+      cache.observe(layer, kvHead, rows, log, result, from, count * group);
     }
   }
 }

@@ -1,91 +1,96 @@
 package io.calidrop.attention;
 
-import io.calidrop.attention.CacheBudget.Compress;
-import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
- * What keeps a cache within its budget: knows when rows are pruned and when positions are rebased,
- * and what policies have to observe until then.
+ * Keeps within a budget: prunes its heads and rebases positions between batches, and in them
+ * observes what policies and calibration will ask for.
  */
-final class BoundedCache implements AutoCloseable {
+final class BoundedCache extends KvCache {
   private final CacheBudget budget;
-  private final CalibrationOptions calibration;
   private final EvictionPolicy policy;
-  private final int contextLength;
-  private final boolean endless;
+  private final PruneSchedule schedule;
+  private final int kvHeads;
+  private final int group;
+  private final int headDim;
   private final HeadState[] heads; // [layers][kvHeads]
   private final CachePruner pruner;
   private final PositionRebase rebase;
   private final ReferenceScratch[] referenceScratch; // [threads], or none
   private final PageMemory memory; // of evicted rows, or null
 
+  private int firstObserved = Integer.MAX_VALUE;
   private int pinned;
-  private long promptEnd;
   private long prunes;
   private long pruneNanos;
 
   BoundedCache(
-      KvHead[] rows,
       CacheShape shape,
       int contextLength,
       CacheOptions options,
       CacheScratch scratch,
       PositionRotation rotation) {
+    super(shape);
     budget = options.budget().orElseThrow();
-    calibration = options.calibration();
     policy = options.policy();
-    this.contextLength = contextLength;
-    int most = policy.mostRows(budget.rows(), shape.kvHeads()) + budget.pruneInterval();
-    // A rebase must find room for all rows in that half of the context that stays taken.
-    endless = budget.positions() == Positions.ABSOLUTE || most <= contextLength / 2;
-    memory =
-        switch (calibration.store()) {
-          case NONE -> null;
-          case RAM -> PageMemory.inRam();
-          case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
-        };
-    heads = new HeadState[rows.length];
+    kvHeads = shape.kvHeads();
+    group = shape.group();
+    headDim = shape.headDim();
+    schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
+    References references = options.calibration() instanceof References form ? form : null;
+    memory = references == null ? null : memory(references.store());
+    heads = new HeadState[shape.layers() * kvHeads];
     for (int i = 0; i < heads.length; i++) {
-      int layer = i / shape.kvHeads();
-      heads[i] = HeadState.of(layer, i % shape.kvHeads(), rows[i], shape, options, memory);
+      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
     }
-    referenceScratch = new ReferenceScratch[calibration.hasReferences() ? scratch.threads() : 0];
+    referenceScratch = new ReferenceScratch[references == null ? 0 : scratch.threads()];
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
-              options.kvType(),
-              shape.headDim(),
-              ReferenceCalibration.valueLength(shape.headDim(), calibration));
+              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, references));
     }
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
   }
 
-  HeadState head(int index) {
-    return heads[index];
+  private static PageMemory memory(Store store) {
+    return switch (store) {
+      case NONE -> null;
+      case RAM -> PageMemory.inRam();
+      case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
+    };
   }
 
-  boolean hasReferences() {
-    return calibration.hasReferences();
-  }
-
-  ReferenceScratch referenceScratch(int worker) {
-    return referenceScratch[worker];
-  }
-
-  /** Whether a sequence may grow beyond the context. */
-  boolean isEndless() {
-    return endless;
+  /** What is kept of a head, keys and values and more. */
+  HeadState state(int layer, int kvHead) {
+    return state(layer * kvHeads + kvHead);
   }
 
   /**
-   * Keeps the first tokens of the sequence, as sinks are kept.
-   *
-   * @throws IllegalArgumentException if they take more than half of the budget
+   * @param index [layers][kvHeads]
    */
-  void pin(int tokens) {
+  HeadState state(int index) {
+    return heads[index];
+  }
+
+  @Override
+  public int room() {
+    return schedule.room(seen(), position());
+  }
+
+  @Override
+  public boolean isEndless() {
+    return schedule.isEndless();
+  }
+
+  @Override
+  public void pin(int tokens) {
     if (tokens > budget.rows() / 2) {
       throw new IllegalArgumentException(
           "%d pinned tokens take more than half of the budget of %d rows: raise --budget to at least %d"
@@ -99,73 +104,148 @@ final class BoundedCache implements AutoCloseable {
     pinned = tokens;
   }
 
-  boolean isOnce() {
-    return budget.compress() == Compress.ONCE;
+  @Override
+  public void expectPrompt(int tokens) {
+    schedule.expectPrompt(seen() + tokens);
   }
 
-  /** Announces where a prompt ends that is to be attended whole. */
-  void expectPrompt(long end) {
-    promptEnd = end;
-  }
-
-  /** Number of tokens after which the next prune comes. */
-  private long nextPrune(long seen) {
-    int interval = budget.pruneInterval();
-    return isOnce() && seen < promptEnd ? promptEnd : (seen / interval + 1) * interval;
-  }
-
-  /** Tokens that may come before the cache has to be pruned or rebased. */
-  int room(long seen, int position) {
-    long room = nextPrune(seen) - seen;
-    if (rebases()) {
-      int end = position < contextLength ? contextLength : contextLength + contextLength / 2;
-      room = Math.min(room, end - position);
+  @Override
+  public void begin(WorkerPool pool) {
+    int delta = schedule.rebase(position());
+    if (delta > 0) {
+      rebase.run(pool, delta, budget.sinks());
+      moveBack(delta);
     }
-    return (int) Math.min(room, Integer.MAX_VALUE);
+    firstObserved = schedule.firstObserved(policy.observation(), seen());
   }
 
-  private boolean rebases() {
-    return endless && budget.positions() == Positions.REBASE;
-  }
-
-  /** Index among the coming tokens of the first whose attention the policy wants to know. */
-  int firstObserved(long seen) {
-    int tokens =
-        switch (policy.observation()) {
-          case NONE -> 0;
-          case LAST -> 1;
-          case WINDOW -> budget.window();
-          case ALL -> Integer.MAX_VALUE;
-        };
-    return tokens == 0
-        ? Integer.MAX_VALUE
-        : Math.clamp(nextPrune(seen) - tokens - seen, 0, Integer.MAX_VALUE);
-  }
-
-  /**
-   * Moves positions back if the next token would leave the context.
-   *
-   * @return by how much
-   */
-  int rebase(WorkerPool pool, int position) {
-    if (!rebases() || position < contextLength) {
-      return 0;
+  @Override
+  public void extend(int layer, int count) {
+    for (int h = 0; h < kvHeads; h++) {
+      state(layer, h).extend(count);
     }
-    int delta = contextLength / 2;
-    rebase.run(pool, delta, budget.sinks());
-    return delta;
   }
 
-  /** Prunes if the time has come; {@code before} tokens had been seen before the last batch. */
-  void prune(WorkerPool pool, long before, long seen) {
-    if (seen != nextPrune(before)) {
+  @Override
+  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
+    for (int h = 0; h < kvHeads; h++) {
+      HeadState head = state(layer, h);
+      int row = head.rows.rows() - count + token;
+      int o = offset + h * headDim;
+      head.rows.set(row, keys, o, values, o);
+      head.place(row, position() + token);
+    }
+  }
+
+  @Override
+  public boolean canTruncate(long tokens) {
+    return tokens == 0 || tokens == seen();
+  }
+
+  @Override
+  public List<CacheStatistics> layerStatistics() {
+    List<CacheStatistics> layers = new ArrayList<>();
+    for (int from = 0; from < heads.length; from += kvHeads) {
+      layers.add(statistics(from, from + kvHeads));
+    }
+    return layers;
+  }
+
+  @Override
+  public CacheStatistics statistics() {
+    return statistics(0, heads.length);
+  }
+
+  /** Of heads {@code [from, to)}. */
+  private CacheStatistics statistics(int from, int to) {
+    StatisticsSum sum = new StatisticsSum();
+    for (int i = from; i < to; i++) {
+      sum.add(heads[i]);
+    }
+    return sum.of(seen(), to - from, prunes, pruneNanos);
+  }
+
+  @Override
+  public void close() {
+    if (memory != null) {
+      memory.close();
+    }
+  }
+
+  @Override
+  KvHead head(int layer, int kvHead) {
+    return state(layer, kvHead).rows;
+  }
+
+  @Override
+  CalibrationRows calibration(int layer, int kvHead) {
+    CalibrationRows rows = state(layer, kvHead).calibration;
+    return rows == null ? CalibrationRows.NONE : rows;
+  }
+
+  @Override
+  boolean hasReferences() {
+    return referenceScratch.length > 0;
+  }
+
+  @Override
+  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
+    if (hasReferences()) {
+      ReferenceCalibration references = state(layer, kvHead).references;
+      references.compare(q, offset, stride, tokens, referenceScratch[worker]);
+    }
+  }
+
+  @Override
+  int firstObserved() {
+    return firstObserved;
+  }
+
+  @Override
+  void complete(
+      int layer,
+      int kvHead,
+      int first,
+      int count,
+      int tokens,
+      float[] q,
+      int offset,
+      int stride,
+      SoftmaxPartials result) {
+    HeadState state = state(layer, kvHead);
+    for (int query = 0; query < count * group; query++) {
+      int token = first + query / group;
+      int head = query % group;
+      int o = offset + query / group * stride + head * headDim;
+      if (state.references != null) {
+        state.references.merge(token, head, q, o, result, query);
+      }
+      long index = seen() + token;
+      if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
+        state.queries.put(index, position() + token, head, q, o, result.logSumExp(query));
+      }
+    }
+  }
+
+  @Override
+  void observe(
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+    log.addTo(state(layer, kvHead), rows, result, from, to);
+  }
+
+  @Override
+  boolean attendsPromptsWhole() {
+    return schedule.isOnce();
+  }
+
+  @Override
+  void attended(WorkerPool pool, int count) {
+    if (!schedule.prunes(seen() - count, seen())) {
       return;
     }
     long start = System.nanoTime();
-    boolean prompt = !isOnce() || seen == promptEnd;
-    int slack = prompt ? 0 : budget.pruneInterval() - 1;
-    pruner.run(pool, seen, Math.max(pinned, budget.sinks()), slack);
-    if (policy.observation() != EvictionPolicy.Observation.ALL) {
+    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()));
+    if (policy.observation() != Observation.ALL) {
       for (HeadState head : heads) {
         head.forgetShares();
       }
@@ -174,51 +254,33 @@ final class BoundedCache implements AutoCloseable {
     pruneNanos += System.nanoTime() - start;
   }
 
-  void transfer(StateTransfer state) {
-    pinned = (int) state.number(pinned);
-    promptEnd = state.number(promptEnd);
-    prunes = state.number(prunes);
-    pruneNanos = state.number(pruneNanos);
-    for (HeadState head : heads) {
-      head.transfer(state);
-    }
-  }
-
-  /** Begins with a prompt that was attended once, and prunes it. */
-  void adopt(WorkerPool pool, PromptRecord prompt) {
-    for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
-      heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
-    }
-    expectPrompt(prompt.tokens());
-    prune(pool, 0, prompt.tokens());
-  }
-
-  void clear() {
+  @Override
+  void drop(int tokens) {
     for (HeadState head : heads) {
       head.clear();
     }
     pinned = 0;
-    promptEnd = 0;
-  }
-
-  CacheStatistics statistics(long seen) {
-    return statistics(seen, 0, heads.length);
-  }
-
-  /** Of heads {@code [from, to)}. */
-  CacheStatistics statistics(long seen, int from, int to) {
-    StatisticsSum sum = new StatisticsSum();
-    for (int i = from; i < to; i++) {
-      sum.add(heads[i]);
-    }
-    return sum.of(seen, to - from, prunes, pruneNanos);
+    schedule.expectPrompt(0);
   }
 
   @Override
-  public void close() {
-    if (memory != null) {
-      memory.close();
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
+    for (int i = 0; i < heads.length; i++) {
+      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
+    }
+    schedule.expectPrompt(prompt.tokens());
+    attended(pool, prompt.tokens());
+  }
+
+  @Override
+  void transferRows(StateTransfer state) {
+    pinned = (int) state.number(pinned);
+    schedule.transfer(state);
+    prunes = state.number(prunes);
+    pruneNanos = state.number(pruneNanos);
+    for (HeadState head : heads) {
+      head.transfer(state);
     }
   }
 }

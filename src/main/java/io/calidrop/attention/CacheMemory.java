@@ -10,8 +10,7 @@ public final class CacheMemory {
    */
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
-    HeadState head =
-        HeadState.of(0, 0, options.kvType().newHead(shape.headDim()), shape, options, null);
+    HeadState head = HeadState.of(0, 0, shape, options, null);
     head.extend(budget.rows() + budget.pruneInterval());
     head.scores();
     if (head.calibration != null) {

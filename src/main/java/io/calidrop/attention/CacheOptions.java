@@ -1,5 +1,8 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.attention.CalibrationOptions.Off;
+import io.calidrop.attention.CalibrationOptions.References;
 import java.util.Optional;
 
 /**
@@ -15,25 +18,52 @@ public record CacheOptions(
     Optional<CacheBudget> budget,
     EvictionPolicy policy,
     CalibrationOptions calibration) {
+  /** Of a cache without a bound: there is nothing to choose. */
+  private record EveryToken() implements EvictionPolicy {
+    @Override
+    public String name() {
+      return "full";
+    }
+
+    @Override
+    public void score(HeadRows rows, float[] scores) {
+      throw new IllegalStateException("nothing is evicted from a full cache");
+    }
+  }
+
+  /** What a reference needs. */
+  private static final QuerySample LAST = new QuerySample(1, 1);
 
   public CacheOptions {
-    if (budget.isEmpty() && calibration.mode() != CalibrationOptions.Mode.OFF) {
+    if (budget.isEmpty() && !(calibration instanceof Off)) {
       throw new IllegalArgumentException("calibration needs a budget: nothing is evicted without");
     }
+  }
+
+  /** The last queries that a cache keeps of each head, if anything asks for some. */
+  public Optional<QuerySample> queries() {
+    return switch (calibration) {
+      case Fold fold -> Optional.of(fold.queries());
+      case References references -> policy.queries().or(() -> Optional.of(LAST));
+      case Off off -> policy.queries();
+    };
   }
 
   /** The options in one line, the same for equal ones. */
   @Override
   public String toString() {
     return budget
-        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, policy.name(), calibration))
+        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, name(policy), calibration))
         .orElse(kvType.toString());
+  }
+
+  private static String name(EvictionPolicy policy) {
+    return policy.name() + policy.queries().map(queries -> " of " + queries).orElse("");
   }
 
   /** A cache that keeps every token. */
   public static CacheOptions full(KvType kvType) {
-    return new CacheOptions(
-        kvType, Optional.empty(), new StreamingPolicy(), CalibrationOptions.off());
+    return new CacheOptions(kvType, Optional.empty(), new EveryToken(), CalibrationOptions.off());
   }
 
   /** The cache with a bound. */

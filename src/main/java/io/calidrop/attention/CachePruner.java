@@ -39,14 +39,12 @@ final class CachePruner {
       PositionRotation rotation) {
     this.heads = heads;
     kvHeads = shape.kvHeads();
-    int headDim = shape.headDim();
-    int group = shape.group();
     budget = options.budget().orElseThrow();
     policy = options.policy();
     views = new HeadRows[heads.length];
     keep = new int[heads.length];
     for (int i = 0; i < heads.length; i++) {
-      views[i] = new HeadRows(heads[i], headDim, group, budget, rotation);
+      views[i] = new HeadRows(heads[i], shape, budget, rotation);
     }
     workers = scratch.workers(options.calibration());
     layerScores = new float[kvHeads][];

@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -33,8 +34,10 @@ public final class CacheScratch {
 
   /** One for each thread. */
   synchronized Worker[] workers(CalibrationOptions calibration) {
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    Fit key = fold ? new Fit(calibration.rows(), calibration.samples()) : new Fit(0, 0);
+    Fit key =
+        calibration instanceof Fold fold
+            ? new Fit(fold.rows(), fold.queries().samples())
+            : new Fit(0, 0);
     return workers.computeIfAbsent(key, this::newWorkers);
   }
 
@@ -46,9 +49,7 @@ public final class CacheScratch {
             new Worker(
                 new RowSelection(),
                 new EvictedRows(shape.headDim()),
-                size.rows() == 0
-                    ? null
-                    : new RowFit(shape.headDim(), shape.group(), size.rows(), size.samples())));
+                size.rows() == 0 ? null : new RowFit(shape, size.rows(), size.samples())));
     return made;
   }
 }

@@ -1,33 +1,16 @@
 package io.calidrop.attention;
 
 /**
- * What stands in for evicted tokens (CaliDrop, arXiv 2507.19906, and our forms of it).
- *
- * @param mode the form of calibration
- * @param rows most calibration rows per KV head, {@link Mode#FOLD}
- * @param window tokens whose queries the rows are fitted on, {@link Mode#FOLD}
- * @param samples most of these tokens whose queries are kept, evenly spaced
- * @param calibrateThreshold least cosine between a query and its reference at which what the
- *     reference saw is used again, {@link Mode#PAPER}
- * @param recomputeThreshold cosine below which the evicted tokens are attended anew
- * @param firstOrder whether the reference's mass follows the query to first order
- * @param store where evicted tokens stay for recomputing
+ * What stands in for evicted tokens (CaliDrop, arXiv 2507.19906, and our forms of it). Each form
+ * has the fields that mean something in it; equal options are equal.
  */
-public record CalibrationOptions(
-    Mode mode,
-    int rows,
-    int window,
-    int samples,
-    float calibrateThreshold,
-    float recomputeThreshold,
-    boolean firstOrder,
-    Store store) {
-  public static final int DEFAULT_ROWS = 128;
-  public static final int DEFAULT_WINDOW = 128;
-  public static final int DEFAULT_SAMPLES = 32;
+public sealed interface CalibrationOptions {
+  int DEFAULT_ROWS = 128;
+  float DEFAULT_CALIBRATE_THRESHOLD = 0.8f;
+  float DEFAULT_RECOMPUTE_THRESHOLD = 0.7f;
 
-  /** The form of calibration. */
-  public enum Mode {
+  /** The names of the forms. */
+  enum Mode {
     /** Evicted tokens are lost. */
     OFF,
     /** One reference per query head, as the paper has it. */
@@ -39,7 +22,7 @@ public record CalibrationOptions(
   }
 
   /** Where evicted tokens stay. */
-  public enum Store {
+  enum Store {
     NONE,
     /** Native memory. */
     RAM,
@@ -47,65 +30,116 @@ public record CalibrationOptions(
     FILE
   }
 
-  public CalibrationOptions {
-    if (rows < 1) {
-      throw new IllegalArgumentException("there must be at least 1 calibration row, not " + rows);
-    }
-    if (window < 1) {
-      throw new IllegalArgumentException(
-          "the calibration window must hold at least 1 token, not " + window);
-    }
-    if (samples < 1 || samples > window) {
-      throw new IllegalArgumentException(
-          "the samples must be at least 1 and at most the calibration window of %d, not %d"
-              .formatted(window, samples));
-    }
-    if (!(recomputeThreshold <= calibrateThreshold)) {
-      throw new IllegalArgumentException(
-          "the recompute threshold %s must not exceed the calibrate threshold %s"
-              .formatted(recomputeThreshold, calibrateThreshold));
+  /** The form's name. */
+  Mode mode();
+
+  /** Evicted tokens are lost. */
+  record Off() implements CalibrationOptions {
+    @Override
+    public Mode mode() {
+      return Mode.OFF;
     }
   }
 
-  public static CalibrationOptions off() {
-    return new CalibrationOptions(
-        Mode.OFF, DEFAULT_ROWS, DEFAULT_WINDOW, DEFAULT_SAMPLES, 1, 1, false, Store.NONE);
+  /**
+   * Fitted rows, the default form.
+   *
+   * @param rows most calibration rows per KV head
+   * @param queries that the rows are fitted on
+   */
+  record Fold(int rows, QuerySample queries) implements CalibrationOptions {
+    public Fold {
+      if (rows < 1) {
+        throw new IllegalArgumentException("there must be at least 1 calibration row, not " + rows);
+      }
+    }
+
+    @Override
+    public Mode mode() {
+      return Mode.FOLD;
+    }
   }
 
-  /** Fitted rows, the default form. */
-  public static CalibrationOptions fold(int rows, int window, int samples) {
-    return new CalibrationOptions(Mode.FOLD, rows, window, samples, 1, 1, false, Store.NONE);
+  /** Forms in which queries are compared with a reference. */
+  sealed interface References extends CalibrationOptions {
+    /** Least cosine between a query and its reference at which what that saw is used again. */
+    float calibrateThreshold();
+
+    /** Cosine below which the evicted tokens are attended anew. */
+    float recomputeThreshold();
+
+    /** Whether the reference's mass follows the query to first order. */
+    boolean firstOrder();
+
+    /** Where evicted tokens stay for that; with {@link Store#NONE} nothing is attended anew. */
+    Store store();
   }
 
-  /** The paper's form; without a store nothing is recomputed. */
-  public static CalibrationOptions paper(
-      float calibrateThreshold, float recomputeThreshold, Store store) {
-    return new CalibrationOptions(
-        Mode.PAPER,
-        DEFAULT_ROWS,
-        DEFAULT_WINDOW,
-        DEFAULT_SAMPLES,
-        calibrateThreshold,
-        recomputeThreshold,
-        false,
-        store);
+  /** The paper's form, or its reference to first order. */
+  record Paper(float calibrateThreshold, float recomputeThreshold, boolean firstOrder, Store store)
+      implements References {
+    public Paper {
+      if (!(recomputeThreshold <= calibrateThreshold)) {
+        throw new IllegalArgumentException(
+            "the recompute threshold %s must not exceed the calibrate threshold %s"
+                .formatted(recomputeThreshold, calibrateThreshold));
+      }
+    }
+
+    @Override
+    public Mode mode() {
+      return Mode.PAPER;
+    }
   }
 
   /** First order above the threshold, the evicted store below. */
-  public static CalibrationOptions recompute(float threshold, Store store) {
-    return new CalibrationOptions(
-        Mode.RECOMPUTE,
-        DEFAULT_ROWS,
-        DEFAULT_WINDOW,
-        DEFAULT_SAMPLES,
-        threshold,
-        threshold,
-        true,
-        store);
+  record Recompute(float threshold, Store store) implements References {
+    public Recompute {
+      if (Float.isNaN(threshold)) {
+        throw new IllegalArgumentException("the recompute threshold must be a number");
+      }
+    }
+
+    @Override
+    public Mode mode() {
+      return Mode.RECOMPUTE;
+    }
+
+    @Override
+    public float calibrateThreshold() {
+      return threshold;
+    }
+
+    @Override
+    public float recomputeThreshold() {
+      return threshold;
+    }
+
+    @Override
+    public boolean firstOrder() {
+      return true;
+    }
   }
 
-  /** Whether queries are compared with a reference. */
-  boolean hasReferences() {
-    return mode == Mode.PAPER || mode == Mode.RECOMPUTE;
+  static Off off() {
+    return new Off();
+  }
+
+  /** The default form with its default rows and queries. */
+  static Fold fold() {
+    return new Fold(DEFAULT_ROWS, QuerySample.DEFAULT);
+  }
+
+  static Fold fold(int rows, int window, int samples) {
+    return new Fold(rows, new QuerySample(window, samples));
+  }
+
+  /** The paper's own form. */
+  static Paper paper(float calibrateThreshold, float recomputeThreshold, Store store) {
+    return new Paper(calibrateThreshold, recomputeThreshold, false, store);
+  }
+
+  static Recompute recompute(float threshold, Store store) {
+    return new Recompute(threshold, store);
   }
 }

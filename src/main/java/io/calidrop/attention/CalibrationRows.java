@@ -8,6 +8,9 @@ import java.util.Arrays;
  * them.
  */
 final class CalibrationRows {
+  /** Stands for nothing. */
+  static final CalibrationRows NONE = new CalibrationRows(0, 0, KvType.F32);
+
   /** Keys and values, in the format of the cache. */
   final KvHead rows;
 

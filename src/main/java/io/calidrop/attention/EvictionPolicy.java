@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * Scores the rows of a cache; one place, {@link CachePruner}, prunes. Policies hold no state of a
@@ -26,9 +27,12 @@ public interface EvictionPolicy {
     return Observation.NONE;
   }
 
-  /** Whether {@link HeadRows} must hold the last queries. */
-  default boolean needsQueries() {
-    return false;
+  /**
+   * The last queries that {@link HeadRows} must hold, if any. A calibration that is fitted on
+   * queries has its own say which they are.
+   */
+  default Optional<QuerySample> queries() {
+    return Optional.empty();
   }
 
   /**

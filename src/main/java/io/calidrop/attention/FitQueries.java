@@ -13,6 +13,7 @@ import jdk.incubator.vector.FloatVector;
 final class FitQueries {
   private final int headDim;
   private final int group;
+  private final AttentionScores attentionScores;
 
   /** [queries / 4][headDim][4], scaled. */
   private final float[] queries;
@@ -21,9 +22,10 @@ final class FitQueries {
   private final float[] query; // [headDim]
   private int count;
 
-  FitQueries(int headDim, int group, int max) {
-    this.headDim = headDim;
-    this.group = group;
+  FitQueries(CacheShape shape, int max) {
+    headDim = shape.headDim();
+    group = shape.group();
+    attentionScores = shape.scores();
     int padded = Math.ceilDiv(max, QUAD) * QUAD;
     queries = new float[padded * headDim];
     logSumExp = new float[padded];
@@ -37,18 +39,18 @@ final class FitQueries {
   /** Takes the queries that a ring holds after a sequence of {@code seen} tokens. */
   void load(QueryRing ring, long seen) {
     count = ring.count(seen) * group;
-    float scale = (float) (1 / Math.sqrt(headDim));
     for (int i = 0; i < count; i++) {
       long index = ring.index(i / group, seen);
       logSumExp[i] = ring.logSumExp(index, i % group);
       ring.get(index, i % group, query, 0);
-      AttentionKernel.toQuads(query, 0, headDim, scale, queries, i);
+      AttentionKernel.toQuads(query, 0, headDim, attentionScores.scale(), queries, i);
     }
   }
 
-  /** Scores of four queries with a block of rows, as {@link KvHead#scores}. */
+  /** Scores of four queries with a block of rows, as the attention kernel has them. */
   void scores(KvHead rows, int row, int first, float[] scores) {
     rows.scores(row, queries, first * headDim, scores, null);
+    attentionScores.cap(scores, 0, QUAD * BLOCK);
   }
 
   /**

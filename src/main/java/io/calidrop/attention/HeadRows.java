@@ -2,18 +2,16 @@ package io.calidrop.attention;
 
 /** What a policy sees of one KV head: its rows in the order of their positions. */
 public final class HeadRows {
-  private final int headDim;
-  private final int group;
+  private final CacheShape shape;
   private final CacheBudget budget;
   private final PositionRotation rotation;
   private final HeadState state;
   private long seen;
   private int queries;
 
-  HeadRows(HeadState state, int headDim, int group, CacheBudget budget, PositionRotation rotation) {
+  HeadRows(HeadState state, CacheShape shape, CacheBudget budget, PositionRotation rotation) {
     this.state = state;
-    this.headDim = headDim;
-    this.group = group;
+    this.shape = shape;
     this.budget = budget;
     this.rotation = rotation;
   }
@@ -30,12 +28,17 @@ public final class HeadRows {
   }
 
   public int headDim() {
-    return headDim;
+    return shape.headDim();
   }
 
   /** Query heads of the group. */
   public int group() {
-    return group;
+    return shape.group();
+  }
+
+  /** How queries and keys make scores. */
+  public AttentionScores scores() {
+    return shape.scores();
   }
 
   public int layer() {

@@ -1,5 +1,7 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
@@ -20,7 +22,7 @@ final class HeadState {
 
   private float[] scores = {}; // [rows], while they are pruned
   private int[] positions = {}; // [rows]
-  private long[] shares = {}; // [rows] in units of ShareRecord.ONE
+  private long[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
 
   HeadState(
@@ -46,41 +48,30 @@ final class HeadState {
    * @param memory of evicted rows, or null
    */
   static HeadState of(
-      int layer,
-      int kvHead,
-      KvHead rows,
-      CacheShape shape,
-      CacheOptions options,
-      PageMemory memory) {
+      int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
     CalibrationOptions calibration = options.calibration();
     KvType type = options.kvType();
     int dim = shape.headDim();
-    boolean fold = calibration.mode() == CalibrationOptions.Mode.FOLD;
-    QueryRing ring = null;
-    if (fold || options.policy().needsQueries()) {
-      ring = ring(calibration.window(), calibration.samples(), shape, type);
-    } else if (calibration.hasReferences()) {
-      ring = ring(1, 1, shape, type);
-    }
     ReferenceCalibration references = null;
-    if (calibration.hasReferences()) {
-      int valueLength = ReferenceCalibration.valueLength(dim, calibration);
+    if (calibration instanceof References form) {
+      int valueLength = ReferenceCalibration.valueLength(dim, form);
       EvictedStore store =
           memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape.group(), dim, calibration, store);
+      references = new ReferenceCalibration(shape, form, store);
     }
     return new HeadState(
         layer,
         kvHead,
-        rows,
-        fold ? new CalibrationRows(calibration.rows(), dim, type) : null,
+        type.newHead(dim),
+        calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, type) : null,
         references,
-        ring,
+        options.queries().map(sample -> ring(sample, shape, type)).orElse(null),
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
 
-  private static QueryRing ring(int window, int samples, CacheShape shape, KvType type) {
-    return new QueryRing(window, samples, shape.group(), shape.headDim(), type == KvType.F32);
+  private static QueryRing ring(QuerySample sample, CacheShape shape, KvType type) {
+    return new QueryRing(
+        sample.window(), sample.samples(), shape.group(), shape.headDim(), type == KvType.F32);
   }
 
   /** Makes room for {@code count} more rows. */
@@ -126,7 +117,7 @@ final class HeadState {
 
   /** The sum of the row's shares of the observed queries' attention, over the group. */
   double share(int row) {
-    return (double) shares[row] / ShareRecord.ONE;
+    return (double) shares[row] / ShareLog.ONE;
   }
 
   /** Adds [rows] shares; tiles of a batch do so from several threads. */

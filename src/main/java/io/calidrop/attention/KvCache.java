@@ -2,120 +2,86 @@ package io.calidrop.attention;
 
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The KV heads of all layers of one conversation. Without a budget they keep every token; with one
- * a {@link BoundedCache} prunes them between batches.
+ * The keys and values of all layers of one conversation: what a forward pass and a session need of
+ * them. One kind keeps every token, the other is pruned to a budget between batches.
  *
  * <p>A batch goes {@link #begin}, for each layer {@link #extend}, {@link #store} and attention,
- * then {@link #end}.
+ * then {@link #end}. Only {@link #store} may be called by several threads at a time.
  */
-public final class KvCache implements AutoCloseable {
-  private final KvHead[] heads; // [layers][kvHeads]
-  private final int kvHeads;
-  private final int headDim;
-  private final BoundedCache bounded; // or null
-  private final int contextLength;
+public abstract sealed class KvCache implements AutoCloseable permits FullCache, BoundedCache {
+  private final CacheShape shape;
   private long seen;
   private int shift; // tokens seen, less this, is the next position
-  private int firstObserved = Integer.MAX_VALUE;
+
+  KvCache(CacheShape shape) {
+    this.shape = shape;
+  }
 
   /** A cache with a scratch of its own. */
-  public KvCache(
+  public static KvCache of(
       CacheShape shape,
       CacheOptions options,
       int contextLength,
       int threads,
       PositionRotation rotation) {
-    this(shape, options, contextLength, new CacheScratch(shape, threads), rotation);
+    return of(shape, options, contextLength, new CacheScratch(shape, threads), rotation);
   }
 
   /**
+   * The kind of cache that the options ask for.
+   *
    * @param contextLength positions that a sequence has, or that a bounded one is rebased at
    * @param scratch for the threads that prune it, which others may use at other times
    * @param rotation of the model's keys
    */
-  public KvCache(
+  public static KvCache of(
       CacheShape shape,
       CacheOptions options,
       int contextLength,
       CacheScratch scratch,
       PositionRotation rotation) {
-    kvHeads = shape.kvHeads();
-    headDim = shape.headDim();
-    this.contextLength = contextLength;
-    heads = new KvHead[shape.layers() * kvHeads];
-    for (int i = 0; i < heads.length; i++) {
-      heads[i] = options.kvType().newHead(headDim);
-    }
-    bounded =
-        options.budget().isEmpty()
-            ? null
-            : new BoundedCache(heads, shape, contextLength, options, scratch, rotation);
+    return options.budget().isEmpty()
+        ? new FullCache(shape, options.kvType(), contextLength)
+        : new BoundedCache(shape, contextLength, options, scratch, rotation);
   }
 
   /** Tokens that the sequence has had. */
-  public long seen() {
+  public final long seen() {
     return seen;
   }
 
   /** Rotary position of the next token. */
-  public int position() {
+  public final int position() {
     return (int) (seen - shift);
   }
 
   /** Tokens that the next batch may have. */
-  public int room() {
-    if (bounded == null) {
-      return contextLength - position();
-    }
-    int position = position();
-    return bounded.room(seen, position);
-  }
+  public abstract int room();
 
   /** Whether a sequence may grow beyond the context. */
-  public boolean isEndless() {
-    return bounded != null && bounded.isEndless();
-  }
+  public abstract boolean isEndless();
 
-  /** Keeps the first tokens of the sequence whatever a policy says; only with a budget. */
-  public void pin(int tokens) {
-    if (bounded != null) {
-      bounded.pin(tokens);
-    }
-  }
+  /**
+   * Keeps the first tokens of the sequence whatever a policy says.
+   *
+   * @throws IllegalArgumentException if they take more than half of a budget
+   */
+  public abstract void pin(int tokens);
 
   /**
    * Announces that the next {@code tokens} tokens are a prompt, attended whole before the first
-   * prune if the budget says {@link CacheBudget.Compress#ONCE}.
+   * prune if a budget says {@link CacheBudget.Compress#ONCE}.
    */
-  public void expectPrompt(int tokens) {
-    if (bounded != null) {
-      bounded.expectPrompt(seen + tokens);
-    }
-  }
+  public abstract void expectPrompt(int tokens);
 
   /** Rebases positions if the next batch would leave the context. */
-  public void begin(WorkerPool pool) {
-    if (bounded != null) {
-      shift += bounded.rebase(pool, position());
-      firstObserved = bounded.firstObserved(seen);
-    }
-  }
+  public abstract void begin(WorkerPool pool);
 
   /** Makes room for {@code count} more tokens in a layer. */
-  public void extend(int layer, int count) {
-    for (int h = 0; h < kvHeads; h++) {
-      int head = layer * kvHeads + h;
-      if (bounded == null) {
-        heads[head].extend(count);
-      } else {
-        bounded.head(head).extend(count);
-      }
-    }
-  }
+  public abstract void extend(int layer, int count);
 
   /**
    * Stores the keys and values of one token of those that {@link #extend} made room for. Different
@@ -126,28 +92,17 @@ public final class KvCache implements AutoCloseable {
    * @param keys [kvHeads][headDim] rotated keys at {@code offset}
    * @param values [kvHeads][headDim] values at {@code offset}
    */
-  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
-    for (int h = 0; h < kvHeads; h++) {
-      KvHead head = heads[layer * kvHeads + h];
-      int row = head.rows() - count + token;
-      int o = offset + h * headDim;
-      head.set(row, keys, o, values, o);
-      if (bounded != null) {
-        bounded.head(layer * kvHeads + h).place(row, position() + token);
-      }
-    }
-  }
+  public abstract void store(
+      int layer, int count, int token, float[] keys, float[] values, int offset);
 
   /** Ends a batch of {@code count} tokens that all layers have attended; prunes if it is time. */
-  public void end(WorkerPool pool, int count) {
+  public final void end(WorkerPool pool, int count) {
     seen += count;
-    if (bounded != null) {
-      bounded.prune(pool, seen - count, seen);
-    }
+    attended(pool, count);
   }
 
   /** Rows of a layer's KV head that are in use. */
-  public int rows(int layer, int kvHead) {
+  public final int rows(int layer, int kvHead) {
     return head(layer, kvHead).rows();
   }
 
@@ -156,41 +111,8 @@ public final class KvCache implements AutoCloseable {
     return Math.ceilDiv(rows, AttentionKernel.SEGMENT);
   }
 
-  KvHead head(int layer, int kvHead) {
-    return heads[layer * kvHeads + kvHead];
-  }
-
-  /** What a bounded cache keeps beside a head's rows, or null. */
-  HeadState state(int layer, int kvHead) {
-    return bounded == null ? null : bounded.head(layer * kvHeads + kvHead);
-  }
-
-  HeadState state(int head) {
-    return bounded.head(head);
-  }
-
-  /** A head's calibration rows, or null. */
-  CalibrationRows calibration(int layer, int kvHead) {
-    return bounded == null ? null : state(layer, kvHead).calibration;
-  }
-
-  boolean hasReferences() {
-    return bounded != null && bounded.hasReferences();
-  }
-
-  ReferenceScratch referenceScratch(int worker) {
-    return bounded.referenceScratch(worker);
-  }
-
-  /** Index in the batch of the first token whose attention a policy wants to know. */
-  int firstObserved() {
-    return firstObserved;
-  }
-
   /** Whether the sequence can be cut to its first {@code tokens} tokens. */
-  public boolean canTruncate(long tokens) {
-    return bounded == null || tokens == 0 || tokens == seen;
-  }
+  public abstract boolean canTruncate(long tokens);
 
   /**
    * Forgets every token from {@code tokens} on.
@@ -198,22 +120,15 @@ public final class KvCache implements AutoCloseable {
    * @throws IllegalArgumentException unless {@link #canTruncate}: rows that a bounded cache has
    *     lost do not come back
    */
-  public void truncate(long tokens) {
+  public final void truncate(long tokens) {
     if (!canTruncate(tokens)) {
       throw new IllegalArgumentException(
           "a bounded cache of %d tokens cannot go back to %d, only to 0".formatted(seen, tokens));
     }
-    if (tokens == seen) {
-      return;
-    }
-    seen = tokens;
-    shift = 0;
-    if (bounded != null) {
-      bounded.clear();
-      return;
-    }
-    for (KvHead head : heads) {
-      head.truncate((int) tokens);
+    if (tokens != seen) {
+      seen = tokens;
+      shift = 0;
+      drop((int) tokens);
     }
   }
 
@@ -223,20 +138,14 @@ public final class KvCache implements AutoCloseable {
    *
    * @throws IllegalArgumentException if what is read was saved by another kind of cache
    */
-  public void transfer(StateTransfer state) {
-    state.same("heads", heads.length);
-    state.same("dimensions of a head", headDim);
+  public final void transfer(StateTransfer state) {
+    state.same("heads", shape.layers() * shape.kvHeads());
+    state.same("dimensions of a head", shape.headDim());
     state.same("bits of a vector", VectorShape.bits());
-    state.same("bytes of a page", heads[0].pageBytes());
+    state.same("bytes of a page", head(0, 0).pageBytes());
     seen = state.number(seen);
     shift = (int) state.number(shift);
-    if (bounded != null) {
-      bounded.transfer(state);
-      return;
-    }
-    for (KvHead head : heads) {
-      head.transfer(state, contextLength);
-    }
+    transferRows(state);
   }
 
   /**
@@ -246,51 +155,92 @@ public final class KvCache implements AutoCloseable {
    * @param prompt recorded with the same shape and number format
    * @throws IllegalArgumentException if the cache is not empty, or pruned while it attends a prompt
    */
-  public void adopt(WorkerPool pool, PromptRecord prompt) {
-    if (seen != 0 || bounded != null && !bounded.isOnce()) {
+  public final void adopt(WorkerPool pool, AttendedPrompt prompt) {
+    if (seen != 0 || !attendsPromptsWhole()) {
       throw new IllegalArgumentException(
           "only an empty cache that is compressed once can begin with another's prompt");
     }
     seen = prompt.tokens();
-    if (bounded != null) {
-      bounded.adopt(pool, prompt);
-      return;
-    }
-    for (int i = 0; i < heads.length; i++) {
-      heads[i].copyFrom(prompt.head(i).rows);
-    }
+    copy(pool, prompt);
   }
 
   /** What each layer holds of it; empty without a budget. */
-  public List<CacheStatistics> layerStatistics() {
-    List<CacheStatistics> layers = new ArrayList<>();
-    for (int from = 0; bounded != null && from < heads.length; from += kvHeads) {
-      layers.add(bounded.statistics(seen, from, from + kvHeads));
-    }
-    return layers;
-  }
+  public abstract List<CacheStatistics> layerStatistics();
 
   /** What the cache holds. */
-  public CacheStatistics statistics() {
-    return bounded == null
-        ? new CacheStatistics(seen, seen, 0, bytes(), 0, 0, 0, 0, 0, 0, 0, 0)
-        : bounded.statistics(seen);
-  }
-
-  /** Bytes allocated for retained keys and values. */
-  public long bytes() {
-    long bytes = 0;
-    for (KvHead head : heads) {
-      bytes += head.bytes();
-    }
-    return bytes;
-  }
+  public abstract CacheStatistics statistics();
 
   /** Frees the evicted tokens' memory; the cache must not be used afterwards. */
   @Override
-  public void close() {
-    if (bounded != null) {
-      bounded.close();
-    }
+  public abstract void close();
+
+  /** The keys and values that a layer's KV head holds. */
+  abstract KvHead head(int layer, int kvHead);
+
+  /** What stands in for a head's evicted tokens; no rows where nothing does. */
+  abstract CalibrationRows calibration(int layer, int kvHead);
+
+  /** Whether {@link #compare} has anything to do. */
+  abstract boolean hasReferences();
+
+  /**
+   * Compares a batch's queries with the references of their KV head, before they are attended.
+   *
+   * @param q [tokens][stride] rotated queries, the group's at {@code offset}
+   */
+  abstract void compare(
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker);
+
+  /** Index in the batch of the first token whose attention a policy wants to know. */
+  abstract int firstObserved();
+
+  /**
+   * Completes the attention of a tile of a batch's tokens, and keeps of its queries what will be
+   * asked for.
+   *
+   * @param first index of the tile's first token in the batch
+   * @param count tokens of the tile
+   * @param tokens tokens of the batch
+   * @param q [tokens][stride] rotated queries, those of the tile's first token at {@code offset}
+   * @param result [count][group] attention over rows and calibration rows
+   */
+  abstract void complete(
+      int layer,
+      int kvHead,
+      int first,
+      int count,
+      int tokens,
+      float[] q,
+      int offset,
+      int stride,
+      SoftmaxPartials result);
+
+  /**
+   * Adds the shares of attention that observed queries of a tile gave to each row.
+   *
+   * @param rows rows that the tile sees
+   * @param from first query of the tile that is observed
+   * @param to one after the last
+   */
+  abstract void observe(
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
+
+  /** Whether no row leaves before all of a prompt has been attended. */
+  abstract boolean attendsPromptsWhole();
+
+  /** All layers have attended {@code count} more tokens, {@link #seen} now. */
+  abstract void attended(WorkerPool pool, int count);
+
+  /** Drops the rows of every token from {@code tokens} on. */
+  abstract void drop(int tokens);
+
+  /** Takes over the rows of a prompt of {@link #seen} tokens. */
+  abstract void copy(WorkerPool pool, AttendedPrompt prompt);
+
+  abstract void transferRows(StateTransfer state);
+
+  /** The next positions lie {@code delta} before what they would have been. */
+  final void moveBack(int delta) {
+    shift += delta;
   }
 }

@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
 
@@ -21,8 +22,8 @@ final class ReferenceCalibration {
 
   private final int group;
   private final int headDim;
-  private final float scale;
-  private final CalibrationOptions options;
+  private final AttentionScores scores;
+  private final References options;
   private final EvictedStore store; // or null
   private final int valueLength; // of evicted rows: value, and key for the first order
 
@@ -42,12 +43,12 @@ final class ReferenceCalibration {
   private long skips;
   private double similarities;
 
-  ReferenceCalibration(int group, int headDim, CalibrationOptions options, EvictedStore store) {
-    this.group = group;
-    this.headDim = headDim;
+  ReferenceCalibration(CacheShape shape, References options, EvictedStore store) {
+    group = shape.group();
+    headDim = shape.headDim();
+    scores = shape.scores();
     this.options = options;
     this.store = store;
-    scale = (float) (1 / Math.sqrt(headDim));
     valueLength = valueLength(headDim, options);
     references = new float[group * headDim];
     evicted = new SoftmaxPartials(group, KvHead.valueDim(valueLength));
@@ -58,7 +59,7 @@ final class ReferenceCalibration {
   }
 
   /** Dimensions of an evicted row's value: the first order wants its key there too. */
-  static int valueLength(int headDim, CalibrationOptions options) {
+  static int valueLength(int headDim, References options) {
     return options.firstOrder() ? 2 * headDim : headDim;
   }
 
@@ -155,15 +156,14 @@ final class ReferenceCalibration {
           options.firstOrder() ? partials.acc[acc + headDim + d] * inverse : 0;
     }
     slotBias[slot] =
-        partials.logSumExp(i) - scale * VectorMath.dot(query, o, slotKeys, slot * headDim, headDim);
+        partials.logSumExp(i) - scores.score(query, o, slotKeys, slot * headDim, headDim);
   }
 
   /** Merges what the evicted tokens are taken to give to a query of the compared batch. */
   void merge(int token, int head, float[] q, int o, SoftmaxPartials out, int query) {
     int slot = slotOf[token * group + head];
     if (slot != NONE && slotBias[slot] > Float.NEGATIVE_INFINITY) {
-      float score =
-          slotBias[slot] + scale * VectorMath.dot(q, o, slotKeys, slot * headDim, headDim);
+      float score = slotBias[slot] + scores.score(q, o, slotKeys, slot * headDim, headDim);
       out.mergeSlot(query, score, slotValues, slot * headDim, headDim);
     }
   }
@@ -186,8 +186,7 @@ final class ReferenceCalibration {
         System.arraycopy(rows.keys(), row * headDim, slot, headDim, headDim);
       }
       for (int head = 0; head < group; head++) {
-        float score =
-            scale * VectorMath.dot(references, head * headDim, rows.keys(), row * headDim, headDim);
+        float score = scores.score(references, head * headDim, rows.keys(), row * headDim, headDim);
         evicted.mergeSlot(head, score, slot, 0, valueLength);
       }
       if (store != null) {

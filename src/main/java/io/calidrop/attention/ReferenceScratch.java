@@ -15,8 +15,9 @@ final class ReferenceScratch {
   /** [MAX_QUERIES][headDim] queries side by side. */
   final float[] queries;
 
-  ReferenceScratch(KvType type, int headDim, int valueLength) {
-    attention = new AttentionScratch(headDim, valueLength, MAX_QUERIES);
+  ReferenceScratch(KvType type, CacheShape shape, int valueLength) {
+    int headDim = shape.headDim();
+    attention = new AttentionScratch(shape, valueLength, MAX_QUERIES);
     window = type.newHead(headDim, valueLength);
     result = new SoftmaxPartials(MAX_QUERIES, KvHead.valueDim(valueLength));
     queries = new float[MAX_QUERIES * headDim];

@@ -9,13 +9,13 @@ import java.util.Arrays;
 /**
  * Fits calibration rows to what evicted rows gave to the last queries.
  *
- * <p>With shares {@code A_ti = exp(q_t.k_i / sqrt(d) + b_i - lse_t)} of the evicted rows: their
- * keys are clustered into as many rows as there may be; a row's key and value are means weighted by
- * attention; its mass is fitted by non-negative least squares to {@code sum_i A_ti}, its value by
- * ridge regression to {@code sum_i A_ti v_i}. A query counts for tokens that came after it too: the
- * rows are for queries to come, which follow them all. Old calibration rows are evicted rows like
- * others, so folding again and again is one operation. Related to Attention Matching (arXiv
- * 2602.16284), which fits all rows of a cache; here retained rows stay exact.
+ * <p>With shares {@code A_ti = exp(s_ti + b_i - lse_t)} of the evicted rows, with scores {@code s}:
+ * their keys are clustered into as many rows as there may be; a row's key and value are means
+ * weighted by attention; its mass is fitted by non-negative least squares to {@code sum_i A_ti},
+ * its value by ridge regression to {@code sum_i A_ti v_i}. A query counts for tokens that came
+ * after it too: the rows are for queries to come, which follow them all. Old calibration rows are
+ * evicted rows like others, so folding again and again is one operation. Related to Attention
+ * Matching (arXiv 2602.16284), which fits all rows of a cache; here retained rows stay exact.
  *
  * <p>All large products run through the attention kernel's two loops. One object serves one thread.
  */
@@ -59,14 +59,15 @@ final class RowFit {
   private final float[] fittedValues; // [capacity][valueDim]
   private final float[] combined; // [valueDim]
 
-  RowFit(int headDim, int group, int capacity, int samples) {
-    this.headDim = headDim;
+  RowFit(CacheShape shape, int capacity, int samples) {
+    int group = shape.group();
+    headDim = shape.headDim();
     this.capacity = capacity;
     valueDim = KvHead.valueDim(headDim);
     columns = Math.ceilDiv(capacity, BLOCK) * BLOCK;
     evicted = new F32KvHead(headDim, headDim);
     fitted = new F32KvHead(headDim, 0);
-    queries = new FitQueries(headDim, group, samples * group);
+    queries = new FitQueries(shape, samples * group);
     clusters = new KeyClusters(headDim, capacity);
     solver = new LeastSquares(columns);
     int padded = Math.ceilDiv(samples * group, BLOCK) * BLOCK;

@@ -4,11 +4,15 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Paper;
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.attention.CalibrationOptions.Store;
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.LlamaConfig;
@@ -24,10 +28,6 @@ import picocli.CommandLine.Spec;
 /** How the KV cache is kept. Options that would have no effect are refused. */
 @HelpGroup(Heading.CACHE)
 final class CacheFlags {
-  private static final String DEFAULT_POLICY = "h2o";
-  private static final float CALIBRATE_THRESHOLD = 0.8f;
-  private static final float RECOMPUTE_THRESHOLD = 0.7f;
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -57,7 +57,7 @@ final class CacheFlags {
   @Option(
       names = "--policy",
       paramLabel = "NAME",
-      defaultValue = DEFAULT_POLICY,
+      defaultValue = EvictionPolicies.DEFAULT,
       completionCandidates = Names.Policies.class,
       description =
           "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
@@ -132,7 +132,7 @@ final class CacheFlags {
       paramLabel = "N",
       description =
           "Latest tokens whose queries the rows are fitted on. Default: "
-              + CalibrationOptions.DEFAULT_WINDOW
+              + QuerySample.DEFAULT_WINDOW
               + ".")
   private Integer calibrationWindow;
 
@@ -142,7 +142,7 @@ final class CacheFlags {
       paramLabel = "N",
       description =
           "How many tokens of that window, evenly spaced. Default: "
-              + CalibrationOptions.DEFAULT_SAMPLES
+              + QuerySample.DEFAULT_SAMPLES
               + ".")
   private Integer samples;
 
@@ -151,7 +151,9 @@ final class CacheFlags {
       names = "--calibrate-threshold",
       paramLabel = "X",
       description =
-          "Least cosine to reuse a reference, with paper. Default: " + CALIBRATE_THRESHOLD + ".")
+          "Least cosine to reuse a reference, with paper. Default: "
+              + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
+              + ".")
   private Float calibrateThreshold;
 
   @HelpGroup(Heading.CALIBRATION)
@@ -160,9 +162,9 @@ final class CacheFlags {
       paramLabel = "X",
       description =
           "Cosine below which evicted tokens are attended, with paper and recompute. Default: "
-              + CALIBRATE_THRESHOLD
+              + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
               + ", "
-              + RECOMPUTE_THRESHOLD
+              + CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD
               + ".")
   private Float recomputeThreshold;
 
@@ -227,11 +229,9 @@ final class CacheFlags {
     if (budget != null && memory != null) {
       throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
     }
-    EvictionPolicy policy = EvictionPolicies.named(this.policy);
-    CalibrationOptions calibration = calibration(policy);
-    if (calibration.mode() != Mode.OFF
-        && calibration.mode() != Mode.FOLD
-        && calibration.store() == Store.NONE) {
+    refuseOfOtherModes(EvictionPolicies.named(policy));
+    CalibrationOptions calibration = calibration();
+    if (calibration instanceof References references && references.store() == Store.NONE) {
       io.err().println("without an evicted store nothing is recomputed");
     }
     int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
@@ -245,7 +245,7 @@ final class CacheFlags {
                 or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
                 compress,
                 positions),
-            policy,
+            EvictionPolicies.named(policy, queries()),
             calibration);
   }
 
@@ -284,17 +284,14 @@ final class CacheFlags {
     return CacheOptions.full(kvType)
         .bounded(
             CacheBudget.of(rows),
-            EvictionPolicies.named(DEFAULT_POLICY),
-            CalibrationOptions.fold(
-                CalibrationOptions.DEFAULT_ROWS,
-                CalibrationOptions.DEFAULT_WINDOW,
-                CalibrationOptions.DEFAULT_SAMPLES));
+            EvictionPolicies.named(EvictionPolicies.DEFAULT),
+            CalibrationOptions.fold());
   }
 
-  private CalibrationOptions calibration(EvictionPolicy policy) {
+  private void refuseOfOtherModes(EvictionPolicy policy) {
     if (mode != Mode.FOLD) {
       refuse("is for --calidrop fold", "--calibration-rows");
-      if (!policy.needsQueries()) {
+      if (policy.queries().isEmpty()) {
         refuse("is for --calidrop fold", "--calibration-window", "--calibration-samples");
       }
     }
@@ -304,26 +301,31 @@ final class CacheFlags {
     if (mode != Mode.PAPER && mode != Mode.RECOMPUTE) {
       refuse("is for --calidrop paper or recompute", "--recompute-threshold", "--evicted-store");
     }
-    int window = or(calibrationWindow, CalibrationOptions.DEFAULT_WINDOW);
+  }
+
+  private CalibrationOptions calibration() {
+    return switch (mode) {
+      case OFF -> CalibrationOptions.off();
+      case FOLD -> new Fold(or(rows, CalibrationOptions.DEFAULT_ROWS), queries());
+      case PAPER -> paper();
+      case RECOMPUTE ->
+          CalibrationOptions.recompute(
+              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD), store);
+    };
+  }
+
+  /** One threshold alone brings the other along where the default would lie on its wrong side. */
+  private CalibrationOptions paper() {
+    float threshold = CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD;
     float recompute =
-        or(recomputeThreshold, mode == Mode.PAPER ? CALIBRATE_THRESHOLD : RECOMPUTE_THRESHOLD);
-    float calibrate =
-        mode == Mode.PAPER
-            ? or(calibrateThreshold, Math.max(CALIBRATE_THRESHOLD, recompute))
-            : recompute;
-    if (calibrateThreshold != null && recomputeThreshold == null) {
-      recompute = Math.min(recompute, calibrate);
-    }
-    boolean references = mode == Mode.PAPER || mode == Mode.RECOMPUTE;
-    return new CalibrationOptions(
-        mode,
-        or(rows, CalibrationOptions.DEFAULT_ROWS),
-        window,
-        or(samples, Math.min(window, CalibrationOptions.DEFAULT_SAMPLES)),
-        calibrate,
-        recompute,
-        mode == Mode.RECOMPUTE || firstOrder,
-        references ? store : Store.NONE);
+        or(recomputeThreshold, Math.min(threshold, or(calibrateThreshold, threshold)));
+    float calibrate = or(calibrateThreshold, Math.max(threshold, recompute));
+    return new Paper(calibrate, recompute, firstOrder, store);
+  }
+
+  private QuerySample queries() {
+    int window = or(calibrationWindow, QuerySample.DEFAULT_WINDOW);
+    return new QuerySample(window, or(samples, Math.min(window, QuerySample.DEFAULT_SAMPLES)));
   }
 
   /** Refuses options that were given. */

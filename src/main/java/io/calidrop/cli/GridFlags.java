@@ -4,8 +4,10 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheGrid;
 import io.calidrop.eval.CacheSetting;
@@ -97,7 +99,7 @@ final class GridFlags {
       names = "--calibration-window",
       paramLabel = "N",
       split = ",",
-      defaultValue = "" + CalibrationOptions.DEFAULT_WINDOW,
+      defaultValue = "" + QuerySample.DEFAULT_WINDOW,
       description = "Windows with fold. Default: ${DEFAULT-VALUE}.")
   private List<Integer> windows;
 
@@ -106,7 +108,7 @@ final class GridFlags {
       names = "--calibration-samples",
       paramLabel = "N",
       split = ",",
-      defaultValue = "" + CalibrationOptions.DEFAULT_SAMPLES,
+      defaultValue = "" + QuerySample.DEFAULT_SAMPLES,
       description = "How many tokens of the window keep their queries. Default: ${DEFAULT-VALUE}.")
   private List<Integer> samples;
 
@@ -178,8 +180,8 @@ final class GridFlags {
     }
   }
 
-  private List<CalibrationOptions> folds() {
-    List<CalibrationOptions> folds = new ArrayList<>();
+  private List<Fold> folds() {
+    List<Fold> folds = new ArrayList<>();
     for (int count : rows) {
       for (int window : windows) {
         for (int sample : samples) {

@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;

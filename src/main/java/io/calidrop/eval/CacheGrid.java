@@ -5,10 +5,11 @@ import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -31,7 +32,7 @@ public record CacheGrid(
     List<String> policies,
     List<Integer> budgets,
     List<Mode> modes,
-    List<CalibrationOptions> folds,
+    List<Fold> folds,
     List<Float> thresholds,
     boolean equalBytes) {
   /** As good as never: longer than any text that is attended here. */
@@ -50,8 +51,8 @@ public record CacheGrid(
           for (CalibrationOptions calibration : calibrations(mode)) {
             CacheOptions options = options(policy, budget, calibration);
             settings.add(CacheSetting.bounded(policy, budget, options));
-            if (mode == Mode.FOLD && equalBytes) {
-              settings.add(withoutCalibration(policy, budget, options, shape));
+            if (calibration instanceof Fold fold && equalBytes) {
+              settings.add(withoutCalibration(policy, budget, options, fold, shape));
             }
           }
         }
@@ -75,7 +76,7 @@ public record CacheGrid(
 
   /** The policy without calibration, with rows for the bytes that calibration takes. */
   private CacheSetting withoutCalibration(
-      String policy, int budget, CacheOptions calibrated, CacheShape shape) {
+      String policy, int budget, CacheOptions calibrated, Fold fold, CacheShape shape) {
     CacheOptions plain = plain(policy, budget);
     long more = bytes(shape, rolling(calibrated)) - bytes(shape, plain);
     int sample = 1024;
@@ -85,8 +86,7 @@ public record CacheGrid(
     CacheOptions options = options(policy, rows, CalibrationOptions.off());
     String form = CacheSetting.EQUAL_BYTES;
     if (folds.size() > 1) {
-      CalibrationOptions fold = calibrated.calibration();
-      form += " as %d/%d/%d".formatted(fold.rows(), fold.window(), fold.samples());
+      form += " as " + CacheSetting.numbers(fold);
     }
     return new CacheSetting(policy, budget, form, options);
   }
@@ -105,7 +105,7 @@ public record CacheGrid(
     return CacheMemory.bytes(shape, options);
   }
 
-  private List<CalibrationOptions> calibrations(Mode mode) {
+  private List<? extends CalibrationOptions> calibrations(Mode mode) {
     return switch (mode) {
       case OFF -> List.of(CalibrationOptions.off());
       case FOLD -> folds;

@@ -3,7 +3,11 @@ package io.calidrop.eval;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Off;
+import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.QuerySample;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -35,13 +39,17 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
 
   private static String form(CalibrationOptions calibration) {
     String name = calibration.mode().toString().toLowerCase(Locale.ROOT);
-    return switch (calibration.mode()) {
-      case OFF -> name;
-      case FOLD ->
-          "%s %d/%d/%d"
-              .formatted(name, calibration.rows(), calibration.window(), calibration.samples());
-      case PAPER, RECOMPUTE -> name + " " + calibration.recomputeThreshold();
+    return switch (calibration) {
+      case Off off -> name;
+      case Fold fold -> name + " " + numbers(fold);
+      case References references -> name + " " + references.recomputeThreshold();
     };
+  }
+
+  /** What distinguishes a fold from others. */
+  static String numbers(Fold fold) {
+    QuerySample queries = fold.queries();
+    return "%d/%d/%d".formatted(fold.rows(), queries.window(), queries.samples());
   }
 
   /** Rows that the cache keeps. */

@@ -1,9 +1,10 @@
 package io.calidrop.eval;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.PromptRecord;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
 import java.util.List;
@@ -16,7 +17,7 @@ public final class SessionSource {
   private final int positions;
   private final int[] tokens;
   private final int context;
-  private final PromptRecord prompt; // or null
+  private final AttendedPrompt prompt; // or null
 
   /**
    * @param positions of a session
@@ -39,12 +40,12 @@ public final class SessionSource {
     prompt = once ? record(kvType, caches) : null;
   }
 
-  private PromptRecord record(KvType kvType, List<CacheOptions> caches) {
+  private AttendedPrompt record(KvType kvType, List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
-      queries = Math.max(queries, options.calibration().window());
+      queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
     return model.record(tokens, 0, context, kvType, window, queries);
   }
@@ -53,7 +54,7 @@ public final class SessionSource {
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
     if (prompt != null) {
-      session.adopt(prompt);
+      model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);
     }

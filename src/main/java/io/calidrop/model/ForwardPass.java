@@ -85,8 +85,7 @@ final class ForwardPass {
     this.weights = weights;
     this.pool = pool;
     maxBatch = VectorShape.roundUp(maxTokens, Activations.GROUP);
-    attention =
-        new AttentionStep(config.heads(), config.kvHeads(), config.headDim(), pool.threads());
+    attention = new AttentionStep(config.cacheShape(), pool.threads());
     batch = new TokenBatch(maxBatch);
     tokens = new int[maxBatch];
     scratch = new MatMulScratch[pool.threads()];

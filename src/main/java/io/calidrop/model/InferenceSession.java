@@ -1,10 +1,10 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
-import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
@@ -34,7 +34,7 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache = new KvCache(config.cacheShape(), options, contextLength, scratch, rope);
+    cache = KvCache.of(config.cacheShape(), options, contextLength, scratch, rope);
   }
 
   /** Tokens seen so far. */
@@ -107,19 +107,14 @@ public final class InferenceSession implements AutoCloseable {
     cache.transfer(state);
   }
 
-  /**
-   * Begins with a prompt that was attended once for many sessions, see {@link LlamaModel#record}.
-   *
-   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
-   *     prompt whole
-   */
-  public void adopt(PromptRecord prompt) {
+  /** See {@link LlamaModel#adopt}, which holds the lock of the threads that prune. */
+  void adopt(AttendedPrompt prompt) {
     cache.adopt(pool, prompt);
   }
 
-  PromptRecord record(int tokens, int window) {
+  AttendedPrompt record(int tokens, int window) {
     expectPrompt(tokens);
-    return new PromptRecord(cache, config.cacheShape(), tokens, window);
+    return new AttendedPrompt(cache, config.cacheShape(), tokens, window);
   }
 
   /**

@@ -1,9 +1,9 @@
 package io.calidrop.model;
 
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
@@ -170,26 +170,36 @@ public final class LlamaModel implements AutoCloseable {
 
   /**
    * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
-   * {@linkplain InferenceSession#adopt begin with}.
+   * {@linkplain #adopt begin with}.
    *
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
    */
-  public synchronized PromptRecord record(
+  public synchronized AttendedPrompt record(
       int[] tokens, int from, int to, KvType kvType, int window, int queries) {
     int count = to - from;
     InferenceSession session =
-        newSession(count, PromptRecord.options(kvType, count, Math.min(queries, count)));
-    PromptRecord record = session.record(count, window);
+        newSession(count, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
+    AttendedPrompt prompt = session.record(count, window);
     do {
-      int end = record.nextMark();
+      int end = prompt.nextMark();
       if (end > session.position()) {
         forward(session, tokens, from + session.position(), from + end, false);
       }
-      record.mark();
+      prompt.mark();
     } while (session.position() < count);
-    return record;
+    return prompt;
+  }
+
+  /**
+   * Begins a session with a prompt that was attended once for many, see {@link #record}.
+   *
+   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
+   *     prompt whole
+   */
+  public synchronized void adopt(InferenceSession session, AttendedPrompt prompt) {
+    session.adopt(prompt);
   }
 
   /** Frees the weights; sessions must not be used afterwards. */

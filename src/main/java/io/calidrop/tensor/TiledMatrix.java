@@ -37,16 +37,39 @@ abstract class TiledMatrix extends Matrix {
   /** Columns that {@link #unpack} takes at a time. */
   abstract int unpackedColumns();
 
-  /** Repacks row {@code row}, whose data in the file's layout starts at {@code offset}. */
+  /**
+   * Repacks one row.
+   *
+   * @param source holds the row in the file's layout at {@code offset}
+   * @param tile that the row belongs to
+   * @param lane which row of the tile it is
+   */
   abstract void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane);
 
-  /** Multiplies the rows of tiles {@code [from, to)} by a single vector. */
+  /**
+   * Multiplies the rows of neighbouring tiles by a single vector.
+   *
+   * @param address of the first tile
+   * @param tiles how many
+   * @param out result of the first tile's first row at {@code row}, and so on
+   */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
-  /** Unpacks columns {@code [column, column + count)} of the tile at {@code address}. */
+  /**
+   * Unpacks columns {@code [column, column + count)} of the tile at {@code address}.
+   *
+   * @param half which tile of its row block it is, 0 or 1
+   */
   abstract void unpack(long address, int column, int count, int half, MatMulScratch scratch);
 
-  /** Adds the product of what was unpacked and token group {@code group} to {@code out}. */
+  /**
+   * Adds the product of what was unpacked of a row block and a group of tokens.
+   *
+   * @param group of {@link Activations#GROUP} tokens
+   * @param column the first that was unpacked, and {@code count} how many
+   * @param out the first token's result of the block's first row at {@code o}; those of the next
+   *     token lie {@code stride} further on
+   */
   abstract void multiplyGroup(
       MatMulScratch scratch,
       Activations x,
@@ -60,7 +83,7 @@ abstract class TiledMatrix extends Matrix {
   /**
    * Repacks row blocks {@code [from, to)}.
    *
-   * @param source rows in the file's layout, from row {@code first} on
+   * @param source rows in the file's layout, {@code rowBytes} each, from row {@code first} on
    */
   final void repack(MemorySegment source, int first, long rowBytes, int from, int to) {
     for (int row = from * ROW_BLOCK; row < Math.min(to * ROW_BLOCK, rows()); row++) {

@@ -75,6 +75,27 @@ public final class VectorMath {
   }
 
   /**
+   * Brings numbers softly below a bound: {@code cap * tanh(x / cap)}, in place and with the same
+   * bits in every element as {@link #softCap(float, float)}.
+   */
+  public static void softCap(float[] x, int offset, int n, float cap) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = offset; i < offset + bound; i += VectorShape.LANES) {
+      FloatVector power = exp(FloatVector.fromArray(VectorShape.F, x, i).mul(2 / cap));
+      power.sub(1f).div(power.add(1f)).mul(cap).intoArray(x, i);
+    }
+    for (int i = offset + bound; i < offset + n; i++) {
+      x[i] = softCap(x[i], cap);
+    }
+  }
+
+  /** {@code cap * tanh(x / cap)}, within 2e-7 of the cap. */
+  public static float softCap(float x, float cap) {
+    float power = exp(x * (2 / cap));
+    return (power - 1) / (power + 1) * cap;
+  }
+
+  /**
    * Root-mean-square normalisation (arXiv 1910.07467): {@code out = x / sqrt(mean(x^2) + epsilon) *
    * weight}.
    *

@@ -24,7 +24,15 @@ final class AttentionStream {
   /** [tokens][kvHeads][headDim]. */
   final float[] values;
 
+  private final AttentionScores scores;
+
   AttentionStream(long seed, int heads, int kvHeads, int headDim, int tokens) {
+    this(seed, heads, kvHeads, headDim, tokens, AttentionScores.of(headDim));
+  }
+
+  AttentionStream(
+      long seed, int heads, int kvHeads, int headDim, int tokens, AttentionScores scores) {
+    this.scores = scores;
     this.heads = heads;
     this.kvHeads = kvHeads;
     this.headDim = headDim;
@@ -48,7 +56,7 @@ final class AttentionStream {
   }
 
   CacheShape shape() {
-    return new CacheShape(1, heads, kvHeads, headDim);
+    return new CacheShape(1, heads, kvHeads, headDim, scores);
   }
 
   /** Rotary embedding of neighbouring pairs. */
@@ -67,7 +75,7 @@ final class AttentionStream {
   }
 
   KvCache newCache(CacheOptions options, int contextLength, int threads) {
-    return new KvCache(shape(), options, contextLength, threads, rotation(headDim));
+    return KvCache.of(shape(), options, contextLength, threads, rotation(headDim));
   }
 
   /** Outputs [tokens][heads][headDim] of a run in batches of at most {@code batch} tokens. */
@@ -84,7 +92,7 @@ final class AttentionStream {
     int kvStride = kvHeads * headDim;
     float[] out = new float[tokens * stride];
     try (WorkerPool pool = new WorkerPool(threads)) {
-      AttentionStep step = new AttentionStep(heads, kvHeads, headDim, threads);
+      AttentionStep step = new AttentionStep(shape(), threads);
       int count;
       for (int from = 0; from < tokens; from += count) {
         count = Math.min(Math.min(batches.apply(from), cache.room()), tokens - from);
@@ -120,6 +128,13 @@ final class AttentionStream {
     return out;
   }
 
+  /** The score of a dot product, by the definition. */
+  static double score(AttentionScores scores, double dot) {
+    double score = dot * scores.scale();
+    double cap = scores.softCap();
+    return cap == 0 ? score : cap * Math.tanh(score / cap);
+  }
+
   /** Softmax weights [tokens][token + 1] of a head's queries over all keys, by the definition. */
   double[][] weights(int head) {
     float[] q = rotated(queries, 0, tokens, heads, 0);
@@ -136,7 +151,7 @@ final class AttentionStream {
               (double) q[(t * heads + head) * headDim + d]
                   * k[(j * kvHeads + kvHead) * headDim + d];
         }
-        weights[t][j] = Math.exp(score / Math.sqrt(headDim));
+        weights[t][j] = Math.exp(score(scores, score));
         sum += weights[t][j];
       }
       for (int j = 0; j <= t; j++) {

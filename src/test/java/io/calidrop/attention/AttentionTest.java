@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Attention against its definition in double precision. */
 @Tag("kernel")
@@ -30,6 +31,20 @@ class AttentionTest {
     "Q8_0, 4, 4, 128, 257"
   })
   void agreesWithTheDefinition(KvType type, int heads, int kvHeads, int headDim, int tokens) {
+    assertAgrees(type, new CacheShape(1, heads, kvHeads, headDim), tokens);
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void agreesWithTheDefinitionUnderAModelsOwnScaleAndSoftCap(KvType type) {
+    assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.07f)), 300);
+    assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.2f, 1.5f)), 300);
+  }
+
+  private static void assertAgrees(KvType type, CacheShape shape, int tokens) {
+    int heads = shape.heads();
+    int kvHeads = shape.kvHeads();
+    int headDim = shape.headDim();
     Random random = new Random(heads + headDim + tokens);
     int qStride = heads * headDim;
     int kvStride = kvHeads * headDim;
@@ -40,15 +55,15 @@ class AttentionTest {
     float[] batch = new float[tokens * qStride];
     float[] single = new float[tokens * qStride];
     try (WorkerPool pool = new WorkerPool(2)) {
-      AttentionStep step = new AttentionStep(heads, kvHeads, headDim, 2);
-      KvCache cache = cache(heads, kvHeads, headDim, type);
+      AttentionStep step = new AttentionStep(shape, 2);
+      KvCache cache = cache(shape, type);
       cache.extend(0, tokens);
       for (int t = 0; t < tokens; t++) {
         cache.store(0, tokens, t, k, v, t * kvStride);
       }
       step.run(pool, TokenBatch.of(cache, tokens), 0, q, batch, qStride);
 
-      KvCache other = cache(heads, kvHeads, headDim, type);
+      KvCache other = cache(shape, type);
       float[] one = new float[qStride];
       float[] out = new float[qStride];
       for (int t = 0; t < tokens; t++) {
@@ -70,7 +85,7 @@ class AttentionTest {
                 v,
                 h / (heads / kvHeads) * headDim,
                 kvStride,
-                headDim,
+                shape,
                 t);
         for (int d = 0; d < headDim; d++) {
           assertThat((double) batch[t * qStride + h * headDim + d])
@@ -81,9 +96,8 @@ class AttentionTest {
     }
   }
 
-  private static KvCache cache(int heads, int kvHeads, int headDim, KvType type) {
-    CacheShape shape = new CacheShape(1, heads, kvHeads, headDim);
-    return new KvCache(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
+  private static KvCache cache(CacheShape shape, KvType type) {
+    return KvCache.of(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
   }
 
   private static float[] gaussian(Random random, int n) {
@@ -95,7 +109,15 @@ class AttentionTest {
   }
 
   private static double[] attend(
-      float[] q, int qOffset, float[] k, float[] v, int kvOffset, int stride, int dim, int last) {
+      float[] q,
+      int qOffset,
+      float[] k,
+      float[] v,
+      int kvOffset,
+      int stride,
+      CacheShape shape,
+      int last) {
+    int dim = shape.headDim();
     double[] weights = new double[last + 1];
     double sum = 0;
     for (int j = 0; j <= last; j++) {
@@ -103,7 +125,7 @@ class AttentionTest {
       for (int d = 0; d < dim; d++) {
         score += (double) q[qOffset + d] * k[j * stride + kvOffset + d];
       }
-      weights[j] = Math.exp(score / Math.sqrt(dim));
+      weights[j] = Math.exp(AttentionStream.score(shape.scores(), score));
       sum += weights[j];
     }
     double[] out = new double[dim];
@@ -118,6 +140,7 @@ class AttentionTest {
   @Test
   void partialsMergeToThatOfTheUnionAndTheEmptySetIsNeutral() {
     int dim = 64;
+    CacheShape shape = new CacheShape(1, 1, 1, dim);
     int rows = 3 * AttentionKernel.SEGMENT + 11;
     Random random = new Random(5);
     float[] k = gaussian(random, rows * dim);
@@ -128,10 +151,10 @@ class AttentionTest {
     for (int row = 0; row < rows; row++) {
       head.set(row, k, row * dim, v, row * dim);
     }
-    AttentionScratch scratch = new AttentionScratch(dim, dim, 1);
+    AttentionScratch scratch = new AttentionScratch(shape, dim, 1);
     AttentionKernel.load(head, q, 0, dim, 1, 1, scratch);
     float[] expected = new float[dim];
-    double[] exact = attend(q, 0, k, v, 0, dim, dim, rows - 1);
+    double[] exact = attend(q, 0, k, v, 0, dim, shape, rows - 1);
     int[][] orders = {{0, 1, 2, 3}, {3, 1, 0, 2}, {2, 3, 1, 0}};
     for (int[] order : orders) {
       SoftmaxPartials all = new SoftmaxPartials(4, head.valueDim);

@@ -7,6 +7,7 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;

@@ -9,6 +9,9 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.attention.policy.H2oPolicy;
+import io.calidrop.attention.policy.StreamingPolicy;
 import io.calidrop.tensor.WorkerPool;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -50,7 +53,7 @@ class BoundedCacheTest {
     return switch (mode) {
       case OFF -> CalibrationOptions.off();
       case FOLD -> CalibrationOptions.fold(10, 24, 12);
-      case PAPER -> new CalibrationOptions(Mode.PAPER, 1, 8, 8, 0.8f, 0.5f, false, Store.RAM);
+      case PAPER -> new CalibrationOptions.Paper(0.8f, 0.5f, false, Store.RAM);
       case RECOMPUTE -> CalibrationOptions.recompute(0.7f, Store.RAM);
     };
   }
@@ -97,7 +100,9 @@ class BoundedCacheTest {
       for (boolean firstOrder : new boolean[] {false, true}) {
         for (Mode mode : List.of(Mode.PAPER, Mode.RECOMPUTE)) {
           CalibrationOptions always =
-              new CalibrationOptions(mode, 1, 8, 8, 2, 2, firstOrder, Store.RAM);
+              mode == Mode.PAPER
+                  ? new CalibrationOptions.Paper(2, 2, firstOrder, Store.RAM)
+                  : CalibrationOptions.recompute(2, Store.RAM);
           CacheOptions options =
               options(KvType.F32, budget(rows, 16, Compress.ROLLING), policy, always);
           assertClose(stream.run(options, 2, 11), expected, 1e-5);
@@ -118,6 +123,22 @@ class BoundedCacheTest {
             policy,
             CalibrationOptions.fold(200, 32, 16));
     assertClose(stream.run(options, 2, 16), expected, 1e-5);
+  }
+
+  @Test
+  void calibrationHasTheScaleAndTheSoftCapOfTheKernel() {
+    AttentionScores scores = new AttentionScores(0.6f, 2.5f);
+    AttentionStream stream = new AttentionStream(4, 4, 2, 16, 110, scores);
+    float[] expected = stream.run(CacheOptions.full(KvType.F32), 1, 110);
+    for (CalibrationOptions calibration :
+        List.of(
+            CalibrationOptions.fold(200, 32, 16),
+            CalibrationOptions.recompute(2, Store.RAM),
+            CalibrationOptions.paper(2, 2, Store.RAM))) {
+      CacheBudget budget = budget(30, 16, Compress.ROLLING);
+      CacheOptions options = options(KvType.F32, budget, "expected", calibration);
+      assertClose(stream.run(options, 2, 16), expected, 1e-5);
+    }
   }
 
   private static void assertClose(float[] actual, float[] expected, double tolerance) {
@@ -141,7 +162,7 @@ class BoundedCacheTest {
           from -> {
             int total = 0;
             for (int h = 0; h < 3; h++) {
-              HeadState head = cache.state(0, h);
+              HeadState head = ((BoundedCache) cache).state(0, h);
               int rows = head.rows.rows();
               total += rows;
               assertThat(rows).isLessThanOrEqualTo(most);
@@ -337,7 +358,7 @@ class BoundedCacheTest {
           cache,
           1,
           from -> {
-            HeadState head = cache.state(0, 0);
+            HeadState head = ((BoundedCache) cache).state(0, 0);
             int rows = head.rows.rows();
             for (int row = 1; row < rows; row++) {
               assertThat(head.position(row)).isGreaterThan(head.position(row - 1));

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.attention.policy.PyramidKvPolicy;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -38,7 +40,7 @@ class EvictionPolicyTest {
     try (KvCache cache = stream.newCache(options, 1 << 20, 2)) {
       cache.expectPrompt(TOKENS);
       stream.run(cache, 2, from -> 17);
-      HeadState head = cache.state(0, kvHead);
+      HeadState head = ((BoundedCache) cache).state(0, kvHead);
       return IntStream.range(0, head.rows.rows()).mapToObj(head::position).toList();
     }
   }
@@ -225,7 +227,7 @@ class EvictionPolicyTest {
   @ValueSource(ints = {0, 1})
   void expectedAttention(int kvHead) {
     float[] keys = stream.rotated(stream.keys, 0, TOKENS, KV_HEADS, 0);
-    int stride = CalibrationOptions.DEFAULT_WINDOW / CalibrationOptions.DEFAULT_SAMPLES;
+    int stride = QuerySample.DEFAULT_WINDOW / QuerySample.DEFAULT_SAMPLES;
     List<Integer> samples =
         IntStream.range(0, TOKENS).filter(t -> (t + 1) % stride == 0).boxed().toList();
     double[] scores = new double[TOKENS];
@@ -287,5 +289,25 @@ class EvictionPolicyTest {
         .containsExactly(true, true, false, true, true, false, false, false, true);
     assertThat(Arrays.copyOf(selection.select(scores, 9, 3, 5, 0), 9))
         .containsExactly(true, true, true, false, false, true, true, true, true);
+  }
+
+  @Test
+  void optionsOfTheSameNamesAndNumbersAreEqual() {
+    for (String name : EvictionPolicies.names()) {
+      assertThat(named(name, 64, 16)).isEqualTo(named(name, 64, 16));
+    }
+    assertThat(named("caote:expected", 64, 16)).isEqualTo(named("caote:expected", 64, 16));
+    assertThat(named("expected", 64, 16)).isNotEqualTo(named("expected", 64, 32));
+    assertThat(named("expected", 64, 16)).doesNotHaveToString(named("expected", 64, 32).toString());
+    assertThat(named("caote:h2o", 64, 16)).isNotEqualTo(named("caote:tova", 64, 16));
+    assertThat(EvictionPolicies.names()).contains(EvictionPolicies.DEFAULT);
+  }
+
+  private static CacheOptions named(String name, int window, int samples) {
+    return CacheOptions.full(KvType.F16)
+        .bounded(
+            CacheBudget.of(64),
+            EvictionPolicies.named(name, new QuerySample(window, samples)),
+            CalibrationOptions.recompute(0.5f, CalibrationOptions.Store.RAM));
   }
 }

@@ -3,7 +3,8 @@ package io.calidrop.attention;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.CalibrationOptions.Paper;
+import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.tensor.VectorMath;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class ReferenceCalibrationTest {
   private static final int DIM = 16;
   private static final int ROWS = 70;
+  private static final CacheShape SHAPE = new CacheShape(1, 1, 1, DIM);
 
   private final Random random = new Random(31);
   private final float[] keys = gaussian(ROWS * DIM);
@@ -35,17 +37,21 @@ class ReferenceCalibrationTest {
     return x;
   }
 
-  private static CalibrationOptions always(boolean firstOrder) {
-    return new CalibrationOptions(Mode.PAPER, 1, 8, 8, -1, -1, firstOrder, Store.NONE);
+  private static float norm(float[] x) {
+    return (float) Math.sqrt(VectorMath.dot(x, 0, x, 0, DIM));
+  }
+
+  private static References always(boolean firstOrder) {
+    return new Paper(-1, -1, firstOrder, Store.NONE);
   }
 
   /** A calibration that rows were evicted into, so many at a time, in some order. */
-  private ReferenceCalibration evicted(CalibrationOptions options, List<Integer> order, int step) {
+  private ReferenceCalibration evicted(References options, List<Integer> order, int step) {
     PageMemory memory = options.store() == Store.NONE ? null : PageMemory.inRam();
     int valueLength = ReferenceCalibration.valueLength(DIM, options);
     EvictedStore store =
         memory == null ? null : new EvictedStore(memory, KvType.F32.newHead(DIM, valueLength));
-    ReferenceCalibration calibration = new ReferenceCalibration(1, DIM, options, store);
+    ReferenceCalibration calibration = new ReferenceCalibration(SHAPE, options, store);
     QueryRing ring = new QueryRing(1, 1, 1, DIM, true);
     ring.put(0, 0, 0, reference, 0, 1);
     KvHead head = KvType.F32.newHead(DIM);
@@ -63,13 +69,13 @@ class ReferenceCalibrationTest {
     return calibration;
   }
 
-  private static ReferenceScratch scratch(CalibrationOptions options) {
-    return new ReferenceScratch(KvType.F32, DIM, ReferenceCalibration.valueLength(DIM, options));
+  private static ReferenceScratch scratch(References options) {
+    return new ReferenceScratch(KvType.F32, SHAPE, ReferenceCalibration.valueLength(DIM, options));
   }
 
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */
   private static double[] given(
-      ReferenceCalibration calibration, CalibrationOptions options, float[] query) {
+      ReferenceCalibration calibration, References options, float[] query) {
     calibration.compare(query, 0, DIM, 1, scratch(options));
     SoftmaxPartials out = new SoftmaxPartials(1, KvHead.valueDim(DIM));
     out.clear(1);
@@ -116,7 +122,7 @@ class ReferenceCalibrationTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void foldingOneByOneInAnyOrderIsFoldingAtOnce(boolean firstOrder) {
-    CalibrationOptions options = always(firstOrder);
+    References options = always(firstOrder);
     float[] query = gaussian(DIM);
     double[] expected = given(evicted(options, shuffled(1), ROWS), options, query);
     for (int step : new int[] {1, 9}) {
@@ -130,7 +136,7 @@ class ReferenceCalibrationTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void theReferenceItselfGetsWhatItWouldOfTheEvictedRows(boolean firstOrder) {
-    CalibrationOptions options = always(firstOrder);
+    References options = always(firstOrder);
     double[] actual = given(evicted(options, shuffled(1), 16), options, reference);
     double[] expected = exact(reference);
     for (int i = 0; i < actual.length; i++) {
@@ -146,8 +152,8 @@ class ReferenceCalibrationTest {
     for (int d = 0; d < DIM; d++) {
       slope += (query[d] - reference[d]) * exact[1 + DIM + d] / Math.sqrt(DIM);
     }
-    CalibrationOptions zero = always(false);
-    CalibrationOptions first = always(true);
+    References zero = always(false);
+    References first = always(true);
     double[] replayed = given(evicted(zero, shuffled(1), 16), zero, query);
     double[] followed = given(evicted(first, shuffled(1), 16), first, query);
     assertThat(replayed[0]).isCloseTo(exact[0], within(1e-5));
@@ -160,8 +166,7 @@ class ReferenceCalibrationTest {
 
   @Test
   void similarityDecidesTokenByTokenAndRecomputingMovesTheReference() {
-    CalibrationOptions options =
-        new CalibrationOptions(Mode.PAPER, 1, 8, 8, 0.9f, 0.5f, false, Store.RAM);
+    References options = new Paper(0.9f, 0.5f, false, Store.RAM);
     ReferenceCalibration calibration = evicted(options, shuffled(1), ROWS);
     float[] other = gaussian(DIM);
     float along =
@@ -170,7 +175,7 @@ class ReferenceCalibrationTest {
     VectorMath.addScaled(other, 0, reference, 0, DIM, -along);
     float[] between = new float[DIM]; // cosine 0.7 with both
     for (int d = 0; d < DIM; d++) {
-      between[d] = reference[d] / Norms.l2(reference) + other[d] / Norms.l2(other);
+      between[d] = reference[d] / norm(reference) + other[d] / norm(other);
     }
     float[] batch = new float[5 * DIM];
     float[][] tokens = {reference, between, other, other, between};

@@ -21,8 +21,10 @@ class RowFitTest {
     final EvictedRows evicted;
     final QueryRing ring;
     final int samples;
+    final AttentionScores scores;
 
-    Case(long seed, int dim, int group, int rows, int samples) {
+    Case(long seed, int dim, int group, int rows, int samples, AttentionScores scores) {
+      this.scores = scores;
       this.dim = dim;
       this.group = group;
       this.samples = samples;
@@ -57,7 +59,7 @@ class RowFitTest {
       return samples * group;
     }
 
-    /** {@code exp(q.k / sqrt(d) + bias - lse)}. */
+    /** {@code exp(score + bias - lse)}. */
     double share(int query, float[] keys, int offset, double bias) {
       float[] q = new float[dim];
       ring.get(query / group, query % group, q, 0);
@@ -65,24 +67,30 @@ class RowFitTest {
       for (int d = 0; d < dim; d++) {
         score += (double) q[d] * keys[offset + d];
       }
-      return Math.exp(score / Math.sqrt(dim) + bias - ring.logSumExp(query / group, query % group));
+      return Math.exp(
+          AttentionStream.score(scores, score)
+              + bias
+              - ring.logSumExp(query / group, query % group));
     }
   }
 
   @ParameterizedTest
   @CsvSource({
-    "1, 64, 3, 150, 32, 64",
-    "2, 20, 1, 90, 40, 16",
-    "3, 16, 4, 65, 9, 64",
-    "4, 80, 2, 200, 50, 70",
-    "5, 128, 1, 40, 8, 3",
-    "6, 8, 5, 300, 3, 130"
+    "1, 64, 3, 150, 32, 64, 0",
+    "2, 20, 1, 90, 40, 16, 0",
+    "3, 16, 4, 65, 9, 64, 0",
+    "4, 80, 2, 200, 50, 70, 0",
+    "5, 128, 1, 40, 8, 3, 0",
+    "6, 8, 5, 300, 3, 130, 0",
+    "7, 64, 3, 150, 32, 64, 1.5",
+    "8, 16, 2, 90, 40, 16, 2"
   })
   void theFitMatchesTheSameStepsInDoublePrecisionAndLowersBothResiduals(
-      long seed, int dim, int group, int rows, int samples, int capacity) {
-    Case data = new Case(seed, dim, group, rows, samples);
+      long seed, int dim, int group, int rows, int samples, int capacity, float softCap) {
+    AttentionScores scores = new AttentionScores(AttentionScores.of(dim).scale(), softCap);
+    Case data = new Case(seed, dim, group, rows, samples, scores);
     CalibrationRows fitted = new CalibrationRows(capacity, dim, KvType.F32);
-    RowFit fit = new RowFit(dim, group, capacity, samples);
+    RowFit fit = new RowFit(new CacheShape(1, group, 1, dim, scores), capacity, samples);
     fit.fold(fitted, data.evicted, data.ring, samples);
     assertThat(fitted.count()).isBetween(1, capacity);
 
@@ -149,9 +157,9 @@ class RowFitTest {
 
   @Test
   void rowsThatFitAreKeptAsTheyAre() {
-    Case data = new Case(7, 16, 2, 20, 8);
+    Case data = new Case(7, 16, 2, 20, 8, AttentionScores.of(16));
     CalibrationRows rows = new CalibrationRows(20, 16, KvType.F32);
-    new RowFit(16, 2, 20, 8).fold(rows, data.evicted, data.ring, 8);
+    new RowFit(new CacheShape(1, 2, 1, 16), 20, 8).fold(rows, data.evicted, data.ring, 8);
     assertThat(rows.count()).isEqualTo(20);
     float[] key = new float[16];
     for (int row = 0; row < 20; row++) {

@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.EvictionPolicies;
+import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
 import java.util.Arrays;
@@ -93,8 +94,8 @@ class HelpTest {
     assertDefault(help, "--compress", budget.compress().toString().toLowerCase(Locale.ROOT));
     assertDefault(help, "--positions", budget.positions().toString().toLowerCase(Locale.ROOT));
     assertDefault(help, "--calibration-rows", CalibrationOptions.DEFAULT_ROWS);
-    assertDefault(help, "--calibration-window", CalibrationOptions.DEFAULT_WINDOW);
-    assertDefault(help, "--calibration-samples", CalibrationOptions.DEFAULT_SAMPLES);
+    assertDefault(help, "--calibration-window", QuerySample.DEFAULT_WINDOW);
+    assertDefault(help, "--calibration-samples", QuerySample.DEFAULT_SAMPLES);
     assertThat(option(help, "--policy")).contains(String.join(", ", EvictionPolicies.names()));
     assertThat(option(help, "--kv-type")).contains("f32, f16, q8_0. Default: f16.");
   }

@@ -8,6 +8,7 @@ import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
 import java.util.List;
@@ -18,7 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class CacheGridTest {
   private static final CacheShape SHAPE = new CacheShape(30, 9, 3, 64);
 
-  private static CacheGrid grid(KvType type, List<CalibrationOptions> folds, boolean equalBytes) {
+  private static CacheGrid grid(KvType type, List<Fold> folds, boolean equalBytes) {
     return new CacheGrid(
         type,
         CacheBudget.Compress.ROLLING,
@@ -34,7 +35,7 @@ class CacheGridTest {
 
   @Test
   void isEveryCombinationAndEachHasAKeyOfItsOwn() {
-    List<CalibrationOptions> folds =
+    List<Fold> folds =
         List.of(CalibrationOptions.fold(64, 128, 32), CalibrationOptions.fold(16, 128, 32));
     List<CacheSetting> settings = grid(KvType.F16, folds, true).settings(SHAPE);
     assertThat(settings).hasSize(2 * 2 * (1 + 2 + 2 * 2 + 2));
@@ -45,7 +46,7 @@ class CacheGridTest {
   @ParameterizedTest
   @EnumSource(KvType.class)
   void theSameBytesAreTheSameBytes(KvType type) {
-    List<CalibrationOptions> folds = List.of(CalibrationOptions.fold(64, 128, 32));
+    List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
     List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE);
     for (int i = 0; i < settings.size(); i++) {
       if (settings.get(i).mode() == Mode.FOLD) {

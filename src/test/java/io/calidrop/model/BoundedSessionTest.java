@@ -4,22 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calidrop.TinyModel;
+import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.PromptRecord;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomModel;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -124,13 +125,13 @@ class BoundedSessionTest {
       strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
-    PromptRecord prompt = model.record(tokens, 0, 200, KvType.F16, 16, 128);
+    AttendedPrompt prompt = model.record(tokens, 0, 200, KvType.F16, 16, 128);
     for (CalibrationOptions calibration : calibrations()) {
       CacheOptions options = options(policy, Compress.ONCE, calibration);
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {
         model.forward(own, tokens, 0, 200, false);
-        shared.adopt(prompt);
+        model.adopt(shared, prompt);
         assertThat(shared.position()).isEqualTo(200);
         assertThat(shared.statistics().kept()).isEqualTo(own.statistics().kept());
         assertThat(model.forward(shared, tokens, 200, 210, true))
@@ -140,7 +141,7 @@ class BoundedSessionTest {
     }
     try (InferenceSession own = model.newSession(CONTEXT, KvType.F16);
         InferenceSession shared = model.newSession(CONTEXT, KvType.F16)) {
-      shared.adopt(prompt);
+      model.adopt(shared, prompt);
       assertThat(model.forward(shared, tokens, 200, 210, true))
           .isEqualTo(model.forward(own, tokens, 0, 210, true));
     }
@@ -148,15 +149,47 @@ class BoundedSessionTest {
 
   @Test
   void onlyAnEmptyCacheThatIsCompressedOnceAdoptsAPrompt() {
-    PromptRecord prompt = model.record(tokens(60), 0, 60, KvType.F16, 16, 16);
+    AttendedPrompt prompt = model.record(tokens(60), 0, 60, KvType.F16, 16, 16);
     CalibrationOptions off = CalibrationOptions.off();
     try (InferenceSession rolling =
             model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
         InferenceSession taken =
             model.newSession(CONTEXT, options("streaming", Compress.ONCE, off))) {
-      assertThatThrownBy(() -> rolling.adopt(prompt)).hasMessageContaining("compressed once");
+      assertThatThrownBy(() -> model.adopt(rolling, prompt))
+          .hasMessageContaining("compressed once");
       model.forward(taken, tokens(1), 0, 1, false);
-      assertThatThrownBy(() -> taken.adopt(prompt)).hasMessageContaining("empty cache");
+      assertThatThrownBy(() -> model.adopt(taken, prompt)).hasMessageContaining("empty cache");
+    }
+  }
+
+  @Test
+  void adoptingWaitsForAPassBecauseBothUseTheSameThreads() throws InterruptedException {
+    int[] tokens = tokens(80);
+    AttendedPrompt prompt = model.record(tokens, 0, 80, KvType.F16, 16, 128);
+    CacheOptions options = options("snapkv", Compress.ONCE, CalibrationOptions.fold(16, 32, 16));
+    try (InferenceSession running = model.newSession(CONTEXT, KvType.F16);
+        InferenceSession adopting = model.newSession(CONTEXT, options)) {
+      Thread thread = new Thread(() -> model.adopt(adopting, prompt));
+      List<Integer> positions = new ArrayList<>();
+      running.observeAttention(
+          (layer, count, attended, stride) -> {
+            if (layer == 0) {
+              thread.start();
+              awaitBlockedOrEnded(thread);
+            }
+            positions.add(adopting.position());
+          });
+      model.forward(running, tokens, 0, 80, false);
+      thread.join();
+      assertThat(positions).isNotEmpty().containsOnly(0);
+      assertThat(adopting.position()).isEqualTo(80);
+    }
+  }
+
+  private static void awaitBlockedOrEnded(Thread thread) {
+    while (thread.getState() != Thread.State.BLOCKED
+        && thread.getState() != Thread.State.TERMINATED) {
+      Thread.onSpinWait();
     }
   }
 

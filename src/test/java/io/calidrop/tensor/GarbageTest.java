@@ -3,15 +3,16 @@ package io.calidrop.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
+import io.calidrop.attention.AttentionScores;
 import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.EvictionPolicies;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.TokenBatch;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomWeights;
 import io.calidrop.gguf.GgmlType;
 import java.lang.foreign.Arena;
@@ -72,19 +73,28 @@ class GarbageTest {
   @ParameterizedTest
   @EnumSource(KvType.class)
   void attentionAllocatesNothing(KvType type) {
+    assertAttentionAllocatesNothing(type, AttentionScores.of(64));
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void attentionWithASoftCapAllocatesNothing(KvType type) {
+    assertAttentionAllocatesNothing(type, new AttentionScores(0.1f, 50));
+  }
+
+  private static void assertAttentionAllocatesNothing(KvType type, AttentionScores scores) {
     int rows = 300;
     int dim = 64;
+    CacheShape shape = new CacheShape(1, 3, 1, dim, scores);
     try (WorkerPool pool = new WorkerPool(1)) {
-      KvCache cache =
-          new KvCache(
-              new CacheShape(1, 3, 1, dim), CacheOptions.full(type), rows, 1, (v, o, delta) -> {});
+      KvCache cache = KvCache.of(shape, CacheOptions.full(type), rows, 1, (v, o, delta) -> {});
       cache.extend(0, rows);
       float[] x = new float[3 * dim];
       Arrays.fill(x, 0.5f);
       for (int row = 0; row < rows; row++) {
         cache.store(0, rows, row, x, x, 0);
       }
-      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+      AttentionStep attention = new AttentionStep(shape, 1);
       TokenBatch batch = TokenBatch.of(cache, 1);
       float[] out = new float[3 * dim];
       assertNoGarbage(() -> attention.run(pool, batch, 0, x, out, 3 * dim));
@@ -110,8 +120,8 @@ class GarbageTest {
     float[] out = new float[3 * dim];
     try (WorkerPool pool = new WorkerPool(1);
         KvCache cache =
-            new KvCache(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
-      AttentionStep attention = new AttentionStep(3, 1, dim, 1);
+            KvCache.of(new CacheShape(1, 3, 1, dim), options, 1000, 1, (v, o, delta) -> {})) {
+      AttentionStep attention = new AttentionStep(new CacheShape(1, 3, 1, dim), 1);
       TokenBatch batch = TokenBatch.of(cache, 1);
       for (int token = 0; token < 130; token++) {
         cache.begin(pool);

@@ -29,6 +29,23 @@ class VectorMathTest {
   }
 
   @Test
+  void softCapIsAccurateAndTheSameInEveryForm() {
+    float cap = 50;
+    float[] x = new float[1003];
+    for (int i = 0; i < x.length; i++) {
+      x[i] = (i - 500) * 0.5f;
+    }
+    x[0] = 1e30f;
+    x[1] = -1e30f;
+    float[] capped = x.clone();
+    VectorMath.softCap(capped, 0, x.length, cap);
+    for (int i = 0; i < x.length; i++) {
+      assertThat(capped[i]).isEqualTo(VectorMath.softCap(x[i], cap));
+      assertThat((double) capped[i]).isCloseTo(cap * Math.tanh(x[i] / cap), within(2e-7 * cap));
+    }
+  }
+
+  @Test
   void halvesAreDecodedExactly() {
     int[] pairs = new int[VectorShape.LANES];
     for (int bits = 0; bits < 1 << 16; bits++) {

@@ -64,13 +64,8 @@ public class AttentionBenchmark {
   public void setUp() {
     limits = Roofline.measure(threads);
     pool = new WorkerPool(threads);
-    cache =
-        new KvCache(
-            new CacheShape(LAYERS, HEADS, KV_HEADS, DIM),
-            CacheOptions.full(kvType),
-            rows,
-            threads,
-            (x, offset, delta) -> {});
+    CacheShape shape = new CacheShape(LAYERS, HEADS, KV_HEADS, DIM);
+    cache = KvCache.of(shape, CacheOptions.full(kvType), rows, threads, (x, offset, delta) -> {});
     Random random = new Random(1);
     float[] row = new float[KV_HEADS * DIM];
     for (int l = 0; l < LAYERS; l++) {
@@ -82,7 +77,7 @@ public class AttentionBenchmark {
         cache.store(l, rows, i, row, row, 0);
       }
     }
-    attention = new AttentionStep(HEADS, KV_HEADS, DIM, threads);
+    attention = new AttentionStep(shape, threads);
     batch = TokenBatch.of(cache, tokens);
     query = new float[tokens * HEADS * DIM];
     for (int i = 0; i < query.length; i++) {
@@ -103,7 +98,8 @@ public class AttentionBenchmark {
     layer = (layer + 1) % LAYERS;
     attention.run(pool, batch, layer, query, out, HEADS * DIM);
     // Scores and weighted sums, two operations a dimension each.
-    rates.add(limits, (double) cache.bytes() / LAYERS, 4.0 * HEADS * DIM * rows * tokens);
+    rates.add(
+        limits, (double) cache.statistics().bytes() / LAYERS, 4.0 * HEADS * DIM * rows * tokens);
     return out;
   }
 }

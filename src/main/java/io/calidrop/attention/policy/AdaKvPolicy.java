@@ -1,5 +1,8 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
+import io.calidrop.attention.LayerCandidates;
 import java.util.Arrays;
 
 /**
@@ -7,12 +10,22 @@ import java.util.Arrays;
  * rows that a head may choose it keeps a fifth in any case; the others go to the best scores of the
  * layer.
  */
-public final class AdaKvPolicy extends SnapKvPolicy {
+public record AdaKvPolicy() implements EvictionPolicy {
   private static final double ALPHA = 0.2;
 
   @Override
   public String name() {
     return "adakv";
+  }
+
+  @Override
+  public Observation observation() {
+    return Observation.WINDOW;
+  }
+
+  @Override
+  public void score(HeadRows rows, float[] scores) {
+    SnapKvPolicy.pooled(rows, scores);
   }
 
   @Override

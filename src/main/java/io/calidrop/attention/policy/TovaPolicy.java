@@ -1,10 +1,13 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 
 /**
  * TOVA (arXiv 2401.06104): the attention of the last query, averaged over all heads of a layer, so
  * that they all keep the same tokens.
  */
-public final class TovaPolicy implements EvictionPolicy {
+public record TovaPolicy() implements EvictionPolicy {
   @Override
   public String name() {
     return "tova";

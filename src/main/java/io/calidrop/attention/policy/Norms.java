@@ -1,4 +1,4 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
 import io.calidrop.tensor.VectorMath;
 

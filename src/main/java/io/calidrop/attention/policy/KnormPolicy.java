@@ -1,7 +1,10 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 
 /** Key norm (arXiv 2406.11430): keys with a small norm attract attention. */
-public final class KnormPolicy implements EvictionPolicy {
+public record KnormPolicy() implements EvictionPolicy {
   @Override
   public String name() {
     return "knorm";

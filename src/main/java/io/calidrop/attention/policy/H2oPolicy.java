@@ -1,10 +1,13 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 
 /**
  * H2O, heavy hitters (arXiv 2306.14048): the attention that a token has had from every query since
  * it came. The original keeps half of the budget for recent tokens; here {@code --window} says.
  */
-public final class H2oPolicy implements EvictionPolicy {
+public record H2oPolicy() implements EvictionPolicy {
   @Override
   public String name() {
     return "h2o";

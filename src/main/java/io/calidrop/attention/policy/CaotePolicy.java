@@ -1,4 +1,10 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
+import io.calidrop.attention.LayerCandidates;
+import io.calidrop.attention.QuerySample;
+import java.util.Optional;
 
 /**
  * CAOTE (arXiv 2504.14051), around any policy: the error of the attention output that evicting a
@@ -6,13 +12,7 @@ package io.calidrop.attention;
  * sum 1, as attention {@code a} and {@code o = sum a v}. Scores that can be negative are normalised
  * by softmax. The wrapped scores are those of the whole group, so one output stands for its heads.
  */
-public final class CaotePolicy implements EvictionPolicy {
-  private final EvictionPolicy wrapped;
-
-  public CaotePolicy(EvictionPolicy wrapped) {
-    this.wrapped = wrapped;
-  }
-
+public record CaotePolicy(EvictionPolicy wrapped) implements EvictionPolicy {
   @Override
   public String name() {
     return "caote:" + wrapped.name();
@@ -24,8 +24,8 @@ public final class CaotePolicy implements EvictionPolicy {
   }
 
   @Override
-  public boolean needsQueries() {
-    return wrapped.needsQueries();
+  public Optional<QuerySample> queries() {
+    return wrapped.queries();
   }
 
   @Override

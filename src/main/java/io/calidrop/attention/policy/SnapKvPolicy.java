@@ -1,11 +1,14 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 
 /**
  * SnapKV (arXiv 2404.14469): the mean attention of the window's queries, average-pooled over
  * neighbouring rows. Pooling keeps a clue together with its surroundings. Rows of the window itself
  * do not enter the pooling of those before.
  */
-public class SnapKvPolicy implements EvictionPolicy {
+public record SnapKvPolicy() implements EvictionPolicy {
   private static final int KERNEL = 7;
 
   @Override
@@ -20,6 +23,11 @@ public class SnapKvPolicy implements EvictionPolicy {
 
   @Override
   public void score(HeadRows rows, float[] scores) {
+    pooled(rows, scores);
+  }
+
+  /** The pooled attention of each row. */
+  static void pooled(HeadRows rows, float[] scores) {
     int count = rows.count();
     int end = Math.max(0, count - rows.budget().window());
     for (int row = 0; row < count; row++) {

@@ -1,4 +1,6 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.HeadRows;
 
 /**
  * The mean of the rotations to a range of positions, as a linear map. Rotations act on pairs of

@@ -17,7 +17,7 @@ import jdk.incubator.vector.VectorOperators;
  * known, and summed up as each row's share of the attention. Sums are in fixed point: they are the
  * same in any order, and so for any batch and number of threads.
  */
-final class ShareRecord {
+final class ShareLog {
   /** A share of one. Sums of a tile's queries fit into an int, those of a sequence into a long. */
   static final int ONE = 1 << 23;
 
@@ -51,10 +51,9 @@ final class ShareRecord {
    * Adds the shares that queries {@code [from, to)} gave to each row.
    *
    * @param result the queries' attention over everything, for the normaliser
-   * @param weightScale what weights were multiplied by
    */
-  void addTo(
-      HeadState state, int rows, SoftmaxPartials result, int from, int to, float weightScale) {
+  void addTo(HeadState state, int rows, SoftmaxPartials result, int from, int to) {
+    float weightScale = state.rows.weightScale();
     Arrays.fill(sums, 0, Math.ceilDiv(rows, BLOCK) * BLOCK, 0);
     for (int query = from; query < to; query++) {
       float logSumExp = result.logSumExp(query);

@@ -1,5 +1,8 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
+import io.calidrop.attention.LayerCandidates;
 import java.util.Arrays;
 
 /**
@@ -7,12 +10,22 @@ import java.util.Arrays;
  * a head may choose the last layer gets F / 20, the first 2F less that, those between along a line;
  * all layers together keep as many as without.
  */
-public final class PyramidKvPolicy extends SnapKvPolicy {
+public record PyramidKvPolicy() implements EvictionPolicy {
   private static final double BETA = 20;
 
   @Override
   public String name() {
     return "pyramidkv";
+  }
+
+  @Override
+  public Observation observation() {
+    return Observation.WINDOW;
+  }
+
+  @Override
+  public void score(HeadRows rows, float[] scores) {
+    SnapKvPolicy.pooled(rows, scores);
   }
 
   @Override

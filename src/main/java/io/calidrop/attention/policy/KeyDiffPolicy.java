@@ -1,12 +1,14 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 import io.calidrop.tensor.VectorMath;
 
 /**
  * KeyDiff (arXiv 2504.15364): keys unlike the mean of all normalised keys stay. The block of the
  * original is the prune interval.
  */
-public final class KeyDiffPolicy implements EvictionPolicy {
+public record KeyDiffPolicy() implements EvictionPolicy {
   @Override
   public String name() {
     return "keydiff";

@@ -1,15 +1,11 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 import java.util.SplittableRandom;
 
 /** Uniform scores, the control: the same for the same seed, place and length of the sequence. */
-public final class RandomPolicy implements EvictionPolicy {
-  private final long seed;
-
-  public RandomPolicy(long seed) {
-    this.seed = seed;
-  }
-
+public record RandomPolicy(long seed) implements EvictionPolicy {
   @Override
   public String name() {
     return "random";

@@ -1,15 +1,21 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
+import io.calidrop.attention.QuerySample;
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
+import java.util.Optional;
 
 /**
  * Expected Attention (arXiv 2510.00636): queries before rotation are taken to be normal, so the
  * expected weight of a key at the mean of the next 512 positions has a closed form. Scores are its
  * share of all rows, averaged over the group, times the norm of the value. Unlike the original,
  * which takes mean and covariance over a whole prompt, they are those of the last tokens' queries.
+ *
+ * @param sample which queries these are
  */
-public final class ExpectedAttentionPolicy implements EvictionPolicy {
+public record ExpectedAttentionPolicy(QuerySample sample) implements EvictionPolicy {
   private static final int FUTURE = 512;
 
   @Override
@@ -18,8 +24,8 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
   }
 
   @Override
-  public boolean needsQueries() {
-    return true;
+  public Optional<QuerySample> queries() {
+    return Optional.of(sample);
   }
 
   @Override
@@ -27,6 +33,7 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
     int dim = rows.headDim();
     int count = rows.count();
     int samples = rows.queries();
+    double scale = rows.scores().scale();
     float[] key = new float[dim];
     float[] mean = new float[dim];
     float[][] centred = new float[samples][dim]; // rotated deviations from the mean
@@ -37,11 +44,12 @@ public final class ExpectedAttentionPolicy implements EvictionPolicy {
       float[] covariance = covariance(centred, dim);
       for (int row = 0; row < count; row++) {
         rows.key(row, key);
-        double z = VectorMath.dot(key, 0, mean, 0, dim) / Math.sqrt(dim);
+        double variance = 0;
         for (int d = 0; d < dim; d++) {
-          z += key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim) / (2.0 * dim);
+          variance += key[d] * VectorMath.dot(covariance, d * dim, key, 0, dim);
         }
-        logits[row] = (float) z;
+        double score = scale * VectorMath.dot(key, 0, mean, 0, dim);
+        logits[row] = (float) rows.scores().logMeanExp(score, scale * scale * variance);
       }
       Softmax.inPlace(logits, count);
       VectorMath.add(scores, 0, logits, 0, count);

@@ -14,8 +14,8 @@ import java.util.Optional;
  * <p>Shares of attention are sums in fixed point: those of the last queries are the sum at the end
  * less the sum before them.
  */
-public final class PromptRecord {
-  private final KvCache cache;
+public final class AttendedPrompt {
+  private final BoundedCache cache;
   private final int heads;
   private final int tokens;
   private final int window;
@@ -23,7 +23,7 @@ public final class PromptRecord {
   private long[][] beforeLast; // [heads][rows]
 
   /** Wants to know everything and evicts nothing. */
-  private record Observer() implements EvictionPolicy {
+  private record Observer(QuerySample sample) implements EvictionPolicy {
     @Override
     public String name() {
       return "observer";
@@ -35,8 +35,8 @@ public final class PromptRecord {
     }
 
     @Override
-    public boolean needsQueries() {
-      return true;
+    public Optional<QuerySample> queries() {
+      return Optional.of(sample);
     }
 
     @Override
@@ -48,8 +48,8 @@ public final class PromptRecord {
    * @param tokens length of the prompt
    * @param window tokens that a policy may observe besides all and the last, at most {@code tokens}
    */
-  public PromptRecord(KvCache cache, CacheShape shape, int tokens, int window) {
-    this.cache = cache;
+  public AttendedPrompt(KvCache cache, CacheShape shape, int tokens, int window) {
+    this.cache = (BoundedCache) cache;
     this.tokens = tokens;
     this.window = Math.min(window, tokens);
     heads = shape.layers() * shape.kvHeads();
@@ -63,18 +63,8 @@ public final class PromptRecord {
   public static CacheOptions options(KvType kvType, int tokens, int queries) {
     CacheBudget everything =
         new CacheBudget(tokens + 1, 0, 1, 1, Compress.ONCE, Positions.ABSOLUTE);
-    CalibrationOptions off = CalibrationOptions.off();
-    CalibrationOptions ring =
-        new CalibrationOptions(
-            off.mode(),
-            off.rows(),
-            queries,
-            queries,
-            off.calibrateThreshold(),
-            off.recomputeThreshold(),
-            off.firstOrder(),
-            off.store());
-    return new CacheOptions(kvType, Optional.of(everything), new Observer(), ring);
+    EvictionPolicy observer = new Observer(new QuerySample(queries, queries));
+    return CacheOptions.full(kvType).bounded(everything, observer, CalibrationOptions.off());
   }
 
   /** Length of the prompt. */
@@ -118,7 +108,7 @@ public final class PromptRecord {
    * Shares of a head's rows from queries that a policy does not observe, or null for none.
    *
    * @param window of the budget
-   * @throws IllegalArgumentException if that is not the one of the record
+   * @throws IllegalArgumentException if that is not the one it was recorded for
    */
   long[] unobserved(Observation observation, int window, int head) {
     if (observation == Observation.WINDOW && Math.min(window, tokens) != this.window) {

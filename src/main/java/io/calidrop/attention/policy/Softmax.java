@@ -1,4 +1,4 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
 
 /** Softmax of a few scores. */
 final class Softmax {

@@ -1,10 +1,13 @@
-package io.calidrop.attention;
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.HeadRows;
 
 /**
  * StreamingLLM (arXiv 2309.17453): the sinks and the latest tokens. Unlike the original, which
  * numbers the retained tokens anew at every step, they keep their positions.
  */
-public final class StreamingPolicy implements EvictionPolicy {
+public record StreamingPolicy() implements EvictionPolicy {
   @Override
   public String name() {
     return "streaming";

@@ -1,0 +1,157 @@
+package io.calidrop.attention;
+
+import io.calidrop.tensor.WorkerPool;
+import java.util.Arrays;
+import java.util.List;
+
+/** Keeps every token, up to the context; nothing is observed and nothing stands in for anything. */
+final class FullCache extends KvCache {
+  private final LayerRows[] layers;
+  private final int kvHeads;
+  private final int contextLength;
+
+  FullCache(CacheShape shape, KvType type, int contextLength) {
+    super(shape);
+    kvHeads = shape.kvHeads();
+    this.contextLength = contextLength;
+    layers = new LayerRows[shape.layers()];
+    Arrays.setAll(layers, i -> new LayerRows(type, kvHeads, shape.headDim()));
+  }
+
+  @Override
+  public int room() {
+    return contextLength - position();
+  }
+
+  @Override
+  public boolean isEndless() {
+    return false;
+  }
+
+  @Override
+  public void pin(int tokens) {
+    // They stay anyway.
+  }
+
+  @Override
+  public void expectPrompt(int tokens) {
+    // Every prompt is attended whole.
+  }
+
+  @Override
+  public void begin(WorkerPool pool) {
+    // Positions are never rebased: there is no room beyond the context.
+  }
+
+  @Override
+  public void extend(int layer, int count) {
+    layers[layer].extend(count);
+  }
+
+  @Override
+  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
+    layers[layer].store(count, token, keys, values, offset);
+  }
+
+  @Override
+  public boolean canTruncate(long tokens) {
+    return true;
+  }
+
+  @Override
+  public List<CacheStatistics> layerStatistics() {
+    return List.of();
+  }
+
+  @Override
+  public CacheStatistics statistics() {
+    long bytes = 0;
+    for (LayerRows layer : layers) {
+      bytes += layer.bytes();
+    }
+    return new CacheStatistics(seen(), seen(), 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0);
+  }
+
+  @Override
+  public void close() {
+    // All of it is on the heap.
+  }
+
+  @Override
+  KvHead head(int layer, int kvHead) {
+    return layers[layer].head(kvHead);
+  }
+
+  @Override
+  CalibrationRows calibration(int layer, int kvHead) {
+    return CalibrationRows.NONE;
+  }
+
+  @Override
+  boolean hasReferences() {
+    return false;
+  }
+
+  @Override
+  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
+    // There are no references.
+  }
+
+  @Override
+  int firstObserved() {
+    return Integer.MAX_VALUE;
+  }
+
+  @Override
+  void complete(
+      int layer,
+      int kvHead,
+      int first,
+      int count,
+      int tokens,
+      float[] q,
+      int offset,
+      int stride,
+      SoftmaxPartials result) {
+    // The rows are all there is.
+  }
+
+  @Override
+  void observe(
+      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+    throw new IllegalStateException("a full cache observes nothing");
+  }
+
+  @Override
+  boolean attendsPromptsWhole() {
+    return true;
+  }
+
+  @Override
+  void attended(WorkerPool pool, int count) {
+    // Nothing is pruned.
+  }
+
+  @Override
+  void drop(int tokens) {
+    for (LayerRows layer : layers) {
+      layer.truncate(tokens);
+    }
+  }
+
+  @Override
+  void copy(WorkerPool pool, AttendedPrompt prompt) {
+    for (int layer = 0; layer < layers.length; layer++) {
+      for (int h = 0; h < kvHeads; h++) {
+        layers[layer].head(h).copyFrom(prompt.head(layer * kvHeads + h).rows);
+      }
+    }
+  }
+
+  @Override
+  void transferRows(StateTransfer state) {
+    for (LayerRows layer : layers) {
+      layer.transfer(state, contextLength);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+package io.calidrop.attention;
+
+import java.util.Arrays;
+
+/** The keys and values of one layer in a cache that keeps every token: one row for each. */
+final class LayerRows {
+  private final KvHead[] heads; // [kvHeads]
+  private final int headDim;
+
+  LayerRows(KvType type, int kvHeads, int headDim) {
+    this.headDim = headDim;
+    heads = new KvHead[kvHeads];
+    Arrays.setAll(heads, i -> type.newHead(headDim));
+  }
+
+  KvHead head(int kvHead) {
+    return heads[kvHead];
+  }
+
+  /** Makes room for {@code count} more tokens. */
+  void extend(int count) {
+    for (KvHead head : heads) {
+      head.extend(count);
+    }
+  }
+
+  /** See {@link KvCache#store}. */
+  void store(int count, int token, float[] keys, float[] values, int offset) {
+    for (int h = 0; h < heads.length; h++) {
+      int o = offset + h * headDim;
+      heads[h].set(heads[h].rows() - count + token, keys, o, values, o);
+    }
+  }
+
+  /** Drops every token from {@code tokens} on. */
+  void truncate(int tokens) {
+    for (KvHead head : heads) {
+      head.truncate(tokens);
+    }
+  }
+
+  /**
+   * @param most tokens that there can be
+   */
+  void transfer(StateTransfer state, int most) {
+    for (KvHead head : heads) {
+      head.transfer(state, most);
+    }
+  }
+
+  long bytes() {
+    long bytes = 0;
+    for (KvHead head : heads) {
+      bytes += head.bytes();
+    }
+    return bytes;
+  }
+}

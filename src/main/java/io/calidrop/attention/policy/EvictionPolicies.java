@@ -1,0 +1,71 @@
+package io.calidrop.attention.policy;
+
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.QuerySample;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Function;
+
+/** The policies by name. Those of the same name and queries are equal. */
+public final class EvictionPolicies {
+  /** The name of the policy that is used where none is named. */
+  public static final String DEFAULT = "h2o";
+
+  private static final String CAOTE = "caote";
+  private static final long RANDOM_SEED = 1;
+  private static final Map<String, Function<QuerySample, EvictionPolicy>> POLICIES =
+      new TreeMap<>(
+          Map.of(
+              "streaming", queries -> new StreamingPolicy(),
+              "h2o", queries -> new H2oPolicy(),
+              "tova", queries -> new TovaPolicy(),
+              "snapkv", queries -> new SnapKvPolicy(),
+              "pyramidkv", queries -> new PyramidKvPolicy(),
+              "adakv", queries -> new AdaKvPolicy(),
+              "knorm", queries -> new KnormPolicy(),
+              "keydiff", queries -> new KeyDiffPolicy(),
+              "expected", ExpectedAttentionPolicy::new,
+              "random", queries -> new RandomPolicy(RANDOM_SEED)));
+
+  private EvictionPolicies() {}
+
+  /** Names of all policies; "caote" wraps SnapKV, "caote:NAME" any. */
+  public static List<String> names() {
+    List<String> names = new ArrayList<>(POLICIES.keySet());
+    names.add(CAOTE);
+    return names;
+  }
+
+  /**
+   * The policy of a name, with the default queries if it asks for some.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  public static EvictionPolicy named(String name) {
+    return named(name, QuerySample.DEFAULT);
+  }
+
+  /**
+   * The policy of a name.
+   *
+   * @param queries that are kept for it if it asks for some
+   * @throws IllegalArgumentException if there is none
+   */
+  public static EvictionPolicy named(String name, QuerySample queries) {
+    if (name.equals(CAOTE)) {
+      return new CaotePolicy(new SnapKvPolicy());
+    }
+    if (name.startsWith(CAOTE + ":")) {
+      return new CaotePolicy(named(name.substring(CAOTE.length() + 1), queries));
+    }
+    Function<QuerySample, EvictionPolicy> policy = POLICIES.get(name);
+    if (policy == null) {
+      throw new IllegalArgumentException(
+          "there is no policy \"%s\"; there are %s and caote:NAME"
+              .formatted(name, String.join(", ", names())));
+    }
+    return policy.apply(queries);
+  }
+}
