@@ -5,8 +5,15 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.TestData;
+import io.calidrop.attention.AttendedPrompt;
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.eval.Perplexity;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.tensor.CpuTopology;
@@ -16,12 +23,16 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 /** Gemma 3 270M, whose layers see 512 tokens but for every sixth, against llama.cpp. */
 class Gemma3Test {
   /** A gap between the two best logits that 8-bit activations do not overturn. */
   private static final double CLEAR_GAP = 0.5;
+
+  private static final int CONTEXT = 1024;
 
   private static final JsonNode REFERENCE = TestData.reference("gemma3-270m.json");
 
@@ -97,6 +108,39 @@ class Gemma3Test {
       perplexity.add(perplexity.measure(tokens));
       assertThat(perplexity.value())
           .isCloseTo(expected.get("perplexity").doubleValue(), withinPercentage(1));
+    }
+  }
+
+  @Test
+  void everyPolicyAndCalibrationKeepsItsPromises() {
+    int[] tokens = new Random(3).ints(620, 1000, 200_000).toArray();
+    CacheBudget budget = new CacheBudget(96, 4, 32, 32, Compress.ONCE, Positions.REBASE);
+    try (GgufFile file = GgufFile.open(TestData.gemma3());
+        LlamaModel model = load(file)) {
+      AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 600, KvType.F16, 32, 128);
+      for (String policy : EvictionPolicies.names()) {
+        for (CalibrationOptions form :
+            List.of(
+                CalibrationOptions.off(),
+                CalibrationOptions.fold(16, 128, 32),
+                CalibrationOptions.paper(0.8f, 0.6f, Store.RAM),
+                CalibrationOptions.recompute(0.7f, Store.RAM))) {
+          CacheOptions options =
+              CacheOptions.full(KvType.F16).bounded(budget, EvictionPolicies.named(policy), form);
+          try (InferenceSession session = model.newSession(CONTEXT, options)) {
+            model.adopt(session, prompt);
+            assertThat(session.statistics().kept()).as(policy).isEqualTo(96);
+            try (InferenceSession fork = model.fork(session)) {
+              float[] logits = model.forward(session, tokens, 600, 606, true);
+              model.forward(fork, tokens, 600, 601, false);
+              assertThat(model.forward(fork, tokens, 601, 606, true))
+                  .as("%s, %s", policy, form)
+                  .isEqualTo(logits);
+              assertThat(Float.isFinite(logits[0])).isTrue();
+            }
+          }
+        }
+      }
     }
   }
 }
