@@ -35,7 +35,7 @@ final class BenchMakeModelCommand implements Callable<Integer> {
       names = "--family",
       defaultValue = "llama",
       paramLabel = "NAME",
-      description = "Family of models, as inspect calls it (default: ${DEFAULT-VALUE}).")
+      description = "Family of models, such as qwen3. Default: ${DEFAULT-VALUE}.")
   private String family;
 
   @Option(

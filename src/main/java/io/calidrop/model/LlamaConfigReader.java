@@ -12,6 +12,7 @@ import io.calidrop.model.family.Families;
 /** Reads a model's shape from the metadata of a GGUF file. */
 public final class LlamaConfigReader {
   private static final int MAX_SIZE = 1 << 24;
+  private static final int MAX_EXPERTS = 1 << 12;
 
   private final Metadata metadata;
   private final Architecture architecture;
@@ -181,7 +182,10 @@ public final class LlamaConfigReader {
               .formatted(metadata.source(), count, architecture.name()));
     }
     int used = size("expert_used_count");
-    if (used > size("expert_count")) {
+    if (count < 1 || count > MAX_EXPERTS) {
+      throw impossible("expert_count", count, "1 to " + MAX_EXPERTS + " is possible");
+    }
+    if (used > count) {
       throw impossible("expert_used_count", used, "there are " + count + " experts");
     }
     String width = "expert_feed_forward_length";

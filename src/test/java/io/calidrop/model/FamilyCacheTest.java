@@ -228,4 +228,25 @@ class FamilyCacheTest {
       assertThat(error.measure(options).layers()).hasSize(6);
     }
   }
+
+  @ParameterizedTest
+  @MethodSource("io.calidrop.MicroModel#families")
+  void inspectingFindsNothingAgainstAFamily(String name) {
+    try (GgufFile file = open(name)) {
+      assertThat(ModelInspection.of(file).problems()).isEmpty();
+    }
+  }
+
+  @Test
+  void inspectingTellsLayersThatSeeAWindowApart() {
+    try (GgufFile file = open("family-gemma3")) {
+      ModelInspection inspection = ModelInspection.of(file);
+      long layer = 2L * inspection.config().orElseThrow().kvDim();
+      assertThat(inspection.kvValues()).contains(layer);
+      assertThat(inspection.windowKvValues()).contains(5 * layer);
+    }
+    try (GgufFile file = open("family-qwen2")) {
+      assertThat(ModelInspection.of(file).windowKvValues()).isEmpty();
+    }
+  }
 }

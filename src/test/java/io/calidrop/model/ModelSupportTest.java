@@ -93,6 +93,23 @@ class ModelSupportTest {
         .singleElement()
         .asString()
         .endsWith("lacks the metadata key llama.expert_used_count (an integer)");
+    assertThat(
+            problems(
+                parts -> {
+                  parts.metadata.put("llama.expert_count", 1 << 20);
+                  parts.metadata.put("llama.expert_used_count", 2);
+                }))
+        .containsExactly("metadata key llama.expert_count is 1048576: 1 to 4096 is possible");
+    assertThat(
+            problems(
+                parts -> {
+                  parts.metadata.put("llama.expert_count", 8);
+                  parts.metadata.put("llama.expert_used_count", 2);
+                }))
+        .contains("tensor blk.0.ffn_gate_exps.weight is missing")
+        .contains(
+            "tensor blk.0.ffn_up.weight is an additional tensor, which is not supported in llama"
+                + " models");
   }
 
   @Test
