@@ -197,7 +197,7 @@ class EvalCommandsTest {
         arguments(
             "--seeds and --first-token exclude each other",
             new String[] {"quality", "--text", TEXT, "--seeds", "1", "--first-token", "0"}),
-        arguments("cannot be read", new String[] {"quality", "--text", "absent.txt"}),
+        arguments("absent.txt does not exist", new String[] {"quality", "--text", "absent.txt"}),
         arguments("no policy \"lru\"", new String[] {"error", "--text", TEXT, "--policies", "lru"}),
         arguments("smaller than 4 sinks", new String[] {"tasks", "--budgets", "8"}),
         arguments("--at must rise", new String[] {"cost", "--text", TEXT, "--at", "64,80"}),
