@@ -5,35 +5,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
-/** A part of a template that has a value. */
-sealed interface Expression {
-  /** Offset into the source. */
-  int at();
-
-  /** The value, without the bounds. */
-  Object compute(Run run, Scope scope);
-
-  /** The value; an error says where. */
-  default Object value(Run run, Scope scope) {
-    try {
-      run.enter();
-      Object value = compute(run, scope);
-      run.leave();
-      return value;
-    } catch (TemplateException e) {
-      e.at(at());
-      throw e;
-    }
-  }
-
-  static List<Object> all(Run run, Scope scope, List<Expression> expressions) {
-    List<Object> values = new ArrayList<>(expressions.size());
-    for (Expression expression : expressions) {
-      values.add(expression.value(run, scope));
-    }
-    return values;
-  }
-
+/** A part of a template that has a value. Parts that are not written are null. */
+sealed interface Expression extends Node {
   record Literal(Object constant, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
@@ -55,76 +28,74 @@ sealed interface Expression {
     }
   }
 
+  private static List<Object> all(Run run, Scope scope, List<Expression> expressions) {
+    List<Object> values = new ArrayList<>(expressions.size());
+    for (Expression expression : expressions) {
+      values.add(expression.value(run, scope));
+    }
+    return values;
+  }
+
   record DictOf(List<Expression> keys, List<Expression> values, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
       Map<Object, Object> entries = new LinkedHashMap<>();
       for (int i = 0; i < keys.size(); i++) {
-        Object key = Dict.key(keys.get(i).value(run, scope));
+        Object key = Values.key(keys.get(i).value(run, scope));
         entries.put(key, values.get(i).value(run, scope));
       }
-      return Dict.of(run, entries);
+      return Values.dict(run, entries);
     }
   }
 
   record Attribute(Expression object, String name, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      return Access.attribute(run, object.value(run, scope), name);
+      return Access.attribute(object.value(run, scope), name);
     }
   }
 
   record Item(Expression object, Expression key, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      Object value = object.value(run, scope);
-      return Access.item(run, value, key.value(run, scope));
+      return Access.item(run, object.value(run, scope), key.value(run, scope));
     }
   }
 
-  /** Bounds that are not written are null. */
   record Slice(Expression object, Expression start, Expression stop, Expression step, int at)
       implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      Object value = object.value(run, scope);
       return Access.slice(
-          run, value, bound(start, run, scope), bound(stop, run, scope), bound(step, run, scope));
-    }
-
-    private static Object bound(Expression bound, Run run, Scope scope) {
-      return bound == null ? null : bound.value(run, scope);
+          run,
+          object.value(run, scope),
+          start == null ? null : start.value(run, scope),
+          stop == null ? null : stop.value(run, scope),
+          step == null ? null : step.value(run, scope));
     }
   }
 
-  /** Arguments as written; the two that unpack a value may be null. */
+  /** Arguments as written; the last two unpack a value. */
   record ArgumentList(
       List<Expression> positional,
-      List<String> names,
-      List<Expression> named,
+      Map<String, Expression> named,
       Expression star,
       Expression doubleStar) {
     Arguments value(Run run, Scope scope) {
-      if (positional.isEmpty() && named.isEmpty() && star == null && doubleStar == null) {
-        return Arguments.NONE;
-      }
       List<Object> values = all(run, scope, positional);
       if (star != null) {
         values.addAll(Values.iterate(run, star.value(run, scope)));
       }
       Map<String, Object> byName = new LinkedHashMap<>();
-      for (int i = 0; i < names.size(); i++) {
-        byName.put(names.get(i), named.get(i).value(run, scope));
+      for (Map.Entry<String, Expression> argument : named.entrySet()) {
+        byName.put(argument.getKey(), argument.getValue().value(run, scope));
       }
       if (doubleStar != null) {
-        if (!(doubleStar.value(run, scope) instanceof Dict dict)) {
+        if (!(doubleStar.value(run, scope) instanceof Map<?, ?> dict)) {
           throw new TemplateException("what follows ** must be a mapping");
         }
-        for (Map.Entry<Object, Object> entry : dict.entries().entrySet()) {
-          String name = Printer.string(run, entry.getKey());
-          if (byName.put(name, entry.getValue()) != null || names.contains(name)) {
-            throw new TemplateException("two values for the argument '" + name + "'");
-          }
+        for (Map.Entry<?, ?> entry : dict.entrySet()) {
+          byName.put(Printer.string(run, entry.getKey()), entry.getValue());
         }
       }
       run.spend(values.size() + byName.size());
@@ -136,41 +107,20 @@ sealed interface Expression {
     @Override
     public Object compute(Run run, Scope scope) {
       Object callee = function.value(run, scope);
-      return call(run, callee, arguments.value(run, scope));
-    }
-
-    static Object call(Run run, Object callee, Arguments arguments) {
+      Arguments given = arguments.value(run, scope);
       if (callee instanceof Callable callable) {
-        return callable.call(run, arguments);
+        return callable.call(run, given);
       }
-      if (callee instanceof Undefined undefined) {
-        throw undefined.error();
-      }
-      throw new TemplateException("'" + Values.type(callee) + "' object is not callable");
+      throw Values.unsupported(callee, "", " object is not callable");
     }
   }
 
-  record Filter(Expression object, FilterCall filter) implements Expression {
-    @Override
-    public int at() {
-      return filter.at();
-    }
-
+  record Filter(Expression object, String name, ArgumentList arguments, int at)
+      implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      return filter.apply(run, scope, object.value(run, scope));
-    }
-  }
-
-  /** A filter with its arguments, before it has a value. */
-  record FilterCall(String name, ArgumentList arguments, int at) {
-    Object apply(Run run, Scope scope, Object value) {
-      try {
-        return Filters.apply(run, name, value, arguments.value(run, scope));
-      } catch (TemplateException e) {
-        e.at(at);
-        throw e;
-      }
+      Object value = object.value(run, scope);
+      return Filters.apply(run, name, value, arguments.value(run, scope));
     }
   }
 
@@ -193,13 +143,7 @@ sealed interface Expression {
   record Sign(boolean minus, Expression operand, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      Object value = operand.value(run, scope);
-      if (!Numbers.isNumber(value)) {
-        throw Values.unsupported(value, "no sign can stand before ", "");
-      }
-      return minus
-          ? Numbers.negate(value)
-          : value instanceof Double ? value : (Object) Numbers.whole(value);
+      return Operators.signed(minus, operand.value(run, scope));
     }
   }
 
@@ -208,7 +152,7 @@ sealed interface Expression {
     @Override
     public Object compute(Run run, Scope scope) {
       Object a = left.value(run, scope);
-      return Operators.arithmetic(run, operator, a, right.value(run, scope));
+      return Operators.apply(run, operator, a, right.value(run, scope));
     }
   }
 
@@ -229,23 +173,15 @@ sealed interface Expression {
     }
   }
 
-  record And(Expression left, Expression right, int at) implements Expression {
+  /** {@code or} where the first part decides if it is true, {@code and} if it is false. */
+  record Logic(boolean decides, Expression left, Expression right, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
       Object value = left.value(run, scope);
-      return Values.isTrue(value) ? right.value(run, scope) : value;
+      return Values.isTrue(value) == decides ? value : right.value(run, scope);
     }
   }
 
-  record Or(Expression left, Expression right, int at) implements Expression {
-    @Override
-    public Object compute(Run run, Scope scope) {
-      Object value = left.value(run, scope);
-      return Values.isTrue(value) ? value : right.value(run, scope);
-    }
-  }
-
-  /** Without an {@code else}, which is null then, nothing. */
   record Conditional(Expression test, Expression then, Expression otherwise, int at)
       implements Expression {
     @Override
@@ -259,14 +195,31 @@ sealed interface Expression {
     }
   }
 
-  record Concatenation(List<Expression> parts, int at) implements Expression {
+  /** What statements write. */
+  record Captured(List<Statement> body, int at) implements Expression {
     @Override
     public Object compute(Run run, Scope scope) {
-      StringBuilder text = new StringBuilder();
-      for (Expression part : parts) {
-        text.append(run.made(Printer.string(run, part.value(run, scope))));
-      }
-      return text.toString();
+      return run.capture(new Scope(scope), body);
+    }
+  }
+
+  /**
+   * What a template says of a macro, or of a {@code call} block.
+   *
+   * @param defaults of the last parameters
+   * @param names that its body mentions, which says whether it takes any number of arguments
+   */
+  record Function(
+      String name,
+      List<String> parameters,
+      List<Expression> defaults,
+      List<Statement> body,
+      java.util.Set<String> names,
+      int at)
+      implements Expression {
+    @Override
+    public Object compute(Run run, Scope scope) {
+      return new Macro(this, scope);
     }
   }
 }

@@ -1,187 +1,132 @@
 package io.calidrop.template;
 
 import io.calidrop.template.Expression.ArgumentList;
-import io.calidrop.template.Expression.FilterCall;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads expressions; binding powers are Jinja's, not quite Python's. */
-final class ExpressionParser {
+abstract class ExpressionParser extends Tokens {
   private static final ArgumentList NO_ARGUMENTS =
-      new ArgumentList(List.of(), List.of(), List.of(), null, null);
+      new ArgumentList(List.of(), Map.of(), null, null);
 
-  private final Tokens tokens;
-  private Set<String> names = new HashSet<>();
+  /** Operators of two operands, those that bind least first. */
+  private static final List<Set<String>> LEVELS =
+      List.of(Set.of("+", "-"), Set.of("~"), Set.of("*", "/", "//", "%"), Set.of("**"));
 
-  ExpressionParser(Tokens tokens) {
-    this.tokens = tokens;
-  }
+  private static final Set<String> COMPARATORS = Set.of("==", "!=", "<", "<=", ">", ">=");
 
-  /** Names that were read since {@link #names(Set)}. */
-  Set<String> names() {
-    return names;
-  }
+  /** Names that were read since it was last set. */
+  Set<String> names = new HashSet<>();
 
-  void names(Set<String> into) {
-    names = into;
-  }
-
-  static boolean isConstant(String name) {
-    return switch (name) {
-      case "true", "false", "none", "True", "False", "None" -> true;
-      default -> false;
-    };
+  ExpressionParser(List<Token> tokens) {
+    super(tokens);
   }
 
   /**
    * An expression, or a tuple without parentheses.
    *
    * @param conditional whether it may be an inline if
-   * @param empty whether there may be nothing
    */
-  Expression tuple(boolean conditional, boolean empty) {
-    int at = tokens.current().at();
+  final Expression tuple(boolean conditional) {
+    int at = current().at();
     List<Expression> elements = new ArrayList<>();
     boolean many = false;
-    while (!isTupleEnd()) {
-      elements.add(expression(conditional));
-      if (!tokens.skip(",")) {
+    do {
+      Kind kind = current().kind();
+      if (many && (kind == Kind.OUTPUT_END || kind == Kind.BLOCK_END || is(")"))) {
         break;
       }
-      many = true;
-    }
-    if (!many && elements.size() == 1) {
-      return elements.getFirst();
-    }
-    if (elements.isEmpty() && (many || !empty)) {
-      throw tokens.unexpected();
-    }
-    return new Expression.ListOf(Items.Kind.TUPLE, elements, at);
+      elements.add(expression(conditional));
+      many |= is(",");
+    } while (skip(","));
+    return many ? new Expression.ListOf(Items.Kind.TUPLE, elements, at) : elements.getFirst();
   }
 
-  private boolean isTupleEnd() {
-    Kind kind = tokens.current().kind();
-    return kind == Kind.OUTPUT_END || kind == Kind.BLOCK_END || tokens.is(")");
+  final Expression expression() {
+    return expression(true);
   }
 
-  Expression expression(boolean conditional) {
-    tokens.enter();
-    int at = tokens.current().at();
+  final Expression expression(boolean conditional) {
+    enter();
+    int at = current().at();
     Expression value = or();
-    while (conditional && tokens.skipName("if")) {
+    while (conditional && skipName("if")) {
       Expression test = or();
-      Expression otherwise = tokens.skipName("else") ? expression(true) : null;
+      Expression otherwise = skipName("else") ? expression() : null;
       value = new Expression.Conditional(test, value, otherwise, at);
     }
-    tokens.leave();
+    leave();
     return value;
   }
 
   private Expression or() {
     Expression left = and();
-    while (tokens.isName("or")) {
-      int at = tokens.take().at();
-      left = new Expression.Or(left, and(), at);
+    while (isName("or")) {
+      int at = take().at();
+      left = new Expression.Logic(true, left, and(), at);
     }
     return left;
   }
 
   private Expression and() {
     Expression left = not();
-    while (tokens.isName("and")) {
-      int at = tokens.take().at();
-      left = new Expression.And(left, not(), at);
+    while (isName("and")) {
+      int at = take().at();
+      left = new Expression.Logic(false, left, not(), at);
     }
     return left;
   }
 
   private Expression not() {
-    if (!tokens.isName("not")) {
+    if (!isName("not")) {
       return comparison();
     }
-    int at = tokens.take().at();
-    tokens.enter();
+    int at = take().at();
+    enter();
     Expression operand = not();
-    tokens.leave();
+    leave();
     return new Expression.Not(operand, at);
   }
 
   private Expression comparison() {
-    Expression first = sum();
-    int at = tokens.current().at();
-    List<String> operators = null;
-    List<Expression> others = null;
+    int at = current().at();
+    Expression first = operation(0);
+    List<String> operators = new ArrayList<>(1);
+    List<Expression> others = new ArrayList<>(1);
     for (String operator = comparator(); operator != null; operator = comparator()) {
-      if (operators == null) {
-        operators = new ArrayList<>(1);
-        others = new ArrayList<>(1);
-      }
       operators.add(operator);
-      others.add(sum());
+      others.add(operation(0));
     }
-    return operators == null ? first : new Expression.Comparison(first, operators, others, at);
+    return operators.isEmpty() ? first : new Expression.Comparison(first, operators, others, at);
   }
 
   /** A comparison's operator, which is taken, or null. */
   private String comparator() {
-    Token token = tokens.current();
-    if (token.kind() == Kind.OPERATOR) {
-      return switch (token.text()) {
-        case "==", "!=", "<", "<=", ">", ">=" -> tokens.take().text();
-        default -> null;
-      };
+    Token token = current();
+    if (token.kind() == Kind.OPERATOR && COMPARATORS.contains(token.text())) {
+      return take().text();
     }
-    if (tokens.skipName("in")) {
-      return "in";
-    }
-    if (tokens.isName("not") && tokens.following().is(Kind.NAME, "in")) {
-      tokens.take();
-      tokens.take();
+    if (isName("not") && following().is(Kind.NAME, "in")) {
+      take();
+      take();
       return "not in";
     }
-    return null;
+    return skipName("in") ? "in" : null;
   }
 
-  private Expression sum() {
-    Expression left = concatenation();
-    while (tokens.is("+") || tokens.is("-")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic(operator.text(), left, concatenation(), operator.at());
+  private Expression operation(int level) {
+    if (level == LEVELS.size()) {
+      return unary(true);
     }
-    return left;
-  }
-
-  private Expression concatenation() {
-    Expression first = product();
-    if (!tokens.is("~")) {
-      return first;
-    }
-    int at = tokens.current().at();
-    List<Expression> parts = new ArrayList<>();
-    parts.add(first);
-    while (tokens.skip("~")) {
-      parts.add(product());
-    }
-    return new Expression.Concatenation(parts, at);
-  }
-
-  private Expression product() {
-    Expression left = power();
-    while (tokens.is("*") || tokens.is("/") || tokens.is("//") || tokens.is("%")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic(operator.text(), left, power(), operator.at());
-    }
-    return left;
-  }
-
-  private Expression power() {
-    Expression left = unary(true);
-    while (tokens.is("**")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic("**", left, unary(true), operator.at());
+    Expression left = operation(level + 1);
+    while (current().kind() == Kind.OPERATOR && LEVELS.get(level).contains(current().text())) {
+      Token operator = take();
+      left = new Expression.Arithmetic(operator.text(), left, operation(level + 1), operator.at());
     }
     return left;
   }
@@ -189,11 +134,11 @@ final class ExpressionParser {
   /** A filter applies to what a sign makes. */
   private Expression unary(boolean withFilters) {
     Expression value;
-    if (tokens.is("-") || tokens.is("+")) {
-      Token sign = tokens.take();
-      tokens.enter();
+    if (is("-") || is("+")) {
+      Token sign = take();
+      enter();
       Expression operand = unary(false);
-      tokens.leave();
+      leave();
       value = new Expression.Sign(sign.text().equals("-"), operand, sign.at());
     } else {
       value = primary();
@@ -203,17 +148,14 @@ final class ExpressionParser {
   }
 
   private Expression primary() {
-    Token token = tokens.take();
+    Token token = take();
     return switch (token.kind()) {
-      case NAME -> name(token);
+      case NAME -> constantOrName(token);
       case NUMBER -> new Expression.Literal(token.number(), token.at());
       case STRING -> {
-        if (tokens.current().kind() != Kind.STRING) {
-          yield new Expression.Literal(token.text(), token.at());
-        }
         StringBuilder text = new StringBuilder(token.text());
-        while (tokens.current().kind() == Kind.STRING) {
-          text.append(tokens.take().text());
+        while (current().kind() == Kind.STRING) {
+          text.append(take().text());
         }
         yield new Expression.Literal(text.toString(), token.at());
       }
@@ -222,11 +164,7 @@ final class ExpressionParser {
     };
   }
 
-  private static TemplateException unexpected(Token token) {
-    return new TemplateException("unexpected " + token.describe(), token.at());
-  }
-
-  private Expression name(Token token) {
+  final Expression constantOrName(Token token) {
     return switch (token.text()) {
       case "true", "True" -> new Expression.Literal(true, token.at());
       case "false", "False" -> new Expression.Literal(false, token.at());
@@ -241,30 +179,25 @@ final class ExpressionParser {
   private Expression bracketed(Token open) {
     switch (open.text()) {
       case "(" -> {
-        Expression inner = tuple(true, true);
-        tokens.expect(Kind.OPERATOR, ")");
+        Expression inner =
+            is(")") ? new Expression.ListOf(Items.Kind.TUPLE, List.of(), open.at()) : tuple(true);
+        expect(")");
         return inner;
       }
       case "[" -> {
         List<Expression> elements = new ArrayList<>();
-        while (!tokens.skip("]")) {
-          separate(!elements.isEmpty());
-          if (!tokens.is("]")) {
-            elements.add(expression(true));
-          }
+        while (more("]", elements.isEmpty())) {
+          elements.add(expression());
         }
         return new Expression.ListOf(Items.Kind.LIST, elements, open.at());
       }
       case "{" -> {
         List<Expression> keys = new ArrayList<>();
         List<Expression> values = new ArrayList<>();
-        while (!tokens.skip("}")) {
-          separate(!keys.isEmpty());
-          if (!tokens.is("}")) {
-            keys.add(expression(true));
-            tokens.expect(Kind.OPERATOR, ":");
-            values.add(expression(true));
-          }
+        while (more("}", keys.isEmpty())) {
+          keys.add(expression());
+          expect(":");
+          values.add(expression());
         }
         return new Expression.DictOf(keys, values, open.at());
       }
@@ -272,30 +205,34 @@ final class ExpressionParser {
     }
   }
 
-  private void separate(boolean needed) {
-    if (needed) {
-      tokens.expect(Kind.OPERATOR, ",");
+  /** Whether there is one more of what commas separate; takes the comma, or the end. */
+  final boolean more(String end, boolean first) {
+    if (skip(end)) {
+      return false;
     }
+    if (!first) {
+      expect(",");
+    }
+    return !skip(end);
   }
 
   private Expression postfix(Expression start) {
     Expression value = start;
     while (true) {
-      Token token = tokens.current();
-      if (tokens.skip(".")) {
-        Token key = tokens.take();
+      int at = current().at();
+      if (skip(".")) {
+        Token key = take();
         if (key.kind() == Kind.NAME) {
           value = new Expression.Attribute(value, key.text(), key.at());
-        } else if (key.kind() == Kind.NUMBER && key.number() instanceof Long) {
-          Expression number = new Expression.Literal(key.number(), key.at());
-          value = new Expression.Item(value, number, token.at());
+        } else if (key.number() instanceof Long) {
+          value = new Expression.Item(value, new Expression.Literal(key.number(), key.at()), at);
         } else {
           throw unexpected(key);
         }
-      } else if (tokens.skip("[")) {
-        value = subscript(value, token.at());
-      } else if (tokens.is("(")) {
-        value = new Expression.Call(value, arguments(), token.at());
+      } else if (skip("[")) {
+        value = subscript(value, at);
+      } else if (is("(")) {
+        value = new Expression.Call(value, arguments(), at);
       } else {
         return value;
       }
@@ -303,127 +240,97 @@ final class ExpressionParser {
   }
 
   private Expression subscript(Expression object, int at) {
-    Expression start = tokens.is(":") ? null : expression(true);
-    if (tokens.skip("]")) {
+    Expression start = is(":") ? null : expression();
+    if (skip("]")) {
       return new Expression.Item(object, start, at);
     }
-    if (tokens.is(",")) {
-      List<Expression> keys = new ArrayList<>();
-      keys.add(start);
-      while (tokens.skip(",")) {
-        keys.add(expression(true));
-      }
-      tokens.expect(Kind.OPERATOR, "]");
-      return new Expression.Item(object, new Expression.ListOf(Items.Kind.TUPLE, keys, at), at);
-    }
-    tokens.expect(Kind.OPERATOR, ":");
-    Expression stop = tokens.is(":") || tokens.is("]") ? null : expression(true);
-    Expression step = tokens.skip(":") && !tokens.is("]") ? expression(true) : null;
-    tokens.expect(Kind.OPERATOR, "]");
+    expect(":");
+    Expression stop = is(":") || is("]") ? null : expression();
+    Expression step = skip(":") && !is("]") ? expression() : null;
+    expect("]");
     return new Expression.Slice(object, start, stop, step, at);
   }
 
   private Expression filtersAndTests(Expression start) {
     Expression value = start;
     while (true) {
-      Token token = tokens.current();
-      if (tokens.skip("|")) {
-        value = new Expression.Filter(value, filter());
-      } else if (tokens.skipName("is")) {
+      int at = current().at();
+      if (is("|")) {
+        value = filters(value);
+      } else if (skipName("is")) {
         value = test(value);
-      } else if (tokens.is("(")) {
-        value = new Expression.Call(value, arguments(), token.at());
+      } else if (is("(")) {
+        value = new Expression.Call(value, arguments(), at);
       } else {
         return value;
       }
     }
   }
 
-  /** A filter after its mark. */
-  FilterCall filter() {
-    Token token = tokens.current();
-    String name = dotted();
-    return new FilterCall(name, tokens.is("(") ? arguments() : NO_ARGUMENTS, token.at());
+  /** A value with the filters that follow it, each after its mark. */
+  final Expression filters(Expression start) {
+    Expression value = start;
+    while (skip("|")) {
+      value = filter(value);
+    }
+    return value;
   }
 
-  /** Filters, each after its mark. */
-  List<FilterCall> filters() {
-    List<FilterCall> filters = new ArrayList<>();
-    while (tokens.skip("|")) {
-      filters.add(filter());
-    }
-    return filters;
-  }
-
-  private String dotted() {
-    StringBuilder name = new StringBuilder(tokens.name().text());
-    while (tokens.skip(".")) {
-      name.append('.').append(tokens.name().text());
-    }
-    return name.toString();
+  final Expression filter(Expression value) {
+    Token name = name();
+    ArgumentList arguments = is("(") ? arguments() : NO_ARGUMENTS;
+    return new Expression.Filter(value, name.text(), arguments, name.at());
   }
 
   private Expression test(Expression object) {
-    boolean negated = tokens.skipName("not");
-    int at = tokens.current().at();
-    String name = dotted();
+    boolean negated = skipName("not");
+    Token name = name();
     ArgumentList arguments = NO_ARGUMENTS;
-    if (tokens.is("(")) {
+    if (is("(")) {
       arguments = arguments();
     } else if (isTestArgument()) {
-      if (tokens.isName("is")) {
-        throw new TemplateException("tests with 'is' cannot be chained", at);
+      if (isName("is")) {
+        throw new TemplateException("tests with 'is' cannot be chained", name.at());
       }
-      List<Expression> one = new ArrayList<>(1);
-      one.add(postfix(primary()));
-      arguments = new ArgumentList(one, List.of(), List.of(), null, null);
+      arguments = new ArgumentList(List.of(postfix(primary())), Map.of(), null, null);
     }
-    Expression test = new Expression.Test(object, name, arguments, at);
-    return negated ? new Expression.Not(test, at) : test;
+    Expression test = new Expression.Test(object, name.text(), arguments, name.at());
+    return negated ? new Expression.Not(test, name.at()) : test;
   }
 
   private boolean isTestArgument() {
-    Token token = tokens.current();
-    return switch (token.kind()) {
+    return switch (current().kind()) {
       case STRING, NUMBER -> true;
-      case NAME -> !tokens.isName("else") && !tokens.isName("or") && !tokens.isName("and");
-      default -> tokens.is("[") || tokens.is("{");
+      case NAME -> !isName("else") && !isName("or") && !isName("and");
+      default -> is("[") || is("{");
     };
   }
 
   private ArgumentList arguments() {
-    tokens.expect(Kind.OPERATOR, "(");
+    expect("(");
     List<Expression> positional = new ArrayList<>();
-    List<String> keywords = new ArrayList<>();
-    List<Expression> named = new ArrayList<>();
+    Map<String, Expression> named = new LinkedHashMap<>();
     Expression star = null;
     Expression doubleStar = null;
     boolean first = true;
-    while (!tokens.skip(")")) {
-      separate(!first);
+    while (more(")", first)) {
       first = false;
-      Token token = tokens.current();
-      if (tokens.is(")")) {
-        continue;
-      }
-      boolean keyword = token.kind() == Kind.NAME && tokens.following().is(Kind.OPERATOR, "=");
-      boolean late = star != null || doubleStar != null;
-      if (tokens.is("*") && !late) {
-        tokens.take();
-        star = expression(true);
-      } else if (tokens.is("**") && doubleStar == null) {
-        tokens.take();
-        doubleStar = expression(true);
-      } else if (keyword && doubleStar == null) {
-        keywords.add(tokens.take().text());
-        tokens.take();
-        named.add(expression(true));
-      } else if (!keyword && !late && named.isEmpty()) {
-        positional.add(expression(true));
+      Token token = current();
+      boolean keyword = token.kind() == Kind.NAME && following().is(Kind.OPERATOR, "=");
+      if (star == null && doubleStar == null && skip("*")) {
+        star = expression();
+      } else if (doubleStar == null && skip("**")) {
+        doubleStar = expression();
+      } else if (keyword && doubleStar == null && !named.containsKey(token.text())) {
+        take();
+        take();
+        named.put(token.text(), expression());
+      } else if (!keyword && star == null && doubleStar == null && named.isEmpty()) {
+        positional.add(expression());
       } else {
         throw new TemplateException("invalid syntax for function call", token.at());
       }
     }
-    return new ArgumentList(positional, keywords, named, star, doubleStar);
+    return new ArgumentList(positional, named, star, doubleStar);
   }
 }

@@ -2,6 +2,7 @@ package io.calidrop.template;
 
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 
 /**
@@ -197,7 +198,7 @@ final class Lexer {
   private void token() {
     char c = source.charAt(pos);
     int start = pos;
-    if (c >= '0' && c <= '9') {
+    if (isDigit(c)) {
       number();
     } else if (c == '\'' || c == '"') {
       string(c);
@@ -240,63 +241,39 @@ final class Lexer {
 
   private void number() {
     int start = pos;
-    int radix = radix(charAt(pos + 1));
-    if (charAt(pos) == '0' && radix != 10 && Character.digit(charAt(pos + 2), radix) >= 0) {
-      pos += 2;
-      digits(radix);
-      whole(start, start + 2, radix);
-      return;
-    }
-    digits(10);
-    boolean real = false;
+    digits();
     boolean afterDot = start > 0 && source.charAt(start - 1) == '.';
-    if (!afterDot && charAt(pos) == '.' && Character.digit(charAt(pos + 1), 10) >= 0) {
+    boolean real = false;
+    if (!afterDot && charAt(pos) == '.' && isDigit(charAt(pos + 1))) {
       real = true;
       pos++;
-      digits(10);
+      digits();
     }
     if (!afterDot && (charAt(pos) == 'e' || charAt(pos) == 'E')) {
       int exponent = charAt(pos + 1) == '+' || charAt(pos + 1) == '-' ? pos + 2 : pos + 1;
-      if (Character.digit(charAt(exponent), 10) >= 0) {
+      if (isDigit(charAt(exponent))) {
         real = true;
         pos = exponent;
-        digits(10);
+        digits();
       }
     }
-    if (real) {
-      String text = source.substring(start, pos).replace("_", "");
-      tokens.add(new Token(Kind.NUMBER, text, Double.valueOf(text), start));
-    } else {
-      whole(start, start, 10);
-    }
-  }
-
-  private static int radix(char mark) {
-    return switch (mark) {
-      case 'x', 'X' -> 16;
-      case 'o', 'O' -> 8;
-      case 'b', 'B' -> 2;
-      default -> 10;
-    };
-  }
-
-  private void whole(int start, int digits, int radix) {
-    String text = source.substring(digits, pos).replace("_", "");
+    String text = source.substring(start, pos).replace("_", "");
     try {
-      tokens.add(new Token(Kind.NUMBER, text, Long.valueOf(text, radix), start));
+      Object value = real ? (Object) Double.valueOf(text) : Long.valueOf(text);
+      tokens.add(new Token(Kind.NUMBER, text, value, start));
     } catch (NumberFormatException e) {
       throw new TemplateException("a whole number beyond 64 bits", start);
     }
   }
 
-  private void digits(int radix) {
-    while (isDigit(charAt(pos), radix) || charAt(pos) == '_' && isDigit(charAt(pos + 1), radix)) {
+  private void digits() {
+    while (isDigit(charAt(pos)) || charAt(pos) == '_' && isDigit(charAt(pos + 1))) {
       pos++;
     }
   }
 
-  private static boolean isDigit(char c, int radix) {
-    return c < 128 && Character.digit(c, radix) >= 0;
+  private static boolean isDigit(char c) {
+    return c >= '0' && c <= '9';
   }
 
   private void string(char quote) {
@@ -308,13 +285,31 @@ final class Lexer {
       }
       char c = source.charAt(pos++);
       if (c == '\\') {
-        pos = Text.unescape(source, pos, text);
+        escape(charAt(pos++), text);
       } else {
         text.append(c);
       }
     }
     pos++;
     add(Kind.STRING, text.toString(), start);
+  }
+
+  /** Reads an escape after its first character. */
+  private void escape(char c, StringBuilder text) {
+    int known = "\\'\"nrtbf".indexOf(c);
+    if (known >= 0) {
+      text.append("\\'\"\n\r\t\b\f".charAt(known));
+    } else if (c == 'x' || c == 'u' || c == 'U') {
+      int end = Math.min(pos + (c == 'x' ? 2 : c == 'u' ? 4 : 8), source.length());
+      try {
+        text.appendCodePoint(HexFormat.fromHexDigits(source, pos, end));
+      } catch (IllegalArgumentException e) {
+        throw new TemplateException("an escape in a string is none", pos - 2);
+      }
+      pos = end;
+    } else if (c != '\n') {
+      text.append('\\').append(c);
+    }
   }
 
   private char charAt(int index) {

@@ -1,49 +1,40 @@
 package io.calidrop.template;
 
-import io.calidrop.template.Expression.FilterCall;
-import io.calidrop.template.Statement.Flow;
-import io.calidrop.template.Statement.NameTarget;
-import io.calidrop.template.Statement.NamespaceTarget;
-import io.calidrop.template.Statement.Target;
-import io.calidrop.template.Statement.TupleTarget;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads statements. */
-final class Parser {
-  private final Tokens tokens;
-  private final ExpressionParser expressions;
+final class Parser extends ExpressionParser {
   private boolean inLoop;
 
-  Parser(List<Token> list) {
-    tokens = new Tokens(list);
-    expressions = new ExpressionParser(tokens);
+  Parser(List<Token> tokens) {
+    super(tokens);
   }
 
   List<Statement> template() {
-    return body(List.of(), null);
+    return body(null);
   }
 
   /** Statements up to one of the tags, whose name is then the current token. */
-  private List<Statement> body(List<String> ends, Token opener) {
+  private List<Statement> body(Token opener, String... ends) {
     List<Statement> statements = new ArrayList<>();
-    tokens.enter();
+    enter();
     while (true) {
-      Token token = tokens.take();
+      Token token = take();
       switch (token.kind()) {
         case DATA -> statements.add(new Statement.Data(token.text(), token.at()));
         case OUTPUT_BEGIN -> {
-          Expression expression = expressions.tuple(true, false);
-          tokens.expect(Kind.OUTPUT_END, "}}");
-          statements.add(new Statement.Output(expression, token.at()));
+          statements.add(new Statement.Output(tuple(true), token.at()));
+          expect(Kind.OUTPUT_END, "}}");
         }
         case BLOCK_BEGIN -> {
-          Token name = tokens.current();
-          if (name.kind() == Kind.NAME && ends.contains(name.text())) {
-            tokens.leave();
+          if (List.of(ends).contains(current().text())) {
+            leave();
             return statements;
           }
           statements.add(statement());
@@ -59,220 +50,207 @@ final class Parser {
   }
 
   private void end() {
-    tokens.expect(Kind.BLOCK_END, "%}");
+    expect(Kind.BLOCK_END, "%}");
   }
 
   /** A body up to its own end, which is taken. */
-  private List<Statement> block(Token name) {
+  private List<Statement> block(Token name, boolean isLoop) {
     end();
-    List<Statement> body = body(List.of("end" + name.text()), name);
-    tokens.take();
+    boolean outer = inLoop;
+    inLoop = isLoop;
+    List<Statement> body = body(name, "end" + name.text());
+    inLoop = outer;
+    take();
     end();
     return body;
   }
 
   private Statement statement() {
-    Token name = tokens.name();
+    Token name = name();
+    int at = name.at();
     return switch (name.text()) {
       case "set" -> set(name);
       case "if" -> conditional(name);
       case "for" -> loop(name);
-      case "macro" -> macro(name);
+      case "macro" -> {
+        Token called = name();
+        List<String> parameters = new ArrayList<>();
+        Set<String> outer = names;
+        names = new HashSet<>();
+        List<Expression> defaults = parameters(parameters);
+        Expression function = function(called.text(), parameters, defaults, name, outer);
+        yield new Statement.Assignment(new Expression.Name(called.text(), at), function, at);
+      }
       case "call" -> call(name);
       case "filter" -> {
-        List<FilterCall> filters = new ArrayList<>();
-        filters.add(expressions.filter());
-        filters.addAll(expressions.filters());
-        yield new Statement.Captured(null, filters, block(name), name.at());
+        // The filters stand before the body that they apply to.
+        List<Statement> body = new ArrayList<>();
+        Expression filtered = filters(filter(new Expression.Captured(body, at)));
+        body.addAll(block(name, false));
+        yield new Statement.Output(filtered, at);
       }
       case "with" -> with(name);
-      case "generation" -> {
-        boolean outer = inLoop;
-        inLoop = false;
-        List<Statement> body = block(name);
-        inLoop = outer;
-        yield new Statement.Inner(List.of(), List.of(), body, name.at());
-      }
-      case "print" -> {
-        List<Expression> parts = new ArrayList<>();
-        do {
-          parts.add(expressions.expression(true));
-        } while (tokens.skip(","));
-        end();
-        yield new Statement.Output(new Expression.Concatenation(parts, name.at()), name.at());
-      }
+      case "generation" -> new Statement.Inner(List.of(), List.of(), block(name, false), name.at());
       case "break", "continue" -> {
         if (!inLoop) {
-          throw new TemplateException("'" + name.text() + "' outside of a loop", name.at());
+          throw new TemplateException("'" + name.text() + "' outside of a loop", at);
         }
         end();
-        yield new Statement.Leave(
-            name.text().equals("break") ? Flow.BREAK : Flow.CONTINUE, name.at());
+        yield new Statement.Leave(name.text().equals("break"), at);
       }
       case "include", "import", "from", "extends", "block" ->
           throw new TemplateException(
-              "'" + name.text() + "' is not supported: a chat template is one file", name.at());
-      default -> throw new TemplateException("unknown tag '" + name.text() + "'", name.at());
+              "'" + name.text() + "' is not supported: a chat template is one file", at);
+      default -> throw new TemplateException("unknown tag '" + name.text() + "'", at);
     };
   }
 
   private Statement set(Token name) {
-    Target target = target(true, false);
-    if (tokens.skip("=")) {
-      Expression value = expressions.tuple(true, false);
+    Expression target = target(true);
+    if (skip("=")) {
+      Expression value = tuple(true);
       end();
       return new Statement.Assignment(target, value, name.at());
     }
-    List<FilterCall> filters = expressions.filters();
-    return new Statement.Captured(target, filters, block(name), name.at());
+    List<Statement> body = new ArrayList<>();
+    Expression filtered = filters(new Expression.Captured(body, name.at()));
+    body.addAll(block(name, false));
+    return new Statement.Assignment(target, filtered, name.at());
   }
 
-  private Target target(boolean inNamespace, boolean beforeIn) {
-    List<Target> targets = new ArrayList<>();
+  /** What values can be given to: names, with commas and parentheses. */
+  private Expression target(boolean inNamespace) {
+    int at = current().at();
+    List<Expression> targets = new ArrayList<>();
     boolean many = false;
     do {
-      if (beforeIn && tokens.isName("in") || tokens.is("=")) {
+      if (many && (isName("in") || is("="))) {
         break;
       }
       targets.add(oneTarget(inNamespace));
-      many |= tokens.is(",");
-    } while (tokens.skip(","));
-    if (targets.isEmpty()) {
-      throw tokens.unexpected();
-    }
-    return many ? new TupleTarget(targets) : targets.getFirst();
+      many |= is(",");
+    } while (skip(","));
+    return many ? new Expression.ListOf(Items.Kind.TUPLE, targets, at) : targets.getFirst();
   }
 
-  private Target oneTarget(boolean inNamespace) {
-    if (tokens.skip("(")) {
-      tokens.enter();
-      Target inner = target(inNamespace, false);
-      tokens.leave();
-      tokens.expect(Kind.OPERATOR, ")");
+  private Expression oneTarget(boolean inNamespace) {
+    if (skip("(")) {
+      enter();
+      Expression inner = target(inNamespace);
+      leave();
+      expect(")");
       return inner;
     }
-    Token name = tokens.name();
-    if (inNamespace && tokens.skip(".")) {
-      return new NamespaceTarget(name.text(), tokens.name().text());
-    }
-    if (ExpressionParser.isConstant(name.text())) {
+    Token name = name();
+    Expression target = constantOrName(name);
+    if (!(target instanceof Expression.Name)) {
       throw new TemplateException("cannot assign to '" + name.text() + "'", name.at());
     }
-    return new NameTarget(name.text());
+    return inNamespace && skip(".")
+        ? new Expression.Attribute(target, name().text(), name.at())
+        : target;
   }
 
   private Statement conditional(Token name) {
     List<Expression> conditions = new ArrayList<>();
     List<List<Statement>> branches = new ArrayList<>();
-    conditions.add(expressions.tuple(false, false));
-    while (true) {
-      end();
-      boolean last = branches.size() == conditions.size();
-      branches.add(body(last ? List.of("endif") : List.of("elif", "else", "endif"), name));
-      String tag = tokens.take().text();
-      if (tag.equals("endif")) {
-        end();
-        return new Statement.If(conditions, branches, name.at());
-      }
+    String tag = "elif";
+    while (!tag.equals("endif")) {
       if (tag.equals("elif")) {
-        conditions.add(expressions.tuple(false, false));
+        conditions.add(tuple(false));
       }
+      end();
+      branches.add(tag.equals("else") ? body(name, "endif") : body(name, "elif", "else", "endif"));
+      tag = take().text();
     }
+    end();
+    return new Statement.If(conditions, branches, name.at());
   }
 
   private Statement loop(Token name) {
-    Target target = target(false, true);
-    tokens.expect(Kind.NAME, "in");
-    Expression iterable = expressions.tuple(false, false);
-    Expression condition = tokens.skipName("if") ? expressions.expression(true) : null;
-    if (tokens.isName("recursive")) {
-      throw new TemplateException("recursive loops are not supported", tokens.current().at());
-    }
+    Expression target = target(false);
+    expect(Kind.NAME, "in");
+    Expression iterable = tuple(false);
+    Expression condition = skipName("if") ? expression() : null;
     end();
     boolean outer = inLoop;
     inLoop = true;
-    List<Statement> body = body(List.of("else", "endfor"), name);
+    List<Statement> body = body(name, "else", "endfor");
     inLoop = outer;
     List<Statement> otherwise = List.of();
-    if (tokens.take().text().equals("else")) {
+    if (take().text().equals("else")) {
       end();
-      otherwise = body(List.of("endfor"), name);
-      tokens.take();
+      otherwise = body(name, "endfor");
+      take();
     }
     end();
     return new Statement.For(target, iterable, condition, body, otherwise, name.at());
   }
 
-  private Statement macro(Token name) {
-    String called = tokens.name().text();
-    return new Statement.MacroDefinition(function(called, name, null), name.at());
-  }
-
-  private Statement call(Token name) {
-    List<Expression.Call> call = new ArrayList<>(1);
-    Macro.Definition caller = function("caller", name, call);
-    Expression.Call called = call.getFirst();
-    return new Statement.CallBlock(called.function(), called.arguments(), caller, name.at());
-  }
-
-  /**
-   * A function's parameters, where there are any, and its body.
-   *
-   * @param call takes what a call block calls, which stands between the two; or null
-   */
-  private Macro.Definition function(String called, Token tag, List<Expression.Call> call) {
-    Set<String> outerNames = expressions.names();
-    expressions.names(new HashSet<>());
-    List<String> parameters = new ArrayList<>();
+  private List<Expression> parameters(List<String> parameters) {
     List<Expression> defaults = new ArrayList<>();
-    if (call == null || tokens.is("(")) {
-      parameters(parameters, defaults);
-    }
-    if (call != null) {
-      Token start = tokens.current();
-      if (!(expressions.expression(true) instanceof Expression.Call callee)) {
-        throw new TemplateException("'call' wants a call", start.at());
-      }
-      call.add(callee);
-    }
-    boolean outer = inLoop;
-    inLoop = false;
-    List<Statement> body = block(tag);
-    inLoop = outer;
-    Set<String> names = expressions.names();
-    outerNames.addAll(names);
-    expressions.names(outerNames);
-    return new Macro.Definition(called, parameters, defaults, body, names);
-  }
-
-  private void parameters(List<String> parameters, List<Expression> defaults) {
-    tokens.expect(Kind.OPERATOR, "(");
-    while (!tokens.skip(")")) {
-      if (!parameters.isEmpty()) {
-        tokens.expect(Kind.OPERATOR, ",");
-      }
-      Token parameter = tokens.name();
+    expect("(");
+    while (more(")", parameters.isEmpty())) {
+      Token parameter = name();
       parameters.add(parameter.text());
-      if (tokens.skip("=")) {
-        defaults.add(expressions.expression(true));
+      if (skip("=")) {
+        defaults.add(expression());
       } else if (!defaults.isEmpty()) {
         throw new TemplateException(
             "a parameter without a default follows one with it", parameter.at());
       }
     }
+    return defaults;
+  }
+
+  /** A function with the body that follows; {@code outer} takes over the names in it. */
+  private Expression.Function function(
+      String called,
+      List<String> parameters,
+      List<Expression> defaults,
+      Token tag,
+      Set<String> outer) {
+    List<Statement> body = block(tag, false);
+    Set<String> inside = names;
+    outer.addAll(inside);
+    names = outer;
+    return new Expression.Function(called, parameters, defaults, body, inside, tag.at());
+  }
+
+  /** A call with one argument more, the {@code caller}. */
+  private Statement call(Token name) {
+    Set<String> outer = names;
+    names = new HashSet<>();
+    List<String> parameters = new ArrayList<>();
+    List<Expression> defaults = is("(") ? parameters(parameters) : List.of();
+    Token start = current();
+    if (!(expression() instanceof Expression.Call call)) {
+      throw new TemplateException("'call' wants a call", start.at());
+    }
+    Expression caller = function("caller", parameters, defaults, name, outer);
+    Expression.ArgumentList given = call.arguments();
+    Map<String, Expression> named = new LinkedHashMap<>(given.named());
+    named.put("caller", caller);
+    Expression called =
+        new Expression.Call(
+            call.function(),
+            new Expression.ArgumentList(
+                given.positional(), named, given.star(), given.doubleStar()),
+            call.at());
+    return new Statement.Output(called, name.at());
   }
 
   private Statement with(Token name) {
-    List<Target> targets = new ArrayList<>();
+    List<Expression> targets = new ArrayList<>();
     List<Expression> values = new ArrayList<>();
-    while (tokens.current().kind() != Kind.BLOCK_END) {
+    while (current().kind() != Kind.BLOCK_END) {
       if (!targets.isEmpty()) {
-        tokens.expect(Kind.OPERATOR, ",");
+        expect(",");
       }
       targets.add(oneTarget(false));
-      tokens.expect(Kind.OPERATOR, "=");
-      values.add(expressions.expression(true));
+      expect("=");
+      values.add(expression());
     }
-    return new Statement.Inner(targets, values, block(name), name.at());
+    return new Statement.Inner(targets, values, block(name, false), name.at());
   }
 }

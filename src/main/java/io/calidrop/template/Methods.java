@@ -1,0 +1,286 @@
+package io.calidrop.template;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** Methods of Python's strings, dicts, lists and tuples, of those that change nothing. */
+final class Methods {
+  private static final Set<String> OF_DICTS = Set.of("copy", "get", "items", "keys", "values");
+  private static final Set<String> OF_LISTS = Set.of("copy", "count", "index");
+  private static final Set<String> OF_STRINGS =
+      Set.of(
+          ("capitalize count endswith find format index isalnum isalpha isdigit islower isspace"
+                  + " isupper join lower lstrip partition removeprefix removesuffix replace rfind"
+                  + " rindex rpartition rsplit rstrip split splitlines startswith strip title upper")
+              .split(" "));
+
+  private Methods() {}
+
+  static boolean has(Object object, String name) {
+    return object instanceof String && OF_STRINGS.contains(name)
+        || object instanceof Map && OF_DICTS.contains(name)
+        || object instanceof Items items && items.isSequence() && OF_LISTS.contains(name);
+  }
+
+  static Object call(Run run, Object object, String name, Arguments arguments) {
+    if (object instanceof String text) {
+      run.spend(text.length() >> 4);
+      return ofString(run, text, name, arguments);
+    }
+    return object instanceof Map<?, ?> dict
+        ? ofDict(run, dict, name, arguments)
+        : ofList(run, (Items) object, name, arguments);
+  }
+
+  private static Object ofDict(Run run, Map<?, ?> dict, String name, Arguments arguments) {
+    if (name.equals("get")) {
+      Arguments.Bound bound = arguments.bind("get", "key", "default");
+      return Values.get(dict, bound.value(0), bound.value(1, null));
+    }
+    arguments.bind(name);
+    return switch (name) {
+      case "items" -> Items.of(run, Items.Kind.ITEMS, Values.pairs(run, dict));
+      case "keys" -> Items.of(run, Items.Kind.KEYS, new ArrayList<>(dict.keySet()));
+      case "values" -> Items.of(run, Items.Kind.VALUES, new ArrayList<>(dict.values()));
+      default -> dict; // copy: it does not change
+    };
+  }
+
+  private static Object ofList(Run run, Items items, String name, Arguments arguments) {
+    if (name.equals("copy")) {
+      return items;
+    }
+    Object wanted = arguments.bind(name, "value").value(0);
+    long count = 0;
+    for (int i = 0; i < items.values().size(); i++) {
+      if (Values.equal(run, items.values().get(i), wanted)) {
+        if (name.equals("index")) {
+          return (long) i;
+        }
+        count++;
+      }
+    }
+    if (name.equals("index")) {
+      throw new TemplateException("the value is not in the list");
+    }
+    return count;
+  }
+
+  private static Object ofString(Run run, String text, String name, Arguments arguments) {
+    boolean right = name.startsWith("r");
+    return switch (name) {
+      case "strip", "lstrip", "rstrip" -> {
+        String chars = arguments.bind(name, "chars").text(0, null);
+        run.search(text, chars == null ? "" : chars);
+        yield run.made(Text.strip(text, chars, !right, !name.startsWith("l")));
+      }
+      case "startswith", "endswith" -> {
+        Object affix = arguments.bind(name, "affix").value(0);
+        if (affix instanceof Items items) {
+          yield items.values().stream().anyMatch(one -> hasAffix(text, one, name));
+        }
+        yield hasAffix(text, arguments.bind(name, "affix").text(0), name);
+      }
+      case "removeprefix" -> {
+        String prefix = arguments.bind(name, "prefix").text(0);
+        yield run.made(text.startsWith(prefix) ? text.substring(prefix.length()) : text);
+      }
+      case "removesuffix" -> {
+        String end = arguments.bind(name, "suffix").text(0);
+        yield run.made(text.endsWith(end) ? text.substring(0, text.length() - end.length()) : text);
+      }
+      case "split", "rsplit" -> {
+        Arguments.Bound bound = arguments.bind(name, "sep", "maxsplit");
+        yield split(run, text, bound.text(0, null), bound.whole(1, -1), right);
+      }
+      case "splitlines" -> Items.list(run, lines(run, text, arguments.bind(name, "keepends")));
+      case "partition", "rpartition" ->
+          partition(run, text, separator(run, text, arguments.bind(name, "sep").text(0)), right);
+      case "replace" -> {
+        Arguments.Bound bound = arguments.bind(name, "old", "new", "count");
+        yield replace(run, text, bound.text(0), bound.text(1), bound.whole(2, -1));
+      }
+      case "find", "index", "rfind", "rindex" -> {
+        Arguments.Bound bound = arguments.bind(name, "sub", "start", "end");
+        yield find(run, text, name, bound);
+      }
+      case "count" -> count(run, text, arguments.bind(name, "sub").text(0));
+      case "join" -> Filters.join(run, strings(run, arguments), text);
+      case "format" -> Formatter.format(run, text, arguments);
+      default -> {
+        arguments.bind(name);
+        yield name.startsWith("is") ? (Object) is(text, name) : run.made(cased(text, name));
+      }
+    };
+  }
+
+  private static boolean hasAffix(String text, Object affix, String name) {
+    return affix instanceof String one
+        && (name.equals("startswith") ? text.startsWith(one) : text.endsWith(one));
+  }
+
+  private static List<Object> strings(Run run, Arguments arguments) {
+    List<Object> strings = Values.iterate(run, arguments.bind("join", "iterable").value(0));
+    for (Object one : strings) {
+      if (!(one instanceof String)) {
+        throw Values.unsupported(one, "join wants a str, not ", "");
+      }
+    }
+    return strings;
+  }
+
+  private static String cased(String text, String name) {
+    return switch (name) {
+      case "upper" -> Text.upper(text);
+      case "lower" -> Text.lower(text);
+      case "capitalize" -> Text.capitalize(text);
+      default -> Text.title(text, true);
+    };
+  }
+
+  /** What {@code isalpha} and its likes say. */
+  static boolean is(String text, String name) {
+    boolean all =
+        text.codePoints()
+            .allMatch(
+                c ->
+                    switch (name) {
+                      case "isalnum" -> Character.isLetterOrDigit(c);
+                      case "isalpha" -> Character.isLetter(c);
+                      case "isdigit" -> Character.isDigit(c);
+                      case "isspace" -> Text.isBlank(c);
+                      case "islower" -> !Character.isUpperCase(c);
+                      default -> !Character.isLowerCase(c);
+                    });
+    boolean cased = name.equals("islower") || name.equals("isupper");
+    return all && (cased ? text.codePoints().anyMatch(Character::isLetter) : !text.isEmpty());
+  }
+
+  /** A text to look for, which must not be empty. */
+  private static String separator(Run run, String text, String separator) {
+    if (separator.isEmpty()) {
+      throw new TemplateException("empty separator");
+    }
+    run.search(text, separator);
+    return separator;
+  }
+
+  private static long find(Run run, String text, String name, Arguments.Bound bound) {
+    Object start = bound.value(1, null);
+    String part = (String) Access.slice(run, text, start, bound.value(2, null), null);
+    run.search(part, bound.text(0));
+    boolean last = name.startsWith("r");
+    int at = last ? part.lastIndexOf(bound.text(0)) : part.indexOf(bound.text(0));
+    if (at < 0 && name.endsWith("index")) {
+      throw new TemplateException("substring not found");
+    }
+    if (at < 0) {
+      return -1;
+    }
+    String before = (String) Access.slice(run, text, null, start == null ? 0L : start, null);
+    return Values.length(before) + part.codePointCount(0, at);
+  }
+
+  private static long count(Run run, String text, String wanted) {
+    if (wanted.isEmpty()) {
+      return Values.length(text) + 1;
+    }
+    run.search(text, wanted);
+    long count = 0;
+    for (int i = text.indexOf(wanted); i >= 0; i = text.indexOf(wanted, i + wanted.length())) {
+      count++;
+    }
+    return count;
+  }
+
+  /** With a text in place of another, at most so many times, or each where that is negative. */
+  static String replace(Run run, String text, String old, String replacement, int most) {
+    long found = count(run, text, old);
+    long times = most < 0 ? found : Math.min(found, most);
+    run.spend(text.length() + times * replacement.length());
+    StringBuilder result = new StringBuilder();
+    int done = 0;
+    for (long i = 0; i < times; i++) {
+      int at = old.isEmpty() && i > 0 ? text.offsetByCodePoints(done, 1) : text.indexOf(old, done);
+      result.append(text, done, at).append(replacement);
+      done = at + old.length();
+    }
+    return result.append(text, done, text.length()).toString();
+  }
+
+  private static Object split(Run run, String text, String separator, int most, boolean right) {
+    List<Object> parts = new ArrayList<>();
+    if (separator != null) {
+      separator(run, text, separator);
+    }
+    // From the right, what is left over is the beginning.
+    int step = right ? -1 : 1;
+    int end = right ? 0 : text.length();
+    int at = text.length() - end;
+    while (separator == null) {
+      at = skip(text, at, end, step, true);
+      if (at == end) {
+        break;
+      }
+      int next = parts.size() == most ? end : skip(text, at, end, step, false);
+      parts.add(text.substring(Math.min(at, next), Math.max(at, next)));
+      at = next;
+    }
+    while (separator != null) {
+      int found =
+          parts.size() == most
+              ? -1
+              : right
+                  ? text.lastIndexOf(separator, at - separator.length())
+                  : text.indexOf(separator, at);
+      if (found < 0) {
+        parts.add(right ? text.substring(0, at) : text.substring(at));
+        break;
+      }
+      parts.add(right ? text.substring(found + separator.length(), at) : text.substring(at, found));
+      at = right ? found : found + separator.length();
+    }
+    if (right) {
+      Collections.reverse(parts);
+    }
+    run.spend(text.length());
+    return Items.list(run, parts);
+  }
+
+  /** Where characters end that are blank, or that are not. */
+  private static int skip(String text, int from, int end, int step, boolean blank) {
+    int at = from;
+    while (at != end && Text.isBlank(text.charAt(step > 0 ? at : at - 1)) == blank) {
+      at += step;
+    }
+    return at;
+  }
+
+  private static List<Object> lines(Run run, String text, Arguments.Bound keepEnds) {
+    run.spend(text.length());
+    List<Object> lines = new ArrayList<>();
+    for (int start = 0; start < text.length(); ) {
+      int end = start;
+      while (end < text.length() && text.charAt(end) != '\n' && text.charAt(end) != '\r') {
+        end++;
+      }
+      int next = text.startsWith("\r\n", end) ? end + 2 : Math.min(end + 1, text.length());
+      lines.add(text.substring(start, keepEnds.flag(0) ? next : end));
+      start = next;
+    }
+    return lines;
+  }
+
+  private static Object partition(Run run, String text, String separator, boolean right) {
+    run.spend(text.length());
+    int at = right ? text.lastIndexOf(separator) : text.indexOf(separator);
+    List<Object> parts =
+        at >= 0
+            ? List.of(text.substring(0, at), separator, text.substring(at + separator.length()))
+            : right ? List.of("", "", text) : List.of(text, "", "");
+    return Items.of(run, Items.Kind.TUPLE, parts);
+  }
+}
