@@ -1,6 +1,6 @@
 package io.calidrop.template;
 
-import io.calidrop.template.Expression.ArgumentList;
+import io.calidrop.template.Node.ArgumentList;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -20,6 +20,8 @@ abstract class ExpressionParser extends Tokens {
 
   private static final Set<String> COMPARATORS = Set.of("==", "!=", "<", "<=", ">", ">=");
 
+  static final Set<String> CONSTANTS = Set.of("true", "True", "false", "False", "none", "None");
+
   /** Names that were read since it was last set. */
   Set<String> names = new HashSet<>();
 
@@ -32,9 +34,9 @@ abstract class ExpressionParser extends Tokens {
    *
    * @param conditional whether it may be an inline if
    */
-  final Expression tuple(boolean conditional) {
+  final Node tuple(boolean conditional) {
     int at = current().at();
-    List<Expression> elements = new ArrayList<>();
+    List<Node> elements = new ArrayList<>();
     boolean many = false;
     do {
       Kind kind = current().kind();
@@ -44,65 +46,65 @@ abstract class ExpressionParser extends Tokens {
       elements.add(expression(conditional));
       many |= is(",");
     } while (skip(","));
-    return many ? new Expression.ListOf(Items.Kind.TUPLE, elements, at) : elements.getFirst();
+    return many ? Node.at(at, Node.list(Items.Kind.TUPLE, elements)) : elements.getFirst();
   }
 
-  final Expression expression() {
+  final Node expression() {
     return expression(true);
   }
 
-  final Expression expression(boolean conditional) {
+  final Node expression(boolean conditional) {
     enter();
     int at = current().at();
-    Expression value = or();
+    Node value = or();
     while (conditional && skipName("if")) {
-      Expression test = or();
-      Expression otherwise = skipName("else") ? expression() : null;
-      value = new Expression.Conditional(test, value, otherwise, at);
+      Node test = or();
+      Node otherwise = skipName("else") ? expression() : null;
+      value = Node.at(at, Node.conditional(test, value, otherwise));
     }
     leave();
     return value;
   }
 
-  private Expression or() {
-    Expression left = and();
+  private Node or() {
+    Node left = and();
     while (isName("or")) {
       int at = take().at();
-      left = new Expression.Logic(true, left, and(), at);
+      left = Node.at(at, Node.logic(true, left, and()));
     }
     return left;
   }
 
-  private Expression and() {
-    Expression left = not();
+  private Node and() {
+    Node left = not();
     while (isName("and")) {
       int at = take().at();
-      left = new Expression.Logic(false, left, not(), at);
+      left = Node.at(at, Node.logic(false, left, not()));
     }
     return left;
   }
 
-  private Expression not() {
+  private Node not() {
     if (!isName("not")) {
       return comparison();
     }
     int at = take().at();
     enter();
-    Expression operand = not();
+    Node operand = not();
     leave();
-    return new Expression.Not(operand, at);
+    return Node.at(at, (run, scope) -> !Values.isTrue(operand.value(run, scope)));
   }
 
-  private Expression comparison() {
+  private Node comparison() {
+    Node first = operation(0);
     int at = current().at();
-    Expression first = operation(0);
     List<String> operators = new ArrayList<>(1);
-    List<Expression> others = new ArrayList<>(1);
+    List<Node> others = new ArrayList<>(1);
     for (String operator = comparator(); operator != null; operator = comparator()) {
       operators.add(operator);
       others.add(operation(0));
     }
-    return operators.isEmpty() ? first : new Expression.Comparison(first, operators, others, at);
+    return operators.isEmpty() ? first : Node.at(at, Node.comparison(first, operators, others));
   }
 
   /** A comparison's operator, which is taken, or null. */
@@ -119,27 +121,36 @@ abstract class ExpressionParser extends Tokens {
     return skipName("in") ? "in" : null;
   }
 
-  private Expression operation(int level) {
+  private Node operation(int level) {
     if (level == LEVELS.size()) {
       return unary(true);
     }
-    Expression left = operation(level + 1);
+    Node value = operation(level + 1);
     while (current().kind() == Kind.OPERATOR && LEVELS.get(level).contains(current().text())) {
       Token operator = take();
-      left = new Expression.Arithmetic(operator.text(), left, operation(level + 1), operator.at());
+      Node left = value;
+      Node right = operation(level + 1);
+      value =
+          Node.at(
+              operator.at(),
+              (run, scope) ->
+                  Operators.apply(
+                      run, operator.text(), left.value(run, scope), right.value(run, scope)));
     }
-    return left;
+    return value;
   }
 
   /** A filter applies to what a sign makes. */
-  private Expression unary(boolean withFilters) {
-    Expression value;
+  private Node unary(boolean withFilters) {
+    Node value;
     if (is("-") || is("+")) {
       Token sign = take();
+      boolean minus = sign.text().equals("-");
       enter();
-      Expression operand = unary(false);
+      Node operand = unary(false);
       leave();
-      value = new Expression.Sign(sign.text().equals("-"), operand, sign.at());
+      value =
+          Node.at(sign.at(), (run, scope) -> Operators.signed(minus, operand.value(run, scope)));
     } else {
       value = primary();
     }
@@ -147,59 +158,54 @@ abstract class ExpressionParser extends Tokens {
     return withFilters ? filtersAndTests(value) : value;
   }
 
-  private Expression primary() {
+  final Node primary() {
     Token token = take();
     return switch (token.kind()) {
-      case NAME -> constantOrName(token);
-      case NUMBER -> new Expression.Literal(token.number(), token.at());
+      case NAME -> {
+        String name = token.text();
+        Object constant = name.equalsIgnoreCase("none") ? null : name.equalsIgnoreCase("true");
+        names.add(name);
+        yield CONSTANTS.contains(name)
+            ? (run, scope) -> constant
+            : Node.at(token.at(), (run, scope) -> scope.get(name));
+      }
+      case NUMBER -> (run, scope) -> token.number();
       case STRING -> {
-        StringBuilder text = new StringBuilder(token.text());
+        StringBuilder all = new StringBuilder(token.text());
         while (current().kind() == Kind.STRING) {
-          text.append(take().text());
+          all.append(take().text());
         }
-        yield new Expression.Literal(text.toString(), token.at());
+        String text = all.toString();
+        yield (run, scope) -> text;
       }
       case OPERATOR -> bracketed(token);
       default -> throw unexpected(token);
     };
   }
 
-  final Expression constantOrName(Token token) {
-    return switch (token.text()) {
-      case "true", "True" -> new Expression.Literal(true, token.at());
-      case "false", "False" -> new Expression.Literal(false, token.at());
-      case "none", "None" -> new Expression.Literal(null, token.at());
-      default -> {
-        names.add(token.text());
-        yield new Expression.Name(token.text(), token.at());
-      }
-    };
-  }
-
-  private Expression bracketed(Token open) {
+  private Node bracketed(Token open) {
     switch (open.text()) {
       case "(" -> {
-        Expression inner =
-            is(")") ? new Expression.ListOf(Items.Kind.TUPLE, List.of(), open.at()) : tuple(true);
+        Node inner = is(")") ? Node.list(Items.Kind.TUPLE, List.of()) : tuple(true);
         expect(")");
         return inner;
       }
       case "[" -> {
-        List<Expression> elements = new ArrayList<>();
+        List<Node> elements = new ArrayList<>();
         while (more("]", elements.isEmpty())) {
           elements.add(expression());
         }
-        return new Expression.ListOf(Items.Kind.LIST, elements, open.at());
+        return Node.at(open.at(), Node.list(Items.Kind.LIST, elements));
       }
       case "{" -> {
-        List<Expression> keys = new ArrayList<>();
-        List<Expression> values = new ArrayList<>();
+        List<Node> keys = new ArrayList<>();
+        List<Node> values = new ArrayList<>();
         while (more("}", keys.isEmpty())) {
           keys.add(expression());
           expect(":");
           values.add(expression());
         }
-        return new Expression.DictOf(keys, values, open.at());
+        return Node.at(open.at(), Node.dict(keys, values));
       }
       default -> throw unexpected(open);
     }
@@ -216,43 +222,51 @@ abstract class ExpressionParser extends Tokens {
     return !skip(end);
   }
 
-  private Expression postfix(Expression start) {
-    Expression value = start;
+  private Node postfix(Node start) {
+    Node value = start;
     while (true) {
+      Node object = value;
       int at = current().at();
       if (skip(".")) {
         Token key = take();
+        String name = key.text();
         if (key.kind() == Kind.NAME) {
-          value = new Expression.Attribute(value, key.text(), key.at());
+          value =
+              Node.at(key.at(), (run, scope) -> Access.attribute(object.value(run, scope), name));
         } else if (key.number() instanceof Long) {
-          value = new Expression.Item(value, new Expression.Literal(key.number(), key.at()), at);
+          value = item(at, object, (run, scope) -> key.number());
         } else {
           throw unexpected(key);
         }
       } else if (skip("[")) {
         value = subscript(value, at);
       } else if (is("(")) {
-        value = new Expression.Call(value, arguments(), at);
+        value = Node.at(at, Node.call(value, arguments()));
       } else {
         return value;
       }
     }
   }
 
-  private Expression subscript(Expression object, int at) {
-    Expression start = is(":") ? null : expression();
-    if (skip("]")) {
-      return new Expression.Item(object, start, at);
-    }
-    expect(":");
-    Expression stop = is(":") || is("]") ? null : expression();
-    Expression step = skip(":") && !is("]") ? expression() : null;
-    expect("]");
-    return new Expression.Slice(object, start, stop, step, at);
+  private static Node item(int at, Node object, Node key) {
+    return Node.at(
+        at, (run, scope) -> Access.item(run, object.value(run, scope), key.value(run, scope)));
   }
 
-  private Expression filtersAndTests(Expression start) {
-    Expression value = start;
+  private Node subscript(Node object, int at) {
+    Node start = is(":") ? null : expression();
+    if (skip("]")) {
+      return item(at, object, start);
+    }
+    expect(":");
+    Node stop = is(":") || is("]") ? null : expression();
+    Node step = skip(":") && !is("]") ? expression() : null;
+    expect("]");
+    return Node.at(at, Node.slice(object, start, stop, step));
+  }
+
+  private Node filtersAndTests(Node start) {
+    Node value = start;
     while (true) {
       int at = current().at();
       if (is("|")) {
@@ -260,7 +274,7 @@ abstract class ExpressionParser extends Tokens {
       } else if (skipName("is")) {
         value = test(value);
       } else if (is("(")) {
-        value = new Expression.Call(value, arguments(), at);
+        value = Node.at(at, Node.call(value, arguments()));
       } else {
         return value;
       }
@@ -268,24 +282,29 @@ abstract class ExpressionParser extends Tokens {
   }
 
   /** A value with the filters that follow it, each after its mark. */
-  final Expression filters(Expression start) {
-    Expression value = start;
+  final Node filters(Node start) {
+    Node value = start;
     while (skip("|")) {
       value = filter(value);
     }
     return value;
   }
 
-  final Expression filter(Expression value) {
+  final Node filter(Node value) {
     Token name = name();
     ArgumentList arguments = is("(") ? arguments() : NO_ARGUMENTS;
-    return new Expression.Filter(value, name.text(), arguments, name.at());
+    return Node.at(
+        name.at(),
+        (run, scope) -> {
+          Object filtered = value.value(run, scope);
+          return Filters.apply(run, name.text(), filtered, arguments.value(run, scope));
+        });
   }
 
-  private Expression test(Expression object) {
-    boolean negated = skipName("not");
+  private Node test(Node value) {
+    boolean wanted = !skipName("not");
     Token name = name();
-    ArgumentList arguments = NO_ARGUMENTS;
+    ArgumentList arguments;
     if (is("(")) {
       arguments = arguments();
     } else if (isTestArgument()) {
@@ -293,9 +312,15 @@ abstract class ExpressionParser extends Tokens {
         throw new TemplateException("tests with 'is' cannot be chained", name.at());
       }
       arguments = new ArgumentList(List.of(postfix(primary())), Map.of(), null, null);
+    } else {
+      arguments = NO_ARGUMENTS;
     }
-    Expression test = new Expression.Test(object, name.text(), arguments, name.at());
-    return negated ? new Expression.Not(test, name.at()) : test;
+    return Node.at(
+        name.at(),
+        (run, scope) -> {
+          Object tested = value.value(run, scope);
+          return Tests.apply(run, name.text(), tested, arguments.value(run, scope)) == wanted;
+        });
   }
 
   private boolean isTestArgument() {
@@ -306,15 +331,13 @@ abstract class ExpressionParser extends Tokens {
     };
   }
 
-  private ArgumentList arguments() {
+  final ArgumentList arguments() {
     expect("(");
-    List<Expression> positional = new ArrayList<>();
-    Map<String, Expression> named = new LinkedHashMap<>();
-    Expression star = null;
-    Expression doubleStar = null;
-    boolean first = true;
-    while (more(")", first)) {
-      first = false;
+    List<Node> positional = new ArrayList<>();
+    Map<String, Node> named = new LinkedHashMap<>();
+    Node star = null;
+    Node doubleStar = null;
+    for (boolean first = true; more(")", first); first = false) {
       Token token = current();
       boolean keyword = token.kind() == Kind.NAME && following().is(Kind.OPERATOR, "=");
       if (star == null && doubleStar == null && skip("*")) {

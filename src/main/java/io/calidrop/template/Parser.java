@@ -1,5 +1,7 @@
 package io.calidrop.template;
 
+import io.calidrop.template.Node.ArgumentList;
+import io.calidrop.template.Node.Target;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -16,20 +18,27 @@ final class Parser extends ExpressionParser {
     super(tokens);
   }
 
-  List<Statement> template() {
+  List<Node> template() {
     return body(null);
   }
 
   /** Statements up to one of the tags, whose name is then the current token. */
-  private List<Statement> body(Token opener, String... ends) {
-    List<Statement> statements = new ArrayList<>();
+  private List<Node> body(Token opener, String... ends) {
+    List<Node> statements = new ArrayList<>();
     enter();
     while (true) {
       Token token = take();
       switch (token.kind()) {
-        case DATA -> statements.add(new Statement.Data(token.text(), token.at()));
+        case DATA ->
+            statements.add(
+                Node.at(
+                    token.at(),
+                    (run, scope) -> {
+                      run.write(token.text());
+                      return null;
+                    }));
         case OUTPUT_BEGIN -> {
-          statements.add(new Statement.Output(tuple(true), token.at()));
+          statements.add(Node.at(token.at(), Node.output(tuple(true))));
           expect(Kind.OUTPUT_END, "}}");
         }
         case BLOCK_BEGIN -> {
@@ -37,7 +46,8 @@ final class Parser extends ExpressionParser {
             leave();
             return statements;
           }
-          statements.add(statement());
+          Token name = name();
+          statements.add(Node.at(name.at(), statement(name)));
         }
         default -> {
           if (opener == null) {
@@ -53,75 +63,74 @@ final class Parser extends ExpressionParser {
     expect(Kind.BLOCK_END, "%}");
   }
 
-  /** A body up to its own end, which is taken. */
-  private List<Statement> block(Token name, boolean isLoop) {
+  /** A body up to its own end, which is taken; a loop around it cannot be left from there. */
+  private List<Node> block(Token name) {
     end();
     boolean outer = inLoop;
-    inLoop = isLoop;
-    List<Statement> body = body(name, "end" + name.text());
+    inLoop = false;
+    List<Node> body = body(name, "end" + name.text());
     inLoop = outer;
     take();
     end();
     return body;
   }
 
-  private Statement statement() {
-    Token name = name();
-    int at = name.at();
+  private Node statement(Token name) {
     return switch (name.text()) {
       case "set" -> set(name);
       case "if" -> conditional(name);
       case "for" -> loop(name);
       case "macro" -> {
-        Token called = name();
-        List<String> parameters = new ArrayList<>();
-        Set<String> outer = names;
-        names = new HashSet<>();
-        List<Expression> defaults = parameters(parameters);
-        Expression function = function(called.text(), parameters, defaults, name, outer);
-        yield new Statement.Assignment(new Expression.Name(called.text(), at), function, at);
+        String called = name().text();
+        Node macro = macro(called, parameters(), name);
+        yield Node.assignment((run, scope, value) -> scope.set(called, value), macro);
       }
-      case "call" -> call(name);
+      case "call" -> {
+        Map<String, Node> parameters = is("(") ? parameters() : Map.of();
+        Node function = primary();
+        ArgumentList given = arguments();
+        given.named().put("caller", macro("caller", parameters, name));
+        yield Node.output(Node.call(function, given));
+      }
       case "filter" -> {
         // The filters stand before the body that they apply to.
-        List<Statement> body = new ArrayList<>();
-        Expression filtered = filters(filter(new Expression.Captured(body, at)));
-        body.addAll(block(name, false));
-        yield new Statement.Output(filtered, at);
+        List<Node> body = new ArrayList<>();
+        Node filtered = filters(filter((run, scope) -> run.capture(new Scope(scope), body)));
+        body.addAll(block(name));
+        yield Node.output(filtered);
       }
       case "with" -> with(name);
-      case "generation" -> new Statement.Inner(List.of(), List.of(), block(name, false), name.at());
+      case "generation" -> Node.inner(List.of(), List.of(), block(name));
       case "break", "continue" -> {
         if (!inLoop) {
-          throw new TemplateException("'" + name.text() + "' outside of a loop", at);
+          throw new TemplateException("'" + name.text() + "' outside of a loop", name.at());
         }
         end();
-        yield new Statement.Leave(name.text().equals("break"), at);
+        yield (run, scope) -> name.text().equals("break") ? Node.BREAK : Node.CONTINUE;
       }
       case "include", "import", "from", "extends", "block" ->
           throw new TemplateException(
-              "'" + name.text() + "' is not supported: a chat template is one file", at);
-      default -> throw new TemplateException("unknown tag '" + name.text() + "'", at);
+              "'" + name.text() + "' is not supported: a chat template is one file", name.at());
+      default -> throw new TemplateException("unknown tag '" + name.text() + "'", name.at());
     };
   }
 
-  private Statement set(Token name) {
-    Expression target = target(true);
+  private Node set(Token name) {
+    Target target = target(true);
     if (skip("=")) {
-      Expression value = tuple(true);
+      Node value = tuple(true);
       end();
-      return new Statement.Assignment(target, value, name.at());
+      return Node.assignment(target, value);
     }
-    List<Statement> body = new ArrayList<>();
-    Expression filtered = filters(new Expression.Captured(body, name.at()));
-    body.addAll(block(name, false));
-    return new Statement.Assignment(target, filtered, name.at());
+    List<Node> body = new ArrayList<>();
+    Node filtered = filters((run, scope) -> run.capture(new Scope(scope), body));
+    body.addAll(block(name));
+    return Node.assignment(target, filtered);
   }
 
   /** What values can be given to: names, with commas and parentheses. */
-  private Expression target(boolean inNamespace) {
-    int at = current().at();
-    List<Expression> targets = new ArrayList<>();
+  private Target target(boolean inNamespace) {
+    List<Target> targets = new ArrayList<>();
     boolean many = false;
     do {
       if (many && (isName("in") || is("="))) {
@@ -130,30 +139,30 @@ final class Parser extends ExpressionParser {
       targets.add(oneTarget(inNamespace));
       many |= is(",");
     } while (skip(","));
-    return many ? new Expression.ListOf(Items.Kind.TUPLE, targets, at) : targets.getFirst();
+    return many ? Node.tuple(targets) : targets.getFirst();
   }
 
-  private Expression oneTarget(boolean inNamespace) {
+  private Target oneTarget(boolean inNamespace) {
     if (skip("(")) {
       enter();
-      Expression inner = target(inNamespace);
+      Target inner = target(inNamespace);
       leave();
       expect(")");
       return inner;
     }
-    Token name = name();
-    Expression target = constantOrName(name);
-    if (!(target instanceof Expression.Name)) {
-      throw new TemplateException("cannot assign to '" + name.text() + "'", name.at());
+    Token token = name();
+    String name = token.text();
+    if (CONSTANTS.contains(name)) {
+      throw new TemplateException("cannot assign to '" + name + "'", token.at());
     }
     return inNamespace && skip(".")
-        ? new Expression.Attribute(target, name().text(), name.at())
-        : target;
+        ? Node.attribute(name, name().text())
+        : (run, scope, value) -> scope.set(name, value);
   }
 
-  private Statement conditional(Token name) {
-    List<Expression> conditions = new ArrayList<>();
-    List<List<Statement>> branches = new ArrayList<>();
+  private Node conditional(Token name) {
+    List<Node> conditions = new ArrayList<>();
+    List<List<Node>> branches = new ArrayList<>();
     String tag = "elif";
     while (!tag.equals("endif")) {
       if (tag.equals("elif")) {
@@ -164,85 +173,62 @@ final class Parser extends ExpressionParser {
       tag = take().text();
     }
     end();
-    return new Statement.If(conditions, branches, name.at());
+    return Node.branches(conditions, branches);
   }
 
-  private Statement loop(Token name) {
-    Expression target = target(false);
+  private Node loop(Token name) {
+    Target target = target(false);
     expect(Kind.NAME, "in");
-    Expression iterable = tuple(false);
-    Expression condition = skipName("if") ? expression() : null;
+    Node iterable = tuple(false);
+    Node condition = skipName("if") ? expression() : null;
     end();
     boolean outer = inLoop;
     inLoop = true;
-    List<Statement> body = body(name, "else", "endfor");
+    List<Node> body = body(name, "else", "endfor");
     inLoop = outer;
-    List<Statement> otherwise = List.of();
+    List<Node> otherwise = List.of();
     if (take().text().equals("else")) {
       end();
       otherwise = body(name, "endfor");
       take();
     }
     end();
-    return new Statement.For(target, iterable, condition, body, otherwise, name.at());
+    return Node.loop(target, iterable, condition, body, otherwise);
   }
 
-  private List<Expression> parameters(List<String> parameters) {
-    List<Expression> defaults = new ArrayList<>();
+  /** Parameters with their defaults. */
+  private Map<String, Node> parameters() {
+    Map<String, Node> parameters = new LinkedHashMap<>();
+    boolean optional = false;
     expect("(");
     while (more(")", parameters.isEmpty())) {
       Token parameter = name();
-      parameters.add(parameter.text());
-      if (skip("=")) {
-        defaults.add(expression());
-      } else if (!defaults.isEmpty()) {
+      boolean hasDefault = skip("=");
+      if (optional && !hasDefault) {
         throw new TemplateException(
             "a parameter without a default follows one with it", parameter.at());
       }
+      optional = hasDefault;
+      Undefined absent = new Undefined("parameter '" + parameter.text() + "' was not provided");
+      parameters.put(parameter.text(), hasDefault ? expression() : (run, scope) -> absent);
     }
-    return defaults;
+    return parameters;
   }
 
-  /** A function with the body that follows; {@code outer} takes over the names in it. */
-  private Expression.Function function(
-      String called,
-      List<String> parameters,
-      List<Expression> defaults,
-      Token tag,
-      Set<String> outer) {
-    List<Statement> body = block(tag, false);
-    Set<String> inside = names;
+  /** A macro with the body that follows. */
+  private Node macro(String called, Map<String, Node> parameters, Token tag) {
+    Set<String> outer = names;
+    Set<String> inside = new HashSet<>();
+    names = inside;
+    List<Node> body = block(tag);
     outer.addAll(inside);
     names = outer;
-    return new Expression.Function(called, parameters, defaults, body, inside, tag.at());
+    return Node.macro(called, parameters, body, inside);
   }
 
-  /** A call with one argument more, the {@code caller}. */
-  private Statement call(Token name) {
-    Set<String> outer = names;
-    names = new HashSet<>();
-    List<String> parameters = new ArrayList<>();
-    List<Expression> defaults = is("(") ? parameters(parameters) : List.of();
-    Token start = current();
-    if (!(expression() instanceof Expression.Call call)) {
-      throw new TemplateException("'call' wants a call", start.at());
-    }
-    Expression caller = function("caller", parameters, defaults, name, outer);
-    Expression.ArgumentList given = call.arguments();
-    Map<String, Expression> named = new LinkedHashMap<>(given.named());
-    named.put("caller", caller);
-    Expression called =
-        new Expression.Call(
-            call.function(),
-            new Expression.ArgumentList(
-                given.positional(), named, given.star(), given.doubleStar()),
-            call.at());
-    return new Statement.Output(called, name.at());
-  }
-
-  private Statement with(Token name) {
-    List<Expression> targets = new ArrayList<>();
-    List<Expression> values = new ArrayList<>();
+  private Node with(Token name) {
+    List<Target> targets = new ArrayList<>();
+    List<Node> values = new ArrayList<>();
     while (current().kind() != Kind.BLOCK_END) {
       if (!targets.isEmpty()) {
         expect(",");
@@ -251,6 +237,6 @@ final class Parser extends ExpressionParser {
       expect("=");
       values.add(expression());
     }
-    return new Statement.Inner(targets, values, block(name, false), name.at());
+    return Node.inner(targets, values, block(name));
   }
 }

@@ -70,7 +70,7 @@ final class Run {
   }
 
   /** What statements write. */
-  String capture(Scope scope, List<Statement> body) {
+  String capture(Scope scope, List<Node> body) {
     StringBuilder before = out;
     out = new StringBuilder();
     Node.all(this, scope, body);

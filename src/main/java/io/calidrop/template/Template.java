@@ -14,9 +14,9 @@ import java.util.Map;
  */
 public final class Template {
   private final String source; // with normal line ends
-  private final List<Statement> body;
+  private final List<Node> body;
 
-  private Template(String source, List<Statement> body) {
+  private Template(String source, List<Node> body) {
     this.source = source;
     this.body = body;
   }
