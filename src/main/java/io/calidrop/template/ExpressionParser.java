@@ -11,8 +11,7 @@ import java.util.Set;
 
 /** Reads expressions; binding powers are Jinja's, not quite Python's. */
 abstract class ExpressionParser extends Tokens {
-  private static final ArgumentList NO_ARGUMENTS =
-      new ArgumentList(List.of(), Map.of(), null, null);
+  private static final ArgumentList NO_ARGUMENTS = new ArgumentList(List.of(), Map.of());
 
   /** Operators of two operands, those that bind least first. */
   private static final List<Set<String>> LEVELS =
@@ -56,9 +55,9 @@ abstract class ExpressionParser extends Tokens {
   final Node expression(boolean conditional) {
     enter();
     int at = current().at();
-    Node value = or();
+    Node value = logic(true);
     while (conditional && skipName("if")) {
-      Node test = or();
+      Node test = logic(true);
       Node otherwise = skipName("else") ? expression() : null;
       value = Node.at(at, Node.conditional(test, value, otherwise));
     }
@@ -66,20 +65,11 @@ abstract class ExpressionParser extends Tokens {
     return value;
   }
 
-  private Node or() {
-    Node left = and();
-    while (isName("or")) {
+  private Node logic(boolean or) {
+    Node left = or ? logic(false) : not();
+    while (isName(or ? "or" : "and")) {
       int at = take().at();
-      left = Node.at(at, Node.logic(true, left, and()));
-    }
-    return left;
-  }
-
-  private Node and() {
-    Node left = not();
-    while (isName("and")) {
-      int at = take().at();
-      left = Node.at(at, Node.logic(false, left, not()));
+      left = Node.at(at, Node.logic(or, left, or ? logic(false) : not()));
     }
     return left;
   }
@@ -154,8 +144,7 @@ abstract class ExpressionParser extends Tokens {
     } else {
       value = primary();
     }
-    value = postfix(value);
-    return withFilters ? filtersAndTests(value) : value;
+    return postfix(value, withFilters);
   }
 
   final Node primary() {
@@ -170,14 +159,7 @@ abstract class ExpressionParser extends Tokens {
             : Node.at(token.at(), (run, scope) -> scope.get(name));
       }
       case NUMBER -> (run, scope) -> token.number();
-      case STRING -> {
-        StringBuilder all = new StringBuilder(token.text());
-        while (current().kind() == Kind.STRING) {
-          all.append(take().text());
-        }
-        String text = all.toString();
-        yield (run, scope) -> text;
-      }
+      case STRING -> (run, scope) -> token.text();
       case OPERATOR -> bracketed(token);
       default -> throw unexpected(token);
     };
@@ -222,7 +204,7 @@ abstract class ExpressionParser extends Tokens {
     return !skip(end);
   }
 
-  private Node postfix(Node start) {
+  private Node postfix(Node start, boolean withFilters) {
     Node value = start;
     while (true) {
       Node object = value;
@@ -242,6 +224,10 @@ abstract class ExpressionParser extends Tokens {
         value = subscript(value, at);
       } else if (is("(")) {
         value = Node.at(at, Node.call(value, arguments()));
+      } else if (withFilters && is("|")) {
+        value = filters(value);
+      } else if (withFilters && skipName("is")) {
+        value = test(value);
       } else {
         return value;
       }
@@ -263,22 +249,6 @@ abstract class ExpressionParser extends Tokens {
     Node step = skip(":") && !is("]") ? expression() : null;
     expect("]");
     return Node.at(at, Node.slice(object, start, stop, step));
-  }
-
-  private Node filtersAndTests(Node start) {
-    Node value = start;
-    while (true) {
-      int at = current().at();
-      if (is("|")) {
-        value = filters(value);
-      } else if (skipName("is")) {
-        value = test(value);
-      } else if (is("(")) {
-        value = Node.at(at, Node.call(value, arguments()));
-      } else {
-        return value;
-      }
-    }
   }
 
   /** A value with the filters that follow it, each after its mark. */
@@ -311,7 +281,7 @@ abstract class ExpressionParser extends Tokens {
       if (isName("is")) {
         throw new TemplateException("tests with 'is' cannot be chained", name.at());
       }
-      arguments = new ArgumentList(List.of(postfix(primary())), Map.of(), null, null);
+      arguments = new ArgumentList(List.of(postfix(primary(), false)), Map.of());
     } else {
       arguments = NO_ARGUMENTS;
     }
@@ -335,25 +305,18 @@ abstract class ExpressionParser extends Tokens {
     expect("(");
     List<Node> positional = new ArrayList<>();
     Map<String, Node> named = new LinkedHashMap<>();
-    Node star = null;
-    Node doubleStar = null;
     for (boolean first = true; more(")", first); first = false) {
       Token token = current();
-      boolean keyword = token.kind() == Kind.NAME && following().is(Kind.OPERATOR, "=");
-      if (star == null && doubleStar == null && skip("*")) {
-        star = expression();
-      } else if (doubleStar == null && skip("**")) {
-        doubleStar = expression();
-      } else if (keyword && doubleStar == null && !named.containsKey(token.text())) {
+      if (token.kind() == Kind.NAME && following().is(Kind.OPERATOR, "=")) {
         take();
         take();
         named.put(token.text(), expression());
-      } else if (!keyword && star == null && doubleStar == null && named.isEmpty()) {
+      } else if (named.isEmpty()) {
         positional.add(expression());
       } else {
-        throw new TemplateException("invalid syntax for function call", token.at());
+        throw new TemplateException("a positional argument follows a named one", token.at());
       }
     }
-    return new ArgumentList(positional, named, star, doubleStar);
+    return new ArgumentList(positional, named);
   }
 }

@@ -31,29 +31,11 @@ final class Filters {
         given.bind(name);
         yield name.equals("abs") ? absolute(value) : (Object) Values.length(value);
       }
-      case "round" -> {
-        Arguments.Bound bound = given.bind(name, "precision", "method");
-        yield round(value, bound.whole(0, 0), bound.text(1, "common"));
-      }
-      case "int" -> {
-        Arguments.Bound bound = given.bind(name, "default", "base");
-        Double number = real(value);
-        Object whole = value instanceof String text ? whole(text, bound.whole(1, 10)) : null;
-        yield whole != null
-            ? whole
-            : number == null || !Double.isFinite(number)
-                ? bound.value(0, 0L)
-                : Operators.isWhole(value) ? (Object) Operators.whole(value) : number.longValue();
-      }
-      case "float" -> {
-        Double number = real(value);
-        yield number == null ? given.bind(name, "default").value(0, 0.0) : number;
-      }
-      case "attr" -> {
-        Object attribute = Access.attribute(value, given.bind(name, "name").text(0));
-        yield value instanceof Map && !(attribute instanceof Callable)
-            ? new Undefined("the dict has no such attribute")
-            : attribute;
+      case "round" -> round(value, given.bind(name, "precision").whole(0, 0));
+      case "int", "float" -> {
+        Object number = number(name, value);
+        Object absent = name.equals("int") ? (Object) 0L : (Object) 0.0;
+        yield number == null ? given.bind(name, "default").value(0, absent) : number;
       }
       default -> text(run, name, value, given);
     };
@@ -63,8 +45,8 @@ final class Filters {
     String text = Printer.string(run, value);
     run.spend(text.length() >> 4);
     switch (name) {
-      case "trim" -> {
-        return Methods.call(run, text, "strip", given);
+      case "trim", "upper", "lower", "capitalize", "title" -> {
+        return Methods.call(run, text, name.equals("trim") ? "strip" : name, given);
       }
       case "replace" -> {
         Arguments.Bound bound = given.bind(name, "old", "new", "count");
@@ -90,10 +72,6 @@ final class Filters {
       default -> given.bind(name);
     }
     return switch (name) {
-      case "upper" -> run.made(Text.upper(text));
-      case "lower" -> run.made(Text.lower(text));
-      case "capitalize" -> run.made(Text.capitalize(text));
-      case "title" -> run.made(Text.title(text, false));
       case "e", "escape" -> run.made(Text.escape(text));
       case "string", "safe" -> text;
       case "wordcount" -> text.isBlank() ? 0L : (long) text.strip().split("\\W+").length;
@@ -234,54 +212,30 @@ final class Filters {
   }
 
   /** Of two equally near, the even one. */
-  private static Object round(Object value, int digits, String method) {
+  private static Object round(Object value, int digits) {
     double number = Operators.real(value);
-    if (!Double.isFinite(number) || Math.abs(digits) > 300) {
+    if (!(value instanceof Double) || !Double.isFinite(number) || Math.abs(digits) > 300) {
       return value;
     }
-    RoundingMode mode =
-        switch (method) {
-          case "common" -> RoundingMode.HALF_EVEN;
-          case "ceil" -> RoundingMode.CEILING;
-          case "floor" -> RoundingMode.FLOOR;
-          default -> throw new TemplateException("method must be common, ceil or floor");
-        };
-    BigDecimal rounded = new BigDecimal(number).setScale(digits, mode);
-    return value instanceof Double || !method.equals("common")
-        ? (Object) rounded.doubleValue()
-        : rounded.longValue();
+    return new BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
   }
 
-  /** {@code int(text, base)}, or null where Python has an error. */
-  private static Long whole(String text, int base) {
-    try {
-      String digits = text.strip().replace("_", "");
-      return Long.valueOf(
-          base == 16 && digits.startsWith("0x") ? digits.substring(2) : digits, base);
-    } catch (NumberFormatException e) {
-      return null;
-    }
-  }
-
-  /** {@code float(value)}, or null where Python has an error. */
-  private static Double real(Object value) {
-    if (Operators.isNumber(value)) {
-      return Operators.real(value);
-    }
+  /** {@code int(value)} or {@code float(value)}, or null where Python has an error. */
+  private static Object number(String name, Object value) {
     if (value instanceof Undefined) {
       throw Values.unsupported(value, "", "");
     }
+    Object number = Operators.isNumber(value) ? value : null;
     // Java reads suffixes and hexadecimal numbers too.
-    return value instanceof String text && text.matches("\\s*[-+]?[0-9.]+([eE][-+]?[0-9]+)?\\s*")
-        ? parsed(text)
-        : null;
-  }
-
-  private static Double parsed(String text) {
-    try {
-      return Double.valueOf(text.strip());
-    } catch (NumberFormatException e) {
-      return null;
+    if (value instanceof String text && text.strip().matches("[-+]?[0-9]{1,18}")) {
+      number = Long.valueOf(text.strip());
+    } else if (value instanceof String text
+        && text.strip().matches("[-+]?([0-9]++[.]?[0-9]*+|[.][0-9]++)([eE][-+]?[0-9]++)?")) {
+      number = Double.valueOf(text.strip());
     }
+    if (number == null || name.equals("float")) {
+      return number == null ? null : (Object) Operators.real(number);
+    }
+    return number instanceof Double real ? real.longValue() : (Object) Operators.whole(number);
   }
 }

@@ -16,7 +16,7 @@ final class Formatter {
       Pattern.compile("%(?:\\(([^)%]*)\\))?([-+ 0]*" + SIZES + ")(.?)", Pattern.DOTALL);
   private static final Pattern BRACES =
       Pattern.compile(
-          "\\{\\{|}}|\\{(\\w*)(!r)?(?::([+,]?(?:0\\d{1,2})?(?:\\.\\d{1,2}(?=f))?)([sdfx]?))?}|[{}]");
+          "\\{\\{|}}|\\{(\\w*+)(!r)?(?::([+,]?(?:0\\d{1,2})?(?:\\.\\d{1,2}(?=f))?)([sdfx]?))?}|[{}]");
 
   private Formatter() {}
 
@@ -79,37 +79,33 @@ final class Formatter {
     return run.made(field.appendTail(out).toString());
   }
 
-  /** A value in a format that Java has too, which is null where there is none. */
+  /** A value in a format that Java has too: its flags and its type, both null where not given. */
   private static String shown(Run run, Object value, String flags, String type) {
-    String java = "%" + (flags == null ? "" : flags);
+    String start = "%" + (flags == null ? "" : flags);
+    Object shown = value instanceof Boolean ? null : value;
+    String kind = type == null || type.isEmpty() ? shown instanceof Long ? "d" : "s" : type;
+    run.spend(1000);
     try {
-      if (type == null || type.equals("s") || type.isEmpty()) {
-        Object plain =
-            type == null || type.equals("s") || !Operators.isWhole(value)
-                ? Printer.string(run, value)
-                : value;
-        boolean number = plain instanceof Long;
-        run.spend(1000);
-        return String.format(Locale.ROOT, java + (number ? "d" : "s"), plain);
-      }
-      return switch (type) {
-        case "r" -> Printer.representation(run, value);
-        case "d", "i" -> {
-          long whole = value instanceof Double real ? real.longValue() : Operators.whole(value);
-          yield String.format(Locale.ROOT, java + "d", whole);
-        }
-        case "x" -> String.format(Locale.ROOT, java + "x", Operators.whole(value));
-        case "f" -> {
-          int point = java.indexOf('.');
-          int places = point < 0 ? 6 : Integer.parseInt(java.substring(point + 1));
-          BigDecimal exact = new BigDecimal(Operators.real(value));
-          yield String.format(
-              Locale.ROOT, java + "f", exact.setScale(places, RoundingMode.HALF_EVEN));
-        }
-        default -> throw new TemplateException("unknown format '%" + type + "'");
-      };
+      Object argument =
+          switch (kind) {
+            case "s" -> Printer.string(run, value);
+            case "r" -> Printer.representation(run, value);
+            case "f" -> {
+              int point = start.indexOf('.');
+              int places = point < 0 ? 6 : Integer.parseInt(start.substring(point + 1));
+              BigDecimal exact = new BigDecimal(Operators.real(value));
+              yield exact.setScale(places, RoundingMode.HALF_EVEN);
+            }
+            case "d", "i", "x" ->
+                value instanceof Double real && !kind.equals("x")
+                    ? real.longValue()
+                    : (Object) Operators.whole(value);
+            default -> throw new TemplateException("unknown format '%" + type + "'");
+          };
+      String java = kind.equals("r") ? "s" : kind.equals("i") ? "d" : kind;
+      return String.format(Locale.ROOT, start + java, argument);
     } catch (IllegalFormatException e) {
-      throw new TemplateException("unknown format '" + java + type + "'");
+      throw new TemplateException("unknown format '" + start + kind + "'");
     }
   }
 }

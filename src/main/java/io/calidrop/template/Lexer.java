@@ -4,6 +4,8 @@ import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Cuts a source into tokens as Jinja does with {@code trim_blocks} and {@code lstrip_blocks}: the
@@ -11,14 +13,24 @@ import java.util.List;
  */
 final class Lexer {
   private static final int MOST = 1 << 22; // characters of a source
+  private static final Pattern OPENING = Pattern.compile("\\{[{%#]");
+  private static final Pattern RAW = Pattern.compile("\\s*raw\\s*(-?)%}");
+  private static final Pattern RAW_END = Pattern.compile("\\{%[-+]?\\s*endraw\\s*([-+]?)%}");
+  private static final Pattern TOKEN =
+      Pattern.compile(
+          "(?<number>[0-9][0-9_]*(?<real>(?:\\.[0-9][0-9_]*)?(?:[eE][-+]?[0-9]+)?))"
+              + "|(?<name>[\\p{L}\\p{N}_]+)|(?<quote>['\"])"
+              + "|(?<operator>[=!<>]=|//|\\*\\*|[-+/*%~\\[\\](){}<>=.:|,])");
 
   private final String source;
+  private final Matcher token;
   private final List<Token> tokens = new ArrayList<>();
-  private final StringBuilder brackets = new StringBuilder();
   private int pos;
+  private int brackets; // that are open
 
   private Lexer(String source) {
     this.source = source;
+    token = TOKEN.matcher(source);
   }
 
   /** The source with its lines ended by a newline each, but for the last one. */
@@ -37,21 +49,21 @@ final class Lexer {
   }
 
   private void run() {
-    int length = source.length();
-    boolean lineStart = true;
-    while (pos < length) {
-      int open = opening(pos);
-      if (open < 0) {
-        add(Kind.DATA, source.substring(pos), pos);
-        pos = length;
-        break;
-      }
+    Matcher opening = OPENING.matcher(source);
+    while (opening.find(pos)) {
+      int open = opening.start();
       char kind = source.charAt(open + 1);
+      data(open, kind != '{');
       char sign = charAt(open + 2);
-      data(pos, open, sign, kind != '{', lineStart);
       pos = open + (sign == '-' || sign == '+' ? 3 : 2);
       if (kind == '#') {
-        comment(open);
+        int end = source.indexOf("#}", pos);
+        if (end < 0) {
+          throw new TemplateException("the comment has no end", open);
+        }
+        char last = end > pos ? source.charAt(end - 1) : ' ';
+        pos = end + 2;
+        afterBlock(last);
       } else if (kind == '{') {
         add(Kind.OUTPUT_BEGIN, "{{", open);
         inside(Kind.OUTPUT_END, "}}", open);
@@ -59,56 +71,24 @@ final class Lexer {
         add(Kind.BLOCK_BEGIN, "{%", open);
         inside(Kind.BLOCK_END, "%}", open);
       }
-      lineStart = source.charAt(pos - 1) == '\n';
     }
-    add(Kind.END, "", length);
+    add(Kind.DATA, source.substring(pos), pos);
+    add(Kind.END, "", source.length());
   }
 
-  /** The next of the three marks, or -1. */
-  private int opening(int from) {
-    for (int i = source.indexOf('{', from); i >= 0; i = source.indexOf('{', i + 1)) {
-      char next = charAt(i + 1);
-      if (next == '{' || next == '%' || next == '#') {
-        return i;
+  /** The text before a mark, without the blanks that the mark takes with it. */
+  private void data(int mark, boolean block) {
+    char sign = charAt(mark + 2);
+    int end = mark;
+    while (end > pos && Text.isBlank(source.charAt(end - 1))) {
+      if (sign != '-' && source.charAt(end - 1) == '\n') {
+        break;
       }
+      end--;
     }
-    return -1;
-  }
-
-  private void data(int start, int end, char sign, boolean block, boolean lineStart) {
-    int stop = end;
-    if (sign == '-') {
-      while (stop > start && Text.isBlank(source.charAt(stop - 1))) {
-        stop--;
-      }
-    } else if (sign != '+' && block) {
-      int line = Math.max(source.lastIndexOf('\n', end - 1) + 1, start);
-      if ((line > start || lineStart) && blank(line, end)) {
-        stop = line;
-      }
-    }
-    if (stop > start) {
-      add(Kind.DATA, source.substring(start, stop), start);
-    }
-  }
-
-  private boolean blank(int start, int end) {
-    for (int i = start; i < end; i++) {
-      if (!Text.isBlank(source.charAt(i))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private void comment(int open) {
-    int end = source.indexOf("#}", pos);
-    if (end < 0) {
-      throw new TemplateException("the comment has no end", open);
-    }
-    char sign = end > pos ? source.charAt(end - 1) : ' ';
-    pos = end + 2;
-    afterBlock(sign);
+    boolean lineStart = end == 0 || source.charAt(end - 1) == '\n';
+    boolean stripped = sign == '-' || sign != '+' && block && lineStart;
+    add(Kind.DATA, source.substring(pos, stripped ? end : mark), pos);
   }
 
   private void afterBlock(char sign) {
@@ -127,137 +107,63 @@ final class Lexer {
 
   /** Takes a raw block if one begins here. */
   private boolean raw(int open) {
-    int body = tag(pos, "raw", false);
-    if (body < 0) {
+    Matcher begin = RAW.matcher(source).region(pos, source.length());
+    if (!begin.lookingAt()) {
       return false;
     }
-    for (int at = source.indexOf("{%", body); at >= 0; at = source.indexOf("{%", at + 1)) {
-      char sign = charAt(at + 2);
-      int start = sign == '-' || sign == '+' ? at + 3 : at + 2;
-      int end = tag(start, "endraw", true);
-      if (end >= 0) {
-        data(body, at, sign, true, false);
-        pos = end;
-        return true;
-      }
-    }
-    throw new TemplateException("'raw' has no 'endraw'", open);
-  }
-
-  /** The offset after a tag of nothing but its name, or -1. */
-  private int tag(int from, String name, boolean trim) {
-    int start = pos;
-    try {
-      pos = from;
+    pos = begin.end();
+    if (!begin.group(1).isEmpty()) {
       skipBlanks();
-      if (!source.startsWith(name, pos)) {
-        return -1;
-      }
-      pos += name.length();
-      skipBlanks();
-      char sign = charAt(pos);
-      if (sign == '-' || trim && sign == '+') {
-        pos++;
-      }
-      if (!source.startsWith("%}", pos)) {
-        return -1;
-      }
-      pos += 2;
-      if (trim || sign == '-') {
-        afterBlock(sign);
-      }
-      return pos;
-    } finally {
-      pos = start;
     }
+    Matcher end = RAW_END.matcher(source);
+    if (!end.find(pos)) {
+      throw new TemplateException("'raw' has no 'endraw'", open);
+    }
+    data(end.start(), true);
+    pos = end.end();
+    afterBlock(end.group(1).isEmpty() ? ' ' : end.group(1).charAt(0));
+    return true;
   }
 
   private void inside(Kind endKind, String end, int open) {
-    brackets.setLength(0);
-    while (true) {
-      skipBlanks();
-      if (pos >= source.length()) {
-        throw new TemplateException("'" + source.substring(open, open + 2) + "' has no end", open);
-      }
-      if (brackets.isEmpty()) {
-        char sign = source.charAt(pos);
-        boolean signed = sign == '-' || sign == '+' && endKind == Kind.BLOCK_END;
-        if (source.startsWith(end, signed ? pos + 1 : pos)) {
-          add(endKind, end, pos);
-          pos += signed ? 3 : 2;
-          if (sign == '-' || endKind == Kind.BLOCK_END) {
-            afterBlock(sign);
-          }
-          return;
+    brackets = 0;
+    boolean block = endKind == Kind.BLOCK_END;
+    for (skipBlanks(); pos < source.length(); skipBlanks()) {
+      char sign = source.charAt(pos);
+      boolean signed = sign == '-' || sign == '+' && block;
+      if (brackets <= 0 && source.startsWith(end, signed ? pos + 1 : pos)) {
+        add(endKind, end, pos);
+        pos += signed ? 3 : 2;
+        if (sign == '-' || block) {
+          afterBlock(sign);
         }
+        return;
       }
       token();
     }
+    throw new TemplateException("'" + source.substring(open, open + 2) + "' has no end", open);
   }
 
   private void token() {
-    char c = source.charAt(pos);
     int start = pos;
-    if (isDigit(c)) {
-      number();
-    } else if (c == '\'' || c == '"') {
-      string(c);
-    } else if (isNamePart(c)) {
-      while (isNamePart(charAt(pos))) {
-        pos++;
-      }
-      add(Kind.NAME, source.substring(start, pos), start);
+    if (!token.region(pos, source.length()).lookingAt()) {
+      throw new TemplateException("unexpected character '" + source.charAt(pos) + "'", pos);
+    }
+    pos = token.end();
+    String text = token.group();
+    if (token.group("name") != null) {
+      add(Kind.NAME, text, start);
+    } else if (token.group("operator") != null) {
+      brackets += "([{".contains(text) ? 1 : ")]}".contains(text) ? -1 : 0;
+      add(Kind.OPERATOR, text, start);
+    } else if (token.group("quote") != null) {
+      string(text.charAt(0), start);
     } else {
-      operator(c);
+      number(text.replace("_", ""), !token.group("real").isEmpty(), start);
     }
   }
 
-  private static boolean isNamePart(char c) {
-    return c == '_' || Character.isLetterOrDigit(c);
-  }
-
-  private void operator(char c) {
-    char next = charAt(pos + 1);
-    boolean two =
-        next == '=' && (c == '=' || c == '!' || c == '<' || c == '>')
-            || next == c && (c == '/' || c == '*');
-    if (!two && "+-/*%~[](){}<>=.:|,;".indexOf(c) < 0) {
-      throw new TemplateException("unexpected character '" + c + "'", pos);
-    }
-    if (c == '(' || c == '[' || c == '{') {
-      brackets.append(c == '(' ? ')' : c == '[' ? ']' : '}');
-    } else if (c == ')' || c == ']' || c == '}') {
-      int last = brackets.length() - 1;
-      if (last < 0 || brackets.charAt(last) != c) {
-        String expected = last < 0 ? "" : ", expected '" + brackets.charAt(last) + "'";
-        throw new TemplateException("unexpected '" + c + "'" + expected, pos);
-      }
-      brackets.setLength(last);
-    }
-    int length = two ? 2 : 1;
-    add(Kind.OPERATOR, source.substring(pos, pos + length), pos);
-    pos += length;
-  }
-
-  private void number() {
-    int start = pos;
-    digits();
-    boolean afterDot = start > 0 && source.charAt(start - 1) == '.';
-    boolean real = false;
-    if (!afterDot && charAt(pos) == '.' && isDigit(charAt(pos + 1))) {
-      real = true;
-      pos++;
-      digits();
-    }
-    if (!afterDot && (charAt(pos) == 'e' || charAt(pos) == 'E')) {
-      int exponent = charAt(pos + 1) == '+' || charAt(pos + 1) == '-' ? pos + 2 : pos + 1;
-      if (isDigit(charAt(exponent))) {
-        real = true;
-        pos = exponent;
-        digits();
-      }
-    }
-    String text = source.substring(start, pos).replace("_", "");
+  private void number(String text, boolean real, int start) {
     try {
       Object value = real ? (Object) Double.valueOf(text) : Long.valueOf(text);
       tokens.add(new Token(Kind.NUMBER, text, value, start));
@@ -266,18 +172,7 @@ final class Lexer {
     }
   }
 
-  private void digits() {
-    while (isDigit(charAt(pos)) || charAt(pos) == '_' && isDigit(charAt(pos + 1))) {
-      pos++;
-    }
-  }
-
-  private static boolean isDigit(char c) {
-    return c >= '0' && c <= '9';
-  }
-
-  private void string(char quote) {
-    int start = pos++;
+  private void string(char quote, int start) {
     StringBuilder text = new StringBuilder();
     while (charAt(pos) != quote) {
       if (pos >= source.length()) {
@@ -317,6 +212,8 @@ final class Lexer {
   }
 
   private void add(Kind kind, String text, int at) {
-    tokens.add(new Token(kind, text, null, at));
+    if (kind != Kind.DATA || !text.isEmpty()) {
+      tokens.add(new Token(kind, text, null, at));
+    }
   }
 }

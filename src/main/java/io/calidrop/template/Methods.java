@@ -5,6 +5,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
 
 /** Methods of Python's strings, dicts, lists and tuples, of those that change nothing. */
 final class Methods {
@@ -96,7 +97,11 @@ final class Methods {
         Arguments.Bound bound = arguments.bind(name, "sep", "maxsplit");
         yield split(run, text, bound.text(0, null), bound.whole(1, -1), right);
       }
-      case "splitlines" -> Items.list(run, lines(run, text, arguments.bind(name, "keepends")));
+      case "splitlines" -> {
+        arguments.bind(name);
+        run.spend(text.length());
+        yield Items.list(run, new ArrayList<>(text.lines().toList()));
+      }
       case "partition", "rpartition" ->
           partition(run, text, separator(run, text, arguments.bind(name, "sep").text(0)), right);
       case "replace" -> {
@@ -104,8 +109,13 @@ final class Methods {
         yield replace(run, text, bound.text(0), bound.text(1), bound.whole(2, -1));
       }
       case "find", "index", "rfind", "rindex" -> {
-        Arguments.Bound bound = arguments.bind(name, "sub", "start", "end");
-        yield find(run, text, name, bound);
+        String wanted = arguments.bind(name, "sub").text(0);
+        run.search(text, wanted);
+        int at = right ? text.lastIndexOf(wanted) : text.indexOf(wanted);
+        if (at < 0 && name.endsWith("index")) {
+          throw new TemplateException("substring not found");
+        }
+        yield at < 0 ? -1L : (long) text.codePointCount(0, at);
       }
       case "count" -> count(run, text, arguments.bind(name, "sub").text(0));
       case "join" -> Filters.join(run, strings(run, arguments), text);
@@ -137,7 +147,7 @@ final class Methods {
       case "upper" -> Text.upper(text);
       case "lower" -> Text.lower(text);
       case "capitalize" -> Text.capitalize(text);
-      default -> Text.title(text, true);
+      default -> Text.title(text);
     };
   }
 
@@ -168,22 +178,6 @@ final class Methods {
     return separator;
   }
 
-  private static long find(Run run, String text, String name, Arguments.Bound bound) {
-    Object start = bound.value(1, null);
-    String part = (String) Access.slice(run, text, start, bound.value(2, null), null);
-    run.search(part, bound.text(0));
-    boolean last = name.startsWith("r");
-    int at = last ? part.lastIndexOf(bound.text(0)) : part.indexOf(bound.text(0));
-    if (at < 0 && name.endsWith("index")) {
-      throw new TemplateException("substring not found");
-    }
-    if (at < 0) {
-      return -1;
-    }
-    String before = (String) Access.slice(run, text, null, start == null ? 0L : start, null);
-    return Values.length(before) + part.codePointCount(0, at);
-  }
-
   private static long count(Run run, String text, String wanted) {
     if (wanted.isEmpty()) {
       return Values.length(text) + 1;
@@ -211,67 +205,30 @@ final class Methods {
     return result.append(text, done, text.length()).toString();
   }
 
+  /** Parts between separators, which are blanks where it is null, at most so many of those. */
   private static Object split(Run run, String text, String separator, int most, boolean right) {
+    if (separator == null && right && most >= 0) {
+      throw new TemplateException("rsplit needs a separator");
+    }
+    run.spend(text.length());
+    int limit = right || most < 0 ? -1 : most + 1;
     List<Object> parts = new ArrayList<>();
     if (separator != null) {
-      separator(run, text, separator);
-    }
-    // From the right, what is left over is the beginning.
-    int step = right ? -1 : 1;
-    int end = right ? 0 : text.length();
-    int at = text.length() - end;
-    while (separator == null) {
-      at = skip(text, at, end, step, true);
-      if (at == end) {
-        break;
+      String exactly = Pattern.quote(separator(run, text, separator));
+      Collections.addAll(parts, (Object[]) text.split(exactly, limit));
+      if (right && most >= 0 && parts.size() > most + 1) {
+        List<Object> first = parts.subList(0, parts.size() - most);
+        String joined = Filters.join(run, first, separator);
+        first.clear();
+        parts.addFirst(joined);
       }
-      int next = parts.size() == most ? end : skip(text, at, end, step, false);
-      parts.add(text.substring(Math.min(at, next), Math.max(at, next)));
-      at = next;
+      return Items.list(run, parts);
     }
-    while (separator != null) {
-      int found =
-          parts.size() == most
-              ? -1
-              : right
-                  ? text.lastIndexOf(separator, at - separator.length())
-                  : text.indexOf(separator, at);
-      if (found < 0) {
-        parts.add(right ? text.substring(0, at) : text.substring(at));
-        break;
-      }
-      parts.add(right ? text.substring(found + separator.length(), at) : text.substring(at, found));
-      at = right ? found : found + separator.length();
+    String begun = Text.strip(text, null, true, limit < 0);
+    if (!begun.isEmpty()) {
+      Collections.addAll(parts, (Object[]) begun.split("(?U)\\s+", limit));
     }
-    if (right) {
-      Collections.reverse(parts);
-    }
-    run.spend(text.length());
     return Items.list(run, parts);
-  }
-
-  /** Where characters end that are blank, or that are not. */
-  private static int skip(String text, int from, int end, int step, boolean blank) {
-    int at = from;
-    while (at != end && Text.isBlank(text.charAt(step > 0 ? at : at - 1)) == blank) {
-      at += step;
-    }
-    return at;
-  }
-
-  private static List<Object> lines(Run run, String text, Arguments.Bound keepEnds) {
-    run.spend(text.length());
-    List<Object> lines = new ArrayList<>();
-    for (int start = 0; start < text.length(); ) {
-      int end = start;
-      while (end < text.length() && text.charAt(end) != '\n' && text.charAt(end) != '\r') {
-        end++;
-      }
-      int next = text.startsWith("\r\n", end) ? end + 2 : Math.min(end + 1, text.length());
-      lines.add(text.substring(start, keepEnds.flag(0) ? next : end));
-      start = next;
-    }
-    return lines;
   }
 
   private static Object partition(Run run, String text, String separator, boolean right) {

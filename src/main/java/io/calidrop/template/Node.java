@@ -116,23 +116,12 @@ interface Node {
     };
   }
 
-  /** Arguments as written; the last two unpack a value. */
-  record ArgumentList(List<Node> positional, Map<String, Node> named, Node star, Node doubleStar) {
+  /** Arguments as written. */
+  record ArgumentList(List<Node> positional, Map<String, Node> named) {
     Arguments value(Run run, Scope scope) {
-      List<Object> values = values(run, scope, positional);
-      if (star != null) {
-        values.addAll(Values.iterate(run, star.value(run, scope)));
-      }
       Map<String, Object> byName = new LinkedHashMap<>();
       named.forEach((name, node) -> byName.put(name, node.value(run, scope)));
-      if (doubleStar != null) {
-        if (!(doubleStar.value(run, scope) instanceof Map<?, ?> dict)) {
-          throw new TemplateException("what follows ** must be a mapping");
-        }
-        dict.forEach((key, value) -> byName.put(Printer.string(run, key), value));
-      }
-      run.spend(values.size() + byName.size());
-      return new Arguments(values, byName);
+      return new Arguments(values(run, scope, positional), byName);
     }
   }
 

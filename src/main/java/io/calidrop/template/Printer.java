@@ -22,6 +22,17 @@ record Printer(
     String comma,
     String colon,
     boolean sorted) {
+  /** Types of characters that {@code repr} escapes. */
+  private static final int UNPRINTABLE =
+      1 << Character.CONTROL
+          | 1 << Character.FORMAT
+          | 1 << Character.SURROGATE
+          | 1 << Character.PRIVATE_USE
+          | 1 << Character.UNASSIGNED
+          | 1 << Character.LINE_SEPARATOR
+          | 1 << Character.PARAGRAPH_SEPARATOR
+          | 1 << Character.SPACE_SEPARATOR;
+
   /** {@code str(value)}. */
   static String string(Run run, Object value) {
     if (value instanceof String text) {
@@ -132,18 +143,7 @@ record Printer(
   }
 
   private static boolean isPrintable(int c) {
-    return switch (Character.getType(c)) {
-      case Character.CONTROL,
-          Character.FORMAT,
-          Character.SURROGATE,
-          Character.PRIVATE_USE,
-          Character.UNASSIGNED,
-          Character.LINE_SEPARATOR,
-          Character.PARAGRAPH_SEPARATOR ->
-          false;
-      case Character.SPACE_SEPARATOR -> c == ' ';
-      default -> true;
-    };
+    return c == ' ' || (1 << Character.getType(c) & UNPRINTABLE) == 0;
   }
 
   /** {@code repr} of a float: the shortest digits that give it back. */

@@ -43,20 +43,14 @@ final class Text {
     return upper(text.substring(0, first)).concat(lower(text.substring(first)));
   }
 
-  /**
-   * Capital letters at the beginnings of words.
-   *
-   * @param letters whether a word begins after anything but a letter, as with {@code str.title},
-   *     not after a blank or bracket, as with the filter
-   */
-  static String title(String text, boolean letters) {
+  /** {@code str.title}: each letter after none is a capital. */
+  static String title(String text) {
     StringBuilder result = new StringBuilder(text.length());
-    boolean start = true;
+    boolean inWord = false;
     for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);
-      String one = Character.toString(c);
-      result.append(start ? upper(one) : lower(one));
-      start = letters ? !Character.isLetter(c) : isBlank(c) || "-({[<".indexOf(c) >= 0;
+      result.appendCodePoint(inWord ? Character.toLowerCase(c) : Character.toTitleCase(c));
+      inWord = Character.isLetter(c);
     }
     return result.toString();
   }

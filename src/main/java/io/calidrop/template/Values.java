@@ -2,7 +2,6 @@ package io.calidrop.template;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -205,9 +204,8 @@ final class Values {
 
   private static boolean equal(Run run, List<Object> a, List<Object> b) {
     boolean equal = a.size() == b.size();
-    Iterator<Object> others = b.iterator();
-    for (Iterator<Object> values = a.iterator(); equal && values.hasNext(); ) {
-      equal = equal(run, values.next(), others.next());
+    for (int i = 0; equal && i < a.size(); i++) {
+      equal = equal(run, a.get(i), b.get(i));
     }
     return equal;
   }
