@@ -50,7 +50,7 @@ final class Access {
       if (index >= 0 && index < length) {
         return object instanceof Items items
             ? items.values().get((int) index)
-            : Values.iterate(run, object).get((int) index);
+            : slice(run, object, index, index + 1, null);
       }
     }
     String shown = Printer.representation(run, key);

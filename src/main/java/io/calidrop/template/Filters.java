@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** What can follow {@code |}. */
 final class Filters {
@@ -74,7 +75,7 @@ final class Filters {
     return switch (name) {
       case "e", "escape" -> run.made(Text.escape(text));
       case "string", "safe" -> text;
-      case "wordcount" -> text.isBlank() ? 0L : (long) text.strip().split("\\W+").length;
+      case "wordcount" -> Pattern.compile("(?U)\\w+").matcher(text).results().count();
       default -> throw new TemplateException("no filter named '" + name + "'");
     };
   }
@@ -147,7 +148,7 @@ final class Filters {
     boolean byFilter = !given.positional().isEmpty();
     Arguments rest = byFilter ? given.from(1) : given;
     Arguments.Bound bound = byFilter ? null : given.bind("map", "attribute", "default");
-    for (Object element : Values.iterate(run, value)) {
+    for (Object element : Values.isTrue(value) ? Values.iterate(run, value) : List.of()) {
       if (byFilter) {
         String filter = Printer.string(run, given.positional().getFirst());
         result.add(apply(run, filter, element, rest));
@@ -169,7 +170,7 @@ final class Filters {
     boolean byTest = positional.size() > skipped;
     Arguments rest = given.from(byTest ? skipped + 1 : skipped);
     List<Object> result = new ArrayList<>();
-    for (Object element : Values.iterate(run, value)) {
+    for (Object element : Values.isTrue(value) ? Values.iterate(run, value) : List.of()) {
       Object tested = byAttribute ? Sorting.path(run, element, positional.getFirst()) : element;
       boolean holds =
           byTest
@@ -236,6 +237,9 @@ final class Filters {
     if (number == null || name.equals("float")) {
       return number == null ? null : (Object) Operators.real(number);
     }
-    return number instanceof Double real ? real.longValue() : (Object) Operators.whole(number);
+    if (number instanceof Double real) {
+      return Math.abs(real) < 0x1p63 ? real.longValue() : null;
+    }
+    return Operators.whole(number);
   }
 }

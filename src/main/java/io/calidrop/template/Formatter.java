@@ -1,8 +1,8 @@
 package io.calidrop.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
-import java.util.IllegalFormatException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -16,7 +16,7 @@ final class Formatter {
       Pattern.compile("%(?:\\(([^)%]*)\\))?([-+ 0]*" + SIZES + ")(.?)", Pattern.DOTALL);
   private static final Pattern BRACES =
       Pattern.compile(
-          "\\{\\{|}}|\\{(\\w*+)(!r)?(?::([+,]?(?:0\\d{1,2})?(?:\\.\\d{1,2}(?=f))?)([sdfx]?))?}|[{}]");
+          "\\{\\{|}}|\\{(\\d{0,3}|[a-zA-Z_]\\w*+)(!r)?(?::([+,]?(?:0\\d{1,2})?(?:\\.\\d{1,2}(?=f))?)([sdfx]?))?}|[{}]");
 
   private Formatter() {}
 
@@ -32,7 +32,9 @@ final class Formatter {
       String replacement = "%";
       if (!field.group(3).equals("%")) {
         Object value;
-        if (field.group(1) != null) {
+        if (field.group(3).isEmpty()) {
+          throw new TemplateException("incomplete format");
+        } else if (field.group(1) != null) {
           value = Access.item(run, values, field.group(1));
         } else if (used < given.size()) {
           value = given.get(used++);
@@ -96,15 +98,16 @@ final class Formatter {
               BigDecimal exact = new BigDecimal(Operators.real(value));
               yield exact.setScale(places, RoundingMode.HALF_EVEN);
             }
-            case "d", "i", "x" ->
-                value instanceof Double real && !kind.equals("x")
-                    ? real.longValue()
-                    : (Object) Operators.whole(value);
+            case "d", "i", "x" -> {
+              boolean real = value instanceof Double && !kind.equals("x");
+              yield BigInteger.valueOf(
+                  real ? ((Double) value).longValue() : Operators.whole(value));
+            }
             default -> throw new TemplateException("unknown format '%" + type + "'");
           };
       String java = kind.equals("r") ? "s" : kind.equals("i") ? "d" : kind;
       return String.format(Locale.ROOT, start + java, argument);
-    } catch (IllegalFormatException e) {
+    } catch (IllegalArgumentException e) {
       throw new TemplateException("unknown format '" + start + kind + "'");
     }
   }

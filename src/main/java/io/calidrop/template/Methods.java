@@ -166,7 +166,7 @@ final class Methods {
                       default -> !Character.isLowerCase(c);
                     });
     boolean cased = name.equals("islower") || name.equals("isupper");
-    return all && (cased ? text.codePoints().anyMatch(Character::isLetter) : !text.isEmpty());
+    return all && (cased ? !Text.upper(text).equals(Text.lower(text)) : !text.isEmpty());
   }
 
   /** A text to look for, which must not be empty. */
@@ -227,6 +227,7 @@ final class Methods {
     String begun = Text.strip(text, null, true, limit < 0);
     if (!begun.isEmpty()) {
       Collections.addAll(parts, (Object[]) begun.split("(?U)\\s+", limit));
+      parts.remove(""); // after blanks that are the last
     }
     return Items.list(run, parts);
   }

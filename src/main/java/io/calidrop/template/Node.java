@@ -190,11 +190,13 @@ interface Node {
     return (run, scope) -> {
       List<Object> chosen = new ArrayList<>();
       for (Object value : Values.iterate(run, iterable.value(run, scope))) {
-        Scope inner = new Scope(scope);
-        if (condition != null) {
-          target.set(run, inner, value);
+        if (condition == null) {
+          chosen.add(value);
+          continue;
         }
-        if (condition == null || Values.isTrue(condition.value(run, inner))) {
+        Scope inner = new Scope(scope);
+        target.set(run, inner, value);
+        if (Values.isTrue(condition.value(run, inner))) {
           chosen.add(value);
         }
       }

@@ -63,11 +63,11 @@ final class Parser extends ExpressionParser {
     expect(Kind.BLOCK_END, "%}");
   }
 
-  /** A body up to its own end, which is taken; a loop around it cannot be left from there. */
+  /** A body up to its own end, which is taken; a loop can be left from few of them. */
   private List<Node> block(Token name) {
     end();
     boolean outer = inLoop;
-    inLoop = false;
+    inLoop &= name.text().equals("with");
     List<Node> body = body(name, "end" + name.text());
     inLoop = outer;
     take();
