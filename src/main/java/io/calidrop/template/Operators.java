@@ -7,6 +7,9 @@ import java.util.List;
 final class Operators {
   private static final int LONGEST = 1 << 24; // characters or elements of what is repeated
 
+  /** The order of two numbers that have none. */
+  static final int NONE = Integer.MAX_VALUE;
+
   private Operators() {}
 
   static boolean isNumber(Object value) {
@@ -32,12 +35,12 @@ final class Operators {
     return value instanceof Double number ? number : whole(value);
   }
 
-  /** The order of two numbers, or 2 where they have none. */
+  /** The order of two numbers, or {@link #NONE}. */
   static int order(Object a, Object b) {
     if (a instanceof Double || b instanceof Double) {
       double x = real(a);
       double y = real(b);
-      return x < y ? -1 : x > y ? 1 : x == y ? 0 : 2;
+      return x < y ? -1 : x > y ? 1 : x == y ? 0 : NONE;
     }
     return Long.compare(whole(a), whole(b));
   }
@@ -156,8 +159,10 @@ final class Operators {
       case "!=" -> !Values.equal(run, a, b);
       case "<" -> Values.compare(run, a, b, operator) < 0;
       case "<=" -> Values.compare(run, a, b, operator) <= 0;
-      case ">" -> Values.compare(run, a, b, operator) > 0;
-      case ">=" -> Values.compare(run, a, b, operator) >= 0;
+      case ">", ">=" -> {
+        int order = Values.compare(run, a, b, operator);
+        yield order != NONE && order >= (operator.equals(">") ? 1 : 0);
+      }
       case "in" -> Values.contains(run, b, a);
       default -> !Values.contains(run, b, a);
     };

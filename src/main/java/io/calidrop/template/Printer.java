@@ -84,7 +84,7 @@ record Printer(
   private List<Object> keys(Map<?, ?> dict) {
     List<Object> keys = new ArrayList<>(dict.keySet());
     if (sorted) {
-      keys.sort((a, b) -> Values.compare(run, a, b, "<"));
+      keys.sort((a, b) -> Sorting.order(run, a, b));
     }
     return keys;
   }

@@ -81,10 +81,19 @@ final class Sorting {
       order.add(i);
     }
     int sign = reverse ? -1 : 1;
-    order.sort((a, b) -> sign * Values.compare(run, keys.get(a), keys.get(b), "<"));
+    order.sort((a, b) -> sign * order(run, keys.get(a), keys.get(b)));
     List<Object> sorted = new ArrayList<>(values.size());
     order.forEach(i -> sorted.add(values.get(i)));
     return Items.list(run, sorted);
+  }
+
+  /** The order of two values that are sorted, which needs one that is total. */
+  static int order(Run run, Object a, Object b) {
+    int order = Values.compare(run, a, b, "<");
+    if (order == Operators.NONE) {
+      throw new TemplateException("nan has no order");
+    }
+    return order;
   }
 
   private static Object unique(Run run, List<Object> values, List<Object> keys) {

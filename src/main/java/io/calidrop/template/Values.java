@@ -220,7 +220,7 @@ final class Values {
     return true;
   }
 
-  /** The order of two values that have one; 2 of those that are no numbers. */
+  /** The order of two values that can be compared, or {@link Operators#NONE}. */
   static int compare(Run run, Object a, Object b, String operator) {
     run.enter();
     int order;

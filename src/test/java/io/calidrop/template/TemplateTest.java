@@ -57,6 +57,7 @@ class TemplateTest {
         "\\r\\n{% nosuch %} => line 2, column 4: unknown tag 'nosuch'",
         "{{ raise_exception('a  b') }} => line 1, column 19: a b",
         "{% include 'x' %} => line 1, column 4: 'include' is not supported: a chat template is one file",
+        "{{ [1e400 - 1e400, 1]|sort }} => line 1, column 23: nan has no order",
         "{{ x|nosuch }} => line 1, column 6: no filter named 'nosuch'",
         "{% if false %}{{ x|nosuch }}{% endif %}{{ 1/0 }} => line 1, column 44: division by zero"
       })
