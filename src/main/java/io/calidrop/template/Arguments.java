@@ -16,7 +16,7 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
   /** Stands for an argument that was not given. */
   private static final Object ABSENT = new Object();
 
-  /** Without the first of the positional ones. */
+  /** Without so many of the positional ones, the first. */
   Arguments from(int first) {
     return new Arguments(positional.subList(first, positional.size()), named);
   }

@@ -65,6 +65,7 @@ abstract class ExpressionParser extends Tokens {
     return value;
   }
 
+  /** What {@code or} joins, or what {@code and} does, which binds more. */
   private Node logic(boolean or) {
     Node left = or ? logic(false) : not();
     while (isName(or ? "or" : "and")) {
@@ -159,7 +160,14 @@ abstract class ExpressionParser extends Tokens {
             : Node.at(token.at(), (run, scope) -> scope.get(name));
       }
       case NUMBER -> (run, scope) -> token.number();
-      case STRING -> (run, scope) -> token.text();
+      case STRING -> {
+        StringBuilder all = new StringBuilder(token.text());
+        while (current().kind() == Kind.STRING) {
+          all.append(take().text());
+        }
+        String text = all.toString();
+        yield (run, scope) -> text;
+      }
       case OPERATOR -> bracketed(token);
       default -> throw unexpected(token);
     };
