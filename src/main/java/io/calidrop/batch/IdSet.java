@@ -1,6 +1,6 @@
 package io.calidrop.batch;
 
-import io.calidrop.models.Checksum;
+import io.calidrop.download.Checksum;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;

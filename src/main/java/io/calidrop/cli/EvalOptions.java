@@ -2,8 +2,8 @@ package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.download.Checksum;
 import io.calidrop.generate.Engine;
-import io.calidrop.models.Checksum;
 import io.calidrop.report.Report;
 import io.calidrop.report.ResultLog;
 import io.calidrop.report.TableFormat;

@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
-import io.calidrop.models.ModelSource;
-import io.calidrop.models.ModelStore;
+import io.calidrop.download.ModelSource;
+import io.calidrop.download.ModelStore;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;

@@ -1,9 +1,9 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.models.ModelStore;
-import io.calidrop.models.Network;
-import io.calidrop.models.Proxies;
+import io.calidrop.download.ModelStore;
+import io.calidrop.download.Network;
+import io.calidrop.download.Proxies;
 import java.nio.file.Path;
 import picocli.CommandLine.Option;
 

@@ -1,8 +1,8 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.download.ModelStore;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.models.ModelStore;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.io.IOException;

@@ -1,4 +1,4 @@
-package io.calidrop.models;
+package io.calidrop.download;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;

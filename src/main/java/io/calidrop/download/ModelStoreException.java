@@ -1,4 +1,4 @@
-package io.calidrop.models;
+package io.calidrop.download;
 
 import java.io.IOException;
 

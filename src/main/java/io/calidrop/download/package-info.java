@@ -1,2 +1,2 @@
 /** The models on this machine and how they get there. */
-package io.calidrop.models;
+package io.calidrop.download;

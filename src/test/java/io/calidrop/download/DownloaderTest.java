@@ -1,4 +1,4 @@
-package io.calidrop.models;
+package io.calidrop.download;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

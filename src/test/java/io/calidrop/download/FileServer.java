@@ -1,4 +1,4 @@
-package io.calidrop.models;
+package io.calidrop.download;
 
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
