@@ -10,7 +10,7 @@ import io.calidrop.batch.BatchRunner;
 import io.calidrop.batch.IdSet;
 import io.calidrop.batch.Shard;
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
@@ -54,11 +54,11 @@ final class BatchCommand implements Callable<Integer> {
 
   @ParentCommand private CalidropCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private ConversationOptions conversation;
+  @Mixin private HelpFlag help;
+  @Mixin private ConversationFlags conversation;
   @Mixin private GenerationFlags generation;
 
-  @Mixin private BatchInputOptions prompts;
+  @Mixin private BatchInputFlags prompts;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
   private Path out;

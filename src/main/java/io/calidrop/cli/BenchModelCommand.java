@@ -32,9 +32,9 @@ import picocli.CommandLine.Spec;
 final class BenchModelCommand implements Callable<Integer> {
   @ParentCommand private BenchCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private ModelOptions model;
-  @Mixin private TableOptions table;
+  @Mixin private HelpFlag help;
+  @Mixin private ModelFlags model;
+  @Mixin private TableFlags table;
 
   @Option(
       names = {"-p", "--n-prompt"},

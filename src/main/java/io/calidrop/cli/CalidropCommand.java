@@ -49,7 +49,7 @@ final class CalidropCommand {
 
   private final Io io;
 
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
   @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(

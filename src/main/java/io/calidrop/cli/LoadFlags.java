@@ -24,7 +24,7 @@ final class LoadFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Mixin private StoreOptions store;
+  @Mixin private StoreFlags store;
 
   @Option(
       names = {"-m", "--model"},

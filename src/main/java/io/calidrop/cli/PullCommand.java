@@ -30,9 +30,9 @@ import picocli.CommandLine.Spec;
     })
 final class PullCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Spec private CommandSpec spec;
-  @Mixin private StoreOptions store;
+  @Mixin private StoreFlags store;
 
   @Parameters(
       paramLabel = "SOURCE",

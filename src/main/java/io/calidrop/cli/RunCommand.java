@@ -2,7 +2,7 @@ package io.calidrop.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
@@ -33,10 +33,10 @@ import picocli.CommandLine.Spec;
     })
 final class RunCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Spec private CommandSpec spec;
-  @Mixin private PromptOptions prompt;
-  @Mixin private ConversationOptions conversation;
+  @Mixin private PromptFlags prompt;
+  @Mixin private ConversationFlags conversation;
   @Mixin private GenerationFlags generation;
 
   @HelpGroup(Heading.PROMPT)
@@ -75,7 +75,7 @@ final class RunCommand implements Callable<Integer> {
       GenerationOptions options,
       String text,
       boolean raw,
-      ConversationOptions conversation,
+      ConversationFlags conversation,
       boolean quiet,
       boolean json,
       boolean color)

@@ -26,14 +26,14 @@ import picocli.CommandLine.Spec;
 
 /** Where an evaluation's results go, and how it goes on after it was killed. */
 @HelpGroup(Heading.OUTPUT)
-final class EvalOptions {
+final class EvalFlags {
   private static final String LOG = "results.jsonl";
   private static final Path CPU = Path.of("/proc/cpuinfo");
 
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Mixin private TableOptions table;
+  @Mixin private TableFlags table;
 
   @Option(
       names = "--out",

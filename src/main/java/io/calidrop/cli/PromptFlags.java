@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
 
 /** Where a text comes from: an option, files, standard input, or several of them in this order. */
 @HelpGroup(Heading.PROMPT)
-final class PromptOptions {
+final class PromptFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 

@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
@@ -11,8 +11,8 @@ import picocli.CommandLine.Option;
 
 /** What commands have in common that answer: the model, and how a conversation begins and ends. */
 @HelpGroup(Heading.PROMPT)
-final class ConversationOptions {
-  @Mixin private ModelOptions model;
+final class ConversationFlags {
+  @Mixin private ModelFlags model;
   @Mixin private TemplateFlags template;
 
   @Option(

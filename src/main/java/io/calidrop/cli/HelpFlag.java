@@ -5,7 +5,7 @@ import picocli.CommandLine.Option;
 
 /** {@code --help}, which every command has. */
 @HelpGroup(Heading.OUTPUT)
-final class HelpOption {
+final class HelpFlag {
   @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = {"-h", "--help"},

@@ -11,7 +11,7 @@ import picocli.CommandLine.Option;
 
 /** How a table is printed. */
 @HelpGroup(Heading.OUTPUT)
-final class TableOptions {
+final class TableFlags {
   @Option(
       names = "--format",
       paramLabel = "FORMAT",

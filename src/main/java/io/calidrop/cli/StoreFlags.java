@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 
 /** Where models lie. */
 @HelpGroup(Heading.MACHINE)
-final class StoreOptions {
+final class StoreFlags {
   @HelpGroup(value = Heading.MACHINE, rare = true)
   @Option(
       names = "--models-dir",

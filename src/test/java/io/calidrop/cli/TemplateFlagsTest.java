@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A template of the user's, and what it is given, in each command that answers. */
-class TemplateOptionsTest {
+class TemplateFlagsTest {
   private static final String FRANCE = "ask=\"What is the capital of France?\"";
   private static final String ITALY = "ask=\"What is the capital of Italy?\"";
 

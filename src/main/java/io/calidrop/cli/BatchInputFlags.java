@@ -12,7 +12,7 @@ import java.util.OptionalLong;
 import picocli.CommandLine.Option;
 
 /** Where the prompts of a batch come from. */
-final class BatchInputOptions {
+final class BatchInputFlags {
   @Option(
       names = "--in",
       paramLabel = "FILE",

@@ -13,7 +13,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Which model to load, how to compute with it and how to keep its cache. */
-final class ModelOptions {
+final class ModelFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
