@@ -4,9 +4,9 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.nio.file.Path;
@@ -21,7 +21,7 @@ public final class Engine implements AutoCloseable {
   private static final String TEMPLATE_KEY = "tokenizer.chat_template";
 
   private final GgufFile file;
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
   private final EngineOptions options;
   private final Generator generator;
@@ -30,7 +30,7 @@ public final class Engine implements AutoCloseable {
 
   private Engine(
       GgufFile file,
-      LlamaModel model,
+      Transformer model,
       Tokenizer tokenizer,
       CompletableFuture<ChatTemplate> template,
       EngineOptions options,
@@ -63,7 +63,7 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      LlamaModel model =
+      Transformer model =
           ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
       try {
         return new Engine(
@@ -99,7 +99,7 @@ public final class Engine implements AutoCloseable {
     return options.exact();
   }
 
-  public LlamaModel model() {
+  public Transformer model() {
     return model;
   }
 

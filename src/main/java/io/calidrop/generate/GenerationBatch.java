@@ -1,8 +1,8 @@
 package io.calidrop.generate;
 
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.TokenRun;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,7 +14,7 @@ import java.util.function.Consumer;
  * step, and each gives what it would give alone.
  */
 public final class GenerationBatch {
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
   private final List<Member> members = new ArrayList<>();
 
@@ -25,7 +25,7 @@ public final class GenerationBatch {
     }
   }
 
-  public GenerationBatch(LlamaModel model, Tokenizer tokenizer) {
+  public GenerationBatch(Transformer model, Tokenizer tokenizer) {
     this.model = model;
     this.tokenizer = tokenizer;
   }

@@ -1,7 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
@@ -9,10 +9,10 @@ import java.util.function.Consumer;
 
 /** Continues one prompt at a time. */
 public final class Generator {
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
 
-  public Generator(LlamaModel model, Tokenizer tokenizer) {
+  public Generator(Transformer model, Tokenizer tokenizer) {
     this.model = model;
     this.tokenizer = tokenizer;
   }

@@ -4,7 +4,7 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -18,11 +18,11 @@ public final class SharedPrefix {
   /** Tokens that are worth a copy of a session's state. */
   private static final int LEAST = 16;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final StateBuffer state = new StateBuffer();
   private int[] tokens = {};
 
-  public SharedPrefix(LlamaModel model) {
+  public SharedPrefix(Transformer model) {
     this.model = model;
   }
 

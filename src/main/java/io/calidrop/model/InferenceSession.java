@@ -11,7 +11,7 @@ import java.util.List;
 
 /** The mutable state of one conversation: its KV cache and its position. */
 public final class InferenceSession implements AutoCloseable {
-  private final LlamaConfig config;
+  private final ModelConfig config;
   private final WorkerPool pool;
   private final int contextLength;
   private final CacheOptions options;
@@ -22,7 +22,7 @@ public final class InferenceSession implements AutoCloseable {
   private float[] logits; // [vocabulary], when first wanted
 
   InferenceSession(
-      LlamaConfig config,
+      ModelConfig config,
       Rotations rotations,
       WorkerPool pool,
       CacheScratch scratch,
@@ -115,7 +115,7 @@ public final class InferenceSession implements AutoCloseable {
     cache.transfer(state);
   }
 
-  /** See {@link LlamaModel#adopt}, which holds the lock of the threads that prune. */
+  /** See {@link Transformer#adopt}, which holds the lock of the threads that prune. */
   void adopt(AttendedPrompt prompt) {
     cache.adopt(pool, prompt);
   }

@@ -29,9 +29,9 @@ public final class ModelLoader implements TensorSource {
    *
    * @throws ModelFormatException if the file holds no model that is supported
    */
-  public static LlamaModel load(GgufFile file, LoadOptions options) {
+  public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
-    LlamaConfig config = LlamaConfigReader.read(file);
+    ModelConfig config = ModelConfigReader.read(file);
     if (!options.exact()) {
       new KernelWarmUp(file, config).start();
     }
@@ -39,7 +39,7 @@ public final class ModelLoader implements TensorSource {
     Arena arena = Arena.ofShared();
     try {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
-      return new LlamaModel(config, new WeightReader(config, loader).read(), pool, arena);
+      return new Transformer(config, new WeightReader(config, loader).read(), pool, arena);
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();

@@ -54,7 +54,7 @@ public final class ModelSupport implements TensorSource {
 
   private void check() {
     try {
-      new WeightReader(LlamaConfigReader.read(file), this).visit();
+      new WeightReader(ModelConfigReader.read(file), this).visit();
     } catch (ModelFormatException e) {
       problems.add(e.getMessage().replace(file.path() + ": ", ""));
       return;

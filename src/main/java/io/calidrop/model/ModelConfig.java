@@ -17,7 +17,7 @@ import io.calidrop.model.family.Architecture;
  * @param experts of each feed-forward layer
  * @param windows which layers see the last tokens only
  */
-public record LlamaConfig(
+public record ModelConfig(
     Architecture architecture,
     String name,
     int layers,

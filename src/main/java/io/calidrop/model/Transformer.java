@@ -18,16 +18,16 @@ import java.util.stream.IntStream;
  * A loaded model: immutable weights and the threads that compute with them. One forward pass runs
  * at a time; sessions take turns, or share it.
  */
-public final class LlamaModel implements AutoCloseable {
-  private final LlamaConfig config;
-  private final LlamaWeights weights;
+public final class Transformer implements AutoCloseable {
+  private final ModelConfig config;
+  private final ModelWeights weights;
   private final WorkerPool pool;
   private final Arena arena;
   private final ForwardPass pass;
   private final CacheScratch scratch;
   private int[] last = new int[1]; // indices in the pass whose logits are wanted
 
-  LlamaModel(LlamaConfig config, LlamaWeights weights, WorkerPool pool, Arena arena) {
+  Transformer(ModelConfig config, ModelWeights weights, WorkerPool pool, Arena arena) {
     this.config = config;
     this.weights = weights;
     this.pool = pool;
@@ -37,7 +37,7 @@ public final class LlamaModel implements AutoCloseable {
     scratch = new CacheScratch(config.cacheShape(), pool.threads());
   }
 
-  public LlamaConfig config() {
+  public ModelConfig config() {
     return config;
   }
 
@@ -48,7 +48,7 @@ public final class LlamaModel implements AutoCloseable {
   /** Bytes of weights held in memory, beyond what is read from the mapped file. */
   public long residentBytes() {
     long bytes = weights.output().residentBytes();
-    for (LlamaWeights.Layer layer : weights.layers()) {
+    for (ModelWeights.Layer layer : weights.layers()) {
       bytes += layer.matrices().mapToLong(Matrix::residentBytes).sum();
     }
     return bytes;

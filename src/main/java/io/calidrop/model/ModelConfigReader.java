@@ -10,7 +10,7 @@ import io.calidrop.model.family.Architecture.Presence;
 import io.calidrop.model.family.Families;
 
 /** Reads a model's shape from the metadata of a GGUF file. */
-public final class LlamaConfigReader {
+public final class ModelConfigReader {
   private static final int MAX_SIZE = 1 << 24;
   private static final int MAX_EXPERTS = 1 << 12;
 
@@ -18,7 +18,7 @@ public final class LlamaConfigReader {
   private final Architecture architecture;
   private final String prefix;
 
-  private LlamaConfigReader(Metadata metadata) {
+  private ModelConfigReader(Metadata metadata) {
     this.metadata = metadata;
     String name = metadata.string("general.architecture", "");
     architecture =
@@ -37,16 +37,16 @@ public final class LlamaConfigReader {
   /**
    * @throws ModelFormatException naming a key that is missing or whose value is impossible
    */
-  public static LlamaConfig read(GgufFile file) {
+  public static ModelConfig read(GgufFile file) {
     return read(file.metadata(), vocabulary(file));
   }
 
   /** As {@link #read(GgufFile)}, of a model that is not written yet. */
-  public static LlamaConfig read(Metadata metadata, int vocabulary) {
-    return new LlamaConfigReader(metadata).read(vocabulary);
+  public static ModelConfig read(Metadata metadata, int vocabulary) {
+    return new ModelConfigReader(metadata).read(vocabulary);
   }
 
-  private LlamaConfig read(int vocabulary) {
+  private ModelConfig read(int vocabulary) {
     int layers = size("block_count");
     int dim = size("embedding_length");
     int heads = size("attention.head_count");
@@ -63,7 +63,7 @@ public final class LlamaConfigReader {
     }
     int ffnDim = size("feed_forward_length");
     int contextLength = size("context_length");
-    return new LlamaConfig(
+    return new ModelConfig(
         architecture,
         metadata.string("general.name", ""),
         layers,
@@ -147,9 +147,9 @@ public final class LlamaConfigReader {
     return factor <= 1 ? 1f : (float) (0.1 * multiplier * Math.log(factor) + 1);
   }
 
-  private LlamaConfig.Scales scales(int layers, int dim, int heads, int headDim) {
+  private ModelConfig.Scales scales(int layers, int dim, int heads, int headDim) {
     int width = layers == architecture.wideScaleLayers() ? dim / heads : headDim;
-    return new LlamaConfig.Scales(
+    return new ModelConfig.Scales(
         own("embedding_scale", architecture.embeddingTimesRoot() ? (float) Math.sqrt(dim) : 1f),
         own("residual_scale", 1f),
         own("attention.scale", (float) (1 / Math.sqrt(width))),
@@ -171,10 +171,10 @@ public final class LlamaConfigReader {
     return value == 0 ? neutral : value;
   }
 
-  private LlamaConfig.Experts experts(int ffnDim) {
+  private ModelConfig.Experts experts(int ffnDim) {
     int count = metadata.int32(prefix + "expert_count", 0);
     if (count == 0 && architecture.experts() != Presence.ALWAYS) {
-      return new LlamaConfig.Experts(0, 0, 0);
+      return new ModelConfig.Experts(0, 0, 0);
     }
     if (architecture.experts() == Presence.NEVER) {
       throw new ModelFormatException(
@@ -190,7 +190,7 @@ public final class LlamaConfigReader {
     }
     String width = "expert_feed_forward_length";
     boolean own = architecture.keys().containsKey(width);
-    return new LlamaConfig.Experts(
+    return new ModelConfig.Experts(
         count, used, own ? size(width, Math.max(1, ffnDim / used)) : ffnDim);
   }
 

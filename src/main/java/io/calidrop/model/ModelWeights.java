@@ -12,7 +12,7 @@ import java.util.stream.Stream;
  * @param output [vocabulary][dim]
  * @param rotations of queries and keys
  */
-record LlamaWeights(
+record ModelWeights(
     TokenEmbedding embedding,
     List<Layer> layers,
     float[] outputNorm,
