@@ -7,6 +7,7 @@ import java.util.Arrays;
  * Attention of a batch over one layer's caches, shared out among threads: by sequence, KV head and
  * tile of tokens in a batch, by KV head and segment of rows for a single token.
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class AttentionStep {
   /** Queries of one KV head that are attended together; their keys and values are read once. */
   private static final int TILE_QUERIES = 48;

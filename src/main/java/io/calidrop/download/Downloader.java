@@ -25,7 +25,7 @@ import java.util.concurrent.TimeoutException;
  * Fetches a file by HTTP. The bytes go to {@code NAME.part}, which an interrupted download leaves
  * behind and the next one resumes; only a complete and verified file gets its own name.
  */
-public final class Downloader {
+final class Downloader {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(30);
 
   private final Network network;

@@ -33,6 +33,9 @@ public final class GgufWriter {
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final List<Tensor> tensors = new ArrayList<>();
 
+  /** A file of nothing yet. */
+  public GgufWriter() {}
+
   /**
    * Declares metadata: an Integer, Float, Boolean, String, or a list of strings, integers or
    * floats.

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** Reads the weights of a GGUF file. */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class ModelLoader implements TensorSource {
   private final GgufFile file;
   private final MatrixLoader matrices;

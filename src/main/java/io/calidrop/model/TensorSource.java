@@ -6,6 +6,7 @@ import io.calidrop.tensor.Matrix;
  * Where the tensors of a model come from, or go to: {@link WeightReader} asks it for each in turn.
  * What only looks at names and shapes answers null.
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public interface TensorSource {
   /**
    * @return the values, or null if the model has no such tensor

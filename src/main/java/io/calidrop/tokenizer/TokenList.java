@@ -7,6 +7,9 @@ public final class TokenList {
   private int[] tokens = new int[64];
   private int size;
 
+  /** An empty one. */
+  public TokenList() {}
+
   public int size() {
     return size;
   }

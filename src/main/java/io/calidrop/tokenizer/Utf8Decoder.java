@@ -15,6 +15,9 @@ public final class Utf8Decoder {
           .onUnmappableCharacter(CodingErrorAction.REPLACE);
   private ByteBuffer held = ByteBuffer.allocate(0);
 
+  /** A decoder that holds nothing back yet. */
+  public Utf8Decoder() {}
+
   /** The text that {@code bytes} completes, possibly empty. */
   public String append(byte[] bytes) {
     return decode(bytes, false);
