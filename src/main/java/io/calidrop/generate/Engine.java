@@ -16,7 +16,12 @@ import java.util.concurrent.CompletionException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
-/** A model ready to generate text: weights, tokenizer and chat template of one GGUF file. */
+/**
+ * A model ready to generate text: weights, tokenizer and chat template of one GGUF file.
+ *
+ * <p>Threads may share it: texts that several ask for are computed in turn, token by token, each as
+ * it would be alone. It is closed when nobody uses it or its conversations any more.
+ */
 public final class Engine implements AutoCloseable {
   private static final String TEMPLATE_KEY = "tokenizer.chat_template";
 
@@ -166,9 +171,23 @@ public final class Engine implements AutoCloseable {
     return tokens;
   }
 
+  /** {@link #complete(String, GenerationOptions, Consumer)} without showing it on the way. */
+  public GenerationResult complete(String prompt, GenerationOptions options) {
+    return complete(prompt, options, text -> {});
+  }
+
+  /** {@link #complete(String, GenerationOptions, Consumer, BooleanSupplier)} to the end. */
+  public GenerationResult complete(
+      String prompt, GenerationOptions options, Consumer<String> onText) {
+    return complete(prompt, options, onText, () -> false);
+  }
+
   /**
    * Continues a text as it stands, without a chat template.
    *
+   * @param onText is given the text piece by piece, each a whole number of characters, by the
+   *     calling thread
+   * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if the prompt is empty or does not fit into the context
    */
   public GenerationResult complete(
