@@ -83,8 +83,8 @@ final class ChatCommand implements Callable<Integer> {
     }
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return RunCommand.answer(
-          io, engine, oneShot, text, false, conversation, quiet, false, parent.isColored());
+      return new OneAnswer(io, oneShot, quiet, false, parent.isColored())
+          .to(engine, conversation, text);
     }
   }
 
