@@ -20,7 +20,7 @@ import java.util.function.Supplier;
 /**
  * Answers requests, several of them at a time with the same passes over the weights. A result does
  * not depend on how many, nor on the order. The beginning that prompts have in common, such as a
- * system message, is computed once.
+ * system message, is computed once. For one thread at a time.
  */
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;

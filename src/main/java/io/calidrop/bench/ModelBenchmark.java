@@ -7,6 +7,7 @@ import java.util.Random;
 
 /**
  * Throughput of a model: tokens per second of prefill and of decoding, at any depth of the context.
+ * For one thread at a time.
  */
 public final class ModelBenchmark {
 

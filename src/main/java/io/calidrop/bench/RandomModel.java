@@ -22,7 +22,8 @@ import java.util.Set;
 
 /**
  * Model files of random weights with a vocabulary that any text can be written in: enough to
- * measure speed, and to try every command, on any shape and format without a download.
+ * measure speed, and to try every command, on any shape and format without a download. For one
+ * thread at a time.
  */
 public final class RandomModel {
 

@@ -6,7 +6,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** A directory of GGUF files. */
+/**
+ * A directory of GGUF files. Threads and processes may share a directory: each file has one writer
+ * at a time.
+ */
 public final class ModelStore {
   private final Path directory;
   private final Network network;

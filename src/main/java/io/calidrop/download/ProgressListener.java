@@ -1,6 +1,6 @@
 package io.calidrop.download;
 
-/** Is told how a transfer goes. */
+/** Is told how a transfer goes, by the thread that asked for it. */
 @FunctionalInterface
 public interface ProgressListener {
   /** A listener that does nothing. */

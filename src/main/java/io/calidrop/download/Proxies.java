@@ -16,7 +16,8 @@ import java.util.Map;
 
 /**
  * The HTTP proxies that the usual variables name: {@code http_proxy}, {@code https_proxy}, {@code
- * all_proxy} and {@code no_proxy}, in lower case or else in upper case. Immutable.
+ * all_proxy} and {@code no_proxy}, in lower case or else in upper case. Immutable: threads may
+ * share it.
  */
 public final class Proxies {
   /** No proxy for any address. */

@@ -11,7 +11,7 @@ import java.util.List;
 /**
  * How far each head's attention output is from that with the full cache: {@code sum |o - o_full| /
  * sum |o_full|} over tokens and dimensions (arXiv 2507.19906, Figure 1). Errors of lower layers
- * pass on to higher ones, as they do in use.
+ * pass on to higher ones, as they do in use. For one thread at a time.
  */
 public final class AttentionError implements AutoCloseable {
   private static final int BATCH = 64;

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Speed and memory of a session as its text grows. */
+/** Speed and memory of a session as its text grows. For one thread at a time. */
 public final class CacheCost {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final int BATCH = 512;

@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * What bounded caches lose against the full one on a text: all of them are given the same tokens,
  * and after each the distributions of the next are compared. A prompt is attended once for all of
- * them where they are compressed after it.
+ * them where they are compressed after it. For one thread at a time.
  */
 public final class CacheQuality implements AutoCloseable {
   private static final int BATCH = 64;

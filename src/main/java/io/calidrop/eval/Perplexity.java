@@ -6,7 +6,7 @@ import io.calidrop.model.Transformer;
 
 /**
  * Perplexity as llama.cpp counts it: the text in windows of the context's length, each begun anew,
- * of which the second half is predicted.
+ * of which the second half is predicted. For one thread at a time.
  */
 public final class Perplexity {
   private final Transformer model;

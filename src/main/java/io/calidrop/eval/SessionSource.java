@@ -11,6 +11,7 @@ import java.util.List;
 
 /**
  * Opens sessions that have had the same context, which is attended once for all where it can be.
+ * For one thread at a time.
  */
 public final class SessionSource {
   private final Transformer model;

@@ -11,7 +11,7 @@ import java.util.function.Consumer;
 
 /**
  * Generations that share each pass over the weights (continuous batching): they come and go at any
- * step, and each gives what it would give alone.
+ * step, and each gives what it would give alone. For one thread at a time.
  */
 public final class GenerationBatch {
   private final Transformer model;

@@ -12,7 +12,8 @@ import java.util.Optional;
  * The beginning that prompts have in common, such as a system message, computed once: the state of
  * a session after it, for others to begin with. It is learned from the prompts.
  *
- * <p>A cache that is compressed once observes a prompt whole; there nothing is shared.
+ * <p>A cache that is compressed once observes a prompt whole; there nothing is shared. For one
+ * thread at a time.
  */
 public final class SharedPrefix {
   /** Tokens that are worth a copy of a session's state. */

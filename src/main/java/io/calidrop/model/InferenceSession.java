@@ -9,7 +9,10 @@ import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
 
-/** The mutable state of one conversation: its KV cache and its position. */
+/**
+ * The mutable state of one conversation: its KV cache and its position. For one thread at a time;
+ * sessions of one model may each have a thread.
+ */
 public final class InferenceSession implements AutoCloseable {
   private final ModelConfig config;
   private final WorkerPool pool;

@@ -11,7 +11,7 @@ import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Reads the weights of a GGUF file. */
+/** Reads the weights of a GGUF file. For one thread at a time. */
 @SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class ModelLoader implements TensorSource {
   private final GgufFile file;

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * A loaded model: immutable weights and the threads that compute with them. One forward pass runs
- * at a time; sessions take turns, or share it.
+ * A loaded model: immutable weights and the threads that compute with them. Threads may share it:
+ * one forward pass runs at a time; sessions take turns, or share it.
  */
 public final class Transformer implements AutoCloseable {
   private final ModelConfig config;

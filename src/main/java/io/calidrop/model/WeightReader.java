@@ -10,7 +10,7 @@ import java.util.List;
 /**
  * Names every tensor of a model, with its shape, and puts it where it belongs: the only place that
  * knows them. Loading, checking, warming up and writing random models are different {@linkplain
- * TensorSource sources}.
+ * TensorSource sources}. For one thread at a time.
  */
 public final class WeightReader {
   private final ModelConfig config;

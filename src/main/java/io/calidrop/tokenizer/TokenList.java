@@ -2,7 +2,7 @@ package io.calidrop.tokenizer;
 
 import java.util.Arrays;
 
-/** A growing array of tokens. */
+/** A growing array of tokens. For one thread at a time. */
 public final class TokenList {
   private int[] tokens = new int[64];
   private int size;

@@ -16,7 +16,8 @@ import java.util.Optional;
 
 /**
  * Answers questions about a document greedily with caches of several settings. The document is
- * attended once for all settings, and questions about the same one share it.
+ * attended once for all settings, and questions about the same one share it. For one thread at a
+ * time.
  */
 public final class TaskRunner {
   /** Tokens that an answer may have beyond those of the expected one. */
