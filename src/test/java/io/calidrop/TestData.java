@@ -4,8 +4,8 @@ import static org.junit.jupiter.api.Assumptions.abort;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.calidrop.models.ModelStore;
-import io.calidrop.models.ProgressListener;
+import io.calidrop.download.ModelStore;
+import io.calidrop.download.ProgressListener;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;

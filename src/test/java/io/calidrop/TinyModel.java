@@ -2,16 +2,16 @@ package io.calidrop;
 
 import io.calidrop.bench.RandomModel;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import java.io.IOException;
 import java.nio.file.Path;
 
 /** A model of random weights in the smallest shape, loaded with two threads. */
 public final class TinyModel implements AutoCloseable {
   private final GgufFile file;
-  private final LlamaModel model;
+  private final Transformer model;
 
   public TinyModel(RandomModel.Mix mix, Path directory) throws IOException {
     Path path = directory.resolve("tiny-" + mix + ".gguf");
@@ -20,7 +20,7 @@ public final class TinyModel implements AutoCloseable {
     model = ModelLoader.load(file, new LoadOptions(2, false));
   }
 
-  public LlamaModel model() {
+  public Transformer model() {
     return model;
   }
 

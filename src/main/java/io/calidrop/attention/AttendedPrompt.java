@@ -12,7 +12,7 @@ import java.util.Optional;
  * {@link KvCache#adopt}; what they hold is the same to the bit.
  *
  * <p>Shares of attention are sums in fixed point: those of the last queries are the sum at the end
- * less the sum before them.
+ * less the sum before them. Recorded by one thread; then threads may share it.
  */
 public final class AttendedPrompt {
   private final BoundedCache cache;

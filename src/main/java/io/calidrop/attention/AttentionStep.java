@@ -5,8 +5,10 @@ import java.util.Arrays;
 
 /**
  * Attention of a batch over one layer's caches, shared out among threads: by sequence, KV head and
- * tile of tokens in a batch, by KV head and segment of rows for a single token.
+ * tile of tokens in a batch, by KV head and segment of rows for a single token. For one pass at a
+ * time: the threads of the pool are its own.
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class AttentionStep {
   /** Queries of one KV head that are attended together; their keys and values are read once. */
   private static final int TILE_QUERIES = 48;

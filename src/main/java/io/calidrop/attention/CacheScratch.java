@@ -7,7 +7,8 @@ import java.util.Map;
 
 /**
  * What the threads of a pool prune caches with. One will do for all caches of a model, of which one
- * at a time is pruned: sessions that are decoded together do not each need their own.
+ * at a time is pruned: sessions that are decoded together do not each need their own. Threads may
+ * make caches with it side by side.
  */
 public final class CacheScratch {
   private final CacheShape shape;

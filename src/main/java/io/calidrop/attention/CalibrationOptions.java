@@ -2,7 +2,8 @@ package io.calidrop.attention;
 
 /**
  * What stands in for evicted tokens (CaliDrop, arXiv 2507.19906, and our forms of it). Each form
- * has the fields that mean something in it; equal options are equal.
+ * has the fields that mean something in it; equal options are equal. Immutable: threads may share
+ * them.
  */
 public sealed interface CalibrationOptions {
   int DEFAULT_ROWS = 128;

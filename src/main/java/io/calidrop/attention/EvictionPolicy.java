@@ -5,7 +5,8 @@ import java.util.Optional;
 
 /**
  * Scores the rows of a cache; one place, {@link CachePruner}, prunes. Policies hold no state of a
- * conversation: what they need of one is in {@link HeadRows}.
+ * conversation: what they need of one is in {@link HeadRows}. Threads score heads side by side with
+ * one policy.
  */
 public interface EvictionPolicy {
   /** Queries whose attention the kernel sums up for {@link HeadRows#share}. */

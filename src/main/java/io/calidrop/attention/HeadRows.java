@@ -1,6 +1,9 @@
 package io.calidrop.attention;
 
-/** What a policy sees of one KV head: its rows in the order of their positions. */
+/**
+ * What a policy sees of one KV head: its rows in the order of their positions. For the thread that
+ * scores the head, while it does.
+ */
 public final class HeadRows {
   private final CacheShape shape;
   private final CacheBudget budget;

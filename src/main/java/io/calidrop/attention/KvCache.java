@@ -13,6 +13,7 @@ import java.util.stream.IntStream;
  * <p>A batch goes {@link #begin}, for each layer {@link #extend}, {@link #store} and attention,
  * then {@link #end}. Only {@link #store} may be called by several threads at a time.
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public abstract sealed class KvCache implements AutoCloseable permits FullCache, BoundedCache {
   private final CacheShape shape;
   private final LayerRotations rotations;

@@ -1,6 +1,6 @@
 package io.calidrop.attention;
 
-/** Moves rotated keys and queries to other positions. */
+/** Moves rotated keys and queries to other positions. Threads rotate side by side. */
 @FunctionalInterface
 public interface PositionRotation {
   /** Rotates one head's vector at {@code offset} in place by {@code delta} positions. */

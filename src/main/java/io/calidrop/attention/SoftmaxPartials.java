@@ -11,7 +11,8 @@ import jdk.incubator.vector.FloatVector;
  * Attention of some queries over a set of cached rows, before the division: with scores {@code
  * s_i}, the maximum {@code m = max s_i}, the sum {@code z = sum exp(s_i - m)} and the accumulator
  * {@code sum exp(s_i - m) v_i}. Partials over disjoint sets merge to the partial over their union
- * (the online softmax, arXiv 1805.02867), so rows can be attended in any pieces.
+ * (the online softmax, arXiv 1805.02867), so rows can be attended in any pieces. For one thread at
+ * a time.
  */
 public final class SoftmaxPartials {
   /** [queries] */

@@ -2,7 +2,7 @@ package io.calidrop.attention;
 
 /**
  * Carries a cache's state to a stream or from one. Whatever has state describes it once, in a
- * method {@code transfer} that serves both directions.
+ * method {@code transfer} that serves both directions. For one thread at a time.
  */
 public interface StateTransfer {
   /** Whether values come from a stream. */

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * The tokens of one pass over the weights: the next ones of one sequence or of several, sequence by
- * sequence. Made once and reused.
+ * sequence. Made once and reused. For one thread at a time.
  */
 public final class TokenBatch {
   private final int[] sequence; // [tokens] that a token belongs to

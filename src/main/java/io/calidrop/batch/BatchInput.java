@@ -6,7 +6,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-/** The requests of a text, one by one: it is read once. Blank lines are none. */
+/**
+ * The requests of a text, one by one: it is read once. Blank lines are none. For one thread at a
+ * time.
+ */
 public final class BatchInput implements Closeable {
   private final Utf8Lines lines;
   private final BatchParser parser;

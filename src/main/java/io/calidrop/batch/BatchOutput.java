@@ -18,7 +18,8 @@ import java.util.Map;
 
 /**
  * Results, a line of JSON each. A line is in the file when {@link #add} returns; whatever kills the
- * process can tear the last line only, and that one is dropped when the file is opened again.
+ * process can tear the last line only, and that one is dropped when the file is opened again. For
+ * one thread at a time.
  */
 public final class BatchOutput implements Closeable {
   private static final ObjectMapper JSON = new ObjectMapper();

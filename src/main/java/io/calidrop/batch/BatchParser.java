@@ -17,7 +17,7 @@ import java.util.zip.CRC32;
 /**
  * Reads lines: a prompt as it stands, an object {@code {"id", "prompt" | "messages", overrides}},
  * or a line of an OpenAI batch {@code {"custom_id", "method", "url", "body"}}. What they may ask
- * for is {@link RequestFormat}'s.
+ * for is {@link RequestFormat}'s. Immutable: threads may share it.
  */
 public final class BatchParser {
   private static final ObjectMapper JSON =

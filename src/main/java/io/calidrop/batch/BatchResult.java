@@ -6,11 +6,11 @@ import java.util.Locale;
 import java.util.Map;
 
 /** Results as they are written: the same fields in the same order each time. */
-public final class BatchResult {
+final class BatchResult {
   private BatchResult() {}
 
   /** What became of a request, for JSON. */
-  public static Map<String, Object> of(BatchRequest request, BatchRunner.Outcome outcome) {
+  static Map<String, Object> of(BatchRequest request, BatchRunner.Outcome outcome) {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("id", request.id().value());
     GenerationResult result = outcome.result().orElse(null);

@@ -20,7 +20,7 @@ import java.util.function.Supplier;
 /**
  * Answers requests, several of them at a time with the same passes over the weights. A result does
  * not depend on how many, nor on the order. The beginning that prompts have in common, such as a
- * system message, is computed once.
+ * system message, is computed once. For one thread at a time.
  */
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;
@@ -35,14 +35,14 @@ public final class BatchRunner implements AutoCloseable {
 
   /** Gives requests, one after the other. */
   @FunctionalInterface
-  public interface Source {
+  interface Source {
     /** The next request, or null at the end. */
     BatchRequest next() throws IOException;
   }
 
   /** Takes results as they are finished. */
   @FunctionalInterface
-  public interface Sink {
+  interface Sink {
     /** Takes what became of a request; false ends the batch. */
     boolean accept(BatchRequest request, Outcome outcome) throws IOException;
   }
@@ -53,7 +53,7 @@ public final class BatchRunner implements AutoCloseable {
    * @param result empty where the request failed
    * @param error why it did
    */
-  public record Outcome(Optional<GenerationResult> result, Optional<String> error) {
+  record Outcome(Optional<GenerationResult> result, Optional<String> error) {
     static Outcome failed(String error) {
       return new Outcome(Optional.empty(), Optional.of(error));
     }
@@ -100,7 +100,7 @@ public final class BatchRunner implements AutoCloseable {
    * @param interrupted ends the batch; requests under way get no outcome
    * @throws ModelFormatException if there is a conversation, and no chat template
    */
-  public void run(Source source, Sink sink, BooleanSupplier interrupted) throws IOException {
+  void run(Source source, Sink sink, BooleanSupplier interrupted) throws IOException {
     Prompt next = read(source);
     while (!interrupted.getAsBoolean() && (next != null || batch.size() > 0)) {
       if (next != null && !free.isEmpty()) {

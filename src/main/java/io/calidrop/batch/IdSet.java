@@ -1,6 +1,6 @@
 package io.calidrop.batch;
 
-import io.calidrop.models.Checksum;
+import io.calidrop.download.Checksum;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -9,18 +9,18 @@ import java.security.MessageDigest;
  * The ids of a batch, of any length, in about 32 bytes each: a file of a million lines must not
  * need a memory for it. Held are the first 128 bits of their SHA-256.
  */
-public final class IdSet {
+final class IdSet {
   private final MessageDigest digest = Checksum.newDigest();
   private long[] slots = new long[2 * 1024]; // pairs, open addressing; an unused one is zero
   private int size;
 
   /** Ids in the set. */
-  public int size() {
+  int size() {
     return size;
   }
 
   /** Adds an id; false if it was there. */
-  public boolean add(BatchId id) {
+  boolean add(BatchId id) {
     ByteBuffer hash = hash(id);
     int slot = slot(hash.getLong(0), hash.getLong(8));
     if (isUsed(slot)) {
@@ -35,7 +35,7 @@ public final class IdSet {
     return true;
   }
 
-  public boolean contains(BatchId id) {
+  boolean contains(BatchId id) {
     ByteBuffer hash = hash(id);
     return isUsed(slot(hash.getLong(0), hash.getLong(8)));
   }

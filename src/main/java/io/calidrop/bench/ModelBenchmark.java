@@ -2,11 +2,12 @@ package io.calidrop.bench;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.util.Random;
 
 /**
  * Throughput of a model: tokens per second of prefill and of decoding, at any depth of the context.
+ * For one thread at a time.
  */
 public final class ModelBenchmark {
 
@@ -22,14 +23,14 @@ public final class ModelBenchmark {
 
   private static final long SEED = 42;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final CacheOptions cache;
   private final int repetitions;
 
   /**
    * @param repetitions measured runs of each test, after one that is not measured
    */
-  public ModelBenchmark(LlamaModel model, CacheOptions cache, int repetitions) {
+  public ModelBenchmark(Transformer model, CacheOptions cache, int repetitions) {
     this.model = model;
     this.cache = cache;
     this.repetitions = repetitions;

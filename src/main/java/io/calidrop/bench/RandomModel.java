@@ -2,8 +2,8 @@ package io.calidrop.bench;
 
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufWriter;
-import io.calidrop.model.LlamaConfig;
-import io.calidrop.model.LlamaConfigReader;
+import io.calidrop.model.ModelConfig;
+import io.calidrop.model.ModelConfigReader;
 import io.calidrop.model.TensorSource;
 import io.calidrop.model.TensorSpec;
 import io.calidrop.model.TokenEmbedding;
@@ -22,7 +22,8 @@ import java.util.Set;
 
 /**
  * Model files of random weights with a vocabulary that any text can be written in: enough to
- * measure speed, and to try every command, on any shape and format without a download.
+ * measure speed, and to try every command, on any shape and format without a download. For one
+ * thread at a time.
  */
 public final class RandomModel {
 
@@ -135,7 +136,7 @@ public final class RandomModel {
   public GgufWriter declare() {
     GgufWriter writer = new GgufWriter();
     metadata(writer);
-    LlamaConfig config = LlamaConfigReader.read(writer.metadata(), shape.vocabulary);
+    ModelConfig config = ModelConfigReader.read(writer.metadata(), shape.vocabulary);
     new WeightReader(config, new Declaration(writer)).visit();
     return writer;
   }

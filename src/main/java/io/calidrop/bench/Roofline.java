@@ -15,7 +15,7 @@ import jdk.incubator.vector.FloatVector;
  * registers.
  *
  * <p>The probes are plain loops that no work on the kernels touches, so that ratios to them compare
- * across versions where times do not.
+ * across versions where times do not. For one thread at a time.
  */
 public final class Roofline {
 

@@ -4,21 +4,17 @@ import io.calidrop.batch.BatchInput;
 import io.calidrop.batch.BatchOutput;
 import io.calidrop.batch.BatchOutput.Existing;
 import io.calidrop.batch.BatchParser;
-import io.calidrop.batch.BatchRequest;
-import io.calidrop.batch.BatchResult;
+import io.calidrop.batch.BatchPass;
 import io.calidrop.batch.BatchRunner;
-import io.calidrop.batch.IdSet;
+import io.calidrop.batch.BatchSummary;
 import io.calidrop.batch.Shard;
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
-import io.calidrop.generate.GenerationResult;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.Locale;
-import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -54,11 +50,11 @@ final class BatchCommand implements Callable<Integer> {
 
   @ParentCommand private CalidropCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private ConversationOptions conversation;
+  @Mixin private HelpFlag help;
+  @Mixin private ConversationFlags conversation;
   @Mixin private GenerationFlags generation;
 
-  @Mixin private BatchInputOptions prompts;
+  @Mixin private BatchInputFlags prompts;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
   private Path out;
@@ -131,7 +127,16 @@ final class BatchCommand implements Callable<Integer> {
             new BatchRunner(engine, () -> conversation.template(io, engine), parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      return new Run(io, part, input, output, interrupts).all(runner, total);
+      interrupts.begin();
+      BatchSummary summary;
+      try (WorkProgress shown = quiet ? null : new WorkProgress(io, "batch", "prompts", total)) {
+        BatchPass.Progress progress = quiet ? BatchPass.Progress.UNSEEN : progress(shown);
+        summary = new BatchPass(input, part, output, failFast, progress).run(runner, interrupts);
+      }
+      print(io, summary);
+      return summary.interrupted()
+          ? ExitCode.INTERRUPTED
+          : summary.failed() > 0 ? ExitCode.BATCH_FAILURES : ExitCode.OK;
     }
   }
 
@@ -150,103 +155,37 @@ final class BatchCommand implements Callable<Integer> {
     }
   }
 
-  /** One pass over the input. */
-  private final class Run {
-    private final Io io;
-    private final Shard part;
-    private final BatchInput input;
-    private final BatchOutput output;
-    private final Interrupts interrupts;
-    private final IdSet ids = new IdSet();
-    private final long start = System.nanoTime();
-    private WorkProgress progress; // null where it is not shown
-    private long skipped;
-    private long promptTokens;
-    private long generatedTokens;
-
-    Run(Io io, Shard part, BatchInput input, BatchOutput output, Interrupts interrupts) {
-      this.io = io;
-      this.part = part;
-      this.input = input;
-      this.output = output;
-      this.interrupts = interrupts;
-    }
-
-    int all(BatchRunner runner, long total) throws IOException {
-      interrupts.begin();
-      try (WorkProgress display = quiet ? null : new WorkProgress(io, "batch", "prompts", total)) {
-        progress = display;
-        runner.run(this::next, this::add, interrupts);
+  private static BatchPass.Progress progress(WorkProgress shown) {
+    return new BatchPass.Progress() {
+      @Override
+      public void skipped() {
+        shown.skip(1);
       }
-      boolean interrupted = interrupts.getAsBoolean();
-      summarise(interrupted);
-      return interrupted
-          ? ExitCode.INTERRUPTED
-          : output.failed() > 0 ? ExitCode.BATCH_FAILURES : ExitCode.OK;
-    }
 
-    /** The next request that has no result yet. */
-    private BatchRequest next() throws IOException {
-      while (true) {
-        BatchRequest request = input.next(part);
-        if (request == null) {
-          return null;
-        }
-        if (!ids.add(request.id())) {
-          request = request.repeated();
-        }
-        if (!output.had(request.id())) {
-          return request;
-        }
-        skipped++;
-        if (progress != null) {
-          progress.skip(1);
-        }
+      @Override
+      public void answered() {
+        shown.step(1);
       }
-    }
+    };
+  }
 
-    private boolean add(BatchRequest request, BatchRunner.Outcome outcome) throws IOException {
-      output.add(BatchResult.of(request, outcome));
-      outcome.result().ifPresent(this::count);
-      if (progress != null) {
-        progress.step(1);
-      }
-      return outcome.error().isEmpty() || !failFast;
-    }
-
-    private void count(GenerationResult result) {
-      GenerationResult.Timings timings = result.timings();
-      promptTokens += timings.promptTokens() + timings.reusedTokens();
-      generatedTokens += result.tokens().length;
-    }
-
-    private void summarise(boolean interrupted) throws IOException {
-      double seconds = (System.nanoTime() - start) / 1e9;
-      if (json) {
-        Map<String, Object> summary = new LinkedHashMap<>();
-        summary.put("results", output.count());
-        summary.put("failed", output.failed());
-        summary.put("skipped", skipped);
-        summary.put("prompt_tokens", promptTokens);
-        summary.put("generated_tokens", generatedTokens);
-        summary.put("seconds", seconds);
-        summary.put("interrupted", interrupted);
-        Json.print(io.out(), summary);
-      } else if (!quiet) {
-        io.err()
-            .printf(
-                Locale.ROOT,
-                "%s%d results, %d of them errors (%d were there); %d prompt and %d generated tokens in %.1f s, %.0f generated tok/s%s%n",
-                interrupted ? "interrupted, --resume goes on: " : "",
-                output.count(),
-                output.failed(),
-                skipped,
-                promptTokens,
-                generatedTokens,
-                seconds,
-                generatedTokens / seconds,
-                output.failed() > 0 ? "; --retry-failed tries the errors again" : "");
-      }
+  private void print(Io io, BatchSummary summary) throws IOException {
+    if (json) {
+      Json.print(io.out(), summary.fields());
+    } else if (!quiet) {
+      io.err()
+          .printf(
+              Locale.ROOT,
+              "%s%d results, %d of them errors (%d were there); %d prompt and %d generated tokens in %.1f s, %.0f generated tok/s%s%n",
+              summary.interrupted() ? "interrupted, --resume goes on: " : "",
+              summary.results(),
+              summary.failed(),
+              summary.skipped(),
+              summary.promptTokens(),
+              summary.generatedTokens(),
+              summary.seconds(),
+              summary.generatedTokens() / summary.seconds(),
+              summary.failed() > 0 ? "; --retry-failed tries the errors again" : "");
     }
   }
 }

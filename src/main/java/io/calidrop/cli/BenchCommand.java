@@ -17,7 +17,7 @@ import picocli.CommandLine.ParentCommand;
     footer = {"", "Example:", "  ./run.sh bench model -p 256 -n 128 -t 2"})
 final class BenchCommand {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
   CalidropCommand root() {
     return parent;

@@ -45,8 +45,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
 
   @ParentCommand private BenchCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private TableOptions table;
+  @Mixin private HelpFlag help;
+  @Mixin private TableFlags table;
 
   @Parameters(
       arity = "0..*",

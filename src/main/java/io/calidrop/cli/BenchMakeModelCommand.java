@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
 final class BenchMakeModelCommand implements Callable<Integer> {
   @ParentCommand private BenchCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
   @Option(
       names = "--family",

@@ -3,7 +3,7 @@ package io.calidrop.cli;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.bench.ModelBenchmark;
 import io.calidrop.generate.Engine;
-import io.calidrop.model.LlamaConfig;
+import io.calidrop.model.ModelConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,9 +32,9 @@ import picocli.CommandLine.Spec;
 final class BenchModelCommand implements Callable<Integer> {
   @ParentCommand private BenchCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private ModelOptions model;
-  @Mixin private TableOptions table;
+  @Mixin private HelpFlag help;
+  @Mixin private ModelFlags model;
+  @Mixin private TableFlags table;
 
   @Option(
       names = {"-p", "--n-prompt"},
@@ -95,7 +95,7 @@ final class BenchModelCommand implements Callable<Integer> {
   }
 
   private Map<String, Object> row(Engine engine, ModelBenchmark.Result result) {
-    LlamaConfig config = engine.model().config();
+    ModelConfig config = engine.model().config();
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("model", config.name());
     row.put("threads", engine.model().threads());

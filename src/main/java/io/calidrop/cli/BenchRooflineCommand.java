@@ -27,8 +27,8 @@ import picocli.CommandLine.Spec;
 final class BenchRooflineCommand implements Callable<Integer> {
   @ParentCommand private BenchCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
-  @Mixin private TableOptions table;
+  @Mixin private HelpFlag help;
+  @Mixin private TableFlags table;
 
   @Option(
       names = {"-t", "--threads"},

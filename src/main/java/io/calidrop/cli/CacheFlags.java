@@ -15,7 +15,7 @@ import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.model.LlamaConfig;
+import io.calidrop.model.ModelConfig;
 import io.calidrop.model.ModelInspection;
 import java.nio.file.Path;
 import java.util.function.Function;
@@ -250,11 +250,11 @@ final class CacheFlags {
   }
 
   private CacheOptions fit(CacheOptions options, Path model) {
-    LlamaConfig config = config(model);
+    ModelConfig config = config(model);
     return CacheMemory.fit(config.cacheShape(), options, memory, config.contextLength());
   }
 
-  private static LlamaConfig config(Path model) {
+  private static ModelConfig config(Path model) {
     try (GgufFile file = GgufFile.open(model)) {
       return ModelInspection.of(file)
           .config()

@@ -13,7 +13,7 @@ import picocli.CommandLine.ScopeType;
 /** The root of all commands; alone it opens a chat. */
 @Command(
     name = "calidrop",
-    description = "Runs Llama-family models on the CPU.",
+    description = "Runs language models on the CPU.",
     versionProvider = Version.class,
     synopsisSubcommandLabel = "COMMAND",
     footer = {
@@ -49,7 +49,7 @@ final class CalidropCommand {
 
   private final Io io;
 
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
   @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(

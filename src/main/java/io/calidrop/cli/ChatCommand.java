@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.ChatSession;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
@@ -35,8 +35,8 @@ import picocli.CommandLine.ParentCommand;
     })
 final class ChatCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
-  @Mixin private ConversationOptions conversation;
+  @Mixin private HelpFlag help;
+  @Mixin private ConversationFlags conversation;
   @Mixin private GenerationFlags generation;
 
   @HelpGroup(Heading.OUTPUT)
@@ -83,8 +83,8 @@ final class ChatCommand implements Callable<Integer> {
     }
     GenerationOptions oneShot = generation.options(GenerationOptions.defaults().maxTokens());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return RunCommand.answer(
-          io, engine, oneShot, text, false, conversation, quiet, false, parent.isColored());
+      return new OneAnswer(io, oneShot, quiet, false, parent.isColored())
+          .to(engine, conversation, text);
     }
   }
 

@@ -24,7 +24,7 @@ import picocli.CommandLine.ParentCommand;
     })
 final class EvalCommand {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
   CalidropCommand root() {
     return parent;

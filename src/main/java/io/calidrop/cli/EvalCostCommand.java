@@ -36,11 +36,11 @@ import picocli.CommandLine.Spec;
 final class EvalCostCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Mixin private LoadFlags model;
   @Mixin private TextFlags texts;
   @Mixin private GridFlags grid;
-  @Mixin private EvalOptions options;
+  @Mixin private EvalFlags options;
 
   @Option(
       names = "--at",

@@ -42,10 +42,10 @@ final class EvalPerplexityCommand implements Callable<Integer> {
 
   @ParentCommand private EvalCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Mixin private LoadFlags model;
   @Mixin private CacheFlags cache;
-  @Mixin private EvalOptions options;
+  @Mixin private EvalFlags options;
 
   @Option(
       names = "--text",

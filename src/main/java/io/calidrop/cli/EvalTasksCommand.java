@@ -44,10 +44,10 @@ import picocli.CommandLine.Spec;
 final class EvalTasksCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Mixin private LoadFlags model;
   @Mixin private GridFlags grid;
-  @Mixin private EvalOptions options;
+  @Mixin private EvalFlags options;
 
   @Option(
       names = "--tasks",

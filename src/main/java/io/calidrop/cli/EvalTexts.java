@@ -1,6 +1,6 @@
 package io.calidrop.cli;
 
-import io.calidrop.models.Checksum;
+import io.calidrop.download.Checksum;
 import io.calidrop.text.Utf8;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;

@@ -21,11 +21,11 @@ import picocli.CommandLine.Spec;
 abstract class GridEvalCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;
   @Spec private CommandSpec spec;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Mixin private LoadFlags model;
   @Mixin private TextFlags texts;
   @Mixin private GridFlags grid;
-  @Mixin private EvalOptions options;
+  @Mixin private EvalFlags options;
 
   /** Takes a setting's result; it is kept when this returns. */
   @FunctionalInterface

@@ -36,13 +36,13 @@ final class InspectCommand implements Callable<Integer> {
   private static final int SHOWN_CHARACTERS = 100;
 
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
-  @Mixin private StoreOptions store;
+  @Mixin private HelpFlag help;
+  @Mixin private StoreFlags store;
 
   @Parameters(paramLabel = "FILE", description = "GGUF file, or a name in the models directory.")
   private String file;
 
-  @Mixin private TableOptions table;
+  @Mixin private TableFlags table;
 
   @Override
   public Integer call() throws IOException {

@@ -23,10 +23,10 @@ import picocli.CommandLine.ParentCommand;
     footer = {"", "Examples:", "  ./run.sh list", "  ./run.sh list --format json"})
 final class ListCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
-  @Mixin private StoreOptions store;
+  @Mixin private HelpFlag help;
+  @Mixin private StoreFlags store;
 
-  @Mixin private TableOptions table;
+  @Mixin private TableFlags table;
 
   @Override
   public Integer call() throws IOException {

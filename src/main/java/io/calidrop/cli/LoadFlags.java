@@ -2,9 +2,9 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.download.ModelStore;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
-import io.calidrop.models.ModelStore;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tokenizer.Tokenizer;
@@ -24,7 +24,7 @@ final class LoadFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Mixin private StoreOptions store;
+  @Mixin private StoreFlags store;
 
   @Option(
       names = {"-m", "--model"},

@@ -29,9 +29,9 @@ import picocli.CommandLine.ParentCommand;
     })
 final class MergeCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
 
-  @Mixin private BatchInputOptions prompts;
+  @Mixin private BatchInputFlags prompts;
 
   @Option(names = "--out", paramLabel = "FILE", required = true, description = "The results.")
   private Path out;

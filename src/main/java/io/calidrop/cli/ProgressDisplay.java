@@ -1,6 +1,6 @@
 package io.calidrop.cli;
 
-import io.calidrop.models.ProgressListener;
+import io.calidrop.download.ProgressListener;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;

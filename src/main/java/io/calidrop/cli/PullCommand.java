@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
-import io.calidrop.models.ModelSource;
-import io.calidrop.models.ModelStore;
+import io.calidrop.download.ModelSource;
+import io.calidrop.download.ModelStore;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -30,9 +30,9 @@ import picocli.CommandLine.Spec;
     })
 final class PullCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Spec private CommandSpec spec;
-  @Mixin private StoreOptions store;
+  @Mixin private StoreFlags store;
 
   @Parameters(
       paramLabel = "SOURCE",

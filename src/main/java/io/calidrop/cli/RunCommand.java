@@ -1,17 +1,11 @@
 package io.calidrop.cli;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import io.calidrop.cli.HelpGroup.Heading;
-import io.calidrop.cli.ModelOptions.OnFull;
-import io.calidrop.generate.ChatSession;
+import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
-import io.calidrop.generate.GenerationResult;
-import io.calidrop.generate.StopReason;
 import java.io.IOException;
-import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.jline.utils.Signals;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,10 +27,10 @@ import picocli.CommandLine.Spec;
     })
 final class RunCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
+  @Mixin private HelpFlag help;
   @Spec private CommandSpec spec;
-  @Mixin private PromptOptions prompt;
-  @Mixin private ConversationOptions conversation;
+  @Mixin private PromptFlags prompt;
+  @Mixin private ConversationFlags conversation;
   @Mixin private GenerationFlags generation;
 
   @HelpGroup(Heading.PROMPT)
@@ -63,51 +57,9 @@ final class RunCommand implements Callable<Integer> {
     Io io = parent.io();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens());
     String text = prompt.read(io);
+    OneAnswer answer = new OneAnswer(io, options, quiet, json, parent.isColored());
     try (Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP)) {
-      return answer(io, engine, options, text, raw, conversation, quiet, json, parent.isColored());
-    }
-  }
-
-  /** Answers a prompt on {@code io}; returns the exit code. */
-  static int answer(
-      Io io,
-      Engine engine,
-      GenerationOptions options,
-      String text,
-      boolean raw,
-      ConversationOptions conversation,
-      boolean quiet,
-      boolean json,
-      boolean color)
-      throws JsonProcessingException {
-    try (Interrupts interrupts =
-        new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
-      TerminalWidth width = new TerminalWidth();
-      Signals.register("WINCH", width::changed);
-      interrupts.begin();
-      GenerationResult result;
-      TextOutput output;
-      if (raw) {
-        output = new TextOutput(io, interrupts, width, color, Optional.empty());
-        result = engine.complete(text, options, json ? piece -> {} : output, interrupts);
-      } else {
-        try (ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
-          conversation.system().ifPresent(chat::system);
-          output = new TextOutput(io, interrupts, width, color, chat.openedReasoning());
-          result = chat.send(text, json ? piece -> {} : output, interrupts);
-        }
-      }
-      if (json) {
-        Json.print(io.out(), Statistics.json(result, engine.loadNanos()));
-      } else {
-        output.end();
-      }
-      if (!quiet && !json) {
-        io.err().println(Statistics.line(result, engine.loadNanos()));
-      }
-      return result.stopReason() == StopReason.INTERRUPTED && !io.out().checkError()
-          ? ExitCode.INTERRUPTED
-          : ExitCode.OK;
+      return raw ? answer.continues(engine, text) : answer.to(engine, conversation, text);
     }
   }
 }

@@ -1,8 +1,8 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.download.ModelStore;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.models.ModelStore;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.io.IOException;
@@ -28,10 +28,10 @@ import picocli.CommandLine.ParentCommand;
     })
 final class TokenizeCommand implements Callable<Integer> {
   @ParentCommand private CalidropCommand parent;
-  @Mixin private HelpOption help;
-  @Mixin private PromptOptions prompt;
-  @Mixin private StoreOptions store;
-  @Mixin private TableOptions table;
+  @Mixin private HelpFlag help;
+  @Mixin private PromptFlags prompt;
+  @Mixin private StoreFlags store;
+  @Mixin private TableFlags table;
 
   @HelpGroup(Heading.MACHINE)
   @Option(

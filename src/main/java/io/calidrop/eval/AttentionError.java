@@ -4,19 +4,19 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvType;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaConfig;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.ModelConfig;
+import io.calidrop.model.Transformer;
 import java.util.List;
 
 /**
  * How far each head's attention output is from that with the full cache: {@code sum |o - o_full| /
  * sum |o_full|} over tokens and dimensions (arXiv 2507.19906, Figure 1). Errors of lower layers
- * pass on to higher ones, as they do in use.
+ * pass on to higher ones, as they do in use. For one thread at a time.
  */
 public final class AttentionError implements AutoCloseable {
   private static final int BATCH = 64;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final TextWindow window;
   private final SessionSource source;
   private InferenceSession full; // at the first scored token
@@ -47,7 +47,7 @@ public final class AttentionError implements AutoCloseable {
    * @param caches all that will be compared
    */
   public AttentionError(
-      LlamaModel model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
+      Transformer model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
     this.model = model;
     this.window = window;
     int context = window.tokens().length;
@@ -55,13 +55,13 @@ public final class AttentionError implements AutoCloseable {
         new SessionSource(
             model, context, window.tokens(), window.scored(), window.once(), kvType, caches);
     full = source.open(CacheOptions.full(kvType));
-    LlamaConfig config = model.config();
+    ModelConfig config = model.config();
     outputs = new float[config.layers() * BATCH * config.queryDim()];
   }
 
   /** The errors of one cache. */
   public Result measure(CacheOptions options) {
-    LlamaConfig config = model.config();
+    ModelConfig config = model.config();
     Sums sums = new Sums(config);
     try (InferenceSession session = source.open(options)) {
       full.observeAttention(this::keep);
@@ -94,12 +94,12 @@ public final class AttentionError implements AutoCloseable {
 
   /** Absolute differences and absolute values, by layer and head. */
   private final class Sums {
-    private final LlamaConfig config;
+    private final ModelConfig config;
     private final double[][] differences; // [layers][heads]
     private final double[][] magnitudes; // [layers][heads]
     private int done; // tokens of the full cache's batch that this one has had
 
-    Sums(LlamaConfig config) {
+    Sums(ModelConfig config) {
       this.config = config;
       differences = new double[config.layers()][config.heads()];
       magnitudes = new double[config.layers()][config.heads()];

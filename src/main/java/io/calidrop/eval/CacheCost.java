@@ -3,7 +3,7 @@ package io.calidrop.eval;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,12 +11,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Speed and memory of a session as its text grows. */
+/** Speed and memory of a session as its text grows. For one thread at a time. */
 public final class CacheCost {
   private static final Path STATUS = Path.of("/proc/self/status");
   private static final int BATCH = 512;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final int decoded;
 
   /**
@@ -40,7 +40,7 @@ public final class CacheCost {
   /**
    * @param decoded tokens that are decoded at each position
    */
-  public CacheCost(LlamaModel model, int decoded) {
+  public CacheCost(Transformer model, int decoded) {
     this.model = model;
     this.decoded = decoded;
   }

@@ -4,7 +4,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvType;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -12,7 +12,7 @@ import java.util.List;
 /**
  * What bounded caches lose against the full one on a text: all of them are given the same tokens,
  * and after each the distributions of the next are compared. A prompt is attended once for all of
- * them where they are compressed after it.
+ * them where they are compressed after it. For one thread at a time.
  */
 public final class CacheQuality implements AutoCloseable {
   private static final int BATCH = 64;
@@ -20,7 +20,7 @@ public final class CacheQuality implements AutoCloseable {
   /** Most tokens that the full cache generates greedily for others to agree with. */
   private static final int GREEDY_TOKENS = 128;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final TextWindow window;
   private final SessionSource source;
   private InferenceSession full; // at the first scored token
@@ -53,7 +53,7 @@ public final class CacheQuality implements AutoCloseable {
    * @param caches all that will be compared
    */
   public CacheQuality(
-      LlamaModel model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
+      Transformer model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
     this.model = model;
     this.window = window;
     int context = window.tokens().length + GREEDY_TOKENS;

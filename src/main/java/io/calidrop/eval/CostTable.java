@@ -12,7 +12,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
 
-/** Results of {@link CacheCost} by setting and position, averaged over places of texts. */
+/**
+ * Results of {@link CacheCost} by setting and position, averaged over places of texts. For one
+ * thread at a time.
+ */
 public final class CostTable {
   private static final double MEBIBYTE = 1 << 20;
 

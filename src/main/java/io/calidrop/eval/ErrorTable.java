@@ -11,7 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
 
-/** Results of {@link AttentionError} by setting, averaged over places of texts. */
+/**
+ * Results of {@link AttentionError} by setting, averaged over places of texts. For one thread at a
+ * time.
+ */
 public final class ErrorTable implements ResultTable {
   private final List<CacheSetting> settings;
   private final Map<String, Sum> sums = new LinkedHashMap<>();

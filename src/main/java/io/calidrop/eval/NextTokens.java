@@ -1,6 +1,8 @@
 package io.calidrop.eval;
 
-/** What the full cache says of the next token at some positions of a text. */
+/**
+ * What the full cache says of the next token at some positions of a text. For one thread at a time.
+ */
 public final class NextTokens {
   private final int vocabulary;
   private final double[] probabilities; // [positions][vocabulary]

@@ -2,14 +2,14 @@ package io.calidrop.eval;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 
 /**
  * Perplexity as llama.cpp counts it: the text in windows of the context's length, each begun anew,
- * of which the second half is predicted.
+ * of which the second half is predicted. For one thread at a time.
  */
 public final class Perplexity {
-  private final LlamaModel model;
+  private final Transformer model;
   private final CacheOptions cache;
   private final int bos;
   private final int first;
@@ -31,7 +31,7 @@ public final class Perplexity {
    * @param first index in a window of the first token whose prediction counts; llama.cpp leaves the
    *     first half and one more
    */
-  public Perplexity(LlamaModel model, CacheOptions cache, int bos, int first) {
+  public Perplexity(Transformer model, CacheOptions cache, int bos, int first) {
     this.model = model;
     this.cache = cache;
     this.bos = bos;

@@ -12,7 +12,10 @@ import java.util.Map;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
-/** Results of {@link CacheQuality} by text and setting, averaged over places of a text. */
+/**
+ * Results of {@link CacheQuality} by text and setting, averaged over places of a text. For one
+ * thread at a time.
+ */
 public final class QualityTable implements ResultTable {
   private static final double MEBIBYTE = 1 << 20;
 

@@ -3,7 +3,7 @@ package io.calidrop.eval;
 import io.calidrop.report.Report;
 import java.util.Map;
 
-/** What the results of a grid add up to. */
+/** What the results of a grid add up to. For one thread at a time. */
 public interface ResultTable {
   /**
    * Adds a setting's result at one place of a text.

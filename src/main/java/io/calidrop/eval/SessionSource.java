@@ -6,14 +6,15 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.util.List;
 
 /**
  * Opens sessions that have had the same context, which is attended once for all where it can be.
+ * For one thread at a time.
  */
 public final class SessionSource {
-  private final LlamaModel model;
+  private final Transformer model;
   private final int positions;
   private final int[] tokens;
   private final int context;
@@ -26,7 +27,7 @@ public final class SessionSource {
    * @param caches all options that sessions will be opened with
    */
   public SessionSource(
-      LlamaModel model,
+      Transformer model,
       int positions,
       int[] tokens,
       int context,

@@ -7,8 +7,8 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
+import io.calidrop.download.Checksum;
 import io.calidrop.generate.ChatSession.Turn;
-import io.calidrop.models.Checksum;
 import io.calidrop.tensor.VectorShape;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -32,7 +32,8 @@ import java.util.List;
 /**
  * A conversation in a file: magic and version, a JSON header with the messages, the tokens, the
  * cache with its calibration, and the SHA-256 of all of that. It is written beside its place and
- * moved there whole; a damaged one is refused before anything is changed.
+ * moved there whole; a damaged one is refused before anything is changed. Threads may share it, not
+ * the conversations.
  */
 public final class ChatFile {
   private static final byte[] MAGIC = "calidrop chat 1\n".getBytes(StandardCharsets.US_ASCII);

@@ -21,6 +21,9 @@ import java.util.function.Consumer;
  * goes, as the model was trained: before the next turn the session goes back to where the answer
  * began and continues with what the template keeps. A bounded cache, which cannot go back so far,
  * takes the copy of the turn's beginning and reads question and answer again.
+ *
+ * <p>One thread at a time. Conversations of one engine may each have a thread. Closing one frees
+ * what its cache holds; the engine stays.
  */
 public final class ChatSession implements AutoCloseable {
   private final Generator generator;
@@ -157,6 +160,11 @@ public final class ChatSession implements AutoCloseable {
     session.truncate(0);
   }
 
+  /** {@link #send(String, Consumer)} without showing the answer on the way. */
+  public GenerationResult send(String text) {
+    return send(text, piece -> {});
+  }
+
   /** {@link #send(String, Consumer, BooleanSupplier)} without interruption. */
   public GenerationResult send(String text, Consumer<String> onText) {
     return send(text, onText, () -> false);
@@ -165,6 +173,9 @@ public final class ChatSession implements AutoCloseable {
   /**
    * Adds a user's turn and generates the answer, which becomes a turn too, whole or interrupted.
    *
+   * @param onText is given the answer piece by piece, each a whole number of characters, by the
+   *     calling thread
+   * @param interrupted asked before each token; true ends the answer
    * @throws IllegalArgumentException if the conversation with this turn does not fit into the
    *     context, or the template refuses it; it is left as it was
    */

@@ -4,9 +4,9 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.nio.file.Path;
@@ -16,12 +16,17 @@ import java.util.concurrent.CompletionException;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
-/** A model ready to generate text: weights, tokenizer and chat template of one GGUF file. */
+/**
+ * A model ready to generate text: weights, tokenizer and chat template of one GGUF file.
+ *
+ * <p>Threads may share it: texts that several ask for are computed in turn, token by token, each as
+ * it would be alone. It is closed when nobody uses it or its conversations any more.
+ */
 public final class Engine implements AutoCloseable {
   private static final String TEMPLATE_KEY = "tokenizer.chat_template";
 
   private final GgufFile file;
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
   private final EngineOptions options;
   private final Generator generator;
@@ -30,7 +35,7 @@ public final class Engine implements AutoCloseable {
 
   private Engine(
       GgufFile file,
-      LlamaModel model,
+      Transformer model,
       Tokenizer tokenizer,
       CompletableFuture<ChatTemplate> template,
       EngineOptions options,
@@ -63,7 +68,7 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      LlamaModel model =
+      Transformer model =
           ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
       try {
         return new Engine(
@@ -99,7 +104,7 @@ public final class Engine implements AutoCloseable {
     return options.exact();
   }
 
-  public LlamaModel model() {
+  public Transformer model() {
     return model;
   }
 
@@ -166,9 +171,23 @@ public final class Engine implements AutoCloseable {
     return tokens;
   }
 
+  /** {@link #complete(String, GenerationOptions, Consumer)} without showing it on the way. */
+  public GenerationResult complete(String prompt, GenerationOptions options) {
+    return complete(prompt, options, text -> {});
+  }
+
+  /** {@link #complete(String, GenerationOptions, Consumer, BooleanSupplier)} to the end. */
+  public GenerationResult complete(
+      String prompt, GenerationOptions options, Consumer<String> onText) {
+    return complete(prompt, options, onText, () -> false);
+  }
+
   /**
    * Continues a text as it stands, without a chat template.
    *
+   * @param onText is given the text piece by piece, each a whole number of characters, by the
+   *     calling thread
+   * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if the prompt is empty or does not fit into the context
    */
   public GenerationResult complete(

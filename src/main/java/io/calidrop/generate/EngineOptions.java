@@ -1,11 +1,15 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
 
 /**
- * How an {@link Engine} computes.
+ * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
+ * method returns a copy that differs in one value. Immutable: threads may share it.
  *
  * @param threads threads that compute
  * @param contextLength most positions of a session, or 0: the model's trained length
@@ -23,7 +27,41 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
     }
   }
 
+  /** A thread for each core, the trained context, a cache of half precision without a bound. */
   public static EngineOptions defaults() {
     return new EngineOptions(CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false);
+  }
+
+  public EngineOptions withThreads(int threads) {
+    return new EngineOptions(threads, contextLength, cache, exact);
+  }
+
+  public EngineOptions withContextLength(int contextLength) {
+    return new EngineOptions(threads, contextLength, cache, exact);
+  }
+
+  /** Keeps the cache another way; {@link #withBudget} does for most. */
+  public EngineOptions withCache(CacheOptions cache) {
+    return new EngineOptions(threads, contextLength, cache, exact);
+  }
+
+  /**
+   * Bounds the cache with the default policy and calibration: texts and conversations may be of any
+   * length.
+   *
+   * @param rows tokens kept per KV head and layer, at least 36
+   * @throws IllegalArgumentException if there are fewer
+   */
+  public EngineOptions withBudget(int rows) {
+    return withCache(
+        CacheOptions.full(cache.kvType())
+            .bounded(
+                CacheBudget.of(rows),
+                EvictionPolicies.named(EvictionPolicies.DEFAULT),
+                CalibrationOptions.fold()));
+  }
+
+  public EngineOptions withExact(boolean exact) {
+    return new EngineOptions(threads, contextLength, cache, exact);
   }
 }

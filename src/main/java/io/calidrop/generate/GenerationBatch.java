@@ -1,8 +1,8 @@
 package io.calidrop.generate;
 
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.TokenRun;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -11,10 +11,10 @@ import java.util.function.Consumer;
 
 /**
  * Generations that share each pass over the weights (continuous batching): they come and go at any
- * step, and each gives what it would give alone.
+ * step, and each gives what it would give alone. For one thread at a time.
  */
 public final class GenerationBatch {
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
   private final List<Member> members = new ArrayList<>();
 
@@ -25,7 +25,7 @@ public final class GenerationBatch {
     }
   }
 
-  public GenerationBatch(LlamaModel model, Tokenizer tokenizer) {
+  public GenerationBatch(Transformer model, Tokenizer tokenizer) {
     this.model = model;
     this.tokenizer = tokenizer;
   }

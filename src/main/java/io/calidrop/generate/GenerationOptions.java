@@ -4,7 +4,8 @@ import io.calidrop.sampling.SamplerOptions;
 import java.util.List;
 
 /**
- * What to generate.
+ * What to generate. The defaults are those of {@link #defaults()}; each {@code with} method returns
+ * a copy that differs in one value. Immutable: threads may share it.
  *
  * @param maxTokens most tokens, or {@link #UNLIMITED}: up to the context
  * @param sampling how tokens are chosen
@@ -28,6 +29,7 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
     }
   }
 
+  /** At most 512 tokens, chosen as {@link SamplerOptions#defaults()} says, without stop texts. */
   public static GenerationOptions defaults() {
     return new GenerationOptions(DEFAULT_MAX_TOKENS, SamplerOptions.defaults(), List.of());
   }
@@ -38,6 +40,10 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
 
   public GenerationOptions withSampling(SamplerOptions sampling) {
     return new GenerationOptions(maxTokens, sampling, stop);
+  }
+
+  public GenerationOptions withStop(String... stop) {
+    return withStop(List.of(stop));
   }
 
   public GenerationOptions withStop(List<String> stop) {

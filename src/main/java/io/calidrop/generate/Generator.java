@@ -1,18 +1,18 @@
 package io.calidrop.generate;
 
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /** Continues one prompt at a time. */
-public final class Generator {
-  private final LlamaModel model;
+final class Generator {
+  private final Transformer model;
   private final Tokenizer tokenizer;
 
-  public Generator(LlamaModel model, Tokenizer tokenizer) {
+  Generator(Transformer model, Tokenizer tokenizer) {
     this.model = model;
     this.tokenizer = tokenizer;
   }
@@ -28,7 +28,7 @@ public final class Generator {
    * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if the prompt does not fit into the session's context
    */
-  public GenerationResult generate(
+  GenerationResult generate(
       InferenceSession session,
       int[] prompt,
       int length,

@@ -4,7 +4,7 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.util.Arrays;
 import java.util.Optional;
 
@@ -12,17 +12,18 @@ import java.util.Optional;
  * The beginning that prompts have in common, such as a system message, computed once: the state of
  * a session after it, for others to begin with. It is learned from the prompts.
  *
- * <p>A cache that is compressed once observes a prompt whole; there nothing is shared.
+ * <p>A cache that is compressed once observes a prompt whole; there nothing is shared. For one
+ * thread at a time.
  */
 public final class SharedPrefix {
   /** Tokens that are worth a copy of a session's state. */
   private static final int LEAST = 16;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final StateBuffer state = new StateBuffer();
   private int[] tokens = {};
 
-  public SharedPrefix(LlamaModel model) {
+  public SharedPrefix(Transformer model) {
     this.model = model;
   }
 

@@ -55,6 +55,7 @@ public final class TemplateArguments {
    *
    * @throws IllegalArgumentException if it is none, or has what a template cannot be given
    */
+  @SuppressWarnings("exports") // of Jackson: for package batch, which reads lines of JSON
   public static Map<String, Object> of(JsonNode object) {
     if (!object.isObject()) {
       throw new IllegalArgumentException("template arguments are an object, not " + object);

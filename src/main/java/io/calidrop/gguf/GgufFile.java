@@ -15,7 +15,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 
-/** An open GGUF file of version 2 or 3, memory-mapped. */
+/**
+ * An open GGUF file of version 2 or 3, memory-mapped. Threads may share it; it is closed when none
+ * reads it any more.
+ */
 public final class GgufFile implements AutoCloseable {
   private final Path path;
   private final FileChannel channel;

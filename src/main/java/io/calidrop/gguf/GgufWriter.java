@@ -15,7 +15,7 @@ import java.util.Map;
 
 /**
  * Writes GGUF files of version 3: metadata and tensors are declared first, then written in one
- * stream.
+ * stream. For one thread at a time.
  */
 public final class GgufWriter {
   private static final int MAGIC = 0x46554747; // "GGUF"
@@ -32,6 +32,9 @@ public final class GgufWriter {
 
   private final Map<String, Object> metadata = new LinkedHashMap<>();
   private final List<Tensor> tensors = new ArrayList<>();
+
+  /** A file of nothing yet. */
+  public GgufWriter() {}
 
   /**
    * Declares metadata: an Integer, Float, Boolean, String, or a list of strings, integers or

@@ -7,7 +7,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/** The key-value pairs of a GGUF file, in its order. */
+/** The key-value pairs of a GGUF file, in its order. Immutable: threads may share it. */
 public final class Metadata {
 
   /**

@@ -1,6 +1,6 @@
 package io.calidrop.model;
 
-/** Looks at what the attention of each layer gives. */
+/** Looks at what the attention of each layer gives. Called by the thread that runs the pass. */
 @FunctionalInterface
 public interface AttentionObserver {
   /**

@@ -66,7 +66,7 @@ final class ExpertStep {
   private final WorkerPool.Task activateTask = this::activate;
   private final WorkerPool.Task addTask = this::add;
 
-  private LlamaWeights.Layer layer;
+  private ModelWeights.Layer layer;
   private float[] x;
   private float[] sum;
   private int tokens;
@@ -77,8 +77,8 @@ final class ExpertStep {
   private int hiddenForms;
 
   ExpertStep(
-      LlamaConfig config,
-      List<LlamaWeights.Layer> layers,
+      ModelConfig config,
+      List<ModelWeights.Layer> layers,
       WorkerPool pool,
       MatMul matMul,
       MatMulScratch[] scratch,
@@ -91,7 +91,7 @@ final class ExpertStep {
     experts = config.experts().count();
     used = config.experts().used();
     activation = config.architecture().activation();
-    LlamaWeights.FeedForward some = layers.getFirst().experts().getFirst();
+    ModelWeights.FeedForward some = layers.getFirst().experts().getFirst();
     routerStride = MatMul.stride(layers.getFirst().router());
     ffnStride = MatMul.stride(some.gate());
     dimStride = MatMul.stride(some.down());
@@ -118,10 +118,10 @@ final class ExpertStep {
     products = new float[2 * used][];
   }
 
-  private static int forms(List<LlamaWeights.Layer> layers, boolean inputs) {
+  private static int forms(List<ModelWeights.Layer> layers, boolean inputs) {
     int forms = 0;
-    for (LlamaWeights.Layer layer : layers) {
-      for (LlamaWeights.FeedForward expert : layer.experts()) {
+    for (ModelWeights.Layer layer : layers) {
+      for (ModelWeights.FeedForward expert : layer.experts()) {
         for (int n = 1; n <= 2; n++) {
           forms |=
               inputs ? MatMul.forms(n, expert.gate(), expert.up()) : MatMul.forms(n, expert.down());
@@ -138,7 +138,7 @@ final class ExpertStep {
    * @param x [tokens][dim], the same tokens
    * @param out [tokens][stride of dim], overwritten
    */
-  void run(LlamaWeights.Layer layer, Activations routed, float[] x, float[] out) {
+  void run(ModelWeights.Layer layer, Activations routed, float[] x, float[] out) {
     this.layer = layer;
     this.x = x;
     sum = out;
@@ -229,7 +229,7 @@ final class ExpertStep {
     hiddenForms = 0;
     for (int i = 0; i < to - from; i++) {
       Job job = jobs[i];
-      LlamaWeights.FeedForward expert = expert(from + i);
+      ModelWeights.FeedForward expert = expert(from + i);
       job.input.start(job.count);
       job.hidden.start(job.count);
       most = Math.max(most, job.count);
@@ -239,7 +239,7 @@ final class ExpertStep {
     jobGroups = Math.ceilDiv(most, Activations.GROUP);
   }
 
-  private LlamaWeights.FeedForward expert(int job) {
+  private ModelWeights.FeedForward expert(int job) {
     int expert = 0;
     while (firstJob[expert + 1] <= job) {
       expert++;
@@ -257,7 +257,7 @@ final class ExpertStep {
 
   private void multiplyGates() {
     for (int i = 0; i < to - from; i++) {
-      LlamaWeights.FeedForward expert = expert(from + i);
+      ModelWeights.FeedForward expert = expert(from + i);
       inputs[2 * i] = jobs[i].input;
       inputs[2 * i + 1] = jobs[i].input;
       matrices[2 * i] = expert.gate();

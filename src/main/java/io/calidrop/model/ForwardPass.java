@@ -29,8 +29,8 @@ final class ForwardPass {
   /** Tokens whose logits are computed together. */
   private static final int LOGITS_BATCH = 16;
 
-  private final LlamaConfig config;
-  private final LlamaWeights weights;
+  private final ModelConfig config;
+  private final ModelWeights weights;
   private final WorkerPool pool;
   private final AttentionStep attention;
   private final HeadStep heads;
@@ -88,7 +88,7 @@ final class ForwardPass {
   private float[] nextNorm; // weights of the norm that follows the residual addition, or null
   private int forms; // packed forms that the next product wants
 
-  ForwardPass(LlamaConfig config, LlamaWeights weights, WorkerPool pool, int maxTokens) {
+  ForwardPass(ModelConfig config, ModelWeights weights, WorkerPool pool, int maxTokens) {
     this.config = config;
     this.weights = weights;
     this.pool = pool;
@@ -125,7 +125,7 @@ final class ForwardPass {
         layers(
             l -> new Matrix[] {l.attention().query(), l.attention().key(), l.attention().value()});
     attentionOutput = layers(l -> new Matrix[] {l.attention().output()});
-    ffnInputs = layers(LlamaWeights.Layer::ffnInputs);
+    ffnInputs = layers(ModelWeights.Layer::ffnInputs);
     down = layers(l -> mixture ? new Matrix[0] : new Matrix[] {l.feedForward().down()});
     output = new Matrix[] {weights.output()};
     int dimForms = forms(qkv) | forms(ffnInputs) | forms(output);
@@ -136,7 +136,7 @@ final class ForwardPass {
         mixture ? new ExpertStep(config, weights.layers(), pool, matMul, scratch, maxBatch) : null;
   }
 
-  private Matrix[][] layers(Function<LlamaWeights.Layer, Matrix[]> matrices) {
+  private Matrix[][] layers(Function<ModelWeights.Layer, Matrix[]> matrices) {
     return weights.layers().stream().map(matrices).toArray(Matrix[][]::new);
   }
 
@@ -204,8 +204,8 @@ final class ForwardPass {
     }
     normAndPack(weights.layers().getFirst().attention().norm(), qkv[0], embedTask);
     for (layer = 0; layer < config.layers(); layer++) {
-      LlamaWeights.Layer weights = this.weights.layers().get(layer);
-      LlamaWeights.Attention attention = weights.attention();
+      ModelWeights.Layer weights = this.weights.layers().get(layer);
+      ModelWeights.Attention attention = weights.attention();
       matMul.run(pool, dimInput, qkv[layer], qkvOut);
       for (int s = 0; s < batch.sequences(); s++) {
         batch.cache(s).extend(layer, batch.count(s));
@@ -233,7 +233,7 @@ final class ForwardPass {
     }
   }
 
-  private void feedForward(LlamaWeights.Layer weights) {
+  private void feedForward(ModelWeights.Layer weights) {
     if (experts != null) {
       experts.run(weights, dimInput, norm, projected);
       return;
@@ -278,7 +278,7 @@ final class ForwardPass {
   }
 
   private void scaleLogits(int offset) {
-    LlamaConfig.Scales scales = config.scales();
+    ModelConfig.Scales scales = config.scales();
     if (scales.logits() != 1) {
       VectorMath.scale(logits, offset, config.vocabulary(), 1 / scales.logits());
     }
@@ -339,7 +339,7 @@ final class ForwardPass {
     int sequence = batch.sequence(token);
     int q = token * queryStride;
     int k = token * kvStride;
-    LlamaWeights.Attention attention = weights.layers().get(layer).attention();
+    ModelWeights.Attention attention = weights.layers().get(layer).attention();
     List<RotaryEmbedding> rotations = this.rotations.get(sequence);
     heads.run(layer, attention, rotations, token, position(token), query, q, key, value, k, worker);
     batch

@@ -6,14 +6,14 @@ import java.util.List;
 
 /** What is done to a token's queries, keys and values between their product and attention. */
 final class HeadStep {
-  private final LlamaConfig config;
+  private final ModelConfig config;
   private final int[] rotationOf; // [layers]
   private final int pairs;
   private final int maxBatch;
   private final float[] angles; // [rotations][batch][pairs][2] cosines and sines
   private final float[][] norm; // [threads][the longest normalised vector]
 
-  HeadStep(LlamaConfig config, Rotations rotations, int threads, int maxBatch) {
+  HeadStep(ModelConfig config, Rotations rotations, int threads, int maxBatch) {
     this.config = config;
     this.maxBatch = maxBatch;
     rotationOf = new int[config.layers()];
@@ -46,7 +46,7 @@ final class HeadStep {
    */
   void run(
       int layer,
-      LlamaWeights.Attention weights,
+      ModelWeights.Attention weights,
       List<RotaryEmbedding> rotations,
       int token,
       int position,

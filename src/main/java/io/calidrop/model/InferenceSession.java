@@ -9,9 +9,12 @@ import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
 
-/** The mutable state of one conversation: its KV cache and its position. */
+/**
+ * The mutable state of one conversation: its KV cache and its position. For one thread at a time;
+ * sessions of one model may each have a thread.
+ */
 public final class InferenceSession implements AutoCloseable {
-  private final LlamaConfig config;
+  private final ModelConfig config;
   private final WorkerPool pool;
   private final int contextLength;
   private final CacheOptions options;
@@ -22,7 +25,7 @@ public final class InferenceSession implements AutoCloseable {
   private float[] logits; // [vocabulary], when first wanted
 
   InferenceSession(
-      LlamaConfig config,
+      ModelConfig config,
       Rotations rotations,
       WorkerPool pool,
       CacheScratch scratch,
@@ -115,7 +118,7 @@ public final class InferenceSession implements AutoCloseable {
     cache.transfer(state);
   }
 
-  /** See {@link LlamaModel#adopt}, which holds the lock of the threads that prune. */
+  /** See {@link Transformer#adopt}, which holds the lock of the threads that prune. */
   void adopt(AttendedPrompt prompt) {
     cache.adopt(pool, prompt);
   }

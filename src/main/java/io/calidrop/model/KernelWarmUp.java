@@ -27,9 +27,9 @@ final class KernelWarmUp {
   private static final byte FILL = 0x11;
 
   private final GgufFile file;
-  private final LlamaConfig real;
+  private final ModelConfig real;
 
-  KernelWarmUp(GgufFile file, LlamaConfig real) {
+  KernelWarmUp(GgufFile file, ModelConfig real) {
     this.file = file;
     this.real = real;
   }
@@ -42,10 +42,10 @@ final class KernelWarmUp {
   private void run() {
     Arena arena = Arena.ofShared();
     WorkerPool pool = new WorkerPool(1);
-    LlamaConfig config = config();
-    LlamaWeights weights =
+    ModelConfig config = config();
+    ModelWeights weights =
         new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
-    try (LlamaModel model = new LlamaModel(config, weights, pool, arena);
+    try (Transformer model = new Transformer(config, weights, pool, arena);
         InferenceSession session = model.newSession(CONTEXT, KvType.F16)) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
@@ -58,7 +58,7 @@ final class KernelWarmUp {
   }
 
   /** The smallest shape that holds whole blocks of the formats. */
-  private LlamaConfig config() {
+  private ModelConfig config() {
     int block =
         file.tensors().stream().mapToInt(tensor -> tensor.type().blockSize()).max().orElse(1);
     int unit = 2 * Math.max(32, block);
@@ -67,8 +67,8 @@ final class KernelWarmUp {
     while (kvHeads * group * real.headDim() % (unit / 2) != 0) {
       kvHeads++;
     }
-    LlamaConfig.Experts experts = real.experts();
-    return new LlamaConfig(
+    ModelConfig.Experts experts = real.experts();
+    return new ModelConfig(
         real.architecture(),
         "",
         1,
@@ -82,7 +82,7 @@ final class KernelWarmUp {
         real.normEpsilon(),
         real.rope(),
         real.scales(),
-        new LlamaConfig.Experts(experts.used(), experts.used(), unit),
+        new ModelConfig.Experts(experts.used(), experts.used(), unit),
         real.windows());
   }
 

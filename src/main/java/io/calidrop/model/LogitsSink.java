@@ -1,6 +1,6 @@
 package io.calidrop.model;
 
-/** Receives the logits of a sequence of tokens. */
+/** Receives the logits of a sequence of tokens. Called by the thread that runs the pass. */
 @FunctionalInterface
 public interface LogitsSink {
   /**

@@ -24,7 +24,7 @@ public record ModelInspection(
     long fileBytes,
     long parameters,
     Map<GgmlType, Long> bytesByType,
-    Optional<LlamaConfig> config,
+    Optional<ModelConfig> config,
     String tokenizer,
     String preTokenizer,
     boolean chatTemplate,
@@ -51,9 +51,9 @@ public record ModelInspection(
         ModelSupport.problems(file));
   }
 
-  private static Optional<LlamaConfig> config(GgufFile file) {
+  private static Optional<ModelConfig> config(GgufFile file) {
     try {
-      return Optional.of(LlamaConfigReader.read(file));
+      return Optional.of(ModelConfigReader.read(file));
     } catch (ModelFormatException e) {
       return Optional.empty(); // the problems say why
     }

@@ -11,7 +11,8 @@ import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Reads the weights of a GGUF file. */
+/** Reads the weights of a GGUF file. For one thread at a time. */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class ModelLoader implements TensorSource {
   private final GgufFile file;
   private final MatrixLoader matrices;
@@ -29,9 +30,9 @@ public final class ModelLoader implements TensorSource {
    *
    * @throws ModelFormatException if the file holds no model that is supported
    */
-  public static LlamaModel load(GgufFile file, LoadOptions options) {
+  public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
-    LlamaConfig config = LlamaConfigReader.read(file);
+    ModelConfig config = ModelConfigReader.read(file);
     if (!options.exact()) {
       new KernelWarmUp(file, config).start();
     }
@@ -39,7 +40,7 @@ public final class ModelLoader implements TensorSource {
     Arena arena = Arena.ofShared();
     try {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
-      return new LlamaModel(config, new WeightReader(config, loader).read(), pool, arena);
+      return new Transformer(config, new WeightReader(config, loader).read(), pool, arena);
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();

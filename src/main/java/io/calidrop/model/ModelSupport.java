@@ -17,7 +17,7 @@ import java.util.stream.Collectors;
  * Finds out whether a GGUF file holds a model that the engine can run, and what is in the way if
  * not.
  */
-public final class ModelSupport implements TensorSource {
+final class ModelSupport implements TensorSource {
   private static final int MOST_PROBLEMS = 100;
 
   /** Written by old converters, used by nobody. */
@@ -32,7 +32,7 @@ public final class ModelSupport implements TensorSource {
   }
 
   /** Everything that keeps the model from running, a line each; empty where it runs. */
-  public static List<String> problems(GgufFile file) {
+  static List<String> problems(GgufFile file) {
     ModelSupport support = new ModelSupport(file);
     support.check();
     return List.copyOf(support.problems);
@@ -41,7 +41,7 @@ public final class ModelSupport implements TensorSource {
   /**
    * @throws ModelFormatException with the first problem, if there is any
    */
-  public static void require(GgufFile file) {
+  static void require(GgufFile file) {
     List<String> problems = problems(file);
     if (!problems.isEmpty()) {
       String more =
@@ -54,7 +54,7 @@ public final class ModelSupport implements TensorSource {
 
   private void check() {
     try {
-      new WeightReader(LlamaConfigReader.read(file), this).visit();
+      new WeightReader(ModelConfigReader.read(file), this).visit();
     } catch (ModelFormatException e) {
       problems.add(e.getMessage().replace(file.path() + ": ", ""));
       return;

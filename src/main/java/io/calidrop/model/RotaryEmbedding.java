@@ -5,7 +5,8 @@ import io.calidrop.model.family.Architecture.Pairing;
 
 /**
  * Rotary position embedding (arXiv 2104.09864), of neighbouring dimensions or of a head's halves:
- * converters order the rows of query and key matrices for one or the other.
+ * converters order the rows of query and key matrices for one or the other. Immutable: threads may
+ * share it.
  */
 public final class RotaryEmbedding implements PositionRotation {
   private final double[] frequencies; // [rotated dimensions / 2] radians a position

@@ -11,7 +11,7 @@ import java.util.List;
 final class Rotations {
   private static final PositionRotation NO_ROTATION = (x, offset, delta) -> {};
 
-  private final LlamaConfig config;
+  private final ModelConfig config;
   private final List<RotaryEmbedding> ofShort;
   private final List<RotaryEmbedding> ofLong;
 
@@ -20,7 +20,7 @@ final class Rotations {
    * @param shortFactors {@code rope_factors_short.weight}, or null
    * @param longFactors {@code rope_factors_long.weight}, or null
    */
-  Rotations(LlamaConfig config, float[] factors, float[] shortFactors, float[] longFactors) {
+  Rotations(ModelConfig config, float[] factors, float[] shortFactors, float[] longFactors) {
     this.config = config;
     ofShort = rotations(shortFactors == null ? factors : shortFactors);
     ofLong = longFactors == null ? ofShort : rotations(longFactors);

@@ -4,8 +4,9 @@ import io.calidrop.tensor.Matrix;
 
 /**
  * Where the tensors of a model come from, or go to: {@link WeightReader} asks it for each in turn.
- * What only looks at names and shapes answers null.
+ * What only looks at names and shapes answers null. Asked by one thread.
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public interface TensorSource {
   /**
    * @return the values, or null if the model has no such tensor

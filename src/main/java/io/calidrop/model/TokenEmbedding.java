@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
  *
  * @param data [vocabulary] rows in the file's format
  */
+@SuppressWarnings("exports") // of tensor: for this module's other packages
 public record TokenEmbedding(WeightFormat format, MemorySegment data, int dim) {
 
   /** Dequantises the row of {@code token} into {@code out[offset ..]}. */

@@ -10,15 +10,15 @@ import java.util.List;
 /**
  * Names every tensor of a model, with its shape, and puts it where it belongs: the only place that
  * knows them. Loading, checking, warming up and writing random models are different {@linkplain
- * TensorSource sources}.
+ * TensorSource sources}. For one thread at a time.
  */
 public final class WeightReader {
-  private final LlamaConfig config;
+  private final ModelConfig config;
   private final Architecture architecture;
   private final TensorSource source;
   private String block; // prefix of the names of a layer's tensors
 
-  public WeightReader(LlamaConfig config, TensorSource source) {
+  public WeightReader(ModelConfig config, TensorSource source) {
     this.config = config;
     this.architecture = config.architecture();
     this.source = source;
@@ -29,7 +29,7 @@ public final class WeightReader {
     read();
   }
 
-  LlamaWeights read() {
+  ModelWeights read() {
     block = "";
     TensorSpec tokens = tokens("token_embd.weight", Presence.ALWAYS);
     TokenEmbedding embedding = source.embedding(tokens);
@@ -43,11 +43,11 @@ public final class WeightReader {
             vector("rope_freqs.weight", Presence.OPTIONAL, pairs),
             vector("rope_factors_short.weight", Presence.OPTIONAL, pairs),
             vector("rope_factors_long.weight", Presence.OPTIONAL, pairs));
-    List<LlamaWeights.Layer> layers = new ArrayList<>();
+    List<ModelWeights.Layer> layers = new ArrayList<>();
     for (int i = 0; i < config.layers(); i++) {
       layers.add(layer(i));
     }
-    return new LlamaWeights(
+    return new ModelWeights(
         embedding,
         List.copyOf(layers),
         outputNorm,
@@ -55,12 +55,12 @@ public final class WeightReader {
         rotations);
   }
 
-  private LlamaWeights.Layer layer(int index) {
+  private ModelWeights.Layer layer(int index) {
     block = "blk." + index + ".";
-    LlamaWeights.Attention attention = attention();
+    ModelWeights.Attention attention = attention();
     float[] ffnNorm = vector("ffn_norm.weight", present(architecture.inputNorms()), dim());
     boolean mixture = config.experts().count() > 0;
-    return new LlamaWeights.Layer(
+    return new ModelWeights.Layer(
         attention,
         ffnNorm,
         mixture ? null : feedForward(),
@@ -69,7 +69,7 @@ public final class WeightReader {
         vector("post_ffw_norm.weight", present(architecture.outputNorms()), dim()));
   }
 
-  private LlamaWeights.Attention attention() {
+  private ModelWeights.Attention attention() {
     int queries = config.queryDim();
     int keys = config.kvDim();
     float[] norm = vector("attn_norm.weight", present(architecture.inputNorms()), dim());
@@ -89,7 +89,7 @@ public final class WeightReader {
     Presence biases = architecture.attentionBiases();
     Presence headNorms = present(architecture.headNorms() != HeadNorms.NONE);
     boolean each = architecture.headNorms() == HeadNorms.EACH;
-    return new LlamaWeights.Attention(
+    return new ModelWeights.Attention(
         norm,
         query,
         key,
@@ -104,7 +104,7 @@ public final class WeightReader {
         vector("post_attention_norm.weight", present(architecture.outputNorms()), dim()));
   }
 
-  private LlamaWeights.FeedForward feedForward() {
+  private ModelWeights.FeedForward feedForward() {
     int width = config.ffnDim();
     Matrix gate;
     Matrix up;
@@ -116,18 +116,18 @@ public final class WeightReader {
       gate = all(matrix("ffn_gate.weight", width, dim()));
       up = all(matrix("ffn_up.weight", width, dim()));
     }
-    return new LlamaWeights.FeedForward(gate, up, all(matrix("ffn_down.weight", dim(), width)));
+    return new ModelWeights.FeedForward(gate, up, all(matrix("ffn_down.weight", dim(), width)));
   }
 
-  private List<LlamaWeights.FeedForward> experts() {
+  private List<ModelWeights.FeedForward> experts() {
     int width = config.experts().ffnDim();
     TensorSpec gates = experts("ffn_gate_exps.weight", width, dim());
     TensorSpec ups = experts("ffn_up_exps.weight", width, dim());
     TensorSpec downs = experts("ffn_down_exps.weight", dim(), width);
-    List<LlamaWeights.FeedForward> experts = new ArrayList<>();
+    List<ModelWeights.FeedForward> experts = new ArrayList<>();
     for (int i = 0; i < config.experts().count(); i++) {
       experts.add(
-          new LlamaWeights.FeedForward(
+          new ModelWeights.FeedForward(
               source.rows(gates, i * width, width),
               source.rows(ups, i * width, width),
               source.rows(downs, i * dim(), dim())));

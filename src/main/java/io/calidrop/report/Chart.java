@@ -2,7 +2,7 @@ package io.calidrop.report;
 
 import java.util.List;
 
-/** A figure of a report. */
+/** A figure of a report. Immutable: threads may share it. */
 public sealed interface Chart {
   /** Name of its files. */
   String name();

@@ -15,7 +15,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What an evaluation found: tables and charts, written as files and as one page that holds all. */
+/**
+ * What an evaluation found: tables and charts, written as files and as one page that holds all. For
+ * one thread at a time.
+ */
 public final class Report {
   private static final String PAGE = "report.html.jinja";
 

@@ -15,7 +15,7 @@ import java.util.Optional;
 
 /**
  * Results as they come, a line of JSON each after a first line with the settings. A run that was
- * killed goes on from it: a torn last line is dropped.
+ * killed goes on from it: a torn last line is dropped. For one thread at a time.
  */
 public final class ResultLog {
   private static final ObjectMapper JSON = new ObjectMapper();

@@ -5,7 +5,7 @@ package io.calidrop.tensor;
  *
  * <p>Tokens come in groups: of 4 in a batch, where a kernel multiplies one row vector by four
  * tokens at a time, 1 in decoding. Unused tokens of the last group are stale and their products are
- * ignored.
+ * ignored. Written by one thread, then read by those of the pool.
  */
 public final class Activations {
   /** Columns that share one activation scale. */

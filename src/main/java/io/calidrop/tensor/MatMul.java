@@ -2,7 +2,8 @@ package io.calidrop.tensor;
 
 /**
  * Products of one or more matrices, with the same activations or each with its own, computed as one
- * task: queries, keys and values of a layer cost a single dispatch.
+ * task: queries, keys and values of a layer cost a single dispatch. For one product at a time: the
+ * threads of the pool are its own.
  */
 public final class MatMul implements WorkerPool.Task {
   /**

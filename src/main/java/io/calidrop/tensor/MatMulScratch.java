@@ -1,6 +1,6 @@
 package io.calidrop.tensor;
 
-/** Unpacked weights of one row block over one block of columns, per thread. */
+/** Unpacked weights of one row block over one block of columns, per thread. For one thread. */
 public final class MatMulScratch {
   /**
    * Columns unpacked at a time: two row vectors of shorts, or half as many of floats, stay in L1.

@@ -1,6 +1,8 @@
 package io.calidrop.tensor;
 
-/** A weight matrix [rows][columns] that multiplies column vectors. Immutable. */
+/**
+ * A weight matrix [rows][columns] that multiplies column vectors. Immutable: threads may share it.
+ */
 public abstract class Matrix {
   /** Rows that are computed together, the unit in which threads share a product. */
   public static final int ROW_BLOCK = 2 * VectorShape.LANES;

@@ -4,7 +4,7 @@ import io.calidrop.gguf.GgmlType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** Makes matrices out of tensors, repacking them on all threads. */
+/** Makes matrices out of tensors, repacking them on all threads. For one thread at a time. */
 public final class MatrixLoader {
   /** A tensor's data, in the file's layout. */
   @FunctionalInterface

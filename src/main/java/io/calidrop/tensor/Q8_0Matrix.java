@@ -22,7 +22,7 @@ import jdk.incubator.vector.ShortVector;
  *
  * <p>A block of 32 columns is 34 bytes in the file: d as a half precision number, then the bytes. A
  * tile takes blocks in pairs: [pairs of blocks][lanes] ints of both blocks' d, then for each of the
- * two [16][lanes] pairs of bytes, in the order of {@link Activations#PAIR_COLUMNS}.
+ * two [16][lanes] pairs of bytes, in the order of {@link QuantizedActivations#PAIR_COLUMNS}.
  */
 final class Q8_0Matrix extends TiledMatrix {
   private static final int FILE_BYTES = 34;

@@ -9,7 +9,7 @@ import java.util.Optional;
 
 /**
  * A weight format the engine computes with. Its scalar {@link #dequantizeRow} is the specification
- * that every kernel of the format is held against.
+ * that every kernel of the format is held against. Immutable: threads may share it.
  */
 public final class WeightFormat {
 

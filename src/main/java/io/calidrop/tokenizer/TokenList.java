@@ -2,10 +2,13 @@ package io.calidrop.tokenizer;
 
 import java.util.Arrays;
 
-/** A growing array of tokens. */
+/** A growing array of tokens. For one thread at a time. */
 public final class TokenList {
   private int[] tokens = new int[64];
   private int size;
+
+  /** An empty one. */
+  public TokenList() {}
 
   public int size() {
     return size;

@@ -6,7 +6,10 @@ import java.nio.charset.CharsetDecoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
-/** Turns a stream of bytes into text, holding back a UTF-8 sequence until it is whole. */
+/**
+ * Turns a stream of bytes into text, holding back a UTF-8 sequence until it is whole. For one
+ * thread at a time.
+ */
 public final class Utf8Decoder {
   private final CharsetDecoder decoder =
       StandardCharsets.UTF_8
@@ -14,6 +17,9 @@ public final class Utf8Decoder {
           .onMalformedInput(CodingErrorAction.REPLACE)
           .onUnmappableCharacter(CodingErrorAction.REPLACE);
   private ByteBuffer held = ByteBuffer.allocate(0);
+
+  /** A decoder that holds nothing back yet. */
+  public Utf8Decoder() {}
 
   /** The text that {@code bytes} completes, possibly empty. */
   public String append(byte[] bytes) {

@@ -123,7 +123,11 @@ class CacheQualityTest {
       boolean exact, String name, int count, int prompt, int scored, List<CacheOptions> caches)
       throws IOException {
     String text = Files.readString(TestData.shared("eval/" + name));
-    EngineOptions options = new EngineOptions(2, 0, CacheOptions.full(KvType.F32), exact);
+    EngineOptions options =
+        EngineOptions.defaults()
+            .withThreads(2)
+            .withCache(CacheOptions.full(KvType.F32))
+            .withExact(exact);
     try (Engine engine = Engine.load(TestData.smolLm2(), options)) {
       int[] all = engine.tokenizer().encode(text.substring(0, 800_000), false);
       int[] tokens = Arrays.copyOfRange(all, 120_000, 120_000 + count + 1);

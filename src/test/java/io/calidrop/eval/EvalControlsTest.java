@@ -35,7 +35,8 @@ class EvalControlsTest {
   private static Engine real;
 
   private static Engine load(Path path) {
-    return Engine.load(path, new EngineOptions(2, 0, CacheOptions.full(KvType.F32), false));
+    return Engine.load(
+        path, EngineOptions.defaults().withThreads(2).withCache(CacheOptions.full(KvType.F32)));
   }
 
   /** A model of random weights: enough for what must hold whatever the model. */

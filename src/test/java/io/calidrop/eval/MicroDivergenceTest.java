@@ -15,9 +15,9 @@ import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,7 +39,7 @@ class MicroDivergenceTest {
         new TextWindow(
             TestData.ints(reference.get("tokens")), true, reference.get("prompt").intValue());
     try (GgufFile file = MicroModel.open("F32", directory);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, true));
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, true));
         CacheQuality quality = new CacheQuality(model, KvType.F32, window, caches)) {
       List<CacheQuality.Result> results = quality.compare(caches);
       for (int i = 0; i < caches.size(); i++) {

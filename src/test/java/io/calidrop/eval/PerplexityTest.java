@@ -8,9 +8,9 @@ import io.calidrop.TestData;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
@@ -40,7 +40,7 @@ class PerplexityTest {
   private static void check(boolean exact, KvType kvType, int windows, double percent)
       throws IOException {
     try (GgufFile file = GgufFile.open(TestData.smolLm2());
-        LlamaModel model =
+        Transformer model =
             ModelLoader.load(file, new LoadOptions(CpuTopology.usableCores(), exact))) {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
       for (JsonNode text : TestData.sharedJson("reference/smollm2-perplexity.json")) {

@@ -47,7 +47,10 @@ class ChatFileFuzzTest {
 
   private void check(CacheOptions cache) throws IOException {
     Path file = directory.resolve("chat");
-    try (Engine engine = Engine.load(MicroModel.file(), new EngineOptions(1, 512, cache, false));
+    try (Engine engine =
+            Engine.load(
+                MicroModel.file(),
+                EngineOptions.defaults().withThreads(1).withContextLength(512).withCache(cache));
         ChatSession chat = engine.chat(OPTIONS).system("Be brief.")) {
       ChatFile chats = new ChatFile(engine);
       chat.send("Tell me a long story of the sea and of a whale.", text -> {});

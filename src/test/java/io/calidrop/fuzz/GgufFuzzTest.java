@@ -5,10 +5,10 @@ import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
 import io.calidrop.model.LoadOptions;
 import io.calidrop.model.ModelInspection;
 import io.calidrop.model.ModelLoader;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import io.calidrop.tokenizer.Tokenizers;
 import java.io.IOException;
@@ -38,7 +38,7 @@ class GgufFuzzTest {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
       int[] tokens = tokenizer.encode("The capital<|im_end|> é", true);
       tokenizer.decode(tokens);
-      try (LlamaModel model = ModelLoader.load(file, new LoadOptions(1, true))) {
+      try (Transformer model = ModelLoader.load(file, new LoadOptions(1, true))) {
         int context = Math.min(16, model.config().contextLength());
         try (InferenceSession session = model.newSession(context, KvType.F16)) {
           model.forward(session, new int[] {0}, 0, 1, true);

@@ -49,7 +49,7 @@ class ChatSessionTest {
                     rows, 4, 32, 32, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE),
                 EvictionPolicies.named("h2o"),
                 CalibrationOptions.fold(32, 64, 16));
-    return Engine.load(MicroModel.file(), new EngineOptions(2, 0, cache, false));
+    return Engine.load(MicroModel.file(), EngineOptions.defaults().withThreads(2).withCache(cache));
   }
 
   @AfterAll

@@ -6,12 +6,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calidrop.AnsweringModel;
 import io.calidrop.MicroModel;
 import io.calidrop.TestData;
+import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.sampling.SamplerOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** The public interface with models that answer. */
@@ -24,8 +29,8 @@ class EngineTest {
   void fiveLinesOfJava() {
     Path path = TestData.smolLm2();
     List<String> printed = new ArrayList<>();
-    try (Engine engine = Engine.load(path)) {
-      ChatSession chat = engine.chat(GREEDY);
+    try (Engine engine = Engine.load(path);
+        ChatSession chat = engine.chat(GREEDY)) {
       GenerationResult result = chat.send("What is the capital of France?", printed::add);
       assertThat(result.text()).contains("Paris");
       assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
@@ -60,21 +65,17 @@ class EngineTest {
     try (Engine engine = Engine.load(MicroModel.file())) {
       GenerationOptions options =
           GREEDY.withSampling(SamplerOptions.defaults().withTemperature(1.5).withSeed(7));
-      String first = engine.complete("Once upon a time", options, text -> {}, () -> false).text();
-      assertThat(engine.complete("Once upon a time", options, text -> {}, () -> false).text())
-          .isEqualTo(first);
+      String first = engine.complete("Once upon a time", options).text();
+      assertThat(engine.complete("Once upon a time", options).text()).isEqualTo(first);
       GenerationOptions other = options.withSampling(options.sampling().withSeed(8));
-      assertThat(engine.complete("Once upon a time", other, text -> {}, () -> false).text())
-          .isNotEqualTo(first);
+      assertThat(engine.complete("Once upon a time", other).text()).isNotEqualTo(first);
     }
   }
 
   @Test
   void aConversationThatDoesNotFitIsRefusedAndStaysAsItWas() {
     try (Engine engine =
-        Engine.load(
-            AnsweringModel.endless(),
-            new EngineOptions(2, 64, CacheOptions.full(KvType.F16), false))) {
+        Engine.load(AnsweringModel.endless(), EngineOptions.defaults().withContextLength(64))) {
       ChatSession chat = engine.chat(GREEDY);
       GenerationResult full = chat.send("Count to one hundred.", text -> {});
       assertThat(full.stopReason()).isEqualTo(StopReason.LENGTH);
@@ -82,6 +83,54 @@ class EngineTest {
           .isInstanceOf(IllegalArgumentException.class)
           .hasMessageContaining("more than the context of 64");
       assertThat(chat.messages()).hasSize(2);
+    }
+  }
+
+  @Test
+  void aBoundedEngineTakesOneLine() {
+    EngineOptions options = EngineOptions.defaults().withThreads(1).withBudget(40);
+    assertThat(options.cache())
+        .isEqualTo(
+            CacheOptions.full(KvType.F16)
+                .bounded(
+                    CacheBudget.of(40), EvictionPolicies.named("h2o"), CalibrationOptions.fold()));
+    assertThat(options.withExact(true).withContextLength(8).withExact(false))
+        .isEqualTo(options.withContextLength(8));
+    try (Engine engine = Engine.load(AnsweringModel.endless(), options.withContextLength(512))) {
+      GenerationResult result = engine.complete("Once upon a time", GREEDY.withMaxTokens(600));
+      assertThat(result.contextUsed()).isGreaterThan(512);
+      assertThat(result.cache().kept()).isLessThan(40 + CacheBudget.DEFAULT_PRUNE_INTERVAL);
+    }
+  }
+
+  @Test
+  void piecesOnTheWayAreTheText() {
+    try (Engine engine = Engine.load(MicroModel.file());
+        ChatSession chat = engine.chat(GREEDY)) {
+      StringBuilder pieces = new StringBuilder();
+      GenerationResult result = engine.complete("Once upon a time", GREEDY, pieces::append);
+      assertThat(pieces).hasToString(result.text());
+      assertThat(engine.complete("Once upon a time", GREEDY.withStop("nowhere", "to be found")))
+          .extracting(GenerationResult::text)
+          .isEqualTo(result.text());
+      assertThat(chat.send("My name is Ada.").text()).isNotEmpty();
+    }
+  }
+
+  @Test
+  void threadsThatShareAnEngineGetWhatEachWouldGetAlone() {
+    try (Engine engine = Engine.load(MicroModel.file(), EngineOptions.defaults().withBudget(40))) {
+      List<String> prompts =
+          IntStream.range(0, 6).mapToObj(i -> ("Once, " + i + " ").repeat(20 + i)).toList();
+      List<String> alone = prompts.stream().map(p -> engine.complete(p, GREEDY).text()).toList();
+      List<String> together =
+          prompts.stream()
+              .map(p -> CompletableFuture.supplyAsync(() -> engine.complete(p, GREEDY).text()))
+              .toList()
+              .stream()
+              .map(CompletableFuture::join)
+              .toList();
+      assertThat(together).isEqualTo(alone);
     }
   }
 }

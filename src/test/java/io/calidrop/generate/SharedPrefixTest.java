@@ -12,7 +12,7 @@ import io.calidrop.attention.KvType;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomModel;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Random;
@@ -31,7 +31,7 @@ class SharedPrefixTest {
 
   @TempDir private static Path directory;
   private static TinyModel tiny;
-  private static LlamaModel model;
+  private static Transformer model;
 
   @BeforeAll
   static void load() throws IOException {

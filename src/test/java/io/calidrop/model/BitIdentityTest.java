@@ -53,7 +53,7 @@ class BitIdentityTest {
   void goingBackGivesTheSameBits() {
     int[] tokens = tokens();
     try (GgufFile file = open("Q8_0");
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession session = model.newSession(LENGTH, KvType.F16);
       float[] expected = model.forward(session, tokens, 0, 200, true).clone();
       session.truncate(90);
@@ -68,7 +68,7 @@ class BitIdentityTest {
   void logitsOfEveryTokenAreThoseOfTheLastOne() {
     int[] tokens = tokens();
     try (GgufFile file = open("Q4_0");
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       InferenceSession single = model.newSession(LENGTH, KvType.F16);
       int[] calls = {0};
       model.forward(
@@ -90,7 +90,7 @@ class BitIdentityTest {
   @Test
   void refusesWhatDoesNotFit() {
     try (GgufFile file = open("Q4_0");
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(1, false))) {
+        Transformer model = ModelLoader.load(file, new LoadOptions(1, false))) {
       InferenceSession session = model.newSession(10, KvType.F16);
       assertThatThrownBy(() -> model.forward(session, new int[11], 0, 11, true))
           .isInstanceOf(IllegalArgumentException.class)
@@ -105,7 +105,7 @@ class BitIdentityTest {
   private static float[] logits(String name, KvType kvType, int threads, int batch) {
     int[] tokens = tokens();
     try (GgufFile file = open(name);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(threads, false))) {
+        Transformer model = ModelLoader.load(file, new LoadOptions(threads, false))) {
       InferenceSession session = model.newSession(LENGTH, kvType);
       float[] logits = null;
       for (int from = 0; from < LENGTH; from += batch) {

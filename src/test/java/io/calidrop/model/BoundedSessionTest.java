@@ -40,7 +40,7 @@ class BoundedSessionTest {
 
   @TempDir private static Path directory;
   private static TinyModel tiny;
-  private static LlamaModel model;
+  private static Transformer model;
 
   @BeforeAll
   static void load() throws IOException {

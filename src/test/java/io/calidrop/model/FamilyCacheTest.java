@@ -50,7 +50,7 @@ class FamilyCacheTest {
     return MicroModel.open(name, directory);
   }
 
-  private static LlamaModel load(GgufFile file) {
+  private static Transformer load(GgufFile file) {
     return ModelLoader.load(file, new LoadOptions(2, false));
   }
 
@@ -80,7 +80,7 @@ class FamilyCacheTest {
   void everyPolicyAndCalibrationKeepsItsPromises(String name, String policy) {
     int[] tokens = tokens(400);
     try (GgufFile file = open(name);
-        LlamaModel model = load(file)) {
+        Transformer model = load(file)) {
       for (CalibrationOptions form : calibrations()) {
         CacheOptions rolling = options(policy, 4, Compress.ROLLING, Positions.REBASE, form);
         try (InferenceSession whole = model.newSession(CONTEXT, rolling);
@@ -125,7 +125,7 @@ class FamilyCacheTest {
     int[] tokens = tokens(300);
     CalibrationOptions off = CalibrationOptions.off();
     try (GgufFile file = open(name);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, true));
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, true));
         InferenceSession absolute =
             model.newSession(
                 CONTEXT, options("streaming", 0, Compress.ROLLING, Positions.ABSOLUTE, off));
@@ -144,7 +144,7 @@ class FamilyCacheTest {
   void aWindowedLayerKeepsNoMoreThanItsWindowAndASegment() {
     int[] tokens = tokens(200);
     try (GgufFile file = open("family-gemma3");
-        LlamaModel model = load(file);
+        Transformer model = load(file);
         InferenceSession session = model.newSession(4096, KvType.F16)) {
       for (int i = 0; i < 2; i++) {
         model.forward(session, tokens, 0, 200, false);
@@ -153,7 +153,7 @@ class FamilyCacheTest {
       for (int i = 0; i < 10; i++) {
         model.forward(session, tokens, 0, 200, false);
       }
-      LlamaConfig config = model.config();
+      ModelConfig config = model.config();
       long grown = session.statistics().bytes() - before;
       // One of six layers sees everything; the others hold at most the pages of the window, of a
       // segment and of the last batch: some pages more than after the first 400 tokens, or one
@@ -167,7 +167,7 @@ class FamilyCacheTest {
   @Test
   void memoryOfABudgetCountsWindows() {
     try (GgufFile file = open("family-gemma3");
-        LlamaModel model = load(file)) {
+        Transformer model = load(file)) {
       CacheOptions options =
           options(
               "h2o", 4, Compress.ROLLING, Positions.REBASE, CalibrationOptions.fold(16, 32, 16));
@@ -189,7 +189,7 @@ class FamilyCacheTest {
   void whatHasLeftAWindowDoesNotComeBack() {
     int[] tokens = tokens(600);
     try (GgufFile file = open("family-gemma3");
-        LlamaModel model = load(file);
+        Transformer model = load(file);
         InferenceSession session = model.newSession(1024, KvType.F16);
         InferenceSession fresh = model.newSession(1024, KvType.F16)) {
       float[] expected = model.forward(session, tokens, 0, 500, true).clone();
@@ -216,7 +216,7 @@ class FamilyCacheTest {
             .bounded(everything, EvictionPolicies.named("h2o"), CalibrationOptions.off());
     TextWindow window = new TextWindow(tokens(641), false, 250);
     try (GgufFile file = open("family-gemma3");
-        LlamaModel model = load(file);
+        Transformer model = load(file);
         CacheQuality quality =
             new CacheQuality(model, KvType.F16, window, List.of(options, options));
         AttentionError error =

@@ -75,7 +75,7 @@ class FamilyTest {
     int[] tokens = TestData.ints(TestData.sharedJson(EXPECTED).get("tokens").get(length));
     float[][] logits = new float[tokens.length][];
     try (GgufFile file = GgufFile.open(TestData.shared("reference/families/" + name));
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, exact));
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, exact));
         InferenceSession session = model.newSession(model.config().contextLength(), KvType.F32)) {
       model.forward(
           session,

@@ -36,7 +36,7 @@ class Gemma3Test {
 
   private static final JsonNode REFERENCE = TestData.reference("gemma3-270m.json");
 
-  private static LlamaModel load(GgufFile file) {
+  private static Transformer load(GgufFile file) {
     return ModelLoader.load(file, new LoadOptions(CpuTopology.usableCores(), false));
   }
 
@@ -67,7 +67,7 @@ class Gemma3Test {
   @Test
   void greedyTokensAgreeWhereTheyAreClear() {
     try (GgufFile file = GgufFile.open(TestData.gemma3());
-        LlamaModel model = load(file)) {
+        Transformer model = load(file)) {
       for (JsonNode prompt : REFERENCE.get("greedy")) {
         String name = prompt.get("prompt").textValue();
         int[] tokens = TestData.ints(prompt.get("prompt_tokens"));
@@ -92,7 +92,7 @@ class Gemma3Test {
   @Test
   void perplexityPastTheWindow() throws IOException {
     try (GgufFile file = GgufFile.open(TestData.gemma3());
-        LlamaModel model = load(file)) {
+        Transformer model = load(file)) {
       JsonNode expected = REFERENCE.get("past_window");
       byte[] bytes = Files.readAllBytes(TestData.shared("eval/wikitext-2-raw-test.txt"));
       String text =
@@ -116,7 +116,7 @@ class Gemma3Test {
     int[] tokens = new Random(3).ints(620, 1000, 200_000).toArray();
     CacheBudget budget = new CacheBudget(96, 4, 32, 32, Compress.ONCE, Positions.REBASE);
     try (GgufFile file = GgufFile.open(TestData.gemma3());
-        LlamaModel model = load(file)) {
+        Transformer model = load(file)) {
       AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 600, KvType.F16, 32, 128);
       for (String policy : EvictionPolicies.names()) {
         for (CalibrationOptions form :

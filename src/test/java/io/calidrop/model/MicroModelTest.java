@@ -37,7 +37,7 @@ class MicroModelTest {
   @MethodSource("names")
   void quantisedActivationsStayClose(String name) {
     try (GgufFile file = MicroModel.open(name, directory);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, false))) {
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       for (int batch : new int[] {1, 12, 96}) {
         assertThat(maxError(name, model, batch)).as("batches of %d", batch).isLessThan(0.1f);
       }
@@ -49,7 +49,7 @@ class MicroModelTest {
   void exactLogitsContinuationsAndPerplexitiesAgree(String name) {
     JsonNode figures = REFERENCE.get("models").get(name);
     try (GgufFile file = MicroModel.open(name, directory);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(2, true));
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, true));
         InferenceSession session = model.newSession(CONTEXT, KvType.F32)) {
       assertThat(maxError(name, model, 7)).isLessThan(ROUNDING);
       float[] logits = model.forward(session, TOKENS, 0, TOKENS.length, true);
@@ -68,7 +68,7 @@ class MicroModelTest {
     }
   }
 
-  private static float maxError(String name, LlamaModel model, int batch) {
+  private static float maxError(String name, Transformer model, int batch) {
     float[] actual = null;
     try (InferenceSession session = model.newSession(CONTEXT, KvType.F32)) {
       for (int from = 0; from < TOKENS.length; from += batch) {

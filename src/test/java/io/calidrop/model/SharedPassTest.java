@@ -38,7 +38,7 @@ class SharedPassTest {
 
   @TempDir private static Path directory;
   private static TinyModel tiny;
-  private static LlamaModel model;
+  private static Transformer model;
 
   @BeforeAll
   static void load() throws IOException {
@@ -166,7 +166,7 @@ class SharedPassTest {
     Path path = Files.write(directory.resolve("context.gguf"), bytes);
     int[] tokens = tokens(0);
     try (GgufFile weights = GgufFile.open(path);
-        LlamaModel other = ModelLoader.load(weights, new LoadOptions(2, false));
+        Transformer other = ModelLoader.load(weights, new LoadOptions(2, false));
         InferenceSession session = model.newSession(CONTEXT, KvType.F16);
         InferenceSession small = other.newSession(CONTEXT, KvType.F16)) {
       assertThat(other.config().contextLength()).isEqualTo(6);

@@ -18,14 +18,14 @@ class SmolLm2Test {
 
   private static final int END_OF_TURN = 2;
 
-  private static LlamaModel load(GgufFile file, boolean exact) {
+  private static Transformer load(GgufFile file, boolean exact) {
     return ModelLoader.load(file, new LoadOptions(CpuTopology.usableCores(), exact));
   }
 
   @Test
   void exactLogitsAndGreedyTokensAgree() {
     try (GgufFile file = GgufFile.open(TestData.smolLm2());
-        LlamaModel model = load(file, true)) {
+        Transformer model = load(file, true)) {
       for (JsonNode prompt : TestData.reference("smollm2-generation.json").get("prompts")) {
         String name = prompt.get("name").textValue();
         int[] tokens = TestData.ints(prompt.get("tokens"));
@@ -45,7 +45,7 @@ class SmolLm2Test {
   @Test
   void quantisedActivationsStayClose() {
     try (GgufFile file = GgufFile.open(TestData.smolLm2());
-        LlamaModel model = load(file, false)) {
+        Transformer model = load(file, false)) {
       for (JsonNode prompt : TestData.reference("smollm2-generation.json").get("prompts")) {
         String name = prompt.get("name").textValue();
         int[] tokens = TestData.ints(prompt.get("tokens"));
@@ -77,7 +77,7 @@ class SmolLm2Test {
     return tokens;
   }
 
-  private static int[] greedy(LlamaModel model, InferenceSession session, float[] logits, int n) {
+  private static int[] greedy(Transformer model, InferenceSession session, float[] logits, int n) {
     int[] tokens = new int[n];
     float[] current = logits;
     for (int i = 0; i < n; i++) {

@@ -42,7 +42,7 @@ class VocabularyPaddingTest {
 
   private static float[] logits(Path path, boolean exact) {
     try (GgufFile file = GgufFile.open(path);
-        LlamaModel model = ModelLoader.load(file, new LoadOptions(1, exact));
+        Transformer model = ModelLoader.load(file, new LoadOptions(1, exact));
         InferenceSession session = model.newSession(16, KvType.F32)) {
       int beyond = model.config().vocabulary();
       assertThatThrownBy(() -> model.forward(session, new int[] {beyond}, 0, 1, true))

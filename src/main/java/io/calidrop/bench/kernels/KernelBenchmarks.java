@@ -19,7 +19,7 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 
-/** Runs the JMH benchmarks of the kernels, each in a JVM of its own. */
+/** Runs the JMH benchmarks of the kernels, each in a JVM of its own. For one thread at a time. */
 public final class KernelBenchmarks {
 
   /**

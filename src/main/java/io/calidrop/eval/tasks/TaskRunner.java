@@ -8,7 +8,7 @@ import io.calidrop.eval.NextTokens;
 import io.calidrop.eval.SessionSource;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.model.InferenceSession;
-import io.calidrop.model.LlamaModel;
+import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
@@ -16,13 +16,14 @@ import java.util.Optional;
 
 /**
  * Answers questions about a document greedily with caches of several settings. The document is
- * attended once for all settings, and questions about the same one share it.
+ * attended once for all settings, and questions about the same one share it. For one thread at a
+ * time.
  */
 public final class TaskRunner {
   /** Tokens that an answer may have beyond those of the expected one. */
   private static final int SLACK = 3;
 
-  private final LlamaModel model;
+  private final Transformer model;
   private final Tokenizer tokenizer;
   private final Optional<ChatTemplate> template;
   private final KvType kvType;
@@ -33,7 +34,7 @@ public final class TaskRunner {
    * @param compress as all settings have it
    */
   public TaskRunner(
-      LlamaModel model,
+      Transformer model,
       Tokenizer tokenizer,
       Optional<ChatTemplate> template,
       KvType kvType,

@@ -12,7 +12,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** How many questions each setting answered, by task, length and order. */
+/**
+ * How many questions each setting answered, by task, length and order. For one thread at a time.
+ */
 public final class TaskTable {
   /** Least accuracy of the full cache at which a task says something about other caches. */
   private static final double MEASURABLE = 0.6;

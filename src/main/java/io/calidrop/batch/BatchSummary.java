@@ -1,0 +1,35 @@
+package io.calidrop.batch;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What a pass over an input came to. Immutable: threads may share it.
+ *
+ * @param results in the output, earlier ones included
+ * @param failed those of them that are errors
+ * @param skipped requests that had a result before
+ * @param interrupted whether the pass was ended from outside
+ */
+public record BatchSummary(
+    long results,
+    long failed,
+    long skipped,
+    long promptTokens,
+    long generatedTokens,
+    double seconds,
+    boolean interrupted) {
+
+  /** The summary for JSON. */
+  public Map<String, Object> fields() {
+    Map<String, Object> fields = new LinkedHashMap<>();
+    fields.put("results", results);
+    fields.put("failed", failed);
+    fields.put("skipped", skipped);
+    fields.put("prompt_tokens", promptTokens);
+    fields.put("generated_tokens", generatedTokens);
+    fields.put("seconds", seconds);
+    fields.put("interrupted", interrupted);
+    return fields;
+  }
+}

@@ -1,0 +1,64 @@
+package io.calidrop.cli;
+
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.generate.Engine;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.function.Function;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Which model to load, how to compute with it and how to keep its cache. */
+final class ModelFlags {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Mixin private LoadFlags model;
+
+  @HelpGroup(Heading.CACHE)
+  @Option(
+      names = {"-c", "--ctx"},
+      paramLabel = "N",
+      description =
+          "Context: most tokens of a conversation; with a budget it may go on beyond. Default: the model's trained length.")
+  private Integer context;
+
+  @Mixin private CacheFlags cache;
+
+  /** What becomes of a sequence that fills the context, where no budget bounds the cache. */
+  enum OnFull {
+    /** It ends. */
+    STOP,
+    /** Half of the context becomes a budget. */
+    EVICT
+  }
+
+  /**
+   * Loads the model, fetching the default one if it is not there yet.
+   *
+   * @param given what the user wants, or null
+   */
+  Engine load(Io io, boolean verbose, OnFull given, OnFull defaultValue) throws IOException {
+    if (given == OnFull.STOP && cache.isBounded()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--on-full stop is for a cache without a budget: with one a text has no end");
+    }
+    if ((given == null ? defaultValue : given) == OnFull.STOP) {
+      return load(io, verbose);
+    }
+    int limit = LoadFlags.positive(spec, "--ctx", context, 0);
+    return model.load(io, verbose, limit, cache.endlessOptions(io, limit));
+  }
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(Io io, boolean verbose) throws IOException {
+    int limit = LoadFlags.positive(spec, "--ctx", context, 0);
+    Function<Path, CacheOptions> options = cache.options(io);
+    return model.load(io, verbose, limit, options);
+  }
+}

@@ -1,0 +1,2 @@
+/** The models on this machine and how they get there. */
+package io.calidrop.download;

@@ -1,0 +1,208 @@
+package io.calidrop.model;
+
+import io.calidrop.attention.AttendedPrompt;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheScratch;
+import io.calidrop.attention.KvType;
+import io.calidrop.attention.StateStreams;
+import io.calidrop.tensor.Matrix;
+import io.calidrop.tensor.WorkerPool;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * A loaded model: immutable weights and the threads that compute with them. Threads may share it:
+ * one forward pass runs at a time; sessions take turns, or share it.
+ */
+public final class Transformer implements AutoCloseable {
+  private final ModelConfig config;
+  private final ModelWeights weights;
+  private final WorkerPool pool;
+  private final Arena arena;
+  private final ForwardPass pass;
+  private final CacheScratch scratch;
+  private int[] last = new int[1]; // indices in the pass whose logits are wanted
+
+  Transformer(ModelConfig config, ModelWeights weights, WorkerPool pool, Arena arena) {
+    this.config = config;
+    this.weights = weights;
+    this.pool = pool;
+    this.arena = arena;
+    int maxBatch = Math.min(ForwardPass.MAX_BATCH, config.contextLength());
+    pass = new ForwardPass(config, weights, pool, maxBatch);
+    scratch = new CacheScratch(config.cacheShape(), pool.threads());
+  }
+
+  public ModelConfig config() {
+    return config;
+  }
+
+  public int threads() {
+    return pool.threads();
+  }
+
+  /** Bytes of weights held in memory, beyond what is read from the mapped file. */
+  public long residentBytes() {
+    long bytes = weights.output().residentBytes();
+    for (ModelWeights.Layer layer : weights.layers()) {
+      bytes += layer.matrices().mapToLong(Matrix::residentBytes).sum();
+    }
+    return bytes;
+  }
+
+  /**
+   * A new inference state with an empty cache.
+   *
+   * @param contextLength most positions it may hold
+   */
+  public InferenceSession newSession(int contextLength, KvType kvType) {
+    return newSession(contextLength, CacheOptions.full(kvType));
+  }
+
+  /**
+   * A new inference state with an empty cache.
+   *
+   * @param contextLength most positions it may hold; with a budget, where they are rebased
+   */
+  public InferenceSession newSession(int contextLength, CacheOptions options) {
+    return new InferenceSession(config, weights.rotations(), pool, scratch, contextLength, options);
+  }
+
+  /**
+   * Runs {@code tokens[from, to)} through the model at the session's next positions and appends
+   * them to its cache.
+   *
+   * @return the logits [vocabulary] after the last token, owned by the session and valid until its
+   *     next call; null unless {@code wantLogits}
+   * @throws IllegalArgumentException if a token is no token of the vocabulary or the tokens do not
+   *     fit into the session's context; the session is then unchanged
+   */
+  public synchronized float[] forward(
+      InferenceSession session, int[] tokens, int from, int to, boolean wantLogits) {
+    session.check(tokens, from, to);
+    for (int at = from; at < to; ) {
+      at += run(session, tokens, at, to);
+    }
+    if (!wantLogits) {
+      return null;
+    }
+    last[0] = pass.tokens() - 1;
+    pass.logits(last, 1, (i, logits, offset) -> session.logits(logits, offset));
+    return session.logits();
+  }
+
+  /**
+   * Like {@link #forward}, with the logits after every token.
+   *
+   * @param sink called once for each token in order
+   */
+  public synchronized void forward(
+      InferenceSession session, int[] tokens, int from, int to, LogitsSink sink) {
+    session.check(tokens, from, to);
+    for (int at = from; at < to; ) {
+      int start = at;
+      at += run(session, tokens, at, to);
+      int[] all = IntStream.range(0, at - start).toArray();
+      pass.logits(all, all.length, (i, logits, offset) -> sink.accept(start + i, logits, offset));
+    }
+  }
+
+  /** A pass of one session's tokens, as many as fit; returns how many. */
+  private int run(InferenceSession session, int[] tokens, int from, int to) {
+    pass.clear();
+    int added = session.addTo(pass, tokens, from, to);
+    pass.run(session.observer());
+    return added;
+  }
+
+  /**
+   * One pass over the weights for several sessions, each of which gets what it would get alone, to
+   * the bit. It takes as many tokens as fit, of the first sessions first: {@link
+   * InferenceSession#position} tells how many. A session whose last token was taken has the {@link
+   * InferenceSession#logits} after it.
+   *
+   * @throws IllegalArgumentException as {@link #forward}, or if a session comes twice; all sessions
+   *     are then unchanged
+   */
+  public synchronized void forward(List<TokenRun> runs) {
+    for (TokenRun run : runs) {
+      run.session().check(run.tokens(), run.from(), run.to());
+    }
+    if (runs.stream().map(TokenRun::session).distinct().count() < runs.size()) {
+      throw new IllegalArgumentException("a session comes twice in one pass");
+    }
+    if (last.length < runs.size()) {
+      last = new int[runs.size()];
+    }
+    List<InferenceSession> whole = new ArrayList<>();
+    pass.clear();
+    for (TokenRun run : runs) {
+      int added = run.session().addTo(pass, run.tokens(), run.from(), run.to());
+      if (added == run.to() - run.from()) {
+        last[whole.size()] = pass.tokens() - 1;
+        whole.add(run.session());
+      }
+    }
+    if (pass.tokens() > 0) {
+      pass.run(null);
+      pass.logits(last, whole.size(), (i, logits, offset) -> whole.get(i).logits(logits, offset));
+    }
+  }
+
+  /** A session that goes on from where another stands; both may go on. */
+  public synchronized InferenceSession fork(InferenceSession session) {
+    InferenceSession fork = newSession(session.contextLength(), session.cacheOptions());
+    ByteArrayOutputStream state = new ByteArrayOutputStream();
+    session.transfer(StateStreams.to(state));
+    fork.transfer(StateStreams.from(new ByteArrayInputStream(state.toByteArray())));
+    return fork;
+  }
+
+  /**
+   * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
+   * {@linkplain #adopt begin with}.
+   *
+   * @param contextLength of the sessions
+   * @param window tokens at the end that policies may observe, {@link
+   *     io.calidrop.attention.CacheBudget#window}
+   * @param queries tokens at the end whose queries policies and calibrations may ask for
+   */
+  public synchronized AttendedPrompt record(
+      int contextLength, int[] tokens, int from, int to, KvType kvType, int window, int queries) {
+    int count = to - from;
+    InferenceSession session =
+        newSession(contextLength, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
+    AttendedPrompt prompt = session.record(count, window);
+    do {
+      int end = prompt.nextMark();
+      if (end > session.position()) {
+        forward(session, tokens, from + session.position(), from + end, false);
+      }
+      prompt.mark();
+    } while (session.position() < count);
+    return prompt;
+  }
+
+  /**
+   * Begins a session with a prompt that was attended once for many, see {@link #record}.
+   *
+   * @throws IllegalArgumentException if the session is not empty, or is not one that attends a
+   *     prompt whole
+   */
+  public synchronized void adopt(InferenceSession session, AttendedPrompt prompt) {
+    session.adopt(prompt);
+  }
+
+  /** Frees the weights; sessions must not be used afterwards. */
+  @Override
+  public synchronized void close() {
+    pool.close();
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}

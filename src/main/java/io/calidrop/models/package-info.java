@@ -1,2 +1,0 @@
-/** The models on this machine and how they get there. */
-package io.calidrop.models;
