@@ -51,7 +51,7 @@ public final class AttentionStep {
   }
 
   private SoftmaxPartials partials(int queries) {
-    return new SoftmaxPartials(queries, KvHead.valueDim(headDim));
+    return new SoftmaxPartials(queries, ValueRows.valueDim(headDim));
   }
 
   /**
@@ -212,6 +212,8 @@ public final class AttentionStep {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    // Calibration rows are of the cache's types: their values lie rotated in the same sums.
+    cache.head(layer, kvHead).restore(result, count * group);
     cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     for (int query = 0; query < count * group; query++) {
       int o = offset + query / group * stride + query % group * headDim;

@@ -53,7 +53,7 @@ final class BoundedCache extends KvCache {
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
-              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, references));
+              options.kvTypes(), shape, ReferenceCalibration.valueLength(headDim, references));
     }
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);

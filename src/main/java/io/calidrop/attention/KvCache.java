@@ -44,7 +44,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
       CacheScratch scratch,
       PositionRotation rotation) {
     return options.budget().isEmpty()
-        ? new FullCache(shape, options.kvType(), contextLength)
+        ? new FullCache(shape, options.kvTypes(), contextLength)
         : new BoundedCache(shape, contextLength, options, scratch, rotation);
   }
 

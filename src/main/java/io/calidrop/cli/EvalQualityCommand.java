@@ -81,7 +81,8 @@ final class EvalQualityCommand extends GridEvalCommand {
   void measure(Engine engine, TextWindow window, List<CacheSetting> settings, Results log)
       throws IOException {
     List<CacheOptions> caches = settings.stream().map(CacheSetting::options).toList();
-    try (CacheQuality quality = new CacheQuality(engine.model(), grid().kvType(), window, caches)) {
+    try (CacheQuality quality =
+        new CacheQuality(engine.model(), grid().kvTypes(), window, caches)) {
       double without = quality.perplexityWithoutContext();
       for (int from = 0; from < settings.size(); from += GROUP) {
         int to = Math.min(from + GROUP, settings.size());

@@ -64,7 +64,7 @@ abstract class GridEvalCommand implements Callable<Integer> {
     grid.check();
     options.check();
     CalidropCommand root = parent.root();
-    CacheOptions full = CacheOptions.full(grid.kvType());
+    CacheOptions full = CacheOptions.full(grid.kvTypes());
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
       List<CacheSetting> settings = grid.settings(engine.model().config().cacheShape());
       List<TextFlags.Piece> pieces = texts.pieces(files, engine.tokenizer(), prompt + scored + 1);

@@ -3,7 +3,7 @@ package io.calidrop.eval;
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LlamaModel;
@@ -31,23 +31,23 @@ public final class SessionSource {
       int[] tokens,
       int context,
       boolean once,
-      KvType kvType,
+      KvTypes kvTypes,
       List<CacheOptions> caches) {
     this.model = model;
     this.positions = positions;
     this.tokens = tokens;
     this.context = context;
-    prompt = once ? record(kvType, caches) : null;
+    prompt = once ? record(kvTypes, caches) : null;
   }
 
-  private AttendedPrompt record(KvType kvType, List<CacheOptions> caches) {
+  private AttendedPrompt record(KvTypes kvTypes, List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
-    return model.record(tokens, 0, context, kvType, window, queries);
+    return model.record(tokens, 0, context, kvTypes, window, queries);
   }
 
   /** A session that has had the context. */

@@ -21,12 +21,12 @@ public final class Half {
   private Half() {}
 
   /** The numbers in the low halves. */
-  static FloatVector low(IntVector pairs) {
+  public static FloatVector low(IntVector pairs) {
     return scaledLow(pairs).mul(BIAS);
   }
 
   /** The numbers in the high halves. */
-  static FloatVector high(IntVector pairs) {
+  public static FloatVector high(IntVector pairs) {
     return scaledHigh(pairs).mul(BIAS);
   }
 

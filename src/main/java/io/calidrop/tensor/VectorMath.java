@@ -17,7 +17,7 @@ public final class VectorMath {
   private static final float LN2_LOW = -2.12194440e-4f;
 
   /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
-  static final float ROUND = 0x1.8p23f;
+  public static final float ROUND = 0x1.8p23f;
 
   static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 

@@ -28,7 +28,13 @@ class AttentionTest {
     "F16, 5, 1, 16, 700",
     "Q8_0, 9, 3, 64, 300",
     "Q8_0, 8, 2, 80, 65",
-    "Q8_0, 4, 4, 128, 257"
+    "Q8_0, 4, 4, 128, 257",
+    "Q5_0, 9, 3, 64, 300",
+    "Q5_0, 2, 1, 20, 70",
+    "Q5_0, 4, 2, 256, 129",
+    "Q4_0, 9, 3, 64, 300",
+    "Q4_0, 8, 2, 80, 65",
+    "Q4_0, 4, 4, 128, 257"
   })
   void agreesWithTheDefinition(KvType type, int heads, int kvHeads, int headDim, int tokens) {
     assertAgrees(type, new CacheShape(1, heads, kvHeads, headDim), tokens);
@@ -51,7 +57,14 @@ class AttentionTest {
     float[] q = gaussian(random, tokens * qStride);
     float[] k = gaussian(random, tokens * kvStride);
     float[] v = gaussian(random, tokens * kvStride);
-    double tolerance = type == KvType.F32 ? 2e-6 : type == KvType.F16 ? 2e-3 : 3e-2;
+    double tolerance =
+        switch (type) {
+          case F32 -> 2e-6;
+          case F16 -> 2e-3;
+          case Q8_0 -> 3e-2;
+          case Q5_0 -> 0.15;
+          case Q4_0 -> 0.3;
+        };
     float[] batch = new float[tokens * qStride];
     float[] single = new float[tokens * qStride];
     try (WorkerPool pool = new WorkerPool(2)) {
@@ -146,7 +159,7 @@ class AttentionTest {
     float[] k = gaussian(random, rows * dim);
     float[] v = gaussian(random, rows * dim);
     float[] q = gaussian(random, dim);
-    KvHead head = KvType.F32.newHead(dim);
+    KvHead head = KvTypes.of(KvType.F32).newHead(dim);
     head.extend(rows);
     for (int row = 0; row < rows; row++) {
       head.set(row, k, row * dim, v, row * dim);

@@ -290,7 +290,7 @@ class BoundedCacheTest {
     int dim = 16;
     PositionRotation rotation = AttentionStream.rotation(dim);
     Random random = new Random(16);
-    CalibrationRows rows = new CalibrationRows(8, dim, KvType.F32);
+    CalibrationRows rows = new CalibrationRows(8, dim, KvTypes.of(KvType.F32));
     QueryRing ring = new QueryRing(4, 4, 2, dim, true);
     float[] x = new float[dim];
     for (int i = 0; i < 8; i++) {
@@ -303,7 +303,8 @@ class BoundedCacheTest {
         }
       }
     }
-    HeadState head = new HeadState(0, 0, KvType.F32.newHead(dim), rows, null, ring, false);
+    HeadState head =
+        new HeadState(0, 0, KvTypes.of(KvType.F32).newHead(dim), rows, null, ring, false);
     double[][] before = masses(rows, ring);
     try (WorkerPool pool = new WorkerPool(1)) {
       new PositionRebase(new HeadState[] {head}, new ReferenceScratch[0], rotation)
