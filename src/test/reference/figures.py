@@ -34,7 +34,7 @@ TOKENS = [random.Random(i).randrange(384) for i in range(96)]
 def float32(source: Path, target: Path) -> None:
     """The same model with every weight as float32."""
     reader = gguf.GGUFReader(source)
-    writer = gguf.GGUFWriter(target, "llama")
+    writer = gguf.GGUFWriter(target, reader.fields["general.architecture"].contents())
     for field in reader.fields.values():
         if field.name.startswith("GGUF.") or field.name == "general.architecture":
             continue

@@ -8,6 +8,8 @@ import io.calidrop.bench.RandomWeights;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.GgufWriter;
+import io.calidrop.model.family.Architecture;
+import io.calidrop.model.family.Families;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -28,6 +30,15 @@ public final class MicroModel {
 
   /** A model whose heads are wider than it, with an output matrix of its own. */
   public static final String WIDE = "wide";
+
+  /** Before the name of a family. */
+  private static final String FAMILY = "family-";
+
+  /** A Llama with a mixture of experts. */
+  public static final String EXPERTS = "llama-experts";
+
+  /** A Llama with scaled positions. */
+  public static final String YARN = "llama-yarn";
 
   /** Pre-tokenizers of byte-level BPE vocabularies. */
   public static final List<String> PRE_TOKENIZERS =
@@ -61,7 +72,16 @@ public final class MicroModel {
 
   /** All with figures of their logits. */
   public static Stream<String> names() {
-    return Stream.concat(Stream.of(Mix.values()).map(Mix::name), Stream.of(ROPE_FACTORS, WIDE));
+    return Stream.of(
+            Stream.of(Mix.values()).map(Mix::name), Stream.of(ROPE_FACTORS, WIDE), families())
+        .flatMap(names -> names);
+  }
+
+  /** A model of each family, and Llamas of other parts. */
+  public static Stream<String> families() {
+    return Stream.concat(
+        Families.all().stream().map(Architecture::name).map(FAMILY::concat),
+        Stream.of(EXPERTS, YARN));
   }
 
   /** Writes a model into a directory and opens it. */
@@ -95,16 +115,40 @@ public final class MicroModel {
 
   private static GgufWriter declare(String name) {
     if (PRE_TOKENIZERS.contains(name)) {
-      return new RandomModel(Shape.STINY, Mix.Q8_0).declare().put("tokenizer.ggml.pre", name);
+      return tiny("llama").put("tokenizer.ggml.pre", name);
     }
     return switch (name) {
       case CHATTY ->
           new RandomModel(Shape.SMICRO, Mix.Q8_0).declare().put("llama.context_length", 8192);
       case ROPE_FACTORS -> ropeFactors(new RandomModel(Shape.SMICRO, Mix.Q8_0).declare());
       case WIDE -> output(new RandomModel(Shape.SWIDE, Mix.Q4_0).declare());
-      case SENTENCE_PIECE -> sentencePiece(new RandomModel(Shape.STINY, Mix.Q8_0).declare());
-      default -> new RandomModel(Shape.SMICRO, Mix.valueOf(name)).declare();
+      case SENTENCE_PIECE -> sentencePiece(tiny("llama"));
+      case EXPERTS ->
+          new RandomModel(family("llama").withExperts(), Shape.STINY, Mix.Q8_0).declare();
+      case YARN ->
+          tiny("llama")
+              .put("llama.rope.scaling.type", "yarn")
+              .put("llama.rope.scaling.factor", 4f)
+              .put("llama.rope.scaling.original_context_length", 64);
+      case FAMILY + "granite" ->
+          tiny("granite")
+              .put("granite.embedding_scale", 12f)
+              .put("granite.residual_scale", 0.22f)
+              .put("granite.attention.scale", 0.1f)
+              .put("granite.logit_scale", 8f);
+      default ->
+          name.startsWith(FAMILY)
+              ? tiny(name.substring(FAMILY.length()))
+              : new RandomModel(Shape.SMICRO, Mix.valueOf(name)).declare();
     };
+  }
+
+  private static GgufWriter tiny(String family) {
+    return new RandomModel(family(family), Shape.STINY, Mix.Q8_0).declare();
+  }
+
+  private static Architecture family(String name) {
+    return Families.named(name).orElseThrow();
   }
 
   private static GgufWriter ropeFactors(GgufWriter writer) {

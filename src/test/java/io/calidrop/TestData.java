@@ -91,4 +91,13 @@ public final class TestData {
       throw new TestAbortedException(NO_DEFAULT_MODEL + " (within five minutes)");
     }
   }
+
+  /** A second real model: used if it is there and skipped if not. */
+  public static Path gemma3() {
+    Path path = Path.of("models", "gemma-3-270M-Q4_K_M.gguf");
+    if (!Files.exists(path)) {
+      abort("skipped: models/ does not hold gemma-3-270M-Q4_K_M.gguf");
+    }
+    return path;
+  }
 }

@@ -52,7 +52,7 @@ public final class AttendedPrompt {
     this.cache = (BoundedCache) cache;
     this.tokens = tokens;
     this.window = Math.min(window, tokens);
-    heads = shape.layers() * shape.kvHeads();
+    heads = shape.fullLayers().length * shape.kvHeads();
   }
 
   /**
@@ -98,6 +98,10 @@ public final class AttendedPrompt {
       shares[i] = Arrays.copyOf(head(i).copyOfShares(), tokens);
     }
     return shares;
+  }
+
+  WindowRows window(int layer) {
+    return cache.window(layer);
   }
 
   HeadState head(int index) {

@@ -64,13 +64,15 @@ final class AttentionKernel {
   /**
    * Attends one segment of a sequence's rows and merges the result into {@code out}.
    *
-   * @param visible rows that the first token of the tile sees; each later token sees one more
+   * @param visible rows up to the one of the tile's first token; each later token sees one more
+   * @param window of the rows up to its own, the last so many are what a token sees
    * @param log keeps the weights, or null
    */
   static void attend(
       KvHead head,
       int segment,
       int visible,
+      int window,
       int tokens,
       int group,
       AttentionScratch scratch,
@@ -84,14 +86,16 @@ final class AttentionKernel {
       for (int quad = 0; quad < quads; quad++) {
         int last = Math.min(quad * QUAD + QUAD, queries) - 1;
         int seen = Math.min(visible + last / group - row, BLOCK);
-        if (seen <= 0) {
+        if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
           continue;
         }
         scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
-          int limit = query > last ? 0 : Math.min(visible + query / group - row, BLOCK);
-          softmax(scratch, t, query, limit, head.valueDim, head.values.weightScale());
+          int own = visible + query / group - row;
+          int limit = query > last ? 0 : Math.min(own, BLOCK);
+          int start = Math.max(0, own - window);
+          softmax(scratch, t, query, start, limit, head.valueDim, head.values.weightScale());
         }
         if (log != null) {
           log.put(row, quad, scratch.scores, partials.max);
@@ -129,7 +133,7 @@ final class AttentionKernel {
           }
           int query = quad * QUAD + t;
           int limit = query < queries ? seen : 0;
-          softmax(scratch, t, query, limit, head.valueDim, head.values.weightScale());
+          softmax(scratch, t, query, 0, limit, head.valueDim, head.values.weightScale());
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
@@ -161,15 +165,25 @@ final class AttentionKernel {
     }
   }
 
-  /** Turns a block's scores of one query into weights and brings its partial to the new maximum. */
+  /**
+   * Turns a block's scores of one query into weights, of rows {@code [start, limit)}, and brings
+   * its partial to the new maximum.
+   */
   private static void softmax(
-      AttentionScratch scratch, int t, int query, int limit, int valueDim, float weightScale) {
+      AttentionScratch scratch,
+      int t,
+      int query,
+      int start,
+      int limit,
+      int valueDim,
+      float weightScale) {
     float[] scores = scratch.scores;
     int from = t * BLOCK;
-    if (limit <= 0) {
+    if (limit <= start) {
       Arrays.fill(scores, from, from + BLOCK, 0f);
       return;
     }
+    Arrays.fill(scores, from, from + start, Float.NEGATIVE_INFINITY);
     Arrays.fill(scores, from + limit, from + BLOCK, Float.NEGATIVE_INFINITY);
     SoftmaxPartials partials = scratch.segment;
     float max = partials.max[query];
@@ -181,6 +195,7 @@ final class AttentionKernel {
       VectorMath.scale(partials.acc, query * valueDim, valueDim, factor);
     }
     exponentials(scores, from, newMax, weightScale, factor, scratch.sums, query * LANES);
+    Arrays.fill(scores, from, from + start, 0f);
     Arrays.fill(scores, from + limit, from + BLOCK, 0f);
   }
 

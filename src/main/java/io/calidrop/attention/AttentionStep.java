@@ -14,6 +14,7 @@ public final class AttentionStep {
   private final int kvHeads;
   private final int group;
   private final int headDim;
+  private final LayerWindows windows;
   private final int tileTokens;
   private final AttentionScratch[] scratch;
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
@@ -25,6 +26,7 @@ public final class AttentionStep {
 
   private TokenBatch batch;
   private int layer;
+  private int window; // tokens that the layer sees
   private int segmentCount;
   private int[] ends = {}; // [sequences] parts up to the end of each
   private float[] q;
@@ -39,6 +41,7 @@ public final class AttentionStep {
     kvHeads = shape.kvHeads();
     headDim = shape.headDim();
     group = shape.group();
+    windows = shape.windows();
     tileTokens = Math.max(1, TILE_QUERIES / group);
     scratch = new AttentionScratch[threads];
     tiles = new SoftmaxPartials[threads];
@@ -65,10 +68,11 @@ public final class AttentionStep {
       WorkerPool pool, TokenBatch batch, int layer, float[] q, float[] out, int stride) {
     this.batch = batch;
     this.layer = layer;
+    window = windows.of(layer);
     this.q = q;
     this.out = out;
     this.stride = stride;
-    if (hasReferences()) {
+    if (seesEverything() && hasReferences()) {
       pool.run(referenceTask, batch.sequences() * kvHeads);
     }
     if (batch.tokens() > 1) {
@@ -81,7 +85,7 @@ public final class AttentionStep {
       segmentCount = Math.max(segmentCount, segments(cache, h));
     }
     growSegments(kvHeads * segmentCount);
-    for (int h = 0; h < kvHeads && cache.firstObserved() == 0; h++) {
+    for (int h = 0; h < kvHeads && firstObserved(cache) == 0; h++) {
       logs[h].start(cache.rows(layer, h), group);
     }
     pool.run(tokenTask, kvHeads * segmentCount);
@@ -115,7 +119,21 @@ public final class AttentionStep {
   /** Segments of a head's rows and of its calibration rows. */
   private int segments(KvCache cache, int kvHead) {
     return KvCache.segments(cache.rows(layer, kvHead))
-        + KvCache.segments(cache.calibration(layer, kvHead).count());
+        + KvCache.segments(calibration(cache, kvHead).count());
+  }
+
+  private boolean seesEverything() {
+    return window == LayerWindows.EVERYTHING;
+  }
+
+  /** What stands in for a head's evicted tokens; none are evicted from a window. */
+  private CalibrationRows calibration(KvCache cache, int kvHead) {
+    return seesEverything() ? cache.calibration(layer, kvHead) : CalibrationRows.NONE;
+  }
+
+  /** Index in the batch of the first token whose attention a policy wants to know. */
+  private int firstObserved(KvCache cache) {
+    return seesEverything() ? cache.firstObserved() : Integer.MAX_VALUE;
   }
 
   private void growSegments(int count) {
@@ -158,14 +176,15 @@ public final class AttentionStep {
     int visible = head.rows() - tokens + first + 1;
     int rows = visible + count - 1;
     ShareLog log = null;
-    if (first + count > cache.firstObserved()) {
+    if (first + count > firstObserved(cache)) {
       log = logs[worker];
       log.start(rows, queries);
     }
-    for (int segment = 0; segment < KvCache.segments(rows); segment++) {
-      AttentionKernel.attend(head, segment, visible, count, group, scratch, log, result);
+    int start = Math.max(0, visible - window) / AttentionKernel.SEGMENT;
+    for (int segment = start; segment < KvCache.segments(rows); segment++) {
+      AttentionKernel.attend(head, segment, visible, window, count, group, scratch, log, result);
     }
-    CalibrationRows calibration = cache.calibration(layer, kvHead);
+    CalibrationRows calibration = calibration(cache, kvHead);
     for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
       AttentionKernel.attendAll(
           calibration.rows, segment, queries, calibration.bias, scratch, result);
@@ -184,11 +203,11 @@ public final class AttentionStep {
     AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
     int ofRows = KvCache.segments(head.rows());
     if (segment < ofRows) {
-      ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
-      AttentionKernel.attend(head, segment, head.rows(), 1, group, scratch, log, result);
+      ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;
+      AttentionKernel.attend(head, segment, head.rows(), window, 1, group, scratch, log, result);
       return;
     }
-    CalibrationRows calibration = cache.calibration(layer, kvHead);
+    CalibrationRows calibration = calibration(cache, kvHead);
     if (segment - ofRows < KvCache.segments(calibration.count())) {
       AttentionKernel.attendAll(
           calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
@@ -202,7 +221,7 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
-    ShareLog log = cache.firstObserved() == 0 ? logs[kvHead] : null;
+    ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;
     finish(0, kvHead, 0, 1, result, log);
   }
 
@@ -214,13 +233,15 @@ public final class AttentionStep {
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
     // Calibration rows are of the cache's types: their values lie rotated in the same sums.
     cache.head(layer, kvHead).restore(result, count * group);
-    cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
+    if (seesEverything()) {
+      cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
+    }
     for (int query = 0; query < count * group; query++) {
       int o = offset + query / group * stride + query % group * headDim;
       result.finish(query, out, o, headDim);
     }
     if (log != null) {
-      int from = Math.max(0, cache.firstObserved() - first) * group;
+      int from = Math.max(0, firstObserved(cache) - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
       cache.observe(layer, kvHead, rows, log, result, from, count * group);
     }

@@ -6,6 +6,7 @@ import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -19,7 +20,7 @@ final class BoundedCache extends KvCache {
   private final int kvHeads;
   private final int group;
   private final int headDim;
-  private final HeadState[] heads; // [layers][kvHeads]
+  private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final CachePruner pruner;
   private final PositionRebase rebase;
   private final ReferenceScratch[] referenceScratch; // [threads], or none
@@ -35,8 +36,8 @@ final class BoundedCache extends KvCache {
       int contextLength,
       CacheOptions options,
       CacheScratch scratch,
-      PositionRotation rotation) {
-    super(shape);
+      LayerRotations rotations) {
+    super(shape, options.kvTypes(), rotations);
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -45,7 +46,8 @@ final class BoundedCache extends KvCache {
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
     References references = options.calibration() instanceof References form ? form : null;
     memory = references == null ? null : memory(references.store());
-    heads = new HeadState[shape.layers() * kvHeads];
+    int[] layers = shape.fullLayers();
+    heads = new HeadState[layers.length * kvHeads];
     for (int i = 0; i < heads.length; i++) {
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
     }
@@ -55,6 +57,8 @@ final class BoundedCache extends KvCache {
           new ReferenceScratch(
               options.kvTypes(), shape, ReferenceCalibration.valueLength(headDim, references));
     }
+    PositionRotation[] rotation = new PositionRotation[heads.length];
+    Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, referenceScratch, rotation);
   }
@@ -69,11 +73,11 @@ final class BoundedCache extends KvCache {
 
   /** What is kept of a head, keys and values and more. */
   HeadState state(int layer, int kvHead) {
-    return state(layer * kvHeads + kvHead);
+    return state(full(layer) * kvHeads + kvHead);
   }
 
   /**
-   * @param index [layers][kvHeads]
+   * @param index [layers that see everything][kvHeads]
    */
   HeadState state(int index) {
     return heads[index];
@@ -114,22 +118,22 @@ final class BoundedCache extends KvCache {
     int delta = schedule.rebase(position());
     if (delta > 0) {
       rebase.run(pool, delta, budget.sinks());
-      moveBack(delta);
+      moveBack(pool, delta);
     }
     firstObserved = schedule.firstObserved(policy.observation(), seen());
   }
 
   @Override
-  public void extend(int layer, int count) {
+  void extendFull(int index, int count) {
     for (int h = 0; h < kvHeads; h++) {
-      state(layer, h).extend(count);
+      state(index * kvHeads + h).extend(count);
     }
   }
 
   @Override
-  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
+  void storeFull(int index, int count, int token, float[] keys, float[] values, int offset) {
     for (int h = 0; h < kvHeads; h++) {
-      HeadState head = state(layer, h);
+      HeadState head = state(index * kvHeads + h);
       int row = head.rows.rows() - count + token;
       int o = offset + h * headDim;
       head.rows.set(row, keys, o, values, o);
@@ -138,12 +142,12 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  public boolean canTruncate(long tokens) {
-    return tokens == 0 || tokens == seen();
+  boolean canDrop(long tokens) {
+    return tokens == 0;
   }
 
   @Override
-  public List<CacheStatistics> layerStatistics() {
+  List<CacheStatistics> fullLayerStatistics() {
     List<CacheStatistics> layers = new ArrayList<>();
     for (int from = 0; from < heads.length; from += kvHeads) {
       layers.add(statistics(from, from + kvHeads));
@@ -152,7 +156,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  public CacheStatistics statistics() {
+  CacheStatistics fullStatistics() {
     return statistics(0, heads.length);
   }
 
@@ -173,8 +177,8 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  KvHead head(int layer, int kvHead) {
-    return state(layer, kvHead).rows;
+  KvHead fullHead(int index, int kvHead) {
+    return state(index * kvHeads + kvHead).rows;
   }
 
   @Override

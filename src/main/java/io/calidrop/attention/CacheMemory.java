@@ -16,7 +16,10 @@ public final class CacheMemory {
     if (head.calibration != null) {
       head.calibration.rows.extend(head.calibration.capacity());
     }
-    return shape.layers() * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes());
+    int full = shape.fullLayers().length;
+    long windows = full == shape.layers() ? 0 : WindowRows.fullBytes(options.kvTypes(), shape);
+    return full * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes())
+        + (shape.layers() - full) * windows;
   }
 
   /**

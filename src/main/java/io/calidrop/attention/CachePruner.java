@@ -10,7 +10,7 @@ final class CachePruner {
   /** Rows beyond those kept whose memory stays, so that it need not be allocated again. */
   private static final int MOST_SLACK = 256;
 
-  private final HeadState[] heads; // [layers][kvHeads]
+  private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final int kvHeads;
   private final CacheBudget budget;
   private final EvictionPolicy policy;
@@ -36,7 +36,7 @@ final class CachePruner {
       CacheShape shape,
       CacheOptions options,
       CacheScratch scratch,
-      PositionRotation rotation) {
+      PositionRotation[] rotations) {
     this.heads = heads;
     kvHeads = shape.kvHeads();
     budget = options.budget().orElseThrow();
@@ -44,7 +44,7 @@ final class CachePruner {
     views = new HeadRows[heads.length];
     keep = new int[heads.length];
     for (int i = 0; i < heads.length; i++) {
-      views[i] = new HeadRows(heads[i], shape, budget, rotation);
+      views[i] = new HeadRows(heads[i], shape, budget, rotations[i]);
     }
     workers = scratch.workers(options.calibration());
     layerScores = new float[kvHeads][];

@@ -30,6 +30,23 @@ public record CacheStatistics(
     long prunes,
     long pruneNanos) {
 
+  /** With the keys and values of layers that see a window. */
+  CacheStatistics plusBytes(long bytes) {
+    return new CacheStatistics(
+        seen,
+        kept,
+        calibrationRows,
+        activeBytes + bytes,
+        calibrationBytes,
+        evictedBytes,
+        calibrations,
+        recomputations,
+        skips,
+        meanSimilarity,
+        prunes,
+        pruneNanos);
+  }
+
   /** Bytes of all three kinds. */
   public long bytes() {
     return activeBytes + calibrationBytes + evictedBytes;

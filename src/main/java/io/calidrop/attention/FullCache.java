@@ -10,11 +10,11 @@ final class FullCache extends KvCache {
   private final int kvHeads;
   private final int contextLength;
 
-  FullCache(CacheShape shape, KvTypes types, int contextLength) {
-    super(shape);
+  FullCache(CacheShape shape, KvTypes types, int contextLength, LayerRotations rotations) {
+    super(shape, types, rotations);
     kvHeads = shape.kvHeads();
     this.contextLength = contextLength;
-    layers = new LayerRows[shape.layers()];
+    layers = new LayerRows[shape.fullLayers().length];
     Arrays.setAll(layers, i -> new LayerRows(types, kvHeads, shape.headDim()));
   }
 
@@ -44,27 +44,27 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  public void extend(int layer, int count) {
-    layers[layer].extend(count);
+  void extendFull(int index, int count) {
+    layers[index].extend(count);
   }
 
   @Override
-  public void store(int layer, int count, int token, float[] keys, float[] values, int offset) {
-    layers[layer].store(count, token, keys, values, offset);
+  void storeFull(int index, int count, int token, float[] keys, float[] values, int offset) {
+    layers[index].store(count, token, keys, values, offset);
   }
 
   @Override
-  public boolean canTruncate(long tokens) {
+  boolean canDrop(long tokens) {
     return true;
   }
 
   @Override
-  public List<CacheStatistics> layerStatistics() {
+  List<CacheStatistics> fullLayerStatistics() {
     return List.of();
   }
 
   @Override
-  public CacheStatistics statistics() {
+  CacheStatistics fullStatistics() {
     long bytes = 0;
     for (LayerRows layer : layers) {
       bytes += layer.bytes();
@@ -78,8 +78,8 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  KvHead head(int layer, int kvHead) {
-    return layers[layer].head(kvHead);
+  KvHead fullHead(int index, int kvHead) {
+    return layers[index].head(kvHead);
   }
 
   @Override

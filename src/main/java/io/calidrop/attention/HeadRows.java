@@ -105,4 +105,9 @@ public final class HeadRows {
   public void rotate(float[] x, int delta) {
     rotation.rotate(x, 0, delta);
   }
+
+  /** The dimension that is rotated together with dimension {@code d}. */
+  public int partner(int d) {
+    return rotation.partner(d);
+  }
 }

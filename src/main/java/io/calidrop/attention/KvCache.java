@@ -3,31 +3,48 @@ package io.calidrop.attention;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The keys and values of all layers of one conversation: what a forward pass and a session need of
- * them. One kind keeps every token, the other is pruned to a budget between batches.
+ * them. One kind keeps every token, the other is pruned to a budget between batches; layers that
+ * see a window keep that in both.
  *
  * <p>A batch goes {@link #begin}, for each layer {@link #extend}, {@link #store} and attention,
  * then {@link #end}. Only {@link #store} may be called by several threads at a time.
  */
 public abstract sealed class KvCache implements AutoCloseable permits FullCache, BoundedCache {
   private final CacheShape shape;
+  private final LayerRotations rotations;
+  private final WindowRows[] windows; // [layers], null where a layer sees everything
+  private final int[] full; // [layers] number of a layer among those that see everything
   private long seen;
   private int shift; // tokens seen, less this, is the next position
 
-  KvCache(CacheShape shape) {
+  KvCache(CacheShape shape, KvTypes types, LayerRotations rotations) {
     this.shape = shape;
+    this.rotations = rotations;
+    windows = new WindowRows[shape.layers()];
+    full = new int[shape.layers()];
+    int count = 0;
+    for (int layer = 0; layer < windows.length; layer++) {
+      full[layer] = count;
+      if (shape.windows().has(layer)) {
+        windows[layer] = new WindowRows(types, shape);
+      } else {
+        count++;
+      }
+    }
   }
 
-  /** A cache with a scratch of its own. */
+  /** A cache with a scratch of its own, of a model whose layers all rotate alike. */
   public static KvCache of(
       CacheShape shape,
       CacheOptions options,
       int contextLength,
       int threads,
       PositionRotation rotation) {
-    return of(shape, options, contextLength, new CacheScratch(shape, threads), rotation);
+    return of(shape, options, contextLength, new CacheScratch(shape, threads), layer -> rotation);
   }
 
   /**
@@ -35,17 +52,17 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    *
    * @param contextLength positions that a sequence has, or that a bounded one is rebased at
    * @param scratch for the threads that prune it, which others may use at other times
-   * @param rotation of the model's keys
+   * @param rotations of the model's keys
    */
   public static KvCache of(
       CacheShape shape,
       CacheOptions options,
       int contextLength,
       CacheScratch scratch,
-      PositionRotation rotation) {
+      LayerRotations rotations) {
     return options.budget().isEmpty()
-        ? new FullCache(shape, options.kvTypes(), contextLength)
-        : new BoundedCache(shape, contextLength, options, scratch, rotation);
+        ? new FullCache(shape, options.kvTypes(), contextLength, rotations)
+        : new BoundedCache(shape, contextLength, options, scratch, rotations);
   }
 
   /** Tokens that the sequence has had. */
@@ -81,7 +98,13 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   public abstract void begin(WorkerPool pool);
 
   /** Makes room for {@code count} more tokens in a layer. */
-  public abstract void extend(int layer, int count);
+  public final void extend(int layer, int count) {
+    if (windows[layer] != null) {
+      windows[layer].extend(seen, count);
+    } else {
+      extendFull(full[layer], count);
+    }
+  }
 
   /**
    * Stores the keys and values of one token of those that {@link #extend} made room for. Different
@@ -92,8 +115,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param keys [kvHeads][headDim] rotated keys at {@code offset}
    * @param values [kvHeads][headDim] values at {@code offset}
    */
-  public abstract void store(
-      int layer, int count, int token, float[] keys, float[] values, int offset);
+  public final void store(
+      int layer, int count, int token, float[] keys, float[] values, int offset) {
+    if (windows[layer] != null) {
+      windows[layer].store(count, token, keys, values, offset);
+    } else {
+      storeFull(full[layer], count, token, keys, values, offset);
+    }
+  }
 
   /** Ends a batch of {@code count} tokens that all layers have attended; prunes if it is time. */
   public final void end(WorkerPool pool, int count) {
@@ -112,22 +141,38 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   }
 
   /** Whether the sequence can be cut to its first {@code tokens} tokens. */
-  public abstract boolean canTruncate(long tokens);
+  public final boolean canTruncate(long tokens) {
+    if (tokens == seen) {
+      return true;
+    }
+    for (WindowRows window : windows) {
+      if (window != null && !window.canTruncate(tokens)) {
+        return false;
+      }
+    }
+    return canDrop(tokens);
+  }
 
   /**
    * Forgets every token from {@code tokens} on.
    *
-   * @throws IllegalArgumentException unless {@link #canTruncate}: rows that a bounded cache has
-   *     lost do not come back
+   * @throws IllegalArgumentException unless {@link #canTruncate}: rows that were evicted, or that
+   *     left a window, do not come back
    */
   public final void truncate(long tokens) {
     if (!canTruncate(tokens)) {
       throw new IllegalArgumentException(
-          "a bounded cache of %d tokens cannot go back to %d, only to 0".formatted(seen, tokens));
+          "a cache of %d tokens cannot go back to %d, only to 0: it no longer holds all of them"
+              .formatted(seen, tokens));
     }
     if (tokens != seen) {
       seen = tokens;
       shift = 0;
+      for (WindowRows window : windows) {
+        if (window != null) {
+          window.truncate(tokens);
+        }
+      }
       drop((int) tokens);
     }
   }
@@ -143,8 +188,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     state.same("dimensions of a head", shape.headDim());
     state.same("bits of a vector", VectorShape.bits());
     state.same("bytes of a page", head(0, 0).pageBytes());
+    state.same("tokens of a window", shape.windows().tokens());
     seen = state.number(seen);
     shift = (int) state.number(shift);
+    for (WindowRows window : windows) {
+      if (window != null) {
+        window.transfer(state, seen);
+      }
+    }
     transferRows(state);
   }
 
@@ -161,21 +212,73 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
           "only an empty cache that is compressed once can begin with another's prompt");
     }
     seen = prompt.tokens();
+    for (int layer = 0; layer < windows.length; layer++) {
+      if (windows[layer] != null) {
+        windows[layer].copyFrom(prompt.window(layer));
+      }
+    }
     copy(pool, prompt);
   }
 
   /** What each layer holds of it; empty without a budget. */
-  public abstract List<CacheStatistics> layerStatistics();
+  public final List<CacheStatistics> layerStatistics() {
+    List<CacheStatistics> ofFull = fullLayerStatistics();
+    if (ofFull.isEmpty()) {
+      return ofFull;
+    }
+    return IntStream.range(0, windows.length)
+        .mapToObj(
+            layer ->
+                windows[layer] == null ? ofFull.get(full[layer]) : windows[layer].statistics(seen))
+        .toList();
+  }
 
   /** What the cache holds. */
-  public abstract CacheStatistics statistics();
+  public final CacheStatistics statistics() {
+    long bytes = 0;
+    for (WindowRows window : windows) {
+      bytes += window == null ? 0 : window.bytes();
+    }
+    return fullStatistics().plusBytes(bytes);
+  }
 
   /** Frees the evicted tokens' memory; the cache must not be used afterwards. */
   @Override
   public abstract void close();
 
   /** The keys and values that a layer's KV head holds. */
-  abstract KvHead head(int layer, int kvHead);
+  final KvHead head(int layer, int kvHead) {
+    return windows[layer] == null ? fullHead(full[layer], kvHead) : windows[layer].head(kvHead);
+  }
+
+  WindowRows window(int layer) {
+    return windows[layer];
+  }
+
+  /** Number of a layer among those that see everything. */
+  final int full(int layer) {
+    return full[layer];
+  }
+
+  /* Of the layers that see everything, by their number among these. */
+
+  abstract void extendFull(int index, int count);
+
+  abstract void storeFull(
+      int index, int count, int token, float[] keys, float[] values, int offset);
+
+  abstract KvHead fullHead(int index, int kvHead);
+
+  /** What each of them holds; empty without a budget. */
+  abstract List<CacheStatistics> fullLayerStatistics();
+
+  /** What they hold together. */
+  abstract CacheStatistics fullStatistics();
+
+  /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
+  abstract boolean canDrop(long tokens);
+
+  /* Of layers that see everything, by their number among all. */
 
   /** What stands in for a head's evicted tokens; no rows where nothing does. */
   abstract CalibrationRows calibration(int layer, int kvHead);
@@ -240,7 +343,12 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   abstract void transferRows(StateTransfer state);
 
   /** The next positions lie {@code delta} before what they would have been. */
-  final void moveBack(int delta) {
+  final void moveBack(WorkerPool pool, int delta) {
     shift += delta;
+    for (int layer = 0; layer < windows.length; layer++) {
+      if (windows[layer] != null) {
+        windows[layer].rebase(pool, rotations.ofLayer(layer), delta);
+      }
+    }
   }
 }

@@ -60,6 +60,16 @@ final class KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
+  /** Drops the first {@code count} rows, a multiple of the page; the others move to the front. */
+  void dropFirst(int count) {
+    rows -= count;
+    for (int dropped = 0; dropped < count; dropped += BLOCK) {
+      pages--;
+      keys.removePage(0);
+      values.removePage(0);
+    }
+  }
+
   /** Frees the pages beyond those that {@code rows} rows need. */
   void release(int rows) {
     int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);

@@ -22,6 +22,12 @@ public enum KvType {
     return bits;
   }
 
+  /** Bytes of so many numbers with their scales, rows being of whole groups. */
+  public long bytes(long numbers) {
+    long scales = bits > Byte.SIZE ? 0 : numbers / RowPacker.GROUP * Short.BYTES;
+    return numbers * bits / Byte.SIZE + scales;
+  }
+
   KeyRows newKeys(int headDim) {
     return switch (this) {
       case F32 -> new F32Keys(headDim);

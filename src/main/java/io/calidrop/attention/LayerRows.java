@@ -17,6 +17,10 @@ final class LayerRows {
     return heads[kvHead];
   }
 
+  int heads() {
+    return heads.length;
+  }
+
   /** Makes room for {@code count} more tokens. */
   void extend(int count) {
     for (KvHead head : heads) {
@@ -36,6 +40,19 @@ final class LayerRows {
   void truncate(int tokens) {
     for (KvHead head : heads) {
       head.truncate(tokens);
+    }
+  }
+
+  /** Drops the first {@code tokens} tokens, whole pages. */
+  void dropFirst(int tokens) {
+    for (KvHead head : heads) {
+      head.dropFirst(tokens);
+    }
+  }
+
+  void copyFrom(LayerRows other) {
+    for (int h = 0; h < heads.length; h++) {
+      heads[h].copyFrom(other.heads[h]);
     }
   }
 

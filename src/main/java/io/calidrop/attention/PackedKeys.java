@@ -138,8 +138,7 @@ final class PackedKeys extends KeyRows {
       if (planes > 0) {
         code = 2 * code + ((int) INT.get(page, at) << i >>> Integer.SIZE - 1);
       }
-      out[offset + d] =
-          code * Float.float16ToFloat((short) SHORT.get(page, scaleAt(row, d / GROUP)));
+      out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, d / GROUP)));
     }
     rotation.apply(out, offset, headDim);
   }

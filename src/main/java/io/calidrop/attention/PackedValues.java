@@ -14,6 +14,7 @@ import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
+import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
@@ -125,8 +126,7 @@ final class PackedValues extends ValueRows {
         int plane = (int) INT.get(page, planeAt(row, d / GROUP));
         code = 2 * code + (plane << d % GROUP >>> Integer.SIZE - 1);
       }
-      out[offset + d] =
-          code * Float.float16ToFloat((short) SHORT.get(page, scaleAt(row, d / GROUP)));
+      out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, d / GROUP)));
     }
     rotation.apply(out, offset, valueLength);
   }
@@ -198,7 +198,7 @@ final class PackedValues extends ValueRows {
       IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
       int at = s + d / GROUP * Short.BYTES;
       for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Float.float16ToFloat((short) SHORT.get(page, at));
+        float scale = Half.single((short) SHORT.get(page, at));
         ((FloatVector) a.lanewise(ASHR, 24).convert(I2F, 0))
             .mul(scale)
             .intoArray(out, o + row * dim + d);
@@ -213,7 +213,7 @@ final class PackedValues extends ValueRows {
       IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
       int at = s + d / GROUP * Short.BYTES;
       for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Float.float16ToFloat((short) SHORT.get(page, at));
+        float scale = Half.single((short) SHORT.get(page, at));
         int to = o + row * dim + d;
         ((FloatVector) a.lanewise(ASHR, 28).convert(I2F, 0)).mul(scale).intoArray(out, to);
         a = a.lanewise(LSHL, 4);
@@ -229,7 +229,7 @@ final class PackedValues extends ValueRows {
       IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
       int group = d / GROUP;
       for (int row = 0; row < ROWS; row++, group += groups) {
-        float scale = Float.float16ToFloat((short) SHORT.get(page, s + group * Short.BYTES));
+        float scale = Half.single((short) SHORT.get(page, s + group * Short.BYTES));
         int plane = (int) INT.get(page, planes + group * Integer.BYTES) << d % GROUP;
         int to = o + row * dim + d;
         IntVector bit = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(LSHR, 31);

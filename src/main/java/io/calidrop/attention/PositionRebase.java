@@ -11,15 +11,15 @@ import io.calidrop.tensor.WorkerPool;
 final class PositionRebase {
   private final HeadState[] heads;
   private final ReferenceScratch[] scratch;
-  private final PositionRotation rotation;
+  private final PositionRotation[] rotations; // [heads]
   private final WorkerPool.Task task = this::shift;
   private int delta;
   private int sinks;
 
-  PositionRebase(HeadState[] heads, ReferenceScratch[] scratch, PositionRotation rotation) {
+  PositionRebase(HeadState[] heads, ReferenceScratch[] scratch, PositionRotation[] rotations) {
     this.heads = heads;
     this.scratch = scratch;
-    this.rotation = rotation;
+    this.rotations = rotations;
   }
 
   void run(WorkerPool pool, int delta, int sinks) {
@@ -30,11 +30,12 @@ final class PositionRebase {
 
   private void shift(int index, int worker) {
     HeadState head = heads[index];
+    PositionRotation rotation = rotations[index];
     float[] key = new float[head.rows.headDim];
     int free = sinks;
     for (int row = sinks; row < head.rows.rows(); row++) {
       int position = Math.max(head.position(row) - delta, free);
-      rotate(head.rows, row, position - head.position(row), key);
+      rotate(rotation, head.rows, row, position - head.position(row), key);
       head.setPosition(row, position);
       free = position + 1;
     }
@@ -42,7 +43,7 @@ final class PositionRebase {
       head.queries.shift(rotation, delta);
     }
     if (head.calibration != null) {
-      shift(head.calibration, key);
+      shift(rotation, head.calibration, key);
     }
     if (head.references != null) {
       head.references.shift(rotation, delta, sinks, scratch[worker]);
@@ -54,21 +55,21 @@ final class PositionRebase {
    * squeezed as a token can: turned to another angle its mass is another, and kept it would be
    * handed on for ever, for a past that no model was trained to look back on.
    */
-  private void shift(CalibrationRows rows, float[] key) {
+  private void shift(PositionRotation rotation, CalibrationRows rows, float[] key) {
     int kept = 0;
     for (int row = 0; row < rows.count(); row++) {
       int position = rows.positions[row] - delta;
       if (position >= sinks) {
         rows.move(row, kept);
         rows.positions[kept] = position;
-        rotate(rows.rows, kept, -delta, key);
+        rotate(rotation, rows.rows, kept, -delta, key);
         kept++;
       }
     }
     rows.truncate(kept);
   }
 
-  private void rotate(KvHead rows, int row, int by, float[] key) {
+  private static void rotate(PositionRotation rotation, KvHead rows, int row, int by, float[] key) {
     if (by != 0) {
       rows.getKey(row, key, 0);
       rotation.rotate(key, 0, by);

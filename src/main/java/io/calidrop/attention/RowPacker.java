@@ -3,6 +3,7 @@ package io.calidrop.attention;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
 
+import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
@@ -54,7 +55,7 @@ final class RowPacker {
     rotation.apply(x, 0, length);
     for (int g = 0; g * GROUP < padded; g++) {
       scales[g] = scale(g * GROUP, bits);
-      round(x, g * GROUP, Float.float16ToFloat(scales[g]), lowest(bits), codes);
+      round(x, g * GROUP, Half.single(scales[g]), lowest(bits), codes);
     }
   }
 
@@ -71,7 +72,7 @@ final class RowPacker {
     float least = Float.POSITIVE_INFINITY;
     for (float trial : TRIALS) {
       short half = Float.floatToFloat16(scale * trial);
-      float error = error(x, from, Float.float16ToFloat(half), lowest(bits));
+      float error = error(x, from, Half.single(half), lowest(bits));
       if (error < least) {
         least = error;
         best = half;

@@ -33,8 +33,8 @@ final class StatisticsSum {
     long compared = calibrations + recomputations + skips;
     return new CacheStatistics(
         seen,
-        (double) kept / heads,
-        (double) calibrationRows / heads,
+        (double) kept / Math.max(1, heads), // every layer may see a window only
+        (double) calibrationRows / Math.max(1, heads),
         activeBytes,
         calibrationBytes,
         evictedBytes,

@@ -2,11 +2,23 @@ package io.calidrop.bench;
 
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufWriter;
+import io.calidrop.model.LlamaConfig;
+import io.calidrop.model.LlamaConfigReader;
+import io.calidrop.model.TensorSource;
+import io.calidrop.model.TensorSpec;
+import io.calidrop.model.TokenEmbedding;
+import io.calidrop.model.WeightReader;
+import io.calidrop.model.family.Architecture;
+import io.calidrop.model.family.Architecture.Presence;
+import io.calidrop.model.family.Families;
+import io.calidrop.tensor.Matrix;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.Locale;
 import java.util.Random;
+import java.util.Set;
 
 /**
  * Model files of random weights with a vocabulary that any text can be written in: enough to
@@ -91,11 +103,25 @@ public final class RandomModel {
     }
   }
 
+  private static final int EXPERTS = 8;
+  private static final int EXPERTS_USED = 2;
+
+  private final Architecture family;
   private final Shape shape;
   private final Mix mix;
   private final Random random = new Random(42);
 
+  /** A Llama. */
   public RandomModel(Shape shape, Mix mix) {
+    this(Families.named("llama").orElseThrow(), shape, mix);
+  }
+
+  /**
+   * A model of any family, with as many layers as show all kinds that the family has. Of {@value
+   * #EXPERTS} experts {@value #EXPERTS_USED} are used, and windows are a sixteenth of the context.
+   */
+  public RandomModel(Architecture family, Shape shape, Mix mix) {
+    this.family = family;
     this.shape = shape;
     this.mix = mix;
   }
@@ -109,63 +135,108 @@ public final class RandomModel {
   public GgufWriter declare() {
     GgufWriter writer = new GgufWriter();
     metadata(writer);
-    long dim = shape.dim;
-    matrix(writer, "token_embd", mix.embedding, dim, shape.vocabulary);
-    norm(writer, "output_norm");
-    for (int i = 0; i < shape.layers; i++) {
-      String block = "blk." + i + ".";
-      boolean finer = mix == Mix.Q4_K_M && i % 2 == 0;
-      GgmlType some = finer ? GgmlType.Q6_K : mix.most;
-      long kvDim = (long) shape.kvHeads * shape.headDim;
-      long queryDim = (long) shape.heads * shape.headDim;
-      norm(writer, block + "attn_norm");
-      matrix(writer, block + "attn_q", mix.most, dim, queryDim);
-      matrix(writer, block + "attn_k", mix.most, dim, kvDim);
-      matrix(writer, block + "attn_v", some, dim, kvDim);
-      matrix(writer, block + "attn_output", mix.most, queryDim, dim);
-      norm(writer, block + "ffn_norm");
-      matrix(writer, block + "ffn_gate", mix.most, dim, shape.ffnDim);
-      matrix(writer, block + "ffn_up", mix.most, dim, shape.ffnDim);
-      matrix(writer, block + "ffn_down", some, shape.ffnDim, dim);
-    }
+    LlamaConfig config = LlamaConfigReader.read(writer.metadata(), shape.vocabulary);
+    new WeightReader(config, new Declaration(writer)).visit();
     return writer;
   }
 
   private void metadata(GgufWriter writer) {
+    String prefix = family.name() + ".";
+    int layers = Math.max(family.windowEvery(), family.unrotatedEvery());
     writer
-        .put("general.architecture", "llama")
+        .put("general.architecture", family.name())
         .put("general.name", "random " + shape.name().substring(1) + " " + mix)
-        .put("llama.block_count", shape.layers)
-        .put("llama.embedding_length", shape.dim)
-        .put("llama.feed_forward_length", shape.ffnDim)
-        .put("llama.attention.head_count", shape.heads)
-        .put("llama.attention.head_count_kv", shape.kvHeads)
-        .put("llama.attention.layer_norm_rms_epsilon", 1e-5f)
-        .put("llama.attention.key_length", shape.headDim)
-        .put("llama.attention.value_length", shape.headDim)
-        .put("llama.rope.dimension_count", shape.headDim)
-        .put("llama.rope.freq_base", 500_000f)
-        .put("llama.context_length", shape.context)
-        .put("llama.vocab_size", shape.vocabulary);
+        .put(prefix + "block_count", Math.max(shape.layers, layers))
+        .put(prefix + "embedding_length", shape.dim)
+        .put(prefix + "feed_forward_length", shape.ffnDim)
+        .put(prefix + "attention.head_count", shape.heads)
+        .put(prefix + "attention.head_count_kv", shape.kvHeads)
+        .put(prefix + "attention.layer_norm_rms_epsilon", 1e-5f)
+        .put(prefix + "attention.key_length", shape.headDim)
+        .put(prefix + "attention.value_length", shape.headDim)
+        .put(prefix + "rope.dimension_count", shape.headDim)
+        .put(prefix + "rope.freq_base", 500_000f)
+        .put(prefix + "context_length", shape.context)
+        .put(prefix + "vocab_size", shape.vocabulary);
+    family.keys().entrySet().stream()
+        .filter(key -> key.getValue() != 0)
+        .forEach(key -> writer.put(prefix + key.getKey(), key.getValue()));
+    if (family.windowEvery() > 0) {
+      writer.put(prefix + "attention.sliding_window", shape.context / 16);
+    }
+    if (family.experts() == Presence.ALWAYS) {
+      writer.put(prefix + "expert_count", EXPERTS).put(prefix + "expert_used_count", EXPERTS_USED);
+    }
     RandomVocabulary.put(writer, shape.vocabulary);
   }
 
-  private void norm(GgufWriter writer, String name) {
-    byte[] ones = new byte[shape.dim * Float.BYTES];
-    for (int i = 0; i < shape.dim; i++) {
-      RandomWeights.put32(ones, i * Float.BYTES, Float.floatToRawIntBits(1f));
+  /** Declares the tensors that it is asked for. */
+  private final class Declaration implements TensorSource {
+    private final GgufWriter writer;
+    private final Set<String> declared = new HashSet<>();
+
+    Declaration(GgufWriter writer) {
+      this.writer = writer;
     }
-    writer.tensor(name + ".weight", GgmlType.F32, out -> out.write(ones), shape.dim);
+
+    @Override
+    public float[] vector(TensorSpec tensor) {
+      if (isNew(tensor)) {
+        long length = tensor.shape().getFirst();
+        writer.tensor(tensor.name(), GgmlType.F32, out -> randomVector(out, tensor), length);
+      }
+      return null;
+    }
+
+    @Override
+    public Matrix rows(TensorSpec tensor, int from, int count) {
+      if (isNew(tensor)) {
+        GgmlType type = type(tensor.name());
+        long columns = tensor.shape().getFirst();
+        if (columns % type.blockSize() != 0) {
+          throw new IllegalArgumentException(
+              "%s has blocks of %d, and this shape a matrix of %d columns: choose another type"
+                  .formatted(type, type.blockSize(), columns));
+        }
+        long rows = tensor.shape().stream().skip(1).reduce(1L, Math::multiplyExact);
+        long[] shape = tensor.shape().stream().mapToLong(Long::longValue).toArray();
+        writer.tensor(tensor.name(), type, out -> randomRows(out, type, columns, rows), shape);
+      }
+      return null;
+    }
+
+    @Override
+    public TokenEmbedding embedding(TensorSpec tensor) {
+      rows(tensor, 0, shape.vocabulary);
+      return null;
+    }
+
+    private boolean isNew(TensorSpec tensor) {
+      return tensor.presence() == Presence.ALWAYS && declared.add(tensor.name());
+    }
   }
 
-  private void matrix(GgufWriter writer, String name, GgmlType type, long columns, long rows) {
-    if (columns % type.blockSize() != 0) {
-      throw new IllegalArgumentException(
-          "%s has blocks of %d, and this shape a matrix of %d columns: choose another type"
-              .formatted(type, type.blockSize(), columns));
+  private GgmlType type(String tensor) {
+    if (tensor.equals("token_embd.weight")) {
+      return mix.embedding;
     }
-    writer.tensor(
-        name + ".weight", type, out -> randomRows(out, type, columns, rows), columns, rows);
+    if (tensor.endsWith("ffn_gate_inp.weight")) {
+      return GgmlType.F32; // as quantisation tools leave routers
+    }
+    boolean finer = mix == Mix.Q4_K_M && tensor.matches("blk\\.\\d*[02468]\\.(attn_v|ffn_down).*");
+    return finer ? GgmlType.Q6_K : mix.most;
+  }
+
+  /** Biases about 0; norms of heads and of what a layer gives about 1, the others 1. */
+  private void randomVector(OutputStream out, TensorSpec tensor) throws IOException {
+    boolean bias = tensor.name().endsWith(".bias");
+    boolean varied = bias || tensor.name().matches(".*(_q_norm|_k_norm|post_\\w+).weight");
+    byte[] bytes = new byte[Math.toIntExact(tensor.shape().getFirst()) * Float.BYTES];
+    for (int at = 0; at < bytes.length; at += Float.BYTES) {
+      float value = (bias ? 0 : 1) + (varied ? random.nextFloat() - 0.5f : 0);
+      RandomWeights.put32(bytes, at, Float.floatToRawIntBits(value));
+    }
+    out.write(bytes);
   }
 
   private void randomRows(OutputStream out, GgmlType type, long columns, long rows)

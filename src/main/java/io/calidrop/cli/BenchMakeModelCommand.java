@@ -1,6 +1,8 @@
 package io.calidrop.cli;
 
 import io.calidrop.bench.RandomModel;
+import io.calidrop.model.family.Architecture;
+import io.calidrop.model.family.Families;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -30,6 +32,13 @@ final class BenchMakeModelCommand implements Callable<Integer> {
   @Mixin private HelpOption help;
 
   @Option(
+      names = "--family",
+      defaultValue = "llama",
+      paramLabel = "NAME",
+      description = "Family of models, such as qwen3. Default: ${DEFAULT-VALUE}.")
+  private String family;
+
+  @Option(
       names = "--shape",
       required = true,
       paramLabel = "SHAPE",
@@ -55,10 +64,17 @@ final class BenchMakeModelCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--shape must be tiny, 135m, 1b or 8b, not " + shape);
     }
+    Architecture architecture =
+        Families.named(family)
+            .orElseThrow(
+                () ->
+                    new ParameterException(
+                        spec.commandLine(),
+                        "--family must be one of %s, not %s".formatted(Families.names(), family)));
     if (Files.exists(file) && !force) {
       throw new IOException(file + " is there already; --force replaces it");
     }
-    new RandomModel(RandomModel.Shape.named(shape), type).write(file);
+    new RandomModel(architecture, RandomModel.Shape.named(shape), type).write(file);
     parent.root().io().err().println("wrote " + file + ", " + Sizes.bytes(Files.size(file)));
     return ExitCode.OK;
   }

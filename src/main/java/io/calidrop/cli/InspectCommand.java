@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -91,18 +93,32 @@ final class InspectCommand implements Callable<Integer> {
     inspection.config().ifPresent(config -> summary.put("context_length", config.contextLength()));
     inspection.config().ifPresent(config -> summary.put("vocabulary", config.vocabulary()));
     inspection
-        .kvValues()
+        .config()
+        .filter(config -> config.experts().count() > 0)
+        .ifPresent(
+            config -> {
+              summary.put("experts", config.experts().count());
+              summary.put("experts_used", config.experts().used());
+            });
+    inspection.kvValues().ifPresent(values -> kvBytes(summary, "kv_bytes_per_token_", values));
+    inspection
+        .windowKvValues()
         .ifPresent(
             values -> {
-              summary.put("kv_bytes_per_token_f32", values * 4);
-              summary.put("kv_bytes_per_token_f16", values * 2);
-              summary.put("kv_bytes_per_token_q8_0", values + values / 32 * 4);
+              summary.put("window", inspection.config().orElseThrow().windows().tokens());
+              kvBytes(summary, "kv_bytes_per_window_token_", values);
             });
     summary.put("tokenizer", inspection.tokenizer());
     summary.put("pre_tokenizer", inspection.preTokenizer());
     summary.put("chat_template", inspection.chatTemplate());
     summary.put("tensor_bytes", inspection.bytesByType());
     return summary;
+  }
+
+  private static void kvBytes(Map<String, Object> summary, String name, long values) {
+    for (KvType type : KvType.values()) {
+      summary.put(name + type.name().toLowerCase(Locale.ROOT), type.bytes(values));
+    }
   }
 
   private static Map<String, Object> describe(
@@ -140,7 +156,7 @@ final class InspectCommand implements Callable<Integer> {
 
   private static void print(
       PrintStream out, GgufFile file, ModelInspection inspection, Findings findings) {
-    summary(file, inspection).forEach((key, value) -> out.printf("%-24s %s%n", key, value));
+    summary(file, inspection).forEach((key, value) -> out.printf("%-32s %s%n", key, value));
     out.println();
     out.println("metadata");
     for (String key : file.metadata().keys()) {

@@ -19,7 +19,7 @@ public final class AttentionError implements AutoCloseable {
   private final LlamaModel model;
   private final TextWindow window;
   private final SessionSource source;
-  private final InferenceSession full; // at the first scored token
+  private InferenceSession full; // at the first scored token
   private final float[] outputs; // [layers][BATCH][heads][headDim] of the full cache
 
   /**
@@ -74,7 +74,7 @@ public final class AttentionError implements AutoCloseable {
         model.forward(session, window.tokens(), from, to, false);
       }
       full.observeAttention(null);
-      full.truncate(window.scored());
+      full = source.back(full);
       return new Result(sums.errors(), session.layerStatistics());
     }
   }

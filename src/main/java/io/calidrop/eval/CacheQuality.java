@@ -23,7 +23,7 @@ public final class CacheQuality implements AutoCloseable {
   private final LlamaModel model;
   private final TextWindow window;
   private final SessionSource source;
-  private final InferenceSession full; // at the first scored token
+  private InferenceSession full; // at the first scored token
   private final NextTokens expected;
   private final int[] greedy; // the first scored token and the full cache's continuation
 
@@ -72,7 +72,7 @@ public final class CacheQuality implements AutoCloseable {
       float[] logits = model.forward(full, tokens, i, i + 1, true);
       tokens[i + 1] = NextTokens.argmax(logits, 0, model.config().vocabulary());
     }
-    full.truncate(window.scored());
+    full = source.back(full);
     return tokens;
   }
 
@@ -165,7 +165,7 @@ public final class CacheQuality implements AutoCloseable {
                 divergence.add(expected, token - first, logits, offset, tokens[token + 1]));
       }
     }
-    full.truncate(window.scored());
+    full = source.back(full);
   }
 
   private static Result result(Divergence divergence, int agreement, CacheStatistics statistics) {

@@ -17,12 +17,14 @@ public final class SessionSource {
   private final int positions;
   private final int[] tokens;
   private final int context;
-  private final AttendedPrompt prompt; // or null
+  private final KvTypes kvTypes;
+  private final AttendedPrompt prompt; // in these types, or null
 
   /**
    * @param positions of a session
    * @param context how many of {@code tokens} the sessions have had
    * @param once whether bounded caches attend the context whole and are compressed at its end
+   * @param kvTypes number formats of most sessions: full caches may have others
    * @param caches all options that sessions will be opened with
    */
   public SessionSource(
@@ -37,23 +39,37 @@ public final class SessionSource {
     this.positions = positions;
     this.tokens = tokens;
     this.context = context;
-    prompt = once ? record(kvTypes, caches) : null;
+    this.kvTypes = kvTypes;
+    prompt = once ? record(caches) : null;
   }
 
-  private AttendedPrompt record(KvTypes kvTypes, List<CacheOptions> caches) {
+  private AttendedPrompt record(List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
-    return model.record(tokens, 0, context, kvTypes, window, queries);
+    return model.record(positions, tokens, 0, context, kvTypes, window, queries);
+  }
+
+  /**
+   * Brings a session back to the end of the context: itself, or another where layers that see a
+   * window have lost what they saw there.
+   */
+  public InferenceSession back(InferenceSession session) {
+    if (session.canTruncate(context)) {
+      session.truncate(context);
+      return session;
+    }
+    session.close();
+    return open(session.cacheOptions());
   }
 
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
-    if (prompt != null) {
+    if (prompt != null && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);

@@ -26,14 +26,12 @@ record AnswerInHistory(int takenBack, int[] tokens) {
   static Optional<AnswerInHistory> of(
       ChatTemplate template, Tokenizer tokenizer, List<ChatMessage> asked, ChatMessage answer) {
     Optional<Reasoning> opened = Reasoning.openedBy(template.render(asked, true));
-    String thoughts = Reasoning.of(answer.content(), opened);
-    if (thoughts.isEmpty()) {
+    if (Reasoning.of(answer.content(), opened).isEmpty()) {
       return Optional.empty();
     }
-    List<ChatMessage> all = new ArrayList<>(asked);
-    all.add(answer);
-    all.add(NEXT);
-    if (template.render(all, true).contains(thoughts)) {
+    List<ChatMessage> all = conversation(asked, answer);
+    ChatMessage other = ChatMessage.assistant(Reasoning.withMoreThoughts(answer.content(), opened));
+    if (!template.render(all, true).equals(template.render(conversation(asked, other), true))) {
       return Optional.empty();
     }
     int[] prompt = template.encode(asked, true, tokenizer);
@@ -50,6 +48,13 @@ record AnswerInHistory(int takenBack, int[] tokens) {
     }
     return Optional.of(
         new AnswerInHistory(prompt.length - common, Arrays.copyOfRange(whole, common, end)));
+  }
+
+  private static List<ChatMessage> conversation(List<ChatMessage> asked, ChatMessage answer) {
+    List<ChatMessage> all = new ArrayList<>(asked);
+    all.add(answer);
+    all.add(NEXT);
+    return all;
   }
 
   private static int common(int[] a, int[] b) {

@@ -46,13 +46,21 @@ public enum Reasoning {
    * @param opened marks that the answer begins inside of
    */
   static String of(String answer, Optional<Reasoning> opened) {
-    Optional<Reasoning> begun = begunBy(answer);
-    Reasoning marks = begun.or(() -> opened).orElse(null);
-    int end = marks == null ? -1 : answer.indexOf(marks.close);
+    int end = end(answer, opened);
     if (end < 0) {
       return "";
     }
     String text = answer.substring(0, end).strip();
-    return begun.isPresent() ? text.substring(marks.open.length()).strip() : text;
+    return begunBy(text).map(marks -> text.substring(marks.open.length()).strip()).orElse(text);
+  }
+
+  /** An answer of which only the reasoning differs: a template that drops it writes both alike. */
+  static String withMoreThoughts(String answer, Optional<Reasoning> opened) {
+    return new StringBuilder(answer).insert(end(answer, opened), '.').toString();
+  }
+
+  /** Where the reasoning's closing mark is, or negative. */
+  private static int end(String answer, Optional<Reasoning> opened) {
+    return begunBy(answer).or(() -> opened).map(marks -> answer.indexOf(marks.close)).orElse(-1);
   }
 }

@@ -42,6 +42,26 @@ public final class GgufWriter {
     return this;
   }
 
+  /** The metadata so far, as it will be read; arrays aside. */
+  public Metadata metadata() {
+    Map<String, Metadata.Value> values = new LinkedHashMap<>();
+    metadata.forEach(
+        (key, value) -> {
+          switch (value) {
+            case String text ->
+                values.put(key, new Metadata.Value(MetadataType.STRING, null, text));
+            case Integer number ->
+                values.put(key, new Metadata.Value(MetadataType.INT32, null, number.longValue()));
+            case Float number ->
+                values.put(
+                    key, new Metadata.Value(MetadataType.FLOAT32, null, number.doubleValue()));
+            case Boolean flag -> values.put(key, new Metadata.Value(MetadataType.BOOL, null, flag));
+            default -> {}
+          }
+        });
+    return new Metadata("the new file", values);
+  }
+
   /**
    * Declares a tensor.
    *

@@ -27,6 +27,11 @@ public final class Metadata {
     this.values = Collections.unmodifiableMap(new LinkedHashMap<>(values));
   }
 
+  /** What error messages call the file. */
+  public String source() {
+    return source;
+  }
+
   public Set<String> keys() {
     return values.keySet();
   }

@@ -3,6 +3,7 @@ package io.calidrop.model;
 import io.calidrop.attention.AttentionStep;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.TokenBatch;
+import io.calidrop.model.family.Architecture.Activation;
 import io.calidrop.tensor.Activations;
 import io.calidrop.tensor.MatMul;
 import io.calidrop.tensor.MatMulScratch;
@@ -10,6 +11,8 @@ import io.calidrop.tensor.Matrix;
 import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 
 /**
@@ -30,20 +33,23 @@ final class ForwardPass {
   private final LlamaWeights weights;
   private final WorkerPool pool;
   private final AttentionStep attention;
+  private final HeadStep heads;
+  private final ExpertStep experts; // or null
   private final MatMulScratch[] scratch;
   private final MatMul matMul;
   private final int maxBatch;
   private final TokenBatch batch;
+  private final List<List<RotaryEmbedding>> rotations = new ArrayList<>(); // of each sequence
 
   private final int[] tokens; // [batch]
   private final float[] x; // [batch][dim] residual stream
-  private final float[] norm; // [threads][dim] normalised residual of a token
-  private final float[] angles; // [batch][rope pairs][2] cosines and sines
+  private final float[] norm; // [normRows][dim] normalised residuals
   private final float[] query; // [batch][queryStride]
   private final float[] key; // [batch][kvStride]
   private final float[] value; // [batch][kvStride]
   private final float[] attended; // [batch][queryStride]
   private final float[] projected; // [batch][dimStride] what a sublayer adds to the residual
+  private final float[][] added; // [threads][dim] what a sublayer adds, normalised
   private final float[] gate; // [batch][ffnStride]
   private final float[] up; // [batch][ffnStride]
   private final int logitsStride;
@@ -55,7 +61,7 @@ final class ForwardPass {
   /* The matrices of each product and where it goes, as arrays so that a product makes no garbage. */
   private final Matrix[][] qkv; // [layers][3]
   private final Matrix[][] attentionOutput; // [layers][1]
-  private final Matrix[][] gateUp; // [layers][2]
+  private final Matrix[][] ffnInputs; // [layers][2], or [layers][1] for experts
   private final Matrix[][] down; // [layers][1]
   private final Matrix[] output;
   private final float[][] qkvOut;
@@ -69,7 +75,7 @@ final class ForwardPass {
   private final int ffnStride;
 
   private final WorkerPool.Task embedTask = each(this::embed);
-  private final WorkerPool.Task rotateTask = each(this::rotateAndStore);
+  private final WorkerPool.Task headsTask = each(this::completeAndStore);
   private final WorkerPool.Task attendedTask = each(this::packAttended);
   private final WorkerPool.Task residualTask = each(this::addAndNormalise);
   private final WorkerPool.Task lastResidualTask = each(this::add);
@@ -77,7 +83,9 @@ final class ForwardPass {
 
   private int count;
   private int layer;
-  private float[] nextNorm; // weights of the norm that follows the residual addition
+  private float[] bias; // of what is added to the residual, or null
+  private float[] addedNorm; // weights of the norm of what is added, or null
+  private float[] nextNorm; // weights of the norm that follows the residual addition, or null
   private int forms; // packed forms that the next product wants
 
   ForwardPass(LlamaConfig config, LlamaWeights weights, WorkerPool pool, int maxTokens) {
@@ -98,28 +106,34 @@ final class ForwardPass {
     kvStride = stride(config.kvDim());
     ffnStride = stride(config.ffnDim());
     x = new float[maxBatch * config.dim()];
-    norm = new float[pool.threads() * config.dim()];
-    angles = new float[maxBatch * 2 * weights.rope().pairs()];
+    boolean mixture = config.experts().count() > 0;
+    norm = new float[(mixture ? maxBatch : pool.threads()) * config.dim()];
+    heads = new HeadStep(config, weights.rotations(), pool.threads(), maxBatch);
     query = new float[maxBatch * queryStride];
     key = new float[maxBatch * kvStride];
     value = new float[maxBatch * kvStride];
     attended = new float[maxBatch * queryStride];
     projected = new float[maxBatch * dimStride];
-    gate = new float[maxBatch * ffnStride];
-    up = new float[maxBatch * ffnStride];
+    added = new float[pool.threads()][config.architecture().outputNorms() ? config.dim() : 0];
+    gate = new float[mixture ? 0 : maxBatch * ffnStride];
+    up = new float[gate.length];
     logitsStride = MatMul.stride(weights.output());
     qkvOut = new float[][] {query, key, value};
     gateUpOut = new float[][] {gate, up};
     projectedOut = new float[][] {projected};
-    qkv = layers(l -> new Matrix[] {l.query(), l.key(), l.value()});
-    attentionOutput = layers(l -> new Matrix[] {l.attentionOutput()});
-    gateUp = layers(l -> new Matrix[] {l.gate(), l.up()});
-    down = layers(l -> new Matrix[] {l.down()});
+    qkv =
+        layers(
+            l -> new Matrix[] {l.attention().query(), l.attention().key(), l.attention().value()});
+    attentionOutput = layers(l -> new Matrix[] {l.attention().output()});
+    ffnInputs = layers(LlamaWeights.Layer::ffnInputs);
+    down = layers(l -> mixture ? new Matrix[0] : new Matrix[] {l.feedForward().down()});
     output = new Matrix[] {weights.output()};
-    int dimForms = forms(qkv) | forms(gateUp) | forms(output);
+    int dimForms = forms(qkv) | forms(ffnInputs) | forms(output);
     dimInput = new Activations(config.dim(), maxBatch, dimForms);
     queryInput = new Activations(config.queryDim(), maxBatch, forms(attentionOutput));
     ffnInput = new Activations(config.ffnDim(), maxBatch, forms(down));
+    experts =
+        mixture ? new ExpertStep(config, weights.layers(), pool, matMul, scratch, maxBatch) : null;
   }
 
   private Matrix[][] layers(Function<LlamaWeights.Layer, Matrix[]> matrices) {
@@ -157,20 +171,23 @@ final class ForwardPass {
   /** Begins another batch. */
   void clear() {
     batch.clear();
+    rotations.clear();
   }
 
   /**
    * Adds as many of {@code tokens[from, to)} as the batch and the cache have room for.
    *
    * @param cache at whose next positions they are; it has none in the batch yet
+   * @param rotations of the sequence
    * @return how many, perhaps none
    */
-  int add(KvCache cache, int[] tokens, int from, int to) {
+  int add(KvCache cache, List<RotaryEmbedding> rotations, int[] tokens, int from, int to) {
     int start = batch.tokens();
     int added = Math.min(Math.min(maxBatch - start, cache.room()), to - from);
     if (added > 0) {
       System.arraycopy(tokens, from, this.tokens, start, added);
       batch.add(cache, added);
+      this.rotations.add(rotations);
     }
     return added;
   }
@@ -185,26 +202,27 @@ final class ForwardPass {
     for (int s = 0; s < batch.sequences(); s++) {
       batch.cache(s).begin(pool);
     }
-    normAndPack(weights.layers().getFirst().attentionNorm(), qkv[0], embedTask);
+    normAndPack(weights.layers().getFirst().attention().norm(), qkv[0], embedTask);
     for (layer = 0; layer < config.layers(); layer++) {
       LlamaWeights.Layer weights = this.weights.layers().get(layer);
+      LlamaWeights.Attention attention = weights.attention();
       matMul.run(pool, dimInput, qkv[layer], qkvOut);
       for (int s = 0; s < batch.sequences(); s++) {
         batch.cache(s).extend(layer, batch.count(s));
       }
-      forEachToken(rotateTask);
-      attention.run(pool, batch, layer, query, attended, queryStride);
+      forEachToken(headsTask);
+      this.attention.run(pool, batch, layer, query, attended, queryStride);
       if (observer != null) {
         observer.attended(layer, count, attended, queryStride);
       }
       pack(queryInput, attentionOutput[layer], attendedTask);
       matMul.run(pool, queryInput, attentionOutput[layer], projectedOut);
-      normAndPack(weights.ffnNorm(), gateUp[layer], residualTask);
-      matMul.run(pool, dimInput, gateUp[layer], gateUpOut);
-      pack(ffnInput, down[layer], ffnTask);
-      matMul.run(pool, ffnInput, down[layer], projectedOut);
+      toAdd(attention.outputBias(), attention.outputNorm());
+      normAndPack(weights.ffnNorm(), ffnInputs[layer], residualTask);
+      feedForward(weights);
+      toAdd(null, weights.ffnOutputNorm());
       if (layer + 1 < config.layers()) {
-        float[] norm = this.weights.layers().get(layer + 1).attentionNorm();
+        float[] norm = this.weights.layers().get(layer + 1).attention().norm();
         normAndPack(norm, qkv[layer + 1], residualTask);
       } else {
         forEachToken(lastResidualTask);
@@ -213,6 +231,16 @@ final class ForwardPass {
     for (int s = 0; s < batch.sequences(); s++) {
       batch.cache(s).end(pool, batch.count(s));
     }
+  }
+
+  private void feedForward(LlamaWeights.Layer weights) {
+    if (experts != null) {
+      experts.run(weights, dimInput, norm, projected);
+      return;
+    }
+    matMul.run(pool, dimInput, ffnInputs[layer], gateUpOut);
+    pack(ffnInput, down[layer], ffnTask);
+    matMul.run(pool, ffnInput, down[layer], projectedOut);
   }
 
   /** Tokens in the batch. */
@@ -243,9 +271,26 @@ final class ForwardPass {
       }
       matMul.run(pool, dimInput, output, logitsOut);
       for (int i = 0; i < m; i++) {
+        scaleLogits(i * logitsStride);
         sink.accept(from + i, logits, i * logitsStride);
       }
     }
+  }
+
+  private void scaleLogits(int offset) {
+    LlamaConfig.Scales scales = config.scales();
+    if (scales.logits() != 1) {
+      VectorMath.scale(logits, offset, config.vocabulary(), 1 / scales.logits());
+    }
+    if (scales.logitCap() > 0) {
+      VectorMath.softCap(logits, offset, config.vocabulary(), scales.logitCap());
+    }
+  }
+
+  /** What is done to the next addition to the residual. */
+  private void toAdd(float[] bias, float[] norm) {
+    this.bias = bias;
+    addedNorm = norm;
   }
 
   private void normAndPack(float[] norm, Matrix[] next, WorkerPool.Task task) {
@@ -265,35 +310,41 @@ final class ForwardPass {
   }
 
   private void embed(int token, int worker) {
-    int sequence = batch.sequence(token);
-    int position = batch.cache(sequence).position() + token - batch.start(sequence);
-    weights.embedding().row(tokens[token], x, token * config.dim());
-    weights.rope().angles(position, angles, token * 2 * weights.rope().pairs());
+    int dim = config.dim();
+    weights.embedding().row(tokens[token], x, token * dim);
+    if (config.scales().embedding() != 1) {
+      VectorMath.scale(x, token * dim, dim, config.scales().embedding());
+    }
+    heads.position(token, position(token), rotations.get(batch.sequence(token)));
     normalise(token, worker);
+  }
+
+  private int position(int token) {
+    int sequence = batch.sequence(token);
+    return batch.cache(sequence).position() + token - batch.start(sequence);
   }
 
   private void normalise(int token, int worker) {
     int dim = config.dim();
-    int o = worker * dim;
+    if (nextNorm == null) {
+      dimInput.pack(token, x, token * dim, forms, scratch[worker].quantised);
+      return;
+    }
+    int o = (experts == null ? worker : token) * dim; // experts pick from all tokens
     VectorMath.rmsNorm(x, token * dim, nextNorm, config.normEpsilon(), norm, o);
     dimInput.pack(token, norm, o, forms, scratch[worker].quantised);
   }
 
-  private void rotateAndStore(int token, int worker) {
-    RotaryEmbedding rope = weights.rope();
-    int a = token * 2 * rope.pairs();
-    rope.rotate(query, token * queryStride, config.heads(), angles, a);
-    rope.rotate(key, token * kvStride, config.kvHeads(), angles, a);
+  private void completeAndStore(int token, int worker) {
     int sequence = batch.sequence(token);
+    int q = token * queryStride;
+    int k = token * kvStride;
+    LlamaWeights.Attention attention = weights.layers().get(layer).attention();
+    List<RotaryEmbedding> rotations = this.rotations.get(sequence);
+    heads.run(layer, attention, rotations, token, position(token), query, q, key, value, k, worker);
     batch
         .cache(sequence)
-        .store(
-            layer,
-            batch.count(sequence),
-            token - batch.start(sequence),
-            key,
-            value,
-            token * kvStride);
+        .store(layer, batch.count(sequence), token - batch.start(sequence), key, value, k);
   }
 
   private void packAttended(int token, int worker) {
@@ -302,7 +353,23 @@ final class ForwardPass {
 
   private void add(int token, int worker) {
     int dim = config.dim();
-    VectorMath.add(x, token * dim, projected, token * dimStride, dim);
+    int to = token * dim;
+    int from = token * dimStride;
+    if (bias != null) {
+      VectorMath.add(projected, from, bias, 0, dim);
+    }
+    float[] added = projected;
+    if (addedNorm != null) {
+      added = this.added[worker];
+      VectorMath.rmsNorm(projected, from, addedNorm, config.normEpsilon(), added, 0);
+      from = 0;
+    }
+    float scale = config.scales().residual();
+    if (scale == 1) {
+      VectorMath.add(x, to, added, from, dim);
+    } else {
+      VectorMath.addScaled(x, to, added, from, dim, scale);
+    }
   }
 
   private void addAndNormalise(int token, int worker) {
@@ -312,7 +379,15 @@ final class ForwardPass {
 
   private void activateAndPack(int token, int worker) {
     int o = token * ffnStride;
-    VectorMath.swiGlu(gate, up, o, config.ffnDim());
+    activate(config.architecture().activation(), gate, up, o, config.ffnDim());
     ffnInput.pack(token, gate, o, forms, scratch[worker].quantised);
+  }
+
+  /** {@code gate = activation(gate) * up} for {@code n} elements. */
+  static void activate(Activation activation, float[] gate, float[] up, int offset, int n) {
+    switch (activation) {
+      case SILU -> VectorMath.swiGlu(gate, up, offset, n);
+      case GELU -> VectorMath.geGlu(gate, up, offset, n);
+    }
   }
 }

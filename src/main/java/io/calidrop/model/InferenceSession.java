@@ -15,6 +15,7 @@ public final class InferenceSession implements AutoCloseable {
   private final WorkerPool pool;
   private final int contextLength;
   private final CacheOptions options;
+  private final List<RotaryEmbedding> rotations;
   private final KvCache cache;
   private boolean promptExpected;
   private AttentionObserver observer; // or null
@@ -22,7 +23,7 @@ public final class InferenceSession implements AutoCloseable {
 
   InferenceSession(
       LlamaConfig config,
-      RotaryEmbedding rope,
+      Rotations rotations,
       WorkerPool pool,
       CacheScratch scratch,
       int contextLength,
@@ -34,7 +35,14 @@ public final class InferenceSession implements AutoCloseable {
     this.pool = pool;
     this.contextLength = contextLength;
     this.options = options;
-    cache = KvCache.of(config.cacheShape(), options, contextLength, scratch, rope);
+    this.rotations = rotations.of(contextLength);
+    cache =
+        KvCache.of(
+            config.cacheShape(),
+            options,
+            contextLength,
+            scratch,
+            rotations.ofLayers(contextLength));
   }
 
   /** Tokens seen so far. */
@@ -160,7 +168,7 @@ public final class InferenceSession implements AutoCloseable {
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(to - from);
     }
-    int added = pass.add(cache, tokens, from, to);
+    int added = pass.add(cache, rotations, tokens, from, to);
     promptExpected &= added == 0;
     return added;
   }

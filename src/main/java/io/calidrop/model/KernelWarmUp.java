@@ -11,7 +11,6 @@ import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * Runs a tiny model of the same formats while the weights of the real one are read, so that the JVM
@@ -44,7 +43,8 @@ final class KernelWarmUp {
     Arena arena = Arena.ofShared();
     WorkerPool pool = new WorkerPool(1);
     LlamaConfig config = config();
-    LlamaWeights weights = weights(config, new MatrixLoader(arena, pool), arena);
+    LlamaWeights weights =
+        new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
     try (LlamaModel model = new LlamaModel(config, weights, pool, arena);
         InferenceSession session = model.newSession(CONTEXT, KvType.F16)) {
       int[] tokens = new int[BATCH];
@@ -67,7 +67,9 @@ final class KernelWarmUp {
     while (kvHeads * group * real.headDim() % (unit / 2) != 0) {
       kvHeads++;
     }
+    LlamaConfig.Experts experts = real.experts();
     return new LlamaConfig(
+        real.architecture(),
         "",
         1,
         unit,
@@ -77,53 +79,54 @@ final class KernelWarmUp {
         real.headDim(),
         VOCABULARY,
         CONTEXT,
-        real.ropeDim(),
-        real.ropeBase(),
-        real.ropeScale(),
-        real.normEpsilon());
+        real.normEpsilon(),
+        real.rope(),
+        real.scales(),
+        new LlamaConfig.Experts(experts.used(), experts.used(), unit),
+        real.windows());
   }
 
-  private LlamaWeights weights(LlamaConfig config, MatrixLoader loader, Arena arena) {
-    float[] ones = new float[config.dim()];
-    Arrays.fill(ones, 1f);
-    int dim = config.dim();
-    LlamaWeights.Layer layer =
-        new LlamaWeights.Layer(
-            ones,
-            matrix(loader, arena, layerType("attn_q"), config.queryDim(), dim),
-            matrix(loader, arena, layerType("attn_k"), config.kvDim(), dim),
-            matrix(loader, arena, layerType("attn_v"), config.kvDim(), dim),
-            matrix(loader, arena, layerType("attn_output"), dim, config.queryDim()),
-            ones,
-            matrix(loader, arena, layerType("ffn_gate"), config.ffnDim(), dim),
-            matrix(loader, arena, layerType("ffn_up"), config.ffnDim(), dim),
-            matrix(loader, arena, layerType("ffn_down"), dim, config.ffnDim()));
-    GgmlType embedding = type("token_embd.weight");
-    GgmlType output = file.tensor("output.weight").map(TensorInfo::type).orElse(embedding);
-    MemorySegment rows = data(arena, embedding, config.vocabulary(), dim);
-    return new LlamaWeights(
-        new TokenEmbedding(WeightFormat.of(embedding).orElseThrow(), rows, dim),
-        List.of(layer),
-        ones,
-        matrix(loader, arena, output, config.vocabulary(), dim),
-        new RotaryEmbedding(config, null));
-  }
+  /** Tensors of the file's formats, whatever their values. */
+  private final class Filled implements TensorSource {
+    private final MatrixLoader loader;
+    private final Arena arena;
 
-  private GgmlType layerType(String name) {
-    return type("blk.0." + name + ".weight");
-  }
+    Filled(MatrixLoader loader, Arena arena) {
+      this.loader = loader;
+      this.arena = arena;
+    }
 
-  private GgmlType type(String tensor) {
-    return file.tensor(tensor).orElseThrow().type();
-  }
+    @Override
+    public float[] vector(TensorSpec spec) {
+      if (file.tensor(spec.name()).isEmpty()) {
+        return null;
+      }
+      float[] ones = new float[Math.toIntExact(spec.shape().getFirst())];
+      Arrays.fill(ones, 1f);
+      return ones;
+    }
 
-  private static Matrix matrix(
-      MatrixLoader loader, Arena arena, GgmlType type, int rows, int columns) {
-    MemorySegment data = data(arena, type, rows, columns);
-    return loader.repacked(type, data, rows, columns);
-  }
+    @Override
+    public Matrix rows(TensorSpec spec, int from, int count) {
+      TensorInfo tensor = file.tensor(spec.name()).orElse(null);
+      if (tensor == null) {
+        return null;
+      }
+      int columns = Math.toIntExact(spec.shape().getFirst());
+      MemorySegment data = data(tensor.type(), (long) count * columns);
+      return loader.repacked(tensor.type(), data, count, columns);
+    }
 
-  private static MemorySegment data(Arena arena, GgmlType type, int rows, int columns) {
-    return arena.allocate(type.bytes((long) rows * columns)).fill(FILL);
+    @Override
+    public TokenEmbedding embedding(TensorSpec spec) {
+      GgmlType type = file.tensor(spec.name()).orElseThrow().type();
+      int dim = Math.toIntExact(spec.shape().getFirst());
+      return new TokenEmbedding(
+          WeightFormat.of(type).orElseThrow(), data(type, (long) VOCABULARY * dim), dim);
+    }
+
+    private MemorySegment data(GgmlType type, long elements) {
+      return arena.allocate(type.bytes(elements)).fill(FILL);
+    }
   }
 }

@@ -6,6 +6,7 @@ import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StateStreams;
+import io.calidrop.tensor.Matrix;
 import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -49,14 +50,7 @@ public final class LlamaModel implements AutoCloseable {
   public long residentBytes() {
     long bytes = weights.output().residentBytes();
     for (LlamaWeights.Layer layer : weights.layers()) {
-      bytes +=
-          layer.query().residentBytes()
-              + layer.key().residentBytes()
-              + layer.value().residentBytes()
-              + layer.attentionOutput().residentBytes()
-              + layer.gate().residentBytes()
-              + layer.up().residentBytes()
-              + layer.down().residentBytes();
+      bytes += layer.matrices().mapToLong(Matrix::residentBytes).sum();
     }
     return bytes;
   }
@@ -76,7 +70,7 @@ public final class LlamaModel implements AutoCloseable {
    * @param contextLength most positions it may hold; with a budget, where they are rebased
    */
   public InferenceSession newSession(int contextLength, CacheOptions options) {
-    return new InferenceSession(config, weights.rope(), pool, scratch, contextLength, options);
+    return new InferenceSession(config, weights.rotations(), pool, scratch, contextLength, options);
   }
 
   /**
@@ -173,15 +167,16 @@ public final class LlamaModel implements AutoCloseable {
    * Attends the prompt {@code tokens[from, to)} once, for sessions of any policy and calibration to
    * {@linkplain #adopt begin with}.
    *
+   * @param contextLength of the sessions
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
    */
   public synchronized AttendedPrompt record(
-      int[] tokens, int from, int to, KvTypes kvTypes, int window, int queries) {
+      int contextLength, int[] tokens, int from, int to, KvTypes kvTypes, int window, int queries) {
     int count = to - from;
     InferenceSession session =
-        newSession(count, AttendedPrompt.options(kvTypes, count, Math.min(queries, count)));
+        newSession(contextLength, AttendedPrompt.options(kvTypes, count, Math.min(queries, count)));
     AttendedPrompt prompt = session.record(count, window);
     do {
       int end = prompt.nextMark();

@@ -64,8 +64,14 @@ public record ModelInspection(
     return bytesByType.entrySet().stream().max(Map.Entry.comparingByValue()).map(Map.Entry::getKey);
   }
 
-  /** Numbers that the KV cache stores for a token. */
+  /** Numbers that the layers that see everything store in the KV cache for a token. */
   public Optional<Long> kvValues() {
-    return config.map(c -> 2L * c.layers() * c.kvDim());
+    return config.map(c -> 2L * c.cacheShape().fullLayers().length * c.kvDim());
+  }
+
+  /** Numbers that the layers that see a window store for a token of it. */
+  public Optional<Long> windowKvValues() {
+    return config.flatMap(
+        c -> kvValues().map(full -> 2L * c.layers() * c.kvDim() - full).filter(v -> v > 0));
   }
 }

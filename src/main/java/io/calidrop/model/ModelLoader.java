@@ -9,19 +9,16 @@ import io.calidrop.tensor.MatrixLoader;
 import io.calidrop.tensor.WeightFormat;
 import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
-import java.util.ArrayList;
-import java.util.List;
+import java.lang.foreign.MemorySegment;
 
 /** Reads the weights of a GGUF file. */
-public final class ModelLoader {
+public final class ModelLoader implements TensorSource {
   private final GgufFile file;
-  private final LlamaConfig config;
   private final MatrixLoader matrices;
   private final boolean exact;
 
-  private ModelLoader(GgufFile file, LlamaConfig config, MatrixLoader matrices, boolean exact) {
+  private ModelLoader(GgufFile file, MatrixLoader matrices, boolean exact) {
     this.file = file;
-    this.config = config;
     this.matrices = matrices;
     this.exact = exact;
   }
@@ -41,9 +38,8 @@ public final class ModelLoader {
     WorkerPool pool = new WorkerPool(options.threads());
     Arena arena = Arena.ofShared();
     try {
-      ModelLoader loader =
-          new ModelLoader(file, config, new MatrixLoader(arena, pool), options.exact());
-      return new LlamaModel(config, loader.weights(), pool, arena);
+      ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
+      return new LlamaModel(config, new WeightReader(config, loader).read(), pool, arena);
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();
@@ -51,67 +47,44 @@ public final class ModelLoader {
     }
   }
 
-  private LlamaWeights weights() {
-    TensorInfo embedding = tensor("token_embd.weight");
-    TokenEmbedding rows =
-        new TokenEmbedding(
-            WeightFormat.of(embedding.type()).orElseThrow(), file.data(embedding), config.dim());
-    List<LlamaWeights.Layer> layers = new ArrayList<>();
-    for (int i = 0; i < config.layers(); i++) {
-      layers.add(layer("blk." + i + "."));
+  @Override
+  public float[] vector(TensorSpec spec) {
+    TensorInfo tensor = file.tensor(spec.name()).orElse(null);
+    if (tensor == null) {
+      return null; // optional, or the file would have been refused
     }
-    float[] factors =
-        file.tensor("rope_freqs.weight").map(tensor -> vector(tensor.name())).orElse(null);
-    // Without an output matrix of its own a model multiplies by its token embedding.
-    String output = file.tensor("output.weight").isPresent() ? "output.weight" : embedding.name();
-    return new LlamaWeights(
-        rows,
-        List.copyOf(layers),
-        vector("output_norm.weight"),
-        matrix(output, config.vocabulary()), // no logits for rows that pad the vocabulary
-        new RotaryEmbedding(config, factors));
-  }
-
-  private LlamaWeights.Layer layer(String prefix) {
-    return new LlamaWeights.Layer(
-        vector(prefix + "attn_norm.weight"),
-        matrix(prefix + "attn_q.weight"),
-        matrix(prefix + "attn_k.weight"),
-        matrix(prefix + "attn_v.weight"),
-        matrix(prefix + "attn_output.weight"),
-        vector(prefix + "ffn_norm.weight"),
-        matrix(prefix + "ffn_gate.weight"),
-        matrix(prefix + "ffn_up.weight"),
-        matrix(prefix + "ffn_down.weight"));
-  }
-
-  private TensorInfo tensor(String name) {
-    return file.tensor(name)
-        .orElseThrow(() -> new ModelFormatException(file.path() + " has no tensor " + name));
-  }
-
-  private float[] vector(String name) {
-    TensorInfo tensor = tensor(name);
     float[] values = new float[Math.toIntExact(tensor.elements())];
-    WeightFormat.of(tensor.type())
-        .orElseThrow()
-        .dequantizeRow(file.data(tensor), 0, values, 0, values.length);
+    format(tensor).dequantizeRow(file.data(tensor), 0, values, 0, values.length);
     return values;
   }
 
-  private Matrix matrix(String name) {
-    return matrix(name, Math.toIntExact(tensor(name).rows()));
-  }
-
-  /** The first rows of a tensor. */
-  private Matrix matrix(String name, int rows) {
-    TensorInfo tensor = tensor(name);
+  @Override
+  public Matrix rows(TensorSpec spec, int from, int count) {
+    TensorInfo tensor = file.tensor(spec.name()).orElse(null);
+    if (tensor == null) {
+      return null;
+    }
     int columns = Math.toIntExact(tensor.columns());
     GgmlType type = tensor.type();
+    long start = from * type.bytes(columns);
     if (exact) {
-      return MatrixLoader.dequantized(type, file.data(tensor), rows, columns);
+      MemorySegment data = file.data(tensor).asSlice(start, count * type.bytes(columns));
+      return MatrixLoader.dequantized(type, data, count, columns);
     }
     return matrices.repacked(
-        type, (offset, bytes, arena) -> file.map(tensor, offset, bytes, arena), rows, columns);
+        type,
+        (offset, bytes, arena) -> file.map(tensor, start + offset, bytes, arena),
+        count,
+        columns);
+  }
+
+  @Override
+  public TokenEmbedding embedding(TensorSpec spec) {
+    TensorInfo tensor = file.tensor(spec.name()).orElseThrow();
+    return new TokenEmbedding(format(tensor), file.data(tensor), Math.toIntExact(tensor.columns()));
+  }
+
+  private static WeightFormat format(TensorInfo tensor) {
+    return WeightFormat.of(tensor.type()).orElseThrow();
   }
 }

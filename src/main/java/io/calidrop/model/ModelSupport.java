@@ -4,6 +4,8 @@ import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.gguf.TensorInfo;
+import io.calidrop.model.family.Architecture.Presence;
+import io.calidrop.tensor.Matrix;
 import io.calidrop.tensor.WeightFormat;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -15,7 +17,12 @@ import java.util.stream.Collectors;
  * Finds out whether a GGUF file holds a model that the engine can run, and what is in the way if
  * not.
  */
-public final class ModelSupport {
+public final class ModelSupport implements TensorSource {
+  private static final int MOST_PROBLEMS = 100;
+
+  /** Written by old converters, used by nobody. */
+  private static final String UNUSED = ".attn_rot_embd.weight";
+
   private final GgufFile file;
   private final List<String> problems = new ArrayList<>();
   private final Set<String> known = new HashSet<>();
@@ -46,91 +53,78 @@ public final class ModelSupport {
   }
 
   private void check() {
-    String architecture = file.metadata().string("general.architecture", "");
-    if (!architecture.equals(LlamaConfigReader.ARCHITECTURE)) {
-      problems.add(
-          "architecture %s is not supported; supported: %s"
-              .formatted(
-                  architecture.isEmpty() ? "unknown" : architecture,
-                  LlamaConfigReader.ARCHITECTURE));
-      return;
-    }
-    int experts = file.metadata().int32("llama.expert_count", 0);
-    if (experts > 0) {
-      problems.add(
-          "a mixture of %d experts is not supported; dense feed-forward layers are"
-              .formatted(experts));
-      return;
-    }
     try {
-      checkShapes(LlamaConfigReader.read(file));
+      new WeightReader(LlamaConfigReader.read(file), this).visit();
     } catch (ModelFormatException e) {
       problems.add(e.getMessage().replace(file.path() + ": ", ""));
+      return;
+    } catch (TooManyProblems e) {
       return;
     }
     checkOthers();
   }
 
-  private void checkShapes(LlamaConfig config) {
-    long dim = config.dim();
-    tokens("token_embd.weight", config, true);
-    vector("output_norm.weight", dim, true);
-    tokens("output.weight", config, false);
-    vector("rope_freqs.weight", config.ropeDim() / 2, false);
-    for (int i = 0; i < config.layers(); i++) {
-      String prefix = "blk." + i + ".";
-      vector(prefix + "attn_norm.weight", dim, true);
-      matrix(prefix + "attn_q.weight", dim, config.queryDim(), true);
-      matrix(prefix + "attn_k.weight", dim, config.kvDim(), true);
-      matrix(prefix + "attn_v.weight", dim, config.kvDim(), true);
-      matrix(prefix + "attn_output.weight", config.queryDim(), dim, true);
-      vector(prefix + "ffn_norm.weight", dim, true);
-      matrix(prefix + "ffn_gate.weight", dim, config.ffnDim(), true);
-      matrix(prefix + "ffn_up.weight", dim, config.ffnDim(), true);
-      matrix(prefix + "ffn_down.weight", config.ffnDim(), dim, true);
-      known.add(prefix + "attn_rot_embd.weight"); // written by old converters, used by nobody
-      if (problems.size() > 100) {
-        return; // a file that claims a million layers
-      }
+  /** A file that claims a million layers. */
+  private static final class TooManyProblems extends RuntimeException {
+    private static final long serialVersionUID = 1;
+  }
+
+  @Override
+  public float[] vector(TensorSpec tensor) {
+    check(tensor);
+    return null;
+  }
+
+  @Override
+  public Matrix rows(TensorSpec tensor, int from, int count) {
+    check(tensor);
+    return null;
+  }
+
+  @Override
+  public TokenEmbedding embedding(TensorSpec tensor) {
+    check(tensor);
+    return null;
+  }
+
+  private void check(TensorSpec spec) {
+    if (!known.add(spec.name())) {
+      return;
     }
-  }
-
-  /** A matrix with a row for each token, and perhaps padding. */
-  private void tokens(String name, LlamaConfig config, boolean required) {
-    long rows = file.tensor(name).map(TensorInfo::rows).orElse((long) config.vocabulary());
-    if (rows < config.vocabulary()) {
-      problems.add(
-          "tensor %s has %d rows for a vocabulary of %d tokens: convert the model again"
-              .formatted(name, rows, config.vocabulary()));
+    if (problems.size() > MOST_PROBLEMS) {
+      throw new TooManyProblems();
     }
-    matrix(name, config.dim(), rows, required);
-  }
-
-  private void vector(String name, long length, boolean required) {
-    check(name, List.of(length), required);
-  }
-
-  private void matrix(String name, long columns, long rows, boolean required) {
-    check(name, List.of(columns, rows), required);
-  }
-
-  private void check(String name, List<Long> shape, boolean required) {
-    known.add(name);
-    TensorInfo tensor = file.tensor(name).orElse(null);
+    TensorInfo tensor = file.tensor(spec.name()).orElse(null);
     if (tensor == null) {
-      if (required) {
-        problems.add("tensor " + name + " is missing");
+      if (spec.presence() == Presence.ALWAYS) {
+        problems.add("tensor " + spec.name() + " is missing");
       }
       return;
     }
-    if (!tensor.shape().equals(shape)) {
-      problems.add("tensor %s has shape %s instead of %s".formatted(name, tensor.shape(), shape));
+    if (!tensor.shape().equals(spec.shape()) && !isPadded(tensor, spec)) {
+      problems.add(
+          "tensor %s has shape %s instead of %s"
+              .formatted(tensor.name(), tensor.shape(), spec.shape()));
     }
     if (WeightFormat.of(tensor.type()).isEmpty()) {
       problems.add(
           "tensor %s has the weight format %s, which is not supported; supported: %s"
-              .formatted(name, tensor.type(), supportedFormats()));
+              .formatted(tensor.name(), tensor.type(), supportedFormats()));
     }
+  }
+
+  /** Whether a matrix has its rows and perhaps more; where it has fewer, says so. */
+  private boolean isPadded(TensorInfo tensor, TensorSpec spec) {
+    if (!spec.padded() || tensor.columns() != spec.shape().getFirst()) {
+      return false;
+    }
+    long tokens = spec.shape().getLast();
+    if (tensor.rows() < tokens) {
+      problems.add(
+          "tensor %s has %d rows for a vocabulary of %d tokens: convert the model again"
+              .formatted(tensor.name(), tensor.rows(), tokens));
+    }
+    return true;
   }
 
   private static String supportedFormats() {
@@ -139,11 +133,11 @@ public final class ModelSupport {
 
   private void checkOthers() {
     for (TensorInfo tensor : file.tensors()) {
-      if (!known.contains(tensor.name())) {
+      if (!known.contains(tensor.name()) && !tensor.name().endsWith(UNUSED)) {
         String kind = tensor.name().endsWith(".bias") ? "a bias" : "an additional tensor";
         problems.add(
-            "tensor %s is %s, which is not supported; Llama's weight matrices and norms are"
-                .formatted(tensor.name(), kind));
+            "tensor %s is %s, which is not supported in %s models"
+                .formatted(tensor.name(), kind, file.metadata().string("general.architecture")));
       }
     }
   }

@@ -1,26 +1,30 @@
 package io.calidrop.model;
 
 import io.calidrop.attention.PositionRotation;
+import io.calidrop.model.family.Architecture.Pairing;
 
 /**
- * Rotary position embedding (arXiv 2104.09864) of neighbouring pairs, as GGUF files order the rows
- * of Llama's query and key matrices.
+ * Rotary position embedding (arXiv 2104.09864), of neighbouring dimensions or of a head's halves:
+ * converters order the rows of query and key matrices for one or the other.
  */
 public final class RotaryEmbedding implements PositionRotation {
-  private final double[] frequencies; // [ropeDim / 2] radians a position
+  private final double[] frequencies; // [rotated dimensions / 2] radians a position
   private final int headDim;
+  private final float magnitude;
+  private final int step; // from a pair to the next
+  private final int distance; // between the two of a pair
 
   /**
-   * @param factors what each pair's frequency is divided by ({@code rope_freqs.weight}), or null
+   * @param frequencies [rotated dimensions / 2] radians a position
+   * @param magnitude factor of what is rotated to a position
    */
-  public RotaryEmbedding(LlamaConfig config, float[] factors) {
-    headDim = config.headDim();
-    frequencies = new double[config.ropeDim() / 2];
-    for (int i = 0; i < frequencies.length; i++) {
-      double factor = factors == null ? 1 : factors[i];
-      frequencies[i] =
-          Math.pow(config.ropeBase(), -2.0 * i / config.ropeDim()) / factor / config.ropeScale();
-    }
+  public RotaryEmbedding(double[] frequencies, int headDim, Pairing pairing, float magnitude) {
+    this.frequencies = frequencies.clone();
+    this.headDim = headDim;
+    this.magnitude = magnitude;
+    boolean halves = pairing == Pairing.HALVES;
+    step = halves ? 1 : 2;
+    distance = halves ? frequencies.length : 1;
   }
 
   int pairs() {
@@ -31,8 +35,8 @@ public final class RotaryEmbedding implements PositionRotation {
   public void angles(int position, float[] out, int offset) {
     for (int i = 0; i < frequencies.length; i++) {
       double angle = position * frequencies[i];
-      out[offset + 2 * i] = (float) Math.cos(angle);
-      out[offset + 2 * i + 1] = (float) Math.sin(angle);
+      out[offset + 2 * i] = (float) Math.cos(angle) * magnitude;
+      out[offset + 2 * i + 1] = (float) Math.sin(angle) * magnitude;
     }
   }
 
@@ -40,13 +44,13 @@ public final class RotaryEmbedding implements PositionRotation {
   public void rotate(float[] x, int offset, int heads, float[] angles, int anglesOffset) {
     for (int h = 0; h < heads; h++) {
       int o = offset + h * headDim;
-      for (int i = 0; i < 2 * frequencies.length; i += 2) {
+      for (int i = 0; i < 2 * frequencies.length; i += 2, o += step) {
         float cos = angles[anglesOffset + i];
         float sin = angles[anglesOffset + i + 1];
-        float a = x[o + i];
-        float b = x[o + i + 1];
-        x[o + i] = a * cos - b * sin;
-        x[o + i + 1] = a * sin + b * cos;
+        float a = x[o];
+        float b = x[o + distance];
+        x[o] = a * cos - b * sin;
+        x[o + distance] = a * sin + b * cos;
       }
     }
   }
@@ -57,10 +61,19 @@ public final class RotaryEmbedding implements PositionRotation {
       double angle = delta * frequencies[i];
       double cos = Math.cos(angle);
       double sin = Math.sin(angle);
-      float a = x[offset + 2 * i];
-      float b = x[offset + 2 * i + 1];
-      x[offset + 2 * i] = (float) (a * cos - b * sin);
-      x[offset + 2 * i + 1] = (float) (a * sin + b * cos);
+      int at = offset + i * step;
+      float a = x[at];
+      float b = x[at + distance];
+      x[at] = (float) (a * cos - b * sin);
+      x[at + distance] = (float) (a * sin + b * cos);
     }
+  }
+
+  @Override
+  public int partner(int d) {
+    if (distance == 1 || d >= 2 * distance) {
+      return d ^ 1;
+    }
+    return d < distance ? d + distance : d - distance;
   }
 }

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
  *
  * @param data [vocabulary] rows in the file's format
  */
-record TokenEmbedding(WeightFormat format, MemorySegment data, int dim) {
+public record TokenEmbedding(WeightFormat format, MemorySegment data, int dim) {
 
   /** Dequantises the row of {@code token} into {@code out[offset ..]}. */
   void row(int token, float[] out, int offset) {

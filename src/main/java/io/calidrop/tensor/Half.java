@@ -20,6 +20,11 @@ public final class Half {
 
   private Half() {}
 
+  /** One number, as the vectors decode it: what is an infinity or NaN comes out finite. */
+  public static float single(short bits) {
+    return Float.intBitsToFloat(bits << 16 >> 3 & SIGN_EXPONENT_MANTISSA) * BIAS;
+  }
+
   /** The numbers in the low halves. */
   public static FloatVector low(IntVector pairs) {
     return scaledLow(pairs).mul(BIAS);

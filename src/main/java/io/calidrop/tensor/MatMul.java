@@ -1,8 +1,8 @@
 package io.calidrop.tensor;
 
 /**
- * Products of one or more matrices with the same activations, computed as one task: queries, keys
- * and values of a layer cost a single dispatch.
+ * Products of one or more matrices, with the same activations or each with its own, computed as one
+ * task: queries, keys and values of a layer cost a single dispatch.
  */
 public final class MatMul implements WorkerPool.Task {
   /**
@@ -11,9 +11,11 @@ public final class MatMul implements WorkerPool.Task {
   private static final int PARTS_PER_THREAD = 8;
 
   private final MatMulScratch[] scratch;
-  private Activations x;
+  private Activations[] xs = {};
+  private Activations shared;
   private Matrix[] matrices;
   private float[][] outs;
+  private int count;
   private int blocks;
   private int parts;
 
@@ -44,12 +46,24 @@ public final class MatMul implements WorkerPool.Task {
    * @param outs for each matrix its products [tokens][{@link #stride}]
    */
   public void run(WorkerPool pool, Activations x, Matrix[] matrices, float[][] outs) {
-    this.x = x;
+    shared = x;
+    start(pool, matrices, outs, matrices.length);
+  }
+
+  /** Multiplies the first {@code count} matrices, each by activations of its own. */
+  public void run(WorkerPool pool, Activations[] xs, Matrix[] matrices, float[][] outs, int count) {
+    shared = null;
+    this.xs = xs;
+    start(pool, matrices, outs, count);
+  }
+
+  private void start(WorkerPool pool, Matrix[] matrices, float[][] outs, int count) {
     this.matrices = matrices;
     this.outs = outs;
+    this.count = count;
     blocks = 0;
-    for (Matrix matrix : matrices) {
-      blocks += matrix.rowBlocks();
+    for (int i = 0; i < count; i++) {
+      blocks += matrices[i].rowBlocks();
     }
     parts = Math.min(blocks, pool.threads() * PARTS_PER_THREAD);
     pool.run(this, parts);
@@ -60,12 +74,13 @@ public final class MatMul implements WorkerPool.Task {
     int from = (int) ((long) blocks * part / parts);
     int to = (int) ((long) blocks * (part + 1) / parts);
     int start = 0;
-    for (int i = 0; i < matrices.length; i++) {
+    for (int i = 0; i < count; i++) {
       Matrix matrix = matrices[i];
       int end = start + matrix.rowBlocks();
       int first = Math.max(from, start);
       int last = Math.min(to, end);
       if (first < last) {
+        Activations x = shared == null ? xs[i] : shared;
         matrix.multiply(x, first - start, last - start, outs[i], stride(matrix), scratch[worker]);
       }
       start = end;

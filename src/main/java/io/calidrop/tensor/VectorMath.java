@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import jdk.incubator.vector.FloatVector;
@@ -15,6 +16,17 @@ public final class VectorMath {
   private static final float LOG2_E = 1.44269504f;
   private static final float LN2_HIGH = 0.693359375f;
   private static final float LN2_LOW = -2.12194440e-4f;
+
+  /** {@code 2 sqrt(2 / pi)}. */
+  private static final float GELU_FACTOR = 1.59576912f;
+
+  private static final float GELU_CUBIC = 0.044715f;
+
+  /** Where GELU is its argument. */
+  private static final float GELU_LINEAR = 10f;
+
+  /** A float times it, less that less the float, is the float's first 11 bits (T. J. Dekker). */
+  private static final float HALF_SPLIT = 0x1p13f + 1;
 
   /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
   public static final float ROUND = 0x1.8p23f;
@@ -214,6 +226,39 @@ public final class VectorMath {
     for (int i = bound; i < n; i++) {
       float g = gate[offset + i];
       gate[offset + i] = g / (exp(-g) + 1f) * up[offset + i];
+    }
+  }
+
+  /**
+   * GeGLU (arXiv 2002.05202) with the tanh approximation of GELU (arXiv 1606.08415): {@code gate =
+   * gelu(gate) * up} for {@code n} elements. As {@code (1 + tanh(u)) / 2 = sigmoid(2u)}, this is
+   * {@link #swiGlu} with another argument of the sigmoid. Up to {@value #GELU_LINEAR} GELU's
+   * argument and value are rounded to the 11 bits of half precision, as in llama.cpp, which looks
+   * them up in a table: logits then agree with its to 1e-4 and not to 1e-3 only.
+   */
+  public static void geGlu(float[] gate, float[] up, int offset, int n) {
+    int bound = VectorShape.F.loopBound(n);
+    for (int i = 0; i < bound; i += VectorShape.LANES) {
+      FloatVector x = FloatVector.fromArray(VectorShape.F, gate, offset + i);
+      FloatVector u = FloatVector.fromArray(VectorShape.F, up, offset + i);
+      FloatVector split = x.mul(HALF_SPLIT);
+      FloatVector g = split.sub(split.sub(x));
+      FloatVector cubic = g.mul(g).mul(GELU_CUBIC).add(1f).mul(g).mul(GELU_FACTOR);
+      FloatVector y = g.div(exp(cubic.neg()).add(1f));
+      split = y.mul(HALF_SPLIT);
+      split
+          .sub(split.sub(y))
+          .blend(x, x.compare(GE, GELU_LINEAR))
+          .mul(u)
+          .intoArray(gate, offset + i);
+    }
+    for (int i = bound; i < n; i++) {
+      float x = gate[offset + i];
+      float g = x * HALF_SPLIT - (x * HALF_SPLIT - x);
+      float cubic = (g * g * GELU_CUBIC + 1f) * g * GELU_FACTOR;
+      float y = g / (exp(-cubic) + 1f);
+      y = y * HALF_SPLIT - (y * HALF_SPLIT - y);
+      gate[offset + i] = (x >= GELU_LINEAR ? x : y) * up[offset + i];
     }
   }
 

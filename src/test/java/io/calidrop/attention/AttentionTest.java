@@ -188,7 +188,8 @@ class AttentionTest {
       all.clear(4);
       all.merge(0, empty, 0);
       for (int segment : order) {
-        AttentionKernel.attend(head, segment, rows, 1, 1, scratch, null, all);
+        AttentionKernel.attend(
+            head, segment, rows, LayerWindows.EVERYTHING, 1, 1, scratch, null, all);
         all.merge(0, empty, 0);
       }
       all.finish(0, expected, 0, dim);

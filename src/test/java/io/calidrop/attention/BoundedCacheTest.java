@@ -325,7 +325,8 @@ class BoundedCacheTest {
         new HeadState(0, 0, KvTypes.of(KvType.F32).newHead(dim), rows, null, ring, false);
     double[][] before = masses(rows, ring);
     try (WorkerPool pool = new WorkerPool(1)) {
-      new PositionRebase(new HeadState[] {head}, new ReferenceScratch[0], rotation)
+      new PositionRebase(
+              new HeadState[] {head}, new ReferenceScratch[0], new PositionRotation[] {rotation})
           .run(pool, 500, 4);
     }
     double[][] after = masses(rows, ring);

@@ -277,6 +277,7 @@ class RowStoreTest {
   })
   void aRowTakesSoManyBytes(KvType keys, KvType values, int bytes) {
     assertThat(new KvTypes(keys, values).newHead(64).pageBytes()).isEqualTo(bytes * KvHead.BLOCK);
+    assertThat(keys.bytes(64) + values.bytes(64)).isEqualTo(bytes);
   }
 
   @ParameterizedTest

@@ -103,7 +103,7 @@ class RequestFormatTest {
         "'stop':[''] | stop: a stop string must not be empty",
         "'stop':[1] | stop: 1 is no text",
         "'seed':9223372036854775808 | seed: 9223372036854775808 is no whole number of 64 bits",
-        "'chat_template_kwargs':[1] | chat_template_kwargs: [1] is no object",
+        "'chat_template_kwargs':[1] | chat_template_kwargs: template arguments are an object",
         "'prompt':'x' | prompt: a chat has messages",
         "'user':5 | user: 5 is not supported: a name is a text"
       })

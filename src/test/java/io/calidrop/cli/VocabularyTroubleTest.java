@@ -27,7 +27,7 @@ class VocabularyTroubleTest {
 
   @BeforeEach
   void writeModel() throws IOException {
-    model = directory.resolve("model.gguf"); // 320 rows, of which each test names some
+    model = directory.resolve("model.gguf"); // 384 rows, of which each test names some
     new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.F32).write(model);
   }
 
@@ -85,7 +85,7 @@ class VocabularyTroubleTest {
     }
     Path short_ = copy(many, 1, Map.of());
     String problem =
-        "tensor token_embd.weight has 320 rows for a vocabulary of 395 tokens: convert the model"
+        "tensor token_embd.weight has 384 rows for a vocabulary of 395 tokens: convert the model"
             + " again";
     Outcome outcome = run(short_, "run", "-p", "hi");
     assertThat(outcome.code()).isEqualTo(ExitCode.ERROR);

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.calidrop.gguf.GgufBytes;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.model.family.Families;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,11 +88,28 @@ class ModelSupportTest {
   @Test
   void refusesOtherArchitectures() throws IOException {
     assertThat(problems(parts -> parts.metadata.put("general.architecture", "mamba")))
-        .containsExactly("architecture mamba is not supported; supported: llama");
+        .containsExactly("architecture mamba is not supported; supported: " + Families.names());
     assertThat(problems(parts -> parts.metadata.put("llama.expert_count", 8)))
         .singleElement()
         .asString()
-        .startsWith("a mixture of 8 experts");
+        .endsWith("lacks the metadata key llama.expert_used_count (an integer)");
+    assertThat(
+            problems(
+                parts -> {
+                  parts.metadata.put("llama.expert_count", 1 << 20);
+                  parts.metadata.put("llama.expert_used_count", 2);
+                }))
+        .containsExactly("metadata key llama.expert_count is 1048576: 1 to 4096 is possible");
+    assertThat(
+            problems(
+                parts -> {
+                  parts.metadata.put("llama.expert_count", 8);
+                  parts.metadata.put("llama.expert_used_count", 2);
+                }))
+        .contains("tensor blk.0.ffn_gate_exps.weight is missing")
+        .contains(
+            "tensor blk.0.ffn_up.weight is an additional tensor, which is not supported in llama"
+                + " models");
   }
 
   @Test
@@ -104,10 +122,9 @@ class ModelSupportTest {
         .singleElement()
         .asString()
         .endsWith("lacks the metadata key llama.block_count (an integer)");
-    assertThat(problems(parts -> parts.shapes.put("blk.0.attn_q.bias", new long[] {DIM})))
-        .singleElement()
-        .asString()
-        .startsWith("tensor blk.0.attn_q.bias is a bias, which is not supported");
+    assertThat(problems(parts -> parts.shapes.put("blk.0.ffn_up.bias", new long[] {16})))
+        .containsExactly(
+            "tensor blk.0.ffn_up.bias is a bias, which is not supported in llama models");
   }
 
   @Test
@@ -140,7 +157,7 @@ class ModelSupportTest {
         .singleElement()
         .asString()
         .contains("value_length");
-    assertThat(problems(parts -> parts.metadata.put("llama.rope.scaling.type", "yarn")))
-        .containsExactly("rope scaling yarn is not supported; none and linear are");
+    assertThat(problems(parts -> parts.metadata.put("llama.rope.scaling.type", "ntk")))
+        .containsExactly("rope scaling ntk is not supported; none, linear, yarn and longrope are");
   }
 }

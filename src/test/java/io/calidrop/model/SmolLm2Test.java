@@ -100,7 +100,7 @@ class SmolLm2Test {
   }
 
   /** KL divergence over the listed tokens, both distributions normalised over them. */
-  private static double divergence(JsonNode top, float[] logits) {
+  static double divergence(JsonNode top, float[] logits) {
     double[] p = new double[top.size()];
     double[] q = new double[top.size()];
     for (int i = 0; i < p.length; i++) {

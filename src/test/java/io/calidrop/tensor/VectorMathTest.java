@@ -103,5 +103,16 @@ class VectorMathTest {
       assertThat((double) gate[offset + i])
           .isCloseTo(expected, within(1e-6 * Math.abs(expected) + 1e-12));
     }
+
+    gate = original.clone();
+    VectorMath.geGlu(gate, y, offset, n);
+    for (int i = 0; i < n; i++) {
+      double g = original[offset + i];
+      double u = Math.sqrt(2 / Math.PI) * (g + 0.044715 * g * g * g);
+      double expected = g * (1 + Math.tanh(u)) / 2 * y[offset + i];
+      // its argument and value have 11 bits
+      assertThat((double) gate[offset + i])
+          .isCloseTo(expected, within(4e-3 * Math.abs(g * y[offset + i]) + 1e-12));
+    }
   }
 }

@@ -3,12 +3,13 @@ package io.calidrop.bench.kernels;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
 
-import io.calidrop.model.LlamaConfig;
 import io.calidrop.model.RotaryEmbedding;
+import io.calidrop.model.family.Architecture;
 import io.calidrop.sampling.SamplerChain;
 import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tensor.Activations;
 import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.FloatVector;
@@ -33,21 +34,23 @@ public class VectorBenchmark {
   private static final int DIM = 64;
   private static final int VOCABULARY = 49_152;
 
-  private static final LlamaConfig CONFIG =
-      new LlamaConfig(
-          "", 1, SIZE, SIZE, HEADS, HEADS, DIM, VOCABULARY, SIZE, DIM, 10_000, 1, 1e-5f);
-
   private final float[] x = new float[SIZE];
   private final float[] y = new float[SIZE];
   private final float[] out = new float[SIZE];
   private final float[] logits = new float[VOCABULARY];
   private final float[] kept = new float[VOCABULARY];
   private final int[] scratch = new int[Activations.BLOCK];
-  private final RotaryEmbedding rope = new RotaryEmbedding(CONFIG, null);
+  private final RotaryEmbedding rope = rotation();
   private final float[] angles = new float[DIM];
   private Activations activations;
   private SamplerChain sampler;
   private SamplerChain greedy;
+
+  private static RotaryEmbedding rotation() {
+    double[] frequencies = new double[DIM / 2];
+    Arrays.setAll(frequencies, i -> Math.pow(10_000, -2.0 * i / DIM));
+    return new RotaryEmbedding(frequencies, DIM, Architecture.Pairing.NEIGHBOURS, 1);
+  }
 
   /** Makes the vectors. */
   @Setup
