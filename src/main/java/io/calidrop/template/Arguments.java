@@ -1,5 +1,6 @@
 package io.calidrop.template;
 
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -15,77 +16,63 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
   /** Stands for an argument that was not given. */
   private static final Object ABSENT = new Object();
 
+  /** Without so many of the positional ones, the first. */
+  Arguments from(int first) {
+    return new Arguments(positional.subList(first, positional.size()), named);
+  }
+
   /**
    * The arguments in the order of the parameters' names.
    *
    * @throws TemplateException if there are more, or others
    */
   Bound bind(String function, String... names) {
-    if (positional.size() > names.length) {
-      throw new TemplateException(
-          function + " takes at most " + names.length + " arguments, not " + positional.size());
-    }
     Object[] values = new Object[names.length];
-    int used = positional.size();
+    Map<String, Object> others = new LinkedHashMap<>(named);
     for (int i = 0; i < names.length; i++) {
-      boolean named = this.named.containsKey(names[i]);
       if (i < positional.size()) {
         values[i] = positional.get(i);
-        if (named) {
-          throw new TemplateException(function + " has two values for '" + names[i] + "'");
-        }
       } else {
-        values[i] = named ? this.named.get(names[i]) : ABSENT;
-        used += named ? 1 : 0;
+        values[i] = others.containsKey(names[i]) ? others.remove(names[i]) : ABSENT;
       }
     }
-    if (used < positional.size() + this.named.size()) {
-      for (String name : this.named.keySet()) {
-        if (!List.of(names).contains(name)) {
-          throw new TemplateException(function + " takes no argument '" + name + "'");
-        }
-      }
+    if (positional.size() > names.length || !others.isEmpty()) {
+      throw tooMany(function, names.length, others);
     }
     return new Bound(function, names, values);
   }
 
+  /** The error of arguments that nothing takes, or takes again. */
+  static TemplateException tooMany(String function, int most, Map<?, ?> others) {
+    return new TemplateException(
+        others.isEmpty()
+            ? function + " takes at most " + most + " arguments"
+            : function + " takes no other '" + others.keySet().iterator().next() + "'");
+  }
+
   /** Arguments that have their places. */
-  static final class Bound {
-    private final String function;
-    private final String[] names;
-    private final Object[] values;
-
-    private Bound(String function, String[] names, Object[] values) {
-      this.function = function;
-      this.names = names;
-      this.values = values;
-    }
-
-    boolean has(int index) {
-      return values[index] != ABSENT;
-    }
-
+  record Bound(String function, String[] names, Object[] values) {
     /** A value that must be there. */
     Object value(int index) {
-      if (!has(index)) {
+      if (values[index] == ABSENT) {
         throw new TemplateException(function + " needs the argument '" + names[index] + "'");
       }
       return values[index];
     }
 
-    Object value(int index, Object defaultValue) {
-      return has(index) ? values[index] : defaultValue;
+    Object value(int index, Object absent) {
+      return values[index] == ABSENT ? absent : values[index];
     }
 
     boolean flag(int index) {
-      return has(index) && Values.isTrue(values[index]);
+      return Values.isTrue(value(index, false));
     }
 
-    int whole(int index, int defaultValue) {
-      return has(index) && values[index] != null
-          ? Math.toIntExact(
-              Math.clamp(Numbers.whole(values[index]), -Integer.MAX_VALUE, Integer.MAX_VALUE))
-          : defaultValue;
+    int whole(int index, int absent) {
+      Object value = value(index, null);
+      return value == null
+          ? absent
+          : Math.clamp(Operators.whole(value), -Integer.MAX_VALUE, Integer.MAX_VALUE);
     }
 
     /** A text that must be there. */
@@ -93,17 +80,12 @@ record Arguments(List<Object> positional, Map<String, Object> named) {
       if (value(index) instanceof String text) {
         return text;
       }
-      throw new TemplateException(
-          "'"
-              + names[index]
-              + "' of "
-              + function
-              + " must be a str, not "
-              + Values.type(value(index)));
+      String start = "'" + names[index] + "' of " + function + " must be a str, not ";
+      throw Values.unsupported(value(index), start, "");
     }
 
-    String text(int index, String defaultValue) {
-      return has(index) && values[index] != null ? text(index) : defaultValue;
+    String text(int index, String absent) {
+      return value(index, null) == null ? absent : text(index);
     }
   }
 }

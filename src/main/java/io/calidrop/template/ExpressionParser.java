@@ -1,429 +1,330 @@
 package io.calidrop.template;
 
-import io.calidrop.template.Expression.ArgumentList;
-import io.calidrop.template.Expression.FilterCall;
+import io.calidrop.template.Node.ArgumentList;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads expressions; binding powers are Jinja's, not quite Python's. */
-final class ExpressionParser {
-  private static final ArgumentList NO_ARGUMENTS =
-      new ArgumentList(List.of(), List.of(), List.of(), null, null);
+abstract class ExpressionParser extends Tokens {
+  private static final ArgumentList NO_ARGUMENTS = new ArgumentList(List.of(), Map.of());
 
-  private final Tokens tokens;
-  private Set<String> names = new HashSet<>();
+  /** Operators of two operands, those that bind least first. */
+  private static final List<Set<String>> LEVELS =
+      List.of(Set.of("+", "-"), Set.of("~"), Set.of("*", "/", "//", "%"), Set.of("**"));
 
-  ExpressionParser(Tokens tokens) {
-    this.tokens = tokens;
-  }
+  private static final Set<String> COMPARATORS = Set.of("==", "!=", "<", "<=", ">", ">=");
 
-  /** Names that were read since {@link #names(Set)}. */
-  Set<String> names() {
-    return names;
-  }
+  static final Set<String> CONSTANTS = Set.of("true", "True", "false", "False", "none", "None");
 
-  void names(Set<String> into) {
-    names = into;
-  }
+  /** Names that were read since it was last set. */
+  Set<String> names = new HashSet<>();
 
-  static boolean isConstant(String name) {
-    return switch (name) {
-      case "true", "false", "none", "True", "False", "None" -> true;
-      default -> false;
-    };
+  ExpressionParser(List<Token> tokens) {
+    super(tokens);
   }
 
   /**
    * An expression, or a tuple without parentheses.
    *
    * @param conditional whether it may be an inline if
-   * @param empty whether there may be nothing
    */
-  Expression tuple(boolean conditional, boolean empty) {
-    int at = tokens.current().at();
-    List<Expression> elements = new ArrayList<>();
+  final Node tuple(boolean conditional) {
+    int at = current().at();
+    List<Node> elements = new ArrayList<>();
     boolean many = false;
-    while (!isTupleEnd()) {
-      elements.add(expression(conditional));
-      if (!tokens.skip(",")) {
+    do {
+      Kind kind = current().kind();
+      if (many && (kind == Kind.OUTPUT_END || kind == Kind.BLOCK_END || is(")"))) {
         break;
       }
-      many = true;
-    }
-    if (!many && elements.size() == 1) {
-      return elements.getFirst();
-    }
-    if (elements.isEmpty() && (many || !empty)) {
-      throw tokens.unexpected();
-    }
-    return new Expression.ListOf(Items.Kind.TUPLE, elements, at);
+      elements.add(expression(conditional));
+      many |= is(",");
+    } while (skip(","));
+    return many ? Node.at(at, Node.list(Items.Kind.TUPLE, elements)) : elements.getFirst();
   }
 
-  private boolean isTupleEnd() {
-    Kind kind = tokens.current().kind();
-    return kind == Kind.OUTPUT_END || kind == Kind.BLOCK_END || tokens.is(")");
+  final Node expression() {
+    return expression(true);
   }
 
-  Expression expression(boolean conditional) {
-    tokens.enter();
-    int at = tokens.current().at();
-    Expression value = or();
-    while (conditional && tokens.skipName("if")) {
-      Expression test = or();
-      Expression otherwise = tokens.skipName("else") ? expression(true) : null;
-      value = new Expression.Conditional(test, value, otherwise, at);
+  final Node expression(boolean conditional) {
+    enter();
+    int at = current().at();
+    Node value = logic(true);
+    while (conditional && skipName("if")) {
+      Node test = logic(true);
+      Node otherwise = skipName("else") ? expression() : null;
+      value = Node.at(at, Node.conditional(test, value, otherwise));
     }
-    tokens.leave();
+    leave();
     return value;
   }
 
-  private Expression or() {
-    Expression left = and();
-    while (tokens.isName("or")) {
-      int at = tokens.take().at();
-      left = new Expression.Or(left, and(), at);
+  /** What {@code or} joins, or what {@code and} does, which binds more. */
+  private Node logic(boolean or) {
+    Node left = or ? logic(false) : not();
+    while (isName(or ? "or" : "and")) {
+      int at = take().at();
+      left = Node.at(at, Node.logic(or, left, or ? logic(false) : not()));
     }
     return left;
   }
 
-  private Expression and() {
-    Expression left = not();
-    while (tokens.isName("and")) {
-      int at = tokens.take().at();
-      left = new Expression.And(left, not(), at);
-    }
-    return left;
-  }
-
-  private Expression not() {
-    if (!tokens.isName("not")) {
+  private Node not() {
+    if (!isName("not")) {
       return comparison();
     }
-    int at = tokens.take().at();
-    tokens.enter();
-    Expression operand = not();
-    tokens.leave();
-    return new Expression.Not(operand, at);
+    int at = take().at();
+    enter();
+    Node operand = not();
+    leave();
+    return Node.at(at, (run, scope) -> !Values.isTrue(operand.value(run, scope)));
   }
 
-  private Expression comparison() {
-    Expression first = sum();
-    int at = tokens.current().at();
-    List<String> operators = null;
-    List<Expression> others = null;
+  private Node comparison() {
+    Node first = operation(0);
+    int at = current().at();
+    List<String> operators = new ArrayList<>(1);
+    List<Node> others = new ArrayList<>(1);
     for (String operator = comparator(); operator != null; operator = comparator()) {
-      if (operators == null) {
-        operators = new ArrayList<>(1);
-        others = new ArrayList<>(1);
-      }
       operators.add(operator);
-      others.add(sum());
+      others.add(operation(0));
     }
-    return operators == null ? first : new Expression.Comparison(first, operators, others, at);
+    return operators.isEmpty() ? first : Node.at(at, Node.comparison(first, operators, others));
   }
 
   /** A comparison's operator, which is taken, or null. */
   private String comparator() {
-    Token token = tokens.current();
-    if (token.kind() == Kind.OPERATOR) {
-      return switch (token.text()) {
-        case "==", "!=", "<", "<=", ">", ">=" -> tokens.take().text();
-        default -> null;
-      };
+    Token token = current();
+    if (token.kind() == Kind.OPERATOR && COMPARATORS.contains(token.text())) {
+      return take().text();
     }
-    if (tokens.skipName("in")) {
-      return "in";
-    }
-    if (tokens.isName("not") && tokens.following().is(Kind.NAME, "in")) {
-      tokens.take();
-      tokens.take();
+    if (isName("not") && following().is(Kind.NAME, "in")) {
+      take();
+      take();
       return "not in";
     }
-    return null;
+    return skipName("in") ? "in" : null;
   }
 
-  private Expression sum() {
-    Expression left = concatenation();
-    while (tokens.is("+") || tokens.is("-")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic(operator.text(), left, concatenation(), operator.at());
+  private Node operation(int level) {
+    if (level == LEVELS.size()) {
+      return unary(true);
     }
-    return left;
-  }
-
-  private Expression concatenation() {
-    Expression first = product();
-    if (!tokens.is("~")) {
-      return first;
+    Node value = operation(level + 1);
+    while (current().kind() == Kind.OPERATOR && LEVELS.get(level).contains(current().text())) {
+      Token operator = take();
+      Node left = value;
+      Node right = operation(level + 1);
+      value =
+          Node.at(
+              operator.at(),
+              (run, scope) ->
+                  Operators.apply(
+                      run, operator.text(), left.value(run, scope), right.value(run, scope)));
     }
-    int at = tokens.current().at();
-    List<Expression> parts = new ArrayList<>();
-    parts.add(first);
-    while (tokens.skip("~")) {
-      parts.add(product());
-    }
-    return new Expression.Concatenation(parts, at);
-  }
-
-  private Expression product() {
-    Expression left = power();
-    while (tokens.is("*") || tokens.is("/") || tokens.is("//") || tokens.is("%")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic(operator.text(), left, power(), operator.at());
-    }
-    return left;
-  }
-
-  private Expression power() {
-    Expression left = unary(true);
-    while (tokens.is("**")) {
-      Token operator = tokens.take();
-      left = new Expression.Arithmetic("**", left, unary(true), operator.at());
-    }
-    return left;
+    return value;
   }
 
   /** A filter applies to what a sign makes. */
-  private Expression unary(boolean withFilters) {
-    Expression value;
-    if (tokens.is("-") || tokens.is("+")) {
-      Token sign = tokens.take();
-      tokens.enter();
-      Expression operand = unary(false);
-      tokens.leave();
-      value = new Expression.Sign(sign.text().equals("-"), operand, sign.at());
+  private Node unary(boolean withFilters) {
+    Node value;
+    if (is("-") || is("+")) {
+      Token sign = take();
+      boolean minus = sign.text().equals("-");
+      enter();
+      Node operand = unary(false);
+      leave();
+      value =
+          Node.at(sign.at(), (run, scope) -> Operators.signed(minus, operand.value(run, scope)));
     } else {
       value = primary();
     }
-    value = postfix(value);
-    return withFilters ? filtersAndTests(value) : value;
+    return postfix(value, withFilters);
   }
 
-  private Expression primary() {
-    Token token = tokens.take();
+  final Node primary() {
+    Token token = take();
     return switch (token.kind()) {
-      case NAME -> name(token);
-      case NUMBER -> new Expression.Literal(token.number(), token.at());
+      case NAME -> {
+        String name = token.text();
+        Object constant = name.equalsIgnoreCase("none") ? null : name.equalsIgnoreCase("true");
+        names.add(name);
+        yield CONSTANTS.contains(name)
+            ? (run, scope) -> constant
+            : Node.at(token.at(), (run, scope) -> scope.get(name));
+      }
+      case NUMBER -> (run, scope) -> token.number();
       case STRING -> {
-        if (tokens.current().kind() != Kind.STRING) {
-          yield new Expression.Literal(token.text(), token.at());
+        StringBuilder all = new StringBuilder(token.text());
+        while (current().kind() == Kind.STRING) {
+          all.append(take().text());
         }
-        StringBuilder text = new StringBuilder(token.text());
-        while (tokens.current().kind() == Kind.STRING) {
-          text.append(tokens.take().text());
-        }
-        yield new Expression.Literal(text.toString(), token.at());
+        String text = all.toString();
+        yield (run, scope) -> text;
       }
       case OPERATOR -> bracketed(token);
       default -> throw unexpected(token);
     };
   }
 
-  private static TemplateException unexpected(Token token) {
-    return new TemplateException("unexpected " + token.describe(), token.at());
-  }
-
-  private Expression name(Token token) {
-    return switch (token.text()) {
-      case "true", "True" -> new Expression.Literal(true, token.at());
-      case "false", "False" -> new Expression.Literal(false, token.at());
-      case "none", "None" -> new Expression.Literal(null, token.at());
-      default -> {
-        names.add(token.text());
-        yield new Expression.Name(token.text(), token.at());
-      }
-    };
-  }
-
-  private Expression bracketed(Token open) {
+  private Node bracketed(Token open) {
     switch (open.text()) {
       case "(" -> {
-        Expression inner = tuple(true, true);
-        tokens.expect(Kind.OPERATOR, ")");
+        Node inner = is(")") ? Node.list(Items.Kind.TUPLE, List.of()) : tuple(true);
+        expect(")");
         return inner;
       }
       case "[" -> {
-        List<Expression> elements = new ArrayList<>();
-        while (!tokens.skip("]")) {
-          separate(!elements.isEmpty());
-          if (!tokens.is("]")) {
-            elements.add(expression(true));
-          }
+        List<Node> elements = new ArrayList<>();
+        while (more("]", elements.isEmpty())) {
+          elements.add(expression());
         }
-        return new Expression.ListOf(Items.Kind.LIST, elements, open.at());
+        return Node.at(open.at(), Node.list(Items.Kind.LIST, elements));
       }
       case "{" -> {
-        List<Expression> keys = new ArrayList<>();
-        List<Expression> values = new ArrayList<>();
-        while (!tokens.skip("}")) {
-          separate(!keys.isEmpty());
-          if (!tokens.is("}")) {
-            keys.add(expression(true));
-            tokens.expect(Kind.OPERATOR, ":");
-            values.add(expression(true));
-          }
+        List<Node> keys = new ArrayList<>();
+        List<Node> values = new ArrayList<>();
+        while (more("}", keys.isEmpty())) {
+          keys.add(expression());
+          expect(":");
+          values.add(expression());
         }
-        return new Expression.DictOf(keys, values, open.at());
+        return Node.at(open.at(), Node.dict(keys, values));
       }
       default -> throw unexpected(open);
     }
   }
 
-  private void separate(boolean needed) {
-    if (needed) {
-      tokens.expect(Kind.OPERATOR, ",");
+  /** Whether there is one more of what commas separate; takes the comma, or the end. */
+  final boolean more(String end, boolean first) {
+    if (skip(end)) {
+      return false;
     }
+    if (!first) {
+      expect(",");
+    }
+    return !skip(end);
   }
 
-  private Expression postfix(Expression start) {
-    Expression value = start;
+  private Node postfix(Node start, boolean withFilters) {
+    Node value = start;
     while (true) {
-      Token token = tokens.current();
-      if (tokens.skip(".")) {
-        Token key = tokens.take();
+      Node object = value;
+      int at = current().at();
+      if (skip(".")) {
+        Token key = take();
+        String name = key.text();
         if (key.kind() == Kind.NAME) {
-          value = new Expression.Attribute(value, key.text(), key.at());
-        } else if (key.kind() == Kind.NUMBER && key.number() instanceof Long) {
-          Expression number = new Expression.Literal(key.number(), key.at());
-          value = new Expression.Item(value, number, token.at());
+          value =
+              Node.at(key.at(), (run, scope) -> Access.attribute(object.value(run, scope), name));
+        } else if (key.number() instanceof Long) {
+          value = item(at, object, (run, scope) -> key.number());
         } else {
           throw unexpected(key);
         }
-      } else if (tokens.skip("[")) {
-        value = subscript(value, token.at());
-      } else if (tokens.is("(")) {
-        value = new Expression.Call(value, arguments(), token.at());
-      } else {
-        return value;
-      }
-    }
-  }
-
-  private Expression subscript(Expression object, int at) {
-    Expression start = tokens.is(":") ? null : expression(true);
-    if (tokens.skip("]")) {
-      return new Expression.Item(object, start, at);
-    }
-    if (tokens.is(",")) {
-      List<Expression> keys = new ArrayList<>();
-      keys.add(start);
-      while (tokens.skip(",")) {
-        keys.add(expression(true));
-      }
-      tokens.expect(Kind.OPERATOR, "]");
-      return new Expression.Item(object, new Expression.ListOf(Items.Kind.TUPLE, keys, at), at);
-    }
-    tokens.expect(Kind.OPERATOR, ":");
-    Expression stop = tokens.is(":") || tokens.is("]") ? null : expression(true);
-    Expression step = tokens.skip(":") && !tokens.is("]") ? expression(true) : null;
-    tokens.expect(Kind.OPERATOR, "]");
-    return new Expression.Slice(object, start, stop, step, at);
-  }
-
-  private Expression filtersAndTests(Expression start) {
-    Expression value = start;
-    while (true) {
-      Token token = tokens.current();
-      if (tokens.skip("|")) {
-        value = new Expression.Filter(value, filter());
-      } else if (tokens.skipName("is")) {
+      } else if (skip("[")) {
+        value = subscript(value, at);
+      } else if (is("(")) {
+        value = Node.at(at, Node.call(value, arguments()));
+      } else if (withFilters && is("|")) {
+        value = filters(value);
+      } else if (withFilters && skipName("is")) {
         value = test(value);
-      } else if (tokens.is("(")) {
-        value = new Expression.Call(value, arguments(), token.at());
       } else {
         return value;
       }
     }
   }
 
-  /** A filter after its mark. */
-  FilterCall filter() {
-    Token token = tokens.current();
-    String name = dotted();
-    return new FilterCall(name, tokens.is("(") ? arguments() : NO_ARGUMENTS, token.at());
+  private static Node item(int at, Node object, Node key) {
+    return Node.at(
+        at, (run, scope) -> Access.item(run, object.value(run, scope), key.value(run, scope)));
   }
 
-  /** Filters, each after its mark. */
-  List<FilterCall> filters() {
-    List<FilterCall> filters = new ArrayList<>();
-    while (tokens.skip("|")) {
-      filters.add(filter());
+  private Node subscript(Node object, int at) {
+    Node start = is(":") ? null : expression();
+    if (skip("]")) {
+      return item(at, object, start);
     }
-    return filters;
+    expect(":");
+    Node stop = is(":") || is("]") ? null : expression();
+    Node step = skip(":") && !is("]") ? expression() : null;
+    expect("]");
+    return Node.at(at, Node.slice(object, start, stop, step));
   }
 
-  private String dotted() {
-    StringBuilder name = new StringBuilder(tokens.name().text());
-    while (tokens.skip(".")) {
-      name.append('.').append(tokens.name().text());
+  /** A value with the filters that follow it, each after its mark. */
+  final Node filters(Node start) {
+    Node value = start;
+    while (skip("|")) {
+      value = filter(value);
     }
-    return name.toString();
+    return value;
   }
 
-  private Expression test(Expression object) {
-    boolean negated = tokens.skipName("not");
-    int at = tokens.current().at();
-    String name = dotted();
-    ArgumentList arguments = NO_ARGUMENTS;
-    if (tokens.is("(")) {
+  final Node filter(Node value) {
+    Token name = name();
+    ArgumentList arguments = is("(") ? arguments() : NO_ARGUMENTS;
+    return Node.at(
+        name.at(),
+        (run, scope) -> {
+          Object filtered = value.value(run, scope);
+          return Filters.apply(run, name.text(), filtered, arguments.value(run, scope));
+        });
+  }
+
+  private Node test(Node value) {
+    boolean wanted = !skipName("not");
+    Token name = name();
+    ArgumentList arguments;
+    if (is("(")) {
       arguments = arguments();
     } else if (isTestArgument()) {
-      if (tokens.isName("is")) {
-        throw new TemplateException("tests with 'is' cannot be chained", at);
+      if (isName("is")) {
+        throw new TemplateException("tests with 'is' cannot be chained", name.at());
       }
-      List<Expression> one = new ArrayList<>(1);
-      one.add(postfix(primary()));
-      arguments = new ArgumentList(one, List.of(), List.of(), null, null);
+      arguments = new ArgumentList(List.of(postfix(primary(), false)), Map.of());
+    } else {
+      arguments = NO_ARGUMENTS;
     }
-    Expression test = new Expression.Test(object, name, arguments, at);
-    return negated ? new Expression.Not(test, at) : test;
+    return Node.at(
+        name.at(),
+        (run, scope) -> {
+          Object tested = value.value(run, scope);
+          return Tests.apply(run, name.text(), tested, arguments.value(run, scope)) == wanted;
+        });
   }
 
   private boolean isTestArgument() {
-    Token token = tokens.current();
-    return switch (token.kind()) {
+    return switch (current().kind()) {
       case STRING, NUMBER -> true;
-      case NAME -> !tokens.isName("else") && !tokens.isName("or") && !tokens.isName("and");
-      default -> tokens.is("[") || tokens.is("{");
+      case NAME -> !isName("else") && !isName("or") && !isName("and");
+      default -> is("[") || is("{");
     };
   }
 
-  private ArgumentList arguments() {
-    tokens.expect(Kind.OPERATOR, "(");
-    List<Expression> positional = new ArrayList<>();
-    List<String> keywords = new ArrayList<>();
-    List<Expression> named = new ArrayList<>();
-    Expression star = null;
-    Expression doubleStar = null;
-    boolean first = true;
-    while (!tokens.skip(")")) {
-      separate(!first);
-      first = false;
-      Token token = tokens.current();
-      if (tokens.is(")")) {
-        continue;
-      }
-      boolean keyword = token.kind() == Kind.NAME && tokens.following().is(Kind.OPERATOR, "=");
-      boolean late = star != null || doubleStar != null;
-      if (tokens.is("*") && !late) {
-        tokens.take();
-        star = expression(true);
-      } else if (tokens.is("**") && doubleStar == null) {
-        tokens.take();
-        doubleStar = expression(true);
-      } else if (keyword && doubleStar == null) {
-        keywords.add(tokens.take().text());
-        tokens.take();
-        named.add(expression(true));
-      } else if (!keyword && !late && named.isEmpty()) {
-        positional.add(expression(true));
+  final ArgumentList arguments() {
+    expect("(");
+    List<Node> positional = new ArrayList<>();
+    Map<String, Node> named = new LinkedHashMap<>();
+    for (boolean first = true; more(")", first); first = false) {
+      Token token = current();
+      if (token.kind() == Kind.NAME && following().is(Kind.OPERATOR, "=")) {
+        take();
+        take();
+        named.put(token.text(), expression());
+      } else if (named.isEmpty()) {
+        positional.add(expression());
       } else {
-        throw new TemplateException("invalid syntax for function call", token.at());
+        throw new TemplateException("a positional argument follows a named one", token.at());
       }
     }
-    return new ArgumentList(positional, keywords, named, star, doubleStar);
+    return new ArgumentList(positional, named);
   }
 }

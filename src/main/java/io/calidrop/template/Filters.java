@@ -1,224 +1,245 @@
 package io.calidrop.template;
 
-import java.nio.charset.StandardCharsets;
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 /** What can follow {@code |}. */
 final class Filters {
   private Filters() {}
 
-  static Object apply(Run run, String name, Object value, Arguments arguments) {
+  static Object apply(Run run, String name, Object value, Arguments given) {
     return switch (name) {
       case "default", "d" -> {
-        Arguments.Bound bound = arguments.bind(name, "default_value", "boolean");
+        Arguments.Bound bound = given.bind(name, "default_value", "boolean");
         boolean missing = value instanceof Undefined || bound.flag(1) && !Values.isTrue(value);
         yield missing ? bound.value(0, "") : value;
       }
-      case "tojson" -> json(run, value, arguments);
-      case "items" -> items(run, value, arguments);
-      case "abs" -> Numbers.absolute(plain(name, value, arguments));
-      case "attr" -> attribute(run, value, arguments.bind(name, "name").text(0));
-      case "round" -> {
-        Arguments.Bound bound = arguments.bind(name, "precision", "method");
-        yield Numbers.round(value, bound.whole(0, 0), bound.text(1, "common"));
-      }
-      case "int" -> {
-        Arguments.Bound bound = arguments.bind(name, "default", "base");
-        Long number = Numbers.parse(defined(value), bound.whole(1, 10));
-        yield number == null ? bound.value(0, 0L) : number;
-      }
-      case "float" -> {
-        Double number = Numbers.parseReal(defined(value));
-        yield number == null ? arguments.bind(name, "default").value(0, 0.0) : number;
-      }
-      case "length", "count" -> Values.length(plain(name, value, arguments));
-      case "first", "last", "list", "reverse" ->
-          ListFilters.simple(run, name, plain(name, value, arguments));
+      case "tojson" -> json(run, value, given);
       case "join", "sort", "dictsort", "unique", "min", "max", "sum" ->
-          ListFilters.whole(run, name, value, arguments);
-      case "map", "select", "reject", "selectattr", "rejectattr" ->
-          ListFilters.each(run, name, value, arguments);
-      case "indent", "truncate" -> {
-        boolean nothing = value instanceof Undefined && name.equals("truncate");
-        if (!nothing && !(value instanceof String)) {
-          throw Values.unsupported(value, name + " wants a str, not ", "");
-        }
-        yield text(run, name, nothing ? "" : (String) value, arguments);
+          Sorting.apply(run, name, value, given);
+      case "map" -> map(run, value, given);
+      case "select", "reject", "selectattr", "rejectattr" -> select(run, name, value, given);
+      case "first", "last", "list", "reverse", "items" -> {
+        given.bind(name);
+        yield elements(run, name, value);
       }
-      default -> text(run, name, Printer.string(run, value), arguments);
+      case "length", "count", "abs" -> {
+        given.bind(name);
+        yield name.equals("abs") ? absolute(value) : (Object) Values.length(value);
+      }
+      case "round" -> round(value, given.bind(name, "precision").whole(0, 0));
+      case "int", "float" -> {
+        Object number = number(name, value);
+        Object absent = name.equals("int") ? (Object) 0L : (Object) 0.0;
+        yield number == null ? given.bind(name, "default").value(0, absent) : number;
+      }
+      default -> text(run, name, value, given);
     };
   }
 
-  /** A value whose filter takes no arguments. */
-  private static Object plain(String name, Object value, Arguments arguments) {
-    arguments.bind(name);
-    return value;
-  }
-
-  private static Object defined(Object value) {
-    if (value instanceof Undefined undefined) {
-      throw undefined.error();
-    }
-    return value;
-  }
-
-  private static Object text(Run run, String name, String text, Arguments arguments) {
+  private static Object text(Run run, String name, Object value, Arguments given) {
+    String text = Printer.string(run, value);
     run.spend(text.length() >> 4);
-    StringMethods methods = new StringMethods(run, text);
-    return switch (name) {
-      case "trim" ->
-          methods.call("strip", new Arguments(positional(arguments.bind(name, "chars")), Map.of()));
-      case "upper", "lower", "capitalize" -> methods.call(name, arguments);
-      case "title" -> run.made(title((String) plain(name, text, arguments)));
-      case "string", "safe" -> plain(name, text, arguments);
-      case "e", "escape" -> run.made(escape((String) plain(name, text, arguments)));
-      case "replace" -> {
-        Arguments.Bound bound = arguments.bind(name, "old", "new", "count");
-        yield methods.replace(
-            Printer.string(run, bound.value(0)),
-            Printer.string(run, bound.value(1)),
-            bound.whole(2, -1));
+    switch (name) {
+      case "trim", "upper", "lower", "capitalize", "title" -> {
+        return Methods.call(run, text, name.equals("trim") ? "strip" : name, given);
       }
-      case "format" ->
-          new Formatter(run)
-              .percent(
-                  text,
-                  arguments.named().isEmpty()
-                      ? Items.tuple(run, arguments.positional())
-                      : Dict.of(run, new java.util.LinkedHashMap<>(arguments.named())));
-      case "center" -> methods.pad(name, arguments.bind(name, "width").whole(0, 80), " ");
-      case "indent" -> indent(run, methods, arguments);
-      case "truncate" -> truncate(run, text, arguments);
-      case "wordcount" -> words((String) plain(name, text, arguments));
-      case "urlencode" -> run.made(encoded((String) plain(name, text, arguments)));
+      case "replace" -> {
+        Arguments.Bound bound = given.bind(name, "old", "new", "count");
+        String old = Printer.string(run, bound.value(0));
+        String replacement = Printer.string(run, bound.value(1));
+        return Methods.replace(run, text, old, replacement, bound.whole(2, -1));
+      }
+      case "format" -> {
+        Object values =
+            given.named().isEmpty()
+                ? Items.of(run, Items.Kind.TUPLE, given.positional())
+                : Values.dict(run, new LinkedHashMap<>(given.named()));
+        return Formatter.percent(run, text, values);
+      }
+      case "indent", "truncate" -> {
+        if (!(value instanceof String) && !(value instanceof Undefined)) {
+          throw Values.unsupported(value, name + " wants a str, not ", "");
+        }
+        return name.equals("indent")
+            ? indent(run, text, given.bind(name, "width", "first", "blank"))
+            : truncate(run, text, given.bind(name, "length", "killwords", "end", "leeway"));
+      }
+      default -> given.bind(name);
+    }
+    return switch (name) {
+      case "e", "escape" -> run.made(Text.escape(text));
+      case "string", "safe" -> text;
+      case "wordcount" -> Pattern.compile("(?U)\\w+").matcher(text).results().count();
       default -> throw new TemplateException("no filter named '" + name + "'");
     };
   }
 
-  private static List<Object> positional(Arguments.Bound bound) {
-    List<Object> values = new ArrayList<>(1);
-    if (bound.has(0)) {
-      values.add(bound.value(0));
-    }
-    return values;
-  }
-
-  private static Object json(Run run, Object value, Arguments arguments) {
+  private static Object json(Run run, Object value, Arguments given) {
     Arguments.Bound bound =
-        arguments.bind("tojson", "ensure_ascii", "indent", "separators", "sort_keys");
+        given.bind("tojson", "ensure_ascii", "indent", "separators", "sort_keys");
     Object indent = bound.value(1, null);
-    String unit = null;
-    if (indent instanceof String text) {
-      unit = text;
-    } else if (indent != null) {
-      unit = " ".repeat(Math.clamp(Numbers.whole(indent), 0, 1000));
-    }
-    String itemEnd = unit == null ? ", " : ",";
-    String keyEnd = ": ";
+    String unit = indent == null ? null : indent(indent);
+    String comma = unit == null ? ", " : ",";
+    String colon = ": ";
     if (bound.value(2, null) instanceof Items pair && pair.values().size() == 2) {
-      itemEnd = Printer.string(run, pair.values().get(0));
-      keyEnd = Printer.string(run, pair.values().get(1));
+      comma = Printer.string(run, pair.values().get(0));
+      colon = Printer.string(run, pair.values().get(1));
     }
-    return new Printer.Json(bound.flag(0), unit, itemEnd, keyEnd, bound.flag(3))
-        .write(run, defined(value));
+    StringBuilder out = new StringBuilder();
+    return new Printer(run, out, true, bound.flag(0), unit, comma, colon, bound.flag(3))
+        .text(value);
   }
 
-  private static Object items(Run run, Object value, Arguments arguments) {
-    arguments.bind("items");
-    if (value instanceof Undefined) {
-      return Items.generator(run, List.of());
+  /** A text to indent with, or so many blanks. */
+  private static String indent(Object width) {
+    return width instanceof String text
+        ? text
+        : " ".repeat(Math.clamp(Operators.whole(width), 0, 1 << 16));
+  }
+
+  private static Object elements(Run run, String name, Object value) {
+    if (name.equals("items")) {
+      if (value instanceof Map || value instanceof Undefined) {
+        Map<?, ?> dict = value instanceof Map<?, ?> map ? map : Map.of();
+        return Items.generator(run, Values.pairs(run, dict));
+      }
+      throw new TemplateException("can only get item pairs from a mapping");
     }
-    if (value instanceof Dict dict) {
-      return Items.generator(run, dict.items(run));
+    boolean last = name.equals("last") || name.equals("reverse");
+    if (last && value instanceof Items items && items.kind() == Items.Kind.GENERATOR) {
+      throw new TemplateException("'generator' object is not reversible");
     }
-    throw new TemplateException("can only get item pairs from a mapping");
-  }
-
-  /** An attribute, without what has that name as a key. */
-  private static Object attribute(Run run, Object value, String name) {
-    Object attribute = Access.attribute(run, value, name);
-    boolean key = value instanceof Dict && !(attribute instanceof Callable);
-    return key ? new Undefined("'dict object' has no attribute '" + name + "'") : attribute;
-  }
-
-  private static String title(String text) {
-    StringBuilder result = new StringBuilder(text.length());
-    boolean start = true;
-    for (int i = 0; i < text.length(); ) {
-      int c = text.codePointAt(i);
-      i += Character.charCount(c);
-      String one = Character.toString(c);
-      result.append(start ? one.toUpperCase(Locale.ROOT) : one.toLowerCase(Locale.ROOT));
-      start = Text.isBlank(c) || "-({[<".indexOf(c) >= 0;
+    List<Object> values = Values.iterate(run, value);
+    if (name.equals("list")) {
+      return Items.list(run, new ArrayList<>(values));
     }
-    return result.toString();
+    if (name.equals("reverse")) {
+      return value instanceof String
+          ? join(run, values.reversed(), "")
+          : Items.generator(run, new ArrayList<>(values.reversed()));
+    }
+    if (values.isEmpty()) {
+      return new Undefined("no " + name + " item, the sequence was empty");
+    }
+    return last ? values.getLast() : values.getFirst();
   }
 
-  private static String escape(String text) {
-    return text.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace("'", "&#39;")
-        .replace("\"", "&#34;");
-  }
-
-  private static Object indent(Run run, StringMethods text, Arguments arguments) {
-    Arguments.Bound bound = arguments.bind("indent", "width", "first", "blank");
-    Object width = bound.value(0, 4L);
-    String indent =
-        width instanceof String given
-            ? given
-            : " ".repeat(Math.clamp(Numbers.whole(width), 0, 1 << 20));
+  /** Texts of all, with a text between them. */
+  static String join(Run run, List<Object> values, String separator) {
     StringBuilder out = new StringBuilder();
     boolean first = true;
-    for (Object line : text.linesToIndent()) {
-      String one = (String) line;
-      boolean indented = first ? bound.flag(1) : bound.flag(2) || !one.isEmpty();
-      run.spend(one.length() + (indented ? indent.length() : 0) + 1);
-      out.append(first ? "" : "\n").append(indented ? indent : "").append(one);
+    for (Object value : values) {
+      String text = Printer.string(run, value);
+      run.spend(text.length() + separator.length());
+      out.append(first ? "" : separator).append(text);
       first = false;
     }
     return out.toString();
   }
 
-  private static Object truncate(Run run, String text, Arguments arguments) {
-    Arguments.Bound bound = arguments.bind("truncate", "length", "killwords", "end", "leeway");
-    int length = bound.whole(0, 255);
+  private static Object map(Run run, Object value, Arguments given) {
+    List<Object> result = new ArrayList<>();
+    boolean byFilter = !given.positional().isEmpty();
+    Arguments rest = byFilter ? given.from(1) : given;
+    Arguments.Bound bound = byFilter ? null : given.bind("map", "attribute", "default");
+    for (Object element : Values.isTrue(value) ? Values.iterate(run, value) : List.of()) {
+      if (byFilter) {
+        String filter = Printer.string(run, given.positional().getFirst());
+        result.add(apply(run, filter, element, rest));
+      } else {
+        Object attribute = Sorting.path(run, element, bound.value(0));
+        result.add(attribute instanceof Undefined ? bound.value(1, attribute) : attribute);
+      }
+    }
+    return Items.generator(run, result);
+  }
+
+  private static Object select(Run run, String name, Object value, Arguments given) {
+    boolean byAttribute = name.endsWith("attr");
+    int skipped = byAttribute ? 1 : 0;
+    List<Object> positional = given.positional();
+    if (positional.size() < skipped) {
+      throw new TemplateException(name + " needs the name of an attribute");
+    }
+    boolean byTest = positional.size() > skipped;
+    Arguments rest = given.from(byTest ? skipped + 1 : skipped);
+    List<Object> result = new ArrayList<>();
+    for (Object element : Values.isTrue(value) ? Values.iterate(run, value) : List.of()) {
+      Object tested = byAttribute ? Sorting.path(run, element, positional.getFirst()) : element;
+      boolean holds =
+          byTest
+              ? Tests.apply(run, Printer.string(run, positional.get(skipped)), tested, rest)
+              : Values.isTrue(tested);
+      if (holds == name.startsWith("select")) {
+        result.add(element);
+      }
+    }
+    return Items.generator(run, result);
+  }
+
+  private static Object indent(Run run, String text, Arguments.Bound bound) {
+    String indent = indent(bound.value(0, 4L));
+    StringBuilder out = new StringBuilder();
+    boolean first = true;
+    for (String line : text.split("\r?\n", -1)) {
+      boolean indented = first ? bound.flag(1) : bound.flag(2) || !line.isEmpty();
+      run.spend(line.length() + (indented ? indent.length() : 0) + 1);
+      out.append(first ? "" : "\n").append(indented ? indent : "").append(line);
+      first = false;
+    }
+    return out.toString();
+  }
+
+  private static Object truncate(Run run, String text, Arguments.Bound bound) {
+    long length = bound.whole(0, 255);
     String end = bound.text(2, "...");
-    if (Text.length(text) <= (long) length + bound.whole(3, 5)) {
+    if (Values.length(text) <= length + bound.whole(3, 5)) {
       return text;
     }
-    String start = Text.slice(text, 0, Math.max(0, length - Text.length(end)));
+    long kept = Math.max(0, length - Values.length(end));
+    String start = (String) Access.slice(run, text, null, kept, null);
     int blank = start.lastIndexOf(' ');
     return run.made((bound.flag(1) || blank < 0 ? start : start.substring(0, blank)).concat(end));
   }
 
-  private static long words(String text) {
-    long count = 0;
-    boolean inside = false;
-    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
-      int c = text.codePointAt(i);
-      boolean word = c == '_' || Character.isLetterOrDigit(c);
-      count += word && !inside ? 1 : 0;
-      inside = word;
-    }
-    return count;
+  private static Object absolute(Object value) {
+    return Operators.signed(Operators.order(value, 0L) < 0, value);
   }
 
-  private static String encoded(String text) {
-    StringBuilder out = new StringBuilder();
-    for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-      if (b > 0 && (Character.isLetterOrDigit(b) || "_.-~/".indexOf(b) >= 0)) {
-        out.append((char) b);
-      } else {
-        out.append('%');
-        out.append(Character.toUpperCase(Character.forDigit(b >> 4 & 15, 16)));
-        out.append(Character.toUpperCase(Character.forDigit(b & 15, 16)));
-      }
+  /** Of two equally near, the even one. */
+  private static Object round(Object value, int digits) {
+    double number = Operators.real(value);
+    if (!(value instanceof Double) || !Double.isFinite(number) || Math.abs(digits) > 300) {
+      return value;
     }
-    return out.toString();
+    return new BigDecimal(number).setScale(digits, RoundingMode.HALF_EVEN).doubleValue();
+  }
+
+  /** {@code int(value)} or {@code float(value)}, or null where Python has an error. */
+  private static Object number(String name, Object value) {
+    if (value instanceof Undefined) {
+      throw Values.unsupported(value, "", "");
+    }
+    Object number = Operators.isNumber(value) ? value : null;
+    // Java reads suffixes and hexadecimal numbers too.
+    if (value instanceof String text && text.strip().matches("[-+]?[0-9]{1,18}")) {
+      number = Long.valueOf(text.strip());
+    } else if (value instanceof String text
+        && text.strip().matches("[-+]?([0-9]++[.]?[0-9]*+|[.][0-9]++)([eE][-+]?[0-9]++)?")) {
+      number = Double.valueOf(text.strip());
+    }
+    if (number == null || name.equals("float")) {
+      return number == null ? null : (Object) Operators.real(number);
+    }
+    if (number instanceof Double real) {
+      return Math.abs(real) < 0x1p63 ? real.longValue() : null;
+    }
+    return Operators.whole(number);
   }
 }

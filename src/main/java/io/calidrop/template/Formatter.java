@@ -1,386 +1,114 @@
 package io.calidrop.template;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
-/** Python's two ways to fill a text: {@code '%s' % x} and {@code '{}'.format(x)}. */
+/** Python's two ways to fill a text, {@code '%s' % x} and {@code '{}'.format(x)}. */
 final class Formatter {
-  private final Run run;
-  private int next; // the argument that an empty field takes
+  private static final String SIZES = "\\d{0,3}(?:\\.\\d{1,3})?";
+  private static final Pattern PERCENT =
+      Pattern.compile("%(?:\\(([^)%]*)\\))?([-+ 0]*" + SIZES + ")(.?)", Pattern.DOTALL);
+  private static final Pattern BRACES =
+      Pattern.compile(
+          "\\{\\{|}}|\\{(\\d{0,3}|[a-zA-Z_]\\w*+)(!r)?(?::([+,]?(?:0\\d{1,2})?(?:\\.\\d{1,2}(?=f))?)([sdfx]?))?}|[{}]");
 
-  Formatter(Run run) {
-    this.run = run;
-  }
+  private Formatter() {}
 
   /** {@code pattern % values}. */
-  String percent(String pattern, Object values) {
+  static String percent(Run run, String pattern, Object values) {
     boolean many = values instanceof Items items && items.kind() == Items.Kind.TUPLE;
-    List<Object> arguments =
+    List<Object> given =
         many ? ((Items) values).values() : java.util.Collections.singletonList(values);
     StringBuilder out = new StringBuilder();
+    Matcher field = PERCENT.matcher(pattern);
     int used = 0;
-    boolean named = false;
-    for (int i = 0; i < pattern.length(); i++) {
-      char c = pattern.charAt(i);
-      if (c != '%') {
-        out.append(c);
-        continue;
-      }
-      Object value = null;
-      boolean taken = false;
-      if (pattern.startsWith("(", ++i)) {
-        int end = pattern.indexOf(')', i);
-        if (end < 0 || !(values instanceof Dict)) {
-          throw new TemplateException("format requires a mapping");
-        }
-        value = required(Access.item(run, values, pattern.substring(i + 1, end)));
-        taken = true;
-        named = true;
-        i = end + 1;
-      }
-      int start = i;
-      while (i < pattern.length() && "-+ #0123456789.".indexOf(pattern.charAt(i)) >= 0) {
-        i++;
-      }
-      if (i >= pattern.length()) {
-        throw new TemplateException("incomplete format");
-      }
-      char type = pattern.charAt(i);
-      if (type == '%') {
-        out.append('%');
-        continue;
-      }
-      if (!taken) {
-        if (used >= arguments.size()) {
+    while (field.find()) {
+      String replacement = "%";
+      if (!field.group(3).equals("%")) {
+        Object value;
+        if (field.group(3).isEmpty()) {
+          throw new TemplateException("incomplete format");
+        } else if (field.group(1) != null) {
+          value = Access.item(run, values, field.group(1));
+        } else if (used < given.size()) {
+          value = given.get(used++);
+        } else {
           throw new TemplateException("not enough arguments for format string");
         }
-        value = arguments.get(used++);
+        replacement = shown(run, value, field.group(2), field.group(3));
       }
-      out.append(percent(type, pattern.substring(start, i), value));
+      field.appendReplacement(out, Matcher.quoteReplacement(replacement));
     }
-    boolean container = values instanceof Dict || values instanceof Items && !many;
-    if (!named && used < arguments.size() && !container) {
+    if (used < given.size() && (many || !(values instanceof Map || values instanceof Items))) {
       throw new TemplateException("not all arguments converted during string formatting");
     }
-    return run.made(out.toString());
-  }
-
-  private String percent(char type, String flags, Object value) {
-    int digits = 0;
-    while (digits < flags.length() && "-+ #0".indexOf(flags.charAt(digits)) >= 0) {
-      digits++;
-    }
-    String marks = flags.substring(0, digits);
-    String sizes = flags.substring(digits);
-    String sign = marks.contains("+") ? "+" : marks.contains(" ") ? " " : "";
-    String alternate = marks.contains("#") ? "#" : "";
-    boolean text = type == 's' || type == 'r' || type == 'a' || type == 'c';
-    if (text) {
-      String shown =
-          type == 's' || type == 'c'
-              ? Printer.string(run, value)
-              : Printer.representation(run, value);
-      return spec(shown, (marks.contains("-") ? "<" : ">") + sizes);
-    }
-    Object number =
-        "fFeEgG".indexOf(type) >= 0 || !(value instanceof Double real)
-            ? value
-            : (Object) real.longValue();
-    if (!Numbers.isNumber(number)) {
-      throw Values.unsupported(value, "%" + type + " wants a number, not ", "");
-    }
-    number = number instanceof Boolean ? (Object) Numbers.whole(number) : number;
-    String align = marks.contains("-") ? "<" : marks.contains("0") ? "0=" : ">";
-    return spec(
-        number, align + sign + alternate + sizes + (type == 'i' || type == 'u' ? 'd' : type));
+    return run.made(field.appendTail(out).toString());
   }
 
   /** {@code pattern.format(arguments)}. */
-  String format(String pattern, Arguments arguments) {
-    return run.made(format(pattern, arguments, 0));
-  }
-
-  private String format(String pattern, Arguments arguments, int depth) {
+  static String format(Run run, String pattern, Arguments arguments) {
     StringBuilder out = new StringBuilder();
-    for (int i = 0; i < pattern.length(); i++) {
-      char c = pattern.charAt(i);
-      if ((c == '{' || c == '}') && pattern.startsWith(String.valueOf(c), i + 1)) {
-        out.append(c);
-        i++;
-      } else if (c == '{') {
-        int end = end(pattern, i);
-        out.append(field(pattern.substring(i + 1, end), arguments, depth));
-        run.spend(1);
-        i = end;
-      } else if (c == '}') {
-        throw new TemplateException("single '}' encountered in format string");
-      } else {
-        out.append(c);
+    Matcher field = BRACES.matcher(pattern);
+    int next = 0;
+    while (field.find()) {
+      String replacement = field.group().substring(1);
+      String name = field.group(1);
+      if (name != null) {
+        boolean numbered = name.isEmpty() || Character.isDigit(name.charAt(0));
+        Object value;
+        if (numbered) {
+          int index = name.isEmpty() ? next++ : Integer.parseInt(name);
+          value = index < arguments.positional().size() ? arguments.positional().get(index) : out;
+        } else {
+          value = arguments.named().getOrDefault(name, out);
+        }
+        if (value == out) {
+          throw new TemplateException("format has no argument '" + name + "'");
+        }
+        String type = field.group(2) != null ? "r" : field.group(4);
+        replacement = shown(run, value, field.group(3), type);
+      } else if (replacement.isEmpty()) {
+        throw new TemplateException("a field of a format that is none");
       }
+      field.appendReplacement(out, Matcher.quoteReplacement(replacement));
     }
-    return out.toString();
+    return run.made(field.appendTail(out).toString());
   }
 
-  private static int end(String pattern, int open) {
-    int depth = 0;
-    for (int i = open; i < pattern.length(); i++) {
-      depth += pattern.charAt(i) == '{' ? 1 : pattern.charAt(i) == '}' ? -1 : 0;
-      if (depth == 0) {
-        return i;
-      }
+  /** A value in a format that Java has too: its flags and its type, both null where not given. */
+  private static String shown(Run run, Object value, String flags, String type) {
+    String start = "%" + (flags == null ? "" : flags);
+    Object shown = value instanceof Boolean ? null : value;
+    String kind = type == null || type.isEmpty() ? shown instanceof Long ? "d" : "s" : type;
+    run.spend(1000);
+    try {
+      Object argument =
+          switch (kind) {
+            case "s" -> Printer.string(run, value);
+            case "r" -> Printer.representation(run, value);
+            case "f" -> {
+              int point = start.indexOf('.');
+              int places = point < 0 ? 6 : Integer.parseInt(start.substring(point + 1));
+              BigDecimal exact = new BigDecimal(Operators.real(value));
+              yield exact.setScale(places, RoundingMode.HALF_EVEN);
+            }
+            case "d", "i", "x" -> {
+              boolean real = value instanceof Double && !kind.equals("x");
+              yield BigInteger.valueOf(
+                  real ? ((Double) value).longValue() : Operators.whole(value));
+            }
+            default -> throw new TemplateException("unknown format '%" + type + "'");
+          };
+      String java = kind.equals("r") ? "s" : kind.equals("i") ? "d" : kind;
+      return String.format(Locale.ROOT, start + java, argument);
+    } catch (IllegalArgumentException e) {
+      throw new TemplateException("unknown format '" + start + kind + "'");
     }
-    throw new TemplateException("expected '}' before end of string");
-  }
-
-  private String field(String field, Arguments arguments, int depth) {
-    if (depth > 1) {
-      throw new TemplateException("a format field is nested too deeply");
-    }
-    int colon = field.indexOf(':');
-    String spec = colon < 0 ? "" : format(field.substring(colon + 1), arguments, depth + 1);
-    String name = colon < 0 ? field : field.substring(0, colon);
-    int mark = name.indexOf('!');
-    String conversion = mark < 0 ? "" : name.substring(mark + 1);
-    Object value = lookup(mark < 0 ? name : name.substring(0, mark), arguments);
-    return switch (conversion) {
-      case "" -> spec(value, spec);
-      case "s" -> spec(Printer.string(run, value), spec);
-      case "r" -> spec(Printer.representation(run, value), spec);
-      default -> throw new TemplateException("unknown conversion '" + conversion + "'");
-    };
-  }
-
-  private Object lookup(String path, Arguments arguments) {
-    int end = 0;
-    while (end < path.length() && path.charAt(end) != '.' && path.charAt(end) != '[') {
-      end++;
-    }
-    String first = path.substring(0, end);
-    Object value;
-    if (first.isEmpty() || isNumber(first)) {
-      int index = first.isEmpty() ? next++ : Integer.parseInt(first);
-      if (index >= arguments.positional().size()) {
-        throw new TemplateException("format has no argument " + index);
-      }
-      value = arguments.positional().get(index);
-    } else if (arguments.named().containsKey(first)) {
-      value = arguments.named().get(first);
-    } else {
-      throw new TemplateException("format has no argument '" + first + "'");
-    }
-    while (end < path.length()) {
-      boolean bracket = path.charAt(end) == '[';
-      int start = end + 1;
-      end = start;
-      while (end < path.length()
-          && (bracket
-              ? path.charAt(end) != ']'
-              : path.charAt(end) != '.' && path.charAt(end) != '[')) {
-        end++;
-      }
-      String key = path.substring(start, end);
-      value =
-          required(
-              bracket
-                  ? Access.item(run, value, isNumber(key) ? (Object) Long.valueOf(key) : key)
-                  : Access.attribute(run, value, key));
-      end += bracket ? 1 : 0;
-    }
-    return value;
-  }
-
-  private static boolean isNumber(String text) {
-    for (int i = 0; i < text.length(); i++) {
-      if (text.charAt(i) < '0' || text.charAt(i) > '9') {
-        return false;
-      }
-    }
-    return !text.isEmpty() && text.length() < 9;
-  }
-
-  private static Object required(Object value) {
-    if (value instanceof Undefined undefined) {
-      throw undefined.error();
-    }
-    return value;
-  }
-
-  /**
-   * A value in Python's format of {@code [[fill]align][sign][#][0][width][,][.precision][type]}.
-   */
-  String spec(Object value, String spec) {
-    if (spec.isEmpty()) {
-      return Printer.string(run, value);
-    }
-    int i = 0;
-    String fill = " ";
-    char align = 0;
-    if (spec.length() > 1 && "<>=^".indexOf(spec.charAt(1)) >= 0) {
-      fill = spec.substring(0, 1);
-      align = spec.charAt(1);
-      i = 2;
-    } else if ("<>=^".indexOf(spec.charAt(0)) >= 0) {
-      align = spec.charAt(i++);
-    }
-    char sign = i < spec.length() && "+- ".indexOf(spec.charAt(i)) >= 0 ? spec.charAt(i++) : '-';
-    boolean alternate = spec.startsWith("#", i);
-    i += alternate ? 1 : 0;
-    if (spec.startsWith("0", i)) {
-      fill = align == 0 ? "0" : fill;
-      align = align == 0 ? '=' : align;
-      i++;
-    }
-    int start = i;
-    i = digits(spec, i);
-    int width = size(spec.substring(start, i), 0);
-    boolean grouped = spec.startsWith(",", i) || spec.startsWith("_", i);
-    char group = grouped ? spec.charAt(i++) : ',';
-    int precision = -1;
-    if (spec.startsWith(".", i)) {
-      int first = i + 1;
-      i = digits(spec, first);
-      precision = size(spec.substring(first, i), -1);
-    }
-    String type = spec.substring(i);
-    boolean number = Numbers.isNumber(value) && !(value instanceof Boolean && type.isEmpty());
-    boolean text = value instanceof String || value instanceof Boolean;
-    if (type.length() > 1 || !number && !text || !number && !type.isEmpty() && !type.equals("s")) {
-      throw new TemplateException("unknown format '" + spec + "' for a " + Values.type(value));
-    }
-    String body;
-    String before = "";
-    if (number) {
-      body = number(value, type.isEmpty() ? 0 : type.charAt(0), precision, alternate);
-      boolean negative = body.startsWith("-");
-      before = negative ? "-" : sign == '-' ? "" : String.valueOf(sign);
-      body = negative ? body.substring(1) : body;
-      body = grouped ? grouped(body, group) : body;
-    } else {
-      body = Printer.string(run, value);
-      body =
-          precision >= 0 && precision < Text.length(body) ? Text.slice(body, 0, precision) : body;
-    }
-    return padded(before, body, align == 0 ? number ? '>' : '<' : align, fill, width);
-  }
-
-  private static int digits(String spec, int from) {
-    int i = from;
-    while (i < spec.length() && spec.charAt(i) >= '0' && spec.charAt(i) <= '9') {
-      i++;
-    }
-    return i;
-  }
-
-  private static int size(String digits, int absent) {
-    if (digits.length() > 6) {
-      throw new TemplateException("a format's width is too large");
-    }
-    return digits.isEmpty() ? absent : Integer.parseInt(digits);
-  }
-
-  private String padded(String sign, String body, char align, String fill, int width) {
-    int missing = Math.max(0, width - Text.length(sign) - Text.length(body));
-    run.spend(missing);
-    int left =
-        switch (align) {
-          case '<' -> 0;
-          case '^' -> missing / 2;
-          default -> missing;
-        };
-    String padding = fill.repeat(left);
-    return align == '='
-        ? sign + padding + body
-        : padding + sign + body + fill.repeat(missing - left);
-  }
-
-  private String number(Object value, char type, int precision, boolean alternate) {
-    boolean real = value instanceof Double;
-    switch (type) {
-      case 0, 'n' -> {
-        return real && precision >= 0
-            ? general((Double) value, precision)
-            : Printer.string(run, real ? value : (Object) Numbers.whole(value));
-      }
-      case 'd' -> {
-        return Long.toString(Numbers.whole(value));
-      }
-      case 'x', 'X', 'o', 'b' -> {
-        long number = Numbers.whole(value);
-        int radix = type == 'o' ? 8 : type == 'b' ? 2 : 16;
-        String digits = Long.toUnsignedString(Math.abs(number), radix);
-        String prefix = alternate ? "0" + type : "";
-        return (number < 0 ? "-" : "")
-            + prefix
-            + (type == 'X' ? digits.toUpperCase(Locale.ROOT) : digits);
-      }
-      default -> {}
-    }
-    double number = Numbers.parseReal(value);
-    if (!Double.isFinite(number)) {
-      return Printer.real(number);
-    }
-    int places = precision < 0 ? 6 : precision;
-    run.spend(places + 400L);
-    return switch (type) {
-      case 'f', 'F' -> fixed(number, places);
-      case '%' -> fixed(number * 100, places) + "%";
-      case 'e', 'E' -> scientific(number, places, type);
-      case 'g', 'G' -> general(number, places);
-      default -> throw new TemplateException("unknown format code '" + type + "'");
-    };
-  }
-
-  private static String fixed(double number, int places) {
-    String digits =
-        new BigDecimal(number).setScale(places, RoundingMode.HALF_EVEN).abs().toPlainString();
-    return (number < 0 || 1 / number < 0 ? "-" : "") + digits;
-  }
-
-  private static String scientific(double number, int places, char mark) {
-    BigDecimal rounded =
-        number == 0
-            ? BigDecimal.ZERO.setScale(places)
-            : new BigDecimal(number)
-                .round(new java.math.MathContext(places + 1, RoundingMode.HALF_EVEN));
-    String digits = rounded.unscaledValue().abs().toString();
-    int exponent = number == 0 ? 0 : digits.length() - rounded.scale() - 1;
-    StringBuilder out = new StringBuilder(number < 0 ? "-" : "");
-    out.append(digits.charAt(0));
-    if (places > 0) {
-      String fraction = digits.substring(1);
-      out.append('.').append(fraction).append("0".repeat(Math.max(0, places - fraction.length())));
-    }
-    out.append(mark).append(exponent < 0 ? '-' : '+');
-    return out.append(Math.abs(exponent) < 10 ? "0" : "").append(Math.abs(exponent)).toString();
-  }
-
-  private static String general(double number, int precision) {
-    int places = Math.max(1, precision);
-    String written = scientific(number, places - 1, 'e');
-    int mark = written.indexOf('e');
-    int exponent = Integer.parseInt(written.substring(mark + 1));
-    if (exponent >= -4 && exponent < places) {
-      return trimmed(fixed(number, places - 1 - exponent));
-    }
-    return trimmed(written.substring(0, mark)) + written.substring(mark);
-  }
-
-  private static String trimmed(String digits) {
-    if (digits.indexOf('.') < 0) {
-      return digits;
-    }
-    String shorter = Text.strip(digits, "0", false, true);
-    return Text.strip(shorter, ".", false, true);
-  }
-
-  private static String grouped(String digits, char group) {
-    int end = digits(digits, 0);
-    StringBuilder out = new StringBuilder(digits);
-    for (int i = end - 3; i > 0; i -= 3) {
-      out.insert(i, group);
-    }
-    return out.toString();
   }
 }

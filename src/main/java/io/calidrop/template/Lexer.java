@@ -2,7 +2,10 @@ package io.calidrop.template;
 
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Cuts a source into tokens as Jinja does with {@code trim_blocks} and {@code lstrip_blocks}: the
@@ -10,14 +13,24 @@ import java.util.List;
  */
 final class Lexer {
   private static final int MOST = 1 << 22; // characters of a source
+  private static final Pattern OPENING = Pattern.compile("\\{[{%#]");
+  private static final Pattern RAW = Pattern.compile("\\s*raw\\s*(-?)%}");
+  private static final Pattern RAW_END = Pattern.compile("\\{%[-+]?\\s*endraw\\s*([-+]?)%}");
+  private static final Pattern TOKEN =
+      Pattern.compile(
+          "(?<number>[0-9][0-9_]*(?<real>(?:\\.[0-9][0-9_]*)?(?:[eE][-+]?[0-9]+)?))"
+              + "|(?<name>[\\p{L}\\p{N}_]+)|(?<quote>['\"])"
+              + "|(?<operator>[=!<>]=|//|\\*\\*|[-+/*%~\\[\\](){}<>=.:|,])");
 
   private final String source;
+  private final Matcher token;
   private final List<Token> tokens = new ArrayList<>();
-  private final StringBuilder brackets = new StringBuilder();
   private int pos;
+  private int brackets; // that are open
 
   private Lexer(String source) {
     this.source = source;
+    token = TOKEN.matcher(source);
   }
 
   /** The source with its lines ended by a newline each, but for the last one. */
@@ -36,21 +49,21 @@ final class Lexer {
   }
 
   private void run() {
-    int length = source.length();
-    boolean lineStart = true;
-    while (pos < length) {
-      int open = opening(pos);
-      if (open < 0) {
-        add(Kind.DATA, source.substring(pos), pos);
-        pos = length;
-        break;
-      }
+    Matcher opening = OPENING.matcher(source);
+    while (opening.find(pos)) {
+      int open = opening.start();
       char kind = source.charAt(open + 1);
+      data(open, kind != '{');
       char sign = charAt(open + 2);
-      data(pos, open, sign, kind != '{', lineStart);
       pos = open + (sign == '-' || sign == '+' ? 3 : 2);
       if (kind == '#') {
-        comment(open);
+        int end = source.indexOf("#}", pos);
+        if (end < 0) {
+          throw new TemplateException("the comment has no end", open);
+        }
+        char last = end > pos ? source.charAt(end - 1) : ' ';
+        pos = end + 2;
+        afterBlock(last);
       } else if (kind == '{') {
         add(Kind.OUTPUT_BEGIN, "{{", open);
         inside(Kind.OUTPUT_END, "}}", open);
@@ -58,56 +71,24 @@ final class Lexer {
         add(Kind.BLOCK_BEGIN, "{%", open);
         inside(Kind.BLOCK_END, "%}", open);
       }
-      lineStart = source.charAt(pos - 1) == '\n';
     }
-    add(Kind.END, "", length);
+    add(Kind.DATA, source.substring(pos), pos);
+    add(Kind.END, "", source.length());
   }
 
-  /** The next of the three marks, or -1. */
-  private int opening(int from) {
-    for (int i = source.indexOf('{', from); i >= 0; i = source.indexOf('{', i + 1)) {
-      char next = charAt(i + 1);
-      if (next == '{' || next == '%' || next == '#') {
-        return i;
+  /** The text before a mark, without the blanks that the mark takes with it. */
+  private void data(int mark, boolean block) {
+    char sign = charAt(mark + 2);
+    int end = mark;
+    while (end > pos && Text.isBlank(source.charAt(end - 1))) {
+      if (sign != '-' && source.charAt(end - 1) == '\n') {
+        break;
       }
+      end--;
     }
-    return -1;
-  }
-
-  private void data(int start, int end, char sign, boolean block, boolean lineStart) {
-    int stop = end;
-    if (sign == '-') {
-      while (stop > start && Text.isBlank(source.charAt(stop - 1))) {
-        stop--;
-      }
-    } else if (sign != '+' && block) {
-      int line = Math.max(source.lastIndexOf('\n', end - 1) + 1, start);
-      if ((line > start || lineStart) && blank(line, end)) {
-        stop = line;
-      }
-    }
-    if (stop > start) {
-      add(Kind.DATA, source.substring(start, stop), start);
-    }
-  }
-
-  private boolean blank(int start, int end) {
-    for (int i = start; i < end; i++) {
-      if (!Text.isBlank(source.charAt(i))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  private void comment(int open) {
-    int end = source.indexOf("#}", pos);
-    if (end < 0) {
-      throw new TemplateException("the comment has no end", open);
-    }
-    char sign = end > pos ? source.charAt(end - 1) : ' ';
-    pos = end + 2;
-    afterBlock(sign);
+    boolean lineStart = end == 0 || source.charAt(end - 1) == '\n';
+    boolean stripped = sign == '-' || sign != '+' && block && lineStart;
+    add(Kind.DATA, source.substring(pos, stripped ? end : mark), pos);
   }
 
   private void afterBlock(char sign) {
@@ -126,181 +107,72 @@ final class Lexer {
 
   /** Takes a raw block if one begins here. */
   private boolean raw(int open) {
-    int body = tag(pos, "raw", false);
-    if (body < 0) {
+    Matcher begin = RAW.matcher(source).region(pos, source.length());
+    if (!begin.lookingAt()) {
       return false;
     }
-    for (int at = source.indexOf("{%", body); at >= 0; at = source.indexOf("{%", at + 1)) {
-      char sign = charAt(at + 2);
-      int start = sign == '-' || sign == '+' ? at + 3 : at + 2;
-      int end = tag(start, "endraw", true);
-      if (end >= 0) {
-        data(body, at, sign, true, false);
-        pos = end;
-        return true;
-      }
-    }
-    throw new TemplateException("'raw' has no 'endraw'", open);
-  }
-
-  /** The offset after a tag of nothing but its name, or -1. */
-  private int tag(int from, String name, boolean trim) {
-    int start = pos;
-    try {
-      pos = from;
+    pos = begin.end();
+    if (!begin.group(1).isEmpty()) {
       skipBlanks();
-      if (!source.startsWith(name, pos)) {
-        return -1;
-      }
-      pos += name.length();
-      skipBlanks();
-      char sign = charAt(pos);
-      if (sign == '-' || trim && sign == '+') {
-        pos++;
-      }
-      if (!source.startsWith("%}", pos)) {
-        return -1;
-      }
-      pos += 2;
-      if (trim || sign == '-') {
-        afterBlock(sign);
-      }
-      return pos;
-    } finally {
-      pos = start;
     }
+    Matcher end = RAW_END.matcher(source);
+    if (!end.find(pos)) {
+      throw new TemplateException("'raw' has no 'endraw'", open);
+    }
+    data(end.start(), true);
+    pos = end.end();
+    afterBlock(end.group(1).isEmpty() ? ' ' : end.group(1).charAt(0));
+    return true;
   }
 
   private void inside(Kind endKind, String end, int open) {
-    brackets.setLength(0);
-    while (true) {
-      skipBlanks();
-      if (pos >= source.length()) {
-        throw new TemplateException("'" + source.substring(open, open + 2) + "' has no end", open);
-      }
-      if (brackets.isEmpty()) {
-        char sign = source.charAt(pos);
-        boolean signed = sign == '-' || sign == '+' && endKind == Kind.BLOCK_END;
-        if (source.startsWith(end, signed ? pos + 1 : pos)) {
-          add(endKind, end, pos);
-          pos += signed ? 3 : 2;
-          if (sign == '-' || endKind == Kind.BLOCK_END) {
-            afterBlock(sign);
-          }
-          return;
+    brackets = 0;
+    boolean block = endKind == Kind.BLOCK_END;
+    for (skipBlanks(); pos < source.length(); skipBlanks()) {
+      char sign = source.charAt(pos);
+      boolean signed = sign == '-' || sign == '+' && block;
+      if (brackets <= 0 && source.startsWith(end, signed ? pos + 1 : pos)) {
+        add(endKind, end, pos);
+        pos += signed ? 3 : 2;
+        if (sign == '-' || block) {
+          afterBlock(sign);
         }
+        return;
       }
       token();
     }
+    throw new TemplateException("'" + source.substring(open, open + 2) + "' has no end", open);
   }
 
   private void token() {
-    char c = source.charAt(pos);
     int start = pos;
-    if (c >= '0' && c <= '9') {
-      number();
-    } else if (c == '\'' || c == '"') {
-      string(c);
-    } else if (isNamePart(c)) {
-      while (isNamePart(charAt(pos))) {
-        pos++;
-      }
-      add(Kind.NAME, source.substring(start, pos), start);
+    if (!token.region(pos, source.length()).lookingAt()) {
+      throw new TemplateException("unexpected character '" + source.charAt(pos) + "'", pos);
+    }
+    pos = token.end();
+    String text = token.group();
+    if (token.group("name") != null) {
+      add(Kind.NAME, text, start);
+    } else if (token.group("operator") != null) {
+      brackets += "([{".contains(text) ? 1 : ")]}".contains(text) ? -1 : 0;
+      add(Kind.OPERATOR, text, start);
+    } else if (token.group("quote") != null) {
+      string(text.charAt(0), start);
     } else {
-      operator(c);
+      number(text.replace("_", ""), !token.group("real").isEmpty(), start);
     }
   }
 
-  private static boolean isNamePart(char c) {
-    return c == '_' || Character.isLetterOrDigit(c);
-  }
-
-  private void operator(char c) {
-    char next = charAt(pos + 1);
-    boolean two =
-        next == '=' && (c == '=' || c == '!' || c == '<' || c == '>')
-            || next == c && (c == '/' || c == '*');
-    if (!two && "+-/*%~[](){}<>=.:|,;".indexOf(c) < 0) {
-      throw new TemplateException("unexpected character '" + c + "'", pos);
-    }
-    if (c == '(' || c == '[' || c == '{') {
-      brackets.append(c == '(' ? ')' : c == '[' ? ']' : '}');
-    } else if (c == ')' || c == ']' || c == '}') {
-      int last = brackets.length() - 1;
-      if (last < 0 || brackets.charAt(last) != c) {
-        String expected = last < 0 ? "" : ", expected '" + brackets.charAt(last) + "'";
-        throw new TemplateException("unexpected '" + c + "'" + expected, pos);
-      }
-      brackets.setLength(last);
-    }
-    int length = two ? 2 : 1;
-    add(Kind.OPERATOR, source.substring(pos, pos + length), pos);
-    pos += length;
-  }
-
-  private void number() {
-    int start = pos;
-    int radix = radix(charAt(pos + 1));
-    if (charAt(pos) == '0' && radix != 10 && Character.digit(charAt(pos + 2), radix) >= 0) {
-      pos += 2;
-      digits(radix);
-      whole(start, start + 2, radix);
-      return;
-    }
-    digits(10);
-    boolean real = false;
-    boolean afterDot = start > 0 && source.charAt(start - 1) == '.';
-    if (!afterDot && charAt(pos) == '.' && Character.digit(charAt(pos + 1), 10) >= 0) {
-      real = true;
-      pos++;
-      digits(10);
-    }
-    if (!afterDot && (charAt(pos) == 'e' || charAt(pos) == 'E')) {
-      int exponent = charAt(pos + 1) == '+' || charAt(pos + 1) == '-' ? pos + 2 : pos + 1;
-      if (Character.digit(charAt(exponent), 10) >= 0) {
-        real = true;
-        pos = exponent;
-        digits(10);
-      }
-    }
-    if (real) {
-      String text = source.substring(start, pos).replace("_", "");
-      tokens.add(new Token(Kind.NUMBER, text, Double.valueOf(text), start));
-    } else {
-      whole(start, start, 10);
-    }
-  }
-
-  private static int radix(char mark) {
-    return switch (mark) {
-      case 'x', 'X' -> 16;
-      case 'o', 'O' -> 8;
-      case 'b', 'B' -> 2;
-      default -> 10;
-    };
-  }
-
-  private void whole(int start, int digits, int radix) {
-    String text = source.substring(digits, pos).replace("_", "");
+  private void number(String text, boolean real, int start) {
     try {
-      tokens.add(new Token(Kind.NUMBER, text, Long.valueOf(text, radix), start));
+      Object value = real ? (Object) Double.valueOf(text) : Long.valueOf(text);
+      tokens.add(new Token(Kind.NUMBER, text, value, start));
     } catch (NumberFormatException e) {
       throw new TemplateException("a whole number beyond 64 bits", start);
     }
   }
 
-  private void digits(int radix) {
-    while (isDigit(charAt(pos), radix) || charAt(pos) == '_' && isDigit(charAt(pos + 1), radix)) {
-      pos++;
-    }
-  }
-
-  private static boolean isDigit(char c, int radix) {
-    return c < 128 && Character.digit(c, radix) >= 0;
-  }
-
-  private void string(char quote) {
-    int start = pos++;
+  private void string(char quote, int start) {
     StringBuilder text = new StringBuilder();
     while (charAt(pos) != quote) {
       if (pos >= source.length()) {
@@ -308,7 +180,7 @@ final class Lexer {
       }
       char c = source.charAt(pos++);
       if (c == '\\') {
-        pos = Text.unescape(source, pos, text);
+        escape(charAt(pos++), text);
       } else {
         text.append(c);
       }
@@ -317,11 +189,31 @@ final class Lexer {
     add(Kind.STRING, text.toString(), start);
   }
 
+  /** Reads an escape after its first character. */
+  private void escape(char c, StringBuilder text) {
+    int known = "\\'\"nrtbf".indexOf(c);
+    if (known >= 0) {
+      text.append("\\'\"\n\r\t\b\f".charAt(known));
+    } else if (c == 'x' || c == 'u' || c == 'U') {
+      int end = Math.min(pos + (c == 'x' ? 2 : c == 'u' ? 4 : 8), source.length());
+      try {
+        text.appendCodePoint(HexFormat.fromHexDigits(source, pos, end));
+      } catch (IllegalArgumentException e) {
+        throw new TemplateException("an escape in a string is none", pos - 2);
+      }
+      pos = end;
+    } else if (c != '\n') {
+      text.append('\\').append(c);
+    }
+  }
+
   private char charAt(int index) {
     return index < source.length() ? source.charAt(index) : '\0';
   }
 
   private void add(Kind kind, String text, int at) {
-    tokens.add(new Token(kind, text, null, at));
+    if (kind != Kind.DATA || !text.isEmpty()) {
+      tokens.add(new Token(kind, text, null, at));
+    }
   }
 }

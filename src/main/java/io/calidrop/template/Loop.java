@@ -4,11 +4,9 @@ import java.util.List;
 
 /** What {@code loop} is inside of a loop. */
 final class Loop {
-  private static final Object NEVER = new Object();
-
   private final List<Object> values;
   private int index = -1;
-  private Object watched = NEVER;
+  private Items watched; // by changed()
 
   Loop(List<Object> values) {
     this.values = values;
@@ -22,7 +20,7 @@ final class Loop {
     return index + 1 < values.size();
   }
 
-  Object get(Run run, String name) {
+  Object get(String name) {
     int size = values.size();
     return switch (name) {
       case "index" -> index + 1L;
@@ -37,8 +35,8 @@ final class Loop {
       case "previtem" ->
           index > 0 ? values.get(index - 1) : new Undefined("there is no previous item");
       case "nextitem" -> hasNext() ? values.get(index + 1) : new Undefined("there is no next item");
-      case "cycle" -> (Callable) (r, arguments) -> cycle(arguments.positional());
-      case "changed" -> (Callable) (r, arguments) -> changed(r, arguments.positional());
+      case "cycle" -> (Callable) (run, arguments) -> cycle(arguments.positional());
+      case "changed" -> (Callable) (run, arguments) -> changed(run, arguments.positional());
       default -> new Undefined("'loop' has no attribute '" + name + "'");
     };
   }
@@ -51,9 +49,8 @@ final class Loop {
   }
 
   private boolean changed(Run run, List<Object> values) {
-    Items now = Items.tuple(run, values);
-    boolean changed = watched == NEVER || !Values.equal(run, watched, now);
-    watched = now;
-    return changed;
+    Items before = watched;
+    watched = Items.of(run, Items.Kind.TUPLE, values);
+    return before == null || !Values.equal(run, before, watched);
   }
 }

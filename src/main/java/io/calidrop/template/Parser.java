@@ -1,52 +1,53 @@
 package io.calidrop.template;
 
-import io.calidrop.template.Expression.FilterCall;
-import io.calidrop.template.Statement.Flow;
-import io.calidrop.template.Statement.NameTarget;
-import io.calidrop.template.Statement.NamespaceTarget;
-import io.calidrop.template.Statement.Target;
-import io.calidrop.template.Statement.TupleTarget;
+import io.calidrop.template.Node.ArgumentList;
+import io.calidrop.template.Node.Target;
 import io.calidrop.template.Token.Kind;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 /** Reads statements. */
-final class Parser {
-  private final Tokens tokens;
-  private final ExpressionParser expressions;
+final class Parser extends ExpressionParser {
   private boolean inLoop;
 
-  Parser(List<Token> list) {
-    tokens = new Tokens(list);
-    expressions = new ExpressionParser(tokens);
+  Parser(List<Token> tokens) {
+    super(tokens);
   }
 
-  List<Statement> template() {
-    return body(List.of(), null);
+  List<Node> template() {
+    return body(null);
   }
 
   /** Statements up to one of the tags, whose name is then the current token. */
-  private List<Statement> body(List<String> ends, Token opener) {
-    List<Statement> statements = new ArrayList<>();
-    tokens.enter();
+  private List<Node> body(Token opener, String... ends) {
+    List<Node> statements = new ArrayList<>();
+    enter();
     while (true) {
-      Token token = tokens.take();
+      Token token = take();
       switch (token.kind()) {
-        case DATA -> statements.add(new Statement.Data(token.text(), token.at()));
+        case DATA ->
+            statements.add(
+                Node.at(
+                    token.at(),
+                    (run, scope) -> {
+                      run.write(token.text());
+                      return null;
+                    }));
         case OUTPUT_BEGIN -> {
-          Expression expression = expressions.tuple(true, false);
-          tokens.expect(Kind.OUTPUT_END, "}}");
-          statements.add(new Statement.Output(expression, token.at()));
+          statements.add(Node.at(token.at(), Node.output(tuple(true))));
+          expect(Kind.OUTPUT_END, "}}");
         }
         case BLOCK_BEGIN -> {
-          Token name = tokens.current();
-          if (name.kind() == Kind.NAME && ends.contains(name.text())) {
-            tokens.leave();
+          if (List.of(ends).contains(current().text())) {
+            leave();
             return statements;
           }
-          statements.add(statement());
+          Token name = name();
+          statements.add(Node.at(name.at(), statement(name)));
         }
         default -> {
           if (opener == null) {
@@ -59,55 +60,53 @@ final class Parser {
   }
 
   private void end() {
-    tokens.expect(Kind.BLOCK_END, "%}");
+    expect(Kind.BLOCK_END, "%}");
   }
 
-  /** A body up to its own end, which is taken. */
-  private List<Statement> block(Token name) {
+  /** A body up to its own end, which is taken; a loop can be left from few of them. */
+  private List<Node> block(Token name) {
     end();
-    List<Statement> body = body(List.of("end" + name.text()), name);
-    tokens.take();
+    boolean outer = inLoop;
+    inLoop &= name.text().equals("with");
+    List<Node> body = body(name, "end" + name.text());
+    inLoop = outer;
+    take();
     end();
     return body;
   }
 
-  private Statement statement() {
-    Token name = tokens.name();
+  private Node statement(Token name) {
     return switch (name.text()) {
       case "set" -> set(name);
       case "if" -> conditional(name);
       case "for" -> loop(name);
-      case "macro" -> macro(name);
-      case "call" -> call(name);
+      case "macro" -> {
+        String called = name().text();
+        Node macro = macro(called, parameters(), name);
+        yield Node.assignment((run, scope, value) -> scope.set(called, value), macro);
+      }
+      case "call" -> {
+        Map<String, Node> parameters = is("(") ? parameters() : Map.of();
+        Node function = primary();
+        ArgumentList given = arguments();
+        given.named().put("caller", macro("caller", parameters, name));
+        yield Node.output(Node.call(function, given));
+      }
       case "filter" -> {
-        List<FilterCall> filters = new ArrayList<>();
-        filters.add(expressions.filter());
-        filters.addAll(expressions.filters());
-        yield new Statement.Captured(null, filters, block(name), name.at());
+        // The filters stand before the body that they apply to.
+        List<Node> body = new ArrayList<>();
+        Node filtered = filters(filter((run, scope) -> run.capture(new Scope(scope), body)));
+        body.addAll(block(name));
+        yield Node.output(filtered);
       }
       case "with" -> with(name);
-      case "generation" -> {
-        boolean outer = inLoop;
-        inLoop = false;
-        List<Statement> body = block(name);
-        inLoop = outer;
-        yield new Statement.Inner(List.of(), List.of(), body, name.at());
-      }
-      case "print" -> {
-        List<Expression> parts = new ArrayList<>();
-        do {
-          parts.add(expressions.expression(true));
-        } while (tokens.skip(","));
-        end();
-        yield new Statement.Output(new Expression.Concatenation(parts, name.at()), name.at());
-      }
+      case "generation" -> Node.inner(List.of(), List.of(), block(name));
       case "break", "continue" -> {
         if (!inLoop) {
           throw new TemplateException("'" + name.text() + "' outside of a loop", name.at());
         }
         end();
-        yield new Statement.Leave(
-            name.text().equals("break") ? Flow.BREAK : Flow.CONTINUE, name.at());
+        yield (run, scope) -> name.text().equals("break") ? Node.BREAK : Node.CONTINUE;
       }
       case "include", "import", "from", "extends", "block" ->
           throw new TemplateException(
@@ -116,163 +115,128 @@ final class Parser {
     };
   }
 
-  private Statement set(Token name) {
-    Target target = target(true, false);
-    if (tokens.skip("=")) {
-      Expression value = expressions.tuple(true, false);
+  private Node set(Token name) {
+    Target target = target(true);
+    if (skip("=")) {
+      Node value = tuple(true);
       end();
-      return new Statement.Assignment(target, value, name.at());
+      return Node.assignment(target, value);
     }
-    List<FilterCall> filters = expressions.filters();
-    return new Statement.Captured(target, filters, block(name), name.at());
+    List<Node> body = new ArrayList<>();
+    Node filtered = filters((run, scope) -> run.capture(new Scope(scope), body));
+    body.addAll(block(name));
+    return Node.assignment(target, filtered);
   }
 
-  private Target target(boolean inNamespace, boolean beforeIn) {
+  /** What values can be given to: names, with commas and parentheses. */
+  private Target target(boolean inNamespace) {
     List<Target> targets = new ArrayList<>();
     boolean many = false;
     do {
-      if (beforeIn && tokens.isName("in") || tokens.is("=")) {
+      if (many && (isName("in") || is("="))) {
         break;
       }
       targets.add(oneTarget(inNamespace));
-      many |= tokens.is(",");
-    } while (tokens.skip(","));
-    if (targets.isEmpty()) {
-      throw tokens.unexpected();
-    }
-    return many ? new TupleTarget(targets) : targets.getFirst();
+      many |= is(",");
+    } while (skip(","));
+    return many ? Node.tuple(targets) : targets.getFirst();
   }
 
   private Target oneTarget(boolean inNamespace) {
-    if (tokens.skip("(")) {
-      tokens.enter();
-      Target inner = target(inNamespace, false);
-      tokens.leave();
-      tokens.expect(Kind.OPERATOR, ")");
+    if (skip("(")) {
+      enter();
+      Target inner = target(inNamespace);
+      leave();
+      expect(")");
       return inner;
     }
-    Token name = tokens.name();
-    if (inNamespace && tokens.skip(".")) {
-      return new NamespaceTarget(name.text(), tokens.name().text());
+    Token token = name();
+    String name = token.text();
+    if (CONSTANTS.contains(name)) {
+      throw new TemplateException("cannot assign to '" + name + "'", token.at());
     }
-    if (ExpressionParser.isConstant(name.text())) {
-      throw new TemplateException("cannot assign to '" + name.text() + "'", name.at());
-    }
-    return new NameTarget(name.text());
+    return inNamespace && skip(".")
+        ? Node.attribute(name, name().text())
+        : (run, scope, value) -> scope.set(name, value);
   }
 
-  private Statement conditional(Token name) {
-    List<Expression> conditions = new ArrayList<>();
-    List<List<Statement>> branches = new ArrayList<>();
-    conditions.add(expressions.tuple(false, false));
-    while (true) {
-      end();
-      boolean last = branches.size() == conditions.size();
-      branches.add(body(last ? List.of("endif") : List.of("elif", "else", "endif"), name));
-      String tag = tokens.take().text();
-      if (tag.equals("endif")) {
-        end();
-        return new Statement.If(conditions, branches, name.at());
-      }
+  private Node conditional(Token name) {
+    List<Node> conditions = new ArrayList<>();
+    List<List<Node>> branches = new ArrayList<>();
+    String tag = "elif";
+    while (!tag.equals("endif")) {
       if (tag.equals("elif")) {
-        conditions.add(expressions.tuple(false, false));
+        conditions.add(tuple(false));
       }
+      end();
+      branches.add(tag.equals("else") ? body(name, "endif") : body(name, "elif", "else", "endif"));
+      tag = take().text();
     }
+    end();
+    return Node.branches(conditions, branches);
   }
 
-  private Statement loop(Token name) {
-    Target target = target(false, true);
-    tokens.expect(Kind.NAME, "in");
-    Expression iterable = expressions.tuple(false, false);
-    Expression condition = tokens.skipName("if") ? expressions.expression(true) : null;
-    if (tokens.isName("recursive")) {
-      throw new TemplateException("recursive loops are not supported", tokens.current().at());
-    }
+  private Node loop(Token name) {
+    Target target = target(false);
+    expect(Kind.NAME, "in");
+    Node iterable = tuple(false);
+    Node condition = skipName("if") ? expression() : null;
     end();
     boolean outer = inLoop;
     inLoop = true;
-    List<Statement> body = body(List.of("else", "endfor"), name);
+    List<Node> body = body(name, "else", "endfor");
     inLoop = outer;
-    List<Statement> otherwise = List.of();
-    if (tokens.take().text().equals("else")) {
+    List<Node> otherwise = List.of();
+    if (take().text().equals("else")) {
       end();
-      otherwise = body(List.of("endfor"), name);
-      tokens.take();
+      otherwise = body(name, "endfor");
+      take();
     }
     end();
-    return new Statement.For(target, iterable, condition, body, otherwise, name.at());
+    return Node.loop(target, iterable, condition, body, otherwise);
   }
 
-  private Statement macro(Token name) {
-    String called = tokens.name().text();
-    return new Statement.MacroDefinition(function(called, name, null), name.at());
-  }
-
-  private Statement call(Token name) {
-    List<Expression.Call> call = new ArrayList<>(1);
-    Macro.Definition caller = function("caller", name, call);
-    Expression.Call called = call.getFirst();
-    return new Statement.CallBlock(called.function(), called.arguments(), caller, name.at());
-  }
-
-  /**
-   * A function's parameters, where there are any, and its body.
-   *
-   * @param call takes what a call block calls, which stands between the two; or null
-   */
-  private Macro.Definition function(String called, Token tag, List<Expression.Call> call) {
-    Set<String> outerNames = expressions.names();
-    expressions.names(new HashSet<>());
-    List<String> parameters = new ArrayList<>();
-    List<Expression> defaults = new ArrayList<>();
-    if (call == null || tokens.is("(")) {
-      parameters(parameters, defaults);
-    }
-    if (call != null) {
-      Token start = tokens.current();
-      if (!(expressions.expression(true) instanceof Expression.Call callee)) {
-        throw new TemplateException("'call' wants a call", start.at());
-      }
-      call.add(callee);
-    }
-    boolean outer = inLoop;
-    inLoop = false;
-    List<Statement> body = block(tag);
-    inLoop = outer;
-    Set<String> names = expressions.names();
-    outerNames.addAll(names);
-    expressions.names(outerNames);
-    return new Macro.Definition(called, parameters, defaults, body, names);
-  }
-
-  private void parameters(List<String> parameters, List<Expression> defaults) {
-    tokens.expect(Kind.OPERATOR, "(");
-    while (!tokens.skip(")")) {
-      if (!parameters.isEmpty()) {
-        tokens.expect(Kind.OPERATOR, ",");
-      }
-      Token parameter = tokens.name();
-      parameters.add(parameter.text());
-      if (tokens.skip("=")) {
-        defaults.add(expressions.expression(true));
-      } else if (!defaults.isEmpty()) {
+  /** Parameters with their defaults. */
+  private Map<String, Node> parameters() {
+    Map<String, Node> parameters = new LinkedHashMap<>();
+    boolean optional = false;
+    expect("(");
+    while (more(")", parameters.isEmpty())) {
+      Token parameter = name();
+      boolean hasDefault = skip("=");
+      if (optional && !hasDefault) {
         throw new TemplateException(
             "a parameter without a default follows one with it", parameter.at());
       }
+      optional = hasDefault;
+      Undefined absent = new Undefined("parameter '" + parameter.text() + "' was not provided");
+      parameters.put(parameter.text(), hasDefault ? expression() : (run, scope) -> absent);
     }
+    return parameters;
   }
 
-  private Statement with(Token name) {
+  /** A macro with the body that follows. */
+  private Node macro(String called, Map<String, Node> parameters, Token tag) {
+    Set<String> outer = names;
+    Set<String> inside = new HashSet<>();
+    names = inside;
+    List<Node> body = block(tag);
+    outer.addAll(inside);
+    names = outer;
+    return Node.macro(called, parameters, body, inside);
+  }
+
+  private Node with(Token name) {
     List<Target> targets = new ArrayList<>();
-    List<Expression> values = new ArrayList<>();
-    while (tokens.current().kind() != Kind.BLOCK_END) {
+    List<Node> values = new ArrayList<>();
+    while (current().kind() != Kind.BLOCK_END) {
       if (!targets.isEmpty()) {
-        tokens.expect(Kind.OPERATOR, ",");
+        expect(",");
       }
       targets.add(oneTarget(false));
-      tokens.expect(Kind.OPERATOR, "=");
-      values.add(expressions.expression(true));
+      expect("=");
+      values.add(expression());
     }
-    return new Statement.Inner(targets, values, block(name), name.at());
+    return Node.inner(targets, values, block(name));
   }
 }

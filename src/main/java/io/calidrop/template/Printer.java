@@ -2,290 +2,167 @@ package io.calidrop.template;
 
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 
-/** Values as text: Python's {@code str}, {@code repr} and {@code json.dumps}. */
-final class Printer {
-  private Printer() {}
+/**
+ * Writes values as Python's {@code repr}, or as its {@code json.dumps}.
+ *
+ * @param ascii whether other characters are escaped in JSON
+ * @param indent of each level in JSON, or null for one line
+ */
+record Printer(
+    Run run,
+    StringBuilder out,
+    boolean json,
+    boolean ascii,
+    String indent,
+    String comma,
+    String colon,
+    boolean sorted) {
+  /** Types of characters that {@code repr} escapes. */
+  private static final int UNPRINTABLE =
+      1 << Character.CONTROL
+          | 1 << Character.FORMAT
+          | 1 << Character.SURROGATE
+          | 1 << Character.PRIVATE_USE
+          | 1 << Character.UNASSIGNED
+          | 1 << Character.LINE_SEPARATOR
+          | 1 << Character.PARAGRAPH_SEPARATOR
+          | 1 << Character.SPACE_SEPARATOR;
 
   /** {@code str(value)}. */
   static String string(Run run, Object value) {
     if (value instanceof String text) {
       return text;
     }
-    if (value instanceof Undefined) {
-      return "";
-    }
-    return representation(run, value);
+    return value instanceof Undefined ? "" : representation(run, value);
   }
 
   /** {@code repr(value)}. */
   static String representation(Run run, Object value) {
-    StringBuilder out = new StringBuilder();
-    represent(run, value, out);
-    return out.toString();
+    return new Printer(run, new StringBuilder(), false, false, null, ", ", ": ", false).text(value);
   }
 
-  private static void represent(Run run, Object value, StringBuilder out) {
+  /** What it writes of a value alone. */
+  String text(Object value) {
+    write(value, "\n");
+    return run.made(out.toString());
+  }
+
+  private void write(Object value, String newline) {
+    run.enter();
     int before = out.length();
-    if (value == null) {
-      out.append("None");
-    } else if (value instanceof Boolean flag) {
-      out.append(flag ? "True" : "False");
+    if (value instanceof String text) {
+      quote(text);
+    } else if (value instanceof Map<?, ?> dict) {
+      elements("{", keys(dict), dict, "}", newline);
+    } else if (value instanceof Items items && (items.isSequence() || !json)) {
+      boolean one = items.kind() == Items.Kind.TUPLE && items.values().size() == 1;
+      String open = json ? "[" : items.kind().open;
+      String close = json ? "]" : one ? ",)" : items.kind().close;
+      elements(open, items.values(), null, close, newline);
     } else if (value instanceof Double number) {
       out.append(real(number));
-    } else if (value instanceof Number number) {
-      out.append(number);
-    } else if (value instanceof String text) {
-      quote(text, out);
-    } else if (value instanceof Items items) {
-      represent(run, items, out);
-    } else if (value instanceof Dict dict) {
-      represent(run, dict, out);
-    } else if (value instanceof Undefined) {
-      out.append("Undefined");
+    } else if (value instanceof Long) {
+      out.append(value);
+    } else if (value instanceof Boolean flag) {
+      out.append(json ? flag.toString() : flag ? "True" : "False");
+    } else if (value == null) {
+      out.append(json ? "null" : "None");
+    } else if (json) {
+      throw Values.unsupported(value, "object of type ", " is not JSON serializable");
     } else {
-      out.append('<').append(Values.type(value)).append('>');
+      out.append(value instanceof Undefined ? "Undefined" : "<" + Values.type(value) + ">");
     }
-    // Each level of nesting pays for what is inside again; there are few.
-    run.spend(1 + out.length() - before);
+    run.spend(out.length() - before); // each level of nesting pays for what is inside again
+    run.leave();
   }
 
-  private static void represent(Run run, Items items, StringBuilder out) {
-    List<Object> values = items.values();
-    switch (items.kind()) {
-      case TUPLE -> list(run, values, "(", values.size() == 1 ? ",)" : ")", out);
-      case RANGE -> {
-        out.append("range(").append(values.isEmpty() ? 0 : values.getFirst()).append(", ");
-        out.append(values.isEmpty() ? 0 : (Long) values.getLast() + 1).append(')');
-      }
-      case KEYS, VALUES, ITEMS -> {
-        out.append(items.kind().type());
-        list(run, values, "([", "])", out);
-      }
-      case GENERATOR -> out.append("<generator>");
-      case LIST -> list(run, values, "[", "]", out);
+  private List<Object> keys(Map<?, ?> dict) {
+    List<Object> keys = new ArrayList<>(dict.keySet());
+    if (sorted) {
+      keys.sort((a, b) -> Sorting.order(run, a, b));
     }
+    return keys;
   }
 
-  private static void list(
-      Run run, List<Object> values, String open, String close, StringBuilder out) {
+  /** Elements of a list, or keys of a dict, which is null else, with their values. */
+  private void elements(
+      String open, Collection<?> elements, Map<?, ?> dict, String close, String newline) {
+    String inner = indent == null ? "" : newline + indent;
+    boolean first = true;
     out.append(open);
-    boolean first = true;
-    for (Object value : values) {
-      if (!first) {
-        out.append(", ");
-      }
-      represent(run, value, out);
+    for (Object element : elements) {
+      run.spend(inner.length() + comma.length());
+      out.append(first ? "" : comma).append(inner);
       first = false;
+      if (dict == null) {
+        write(element, inner);
+        continue;
+      }
+      boolean quoted = json && !(element instanceof String);
+      out.append(quoted ? "\"" : "");
+      write(element, inner);
+      out.append(quoted ? "\"" : "").append(colon);
+      write(dict.get(element), inner);
     }
-    out.append(close);
+    out.append(first || indent == null ? "" : newline).append(close);
   }
 
-  private static void represent(Run run, Dict dict, StringBuilder out) {
-    out.append('{');
-    boolean first = true;
-    for (Map.Entry<Object, Object> entry : dict.entries().entrySet()) {
-      if (!first) {
-        out.append(", ");
-      }
-      represent(run, entry.getKey(), out);
-      out.append(": ");
-      represent(run, entry.getValue(), out);
-      first = false;
-    }
-    out.append('}');
-  }
-
-  private static void quote(String text, StringBuilder out) {
-    char quote = text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
+  private void quote(String text) {
+    char quote = json || text.indexOf('\'') >= 0 && text.indexOf('"') < 0 ? '"' : '\'';
     out.append(quote);
-    for (int i = 0; i < text.length(); ) {
+    for (int i = 0; i < text.length(); i += Character.charCount(text.codePointAt(i))) {
       int c = text.codePointAt(i);
-      i += Character.charCount(c);
-      switch (c) {
-        case '\n' -> out.append("\\n");
-        case '\r' -> out.append("\\r");
-        case '\t' -> out.append("\\t");
-        case '\\' -> out.append("\\\\");
-        default -> {
-          if (c == quote) {
-            out.append('\\').append(quote);
-          } else if (isPrintable(c)) {
-            out.appendCodePoint(c);
-          } else {
-            out.append(c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U");
-            hex(c, c < 0x100 ? 2 : c < 0x10000 ? 4 : 8, out);
-          }
+      int known = "\n\r\t\b\f".indexOf(c);
+      if (c == quote || c == '\\') {
+        out.append('\\').append((char) c);
+      } else if (known >= 0 && (json || known < 3)) {
+        out.append('\\').append("nrtbf".charAt(known));
+      } else if (json ? c >= ' ' && !(ascii && c > '~') : isPrintable(c)) {
+        out.appendCodePoint(c);
+      } else if (json) {
+        for (char unit : Character.toChars(c)) {
+          hex("\\u", unit, 4);
         }
+      } else {
+        hex(
+            c < 0x100 ? "\\x" : c < 0x10000 ? "\\u" : "\\U",
+            c,
+            c < 0x100 ? 2 : c < 0x10000 ? 4 : 8);
       }
     }
     out.append(quote);
   }
 
-  private static void hex(int c, int digits, StringBuilder out) {
-    for (int shift = 4 * (digits - 1); shift >= 0; shift -= 4) {
-      out.append(Character.forDigit(c >> shift & 15, 16));
-    }
+  private void hex(String start, int c, int digits) {
+    out.append(start).append(HexFormat.of().toHexDigits(c, digits));
   }
 
   private static boolean isPrintable(int c) {
-    return switch (Character.getType(c)) {
-      case Character.CONTROL,
-          Character.FORMAT,
-          Character.SURROGATE,
-          Character.PRIVATE_USE,
-          Character.UNASSIGNED,
-          Character.LINE_SEPARATOR,
-          Character.PARAGRAPH_SEPARATOR ->
-          false;
-      case Character.SPACE_SEPARATOR -> c == ' ';
-      default -> true;
-    };
+    return c == ' ' || (1 << Character.getType(c) & UNPRINTABLE) == 0;
   }
 
   /** {@code repr} of a float: the shortest digits that give it back. */
-  static String real(double number) {
+  private String real(double number) {
     if (!Double.isFinite(number)) {
-      return Double.isNaN(number) ? "nan" : number > 0 ? "inf" : "-inf";
+      String name = Double.isNaN(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+      return json ? name : Text.lower(name).replace("inity", "");
     }
     if (number == 0) {
       return 1 / number < 0 ? "-0.0" : "0.0";
     }
-    BigDecimal shortest = new BigDecimal(shortest(number)).stripTrailingZeros();
-    String digits = shortest.unscaledValue().abs().toString();
-    int exponent = digits.length() - shortest.scale() - 1;
-    StringBuilder out = new StringBuilder(number < 0 ? "-" : "");
-    if (exponent < -4 || exponent >= 16) {
-      out.append(digits.charAt(0));
-      if (digits.length() > 1) {
-        out.append('.').append(digits, 1, digits.length());
-      }
-      out.append('e').append(exponent < 0 ? '-' : '+');
-      return out.append(Math.abs(exponent) < 10 ? "0" : "").append(Math.abs(exponent)).toString();
+    BigDecimal shortest = new BigDecimal(Double.toString(number)).stripTrailingZeros();
+    int exponent = shortest.precision() - shortest.scale() - 1;
+    if (exponent >= -4 && exponent < 16) {
+      String plain = shortest.toPlainString();
+      return plain.indexOf('.') < 0 ? plain + ".0" : plain;
     }
-    String plain = shortest.abs().toPlainString();
-    return out.append(plain).append(plain.indexOf('.') < 0 ? ".0" : "").toString();
-  }
-
-  /** The least number is the one that Java writes with a digit more. */
-  private static String shortest(double number) {
-    return Math.abs(number) == Double.MIN_VALUE
-        ? Math.signum(number) < 0 ? "-5e-324" : "5e-324"
-        : Double.toString(number);
-  }
-
-  /** How {@code json.dumps} writes. */
-  record Json(boolean ascii, String indent, String itemEnd, String keyEnd, boolean sorted) {
-    String write(Run run, Object value) {
-      StringBuilder out = new StringBuilder();
-      write(run, value, "\n", out);
-      return run.made(out.toString());
-    }
-
-    private void write(Run run, Object value, String newline, StringBuilder out) {
-      run.spend(1);
-      if (value instanceof String text) {
-        string(run, text, out);
-      } else if (value instanceof Dict dict) {
-        dict(run, dict, newline, out);
-      } else if (value instanceof Items items && isArray(items)) {
-        list(run, items.values(), newline, out);
-      } else if (value instanceof Double number) {
-        out.append(number(number));
-      } else if (value == null || value instanceof Boolean || value instanceof Long) {
-        out.append(value);
-      } else {
-        throw new TemplateException(
-            "object of type " + Values.type(value) + " is not JSON serializable");
-      }
-    }
-
-    private static boolean isArray(Items items) {
-      return items.kind() == Items.Kind.LIST || items.kind() == Items.Kind.TUPLE;
-    }
-
-    private static String number(double number) {
-      return Double.isFinite(number)
-          ? real(number)
-          : Double.isNaN(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
-    }
-
-    private void list(Run run, List<Object> values, String newline, StringBuilder out) {
-      String inner = indent == null ? "" : newline + indent;
-      out.append('[');
-      boolean first = true;
-      for (Object value : values) {
-        separate(run, first, inner, out);
-        write(run, value, inner, out);
-        first = false;
-      }
-      close(run, first, newline, ']', out);
-    }
-
-    private void dict(Run run, Dict dict, String newline, StringBuilder out) {
-      String inner = indent == null ? "" : newline + indent;
-      List<Object> keys = dict.keys();
-      if (sorted) {
-        keys = new ArrayList<>(keys);
-        keys.sort((a, b) -> Values.compare(run, a, b, "<"));
-      }
-      out.append('{');
-      boolean first = true;
-      for (Object key : keys) {
-        separate(run, first, inner, out);
-        if (key instanceof String text) {
-          string(run, text, out);
-        } else {
-          out.append('"');
-          write(run, key, inner, out);
-          out.append('"');
-        }
-        out.append(keyEnd);
-        write(run, dict.entries().get(key), inner, out);
-        first = false;
-      }
-      close(run, first, newline, '}', out);
-    }
-
-    private void separate(Run run, boolean first, String inner, StringBuilder out) {
-      run.spend(inner.length() + itemEnd.length());
-      out.append(first ? "" : itemEnd).append(inner);
-    }
-
-    private void close(Run run, boolean empty, String newline, char bracket, StringBuilder out) {
-      if (!empty && indent != null) {
-        run.spend(newline.length());
-        out.append(newline);
-      }
-      out.append(bracket);
-    }
-
-    private void string(Run run, String text, StringBuilder out) {
-      run.spend(text.length());
-      out.append('"');
-      for (int i = 0; i < text.length(); i++) {
-        char c = text.charAt(i);
-        switch (c) {
-          case '"' -> out.append("\\\"");
-          case '\\' -> out.append("\\\\");
-          case '\n' -> out.append("\\n");
-          case '\r' -> out.append("\\r");
-          case '\t' -> out.append("\\t");
-          case '\b' -> out.append("\\b");
-          case '\f' -> out.append("\\f");
-          default -> {
-            if (c < ' ' || ascii && c > '~') {
-              out.append("\\u");
-              hex(c, 4, out);
-            } else {
-              out.append(c);
-            }
-          }
-        }
-      }
-      out.append('"');
-    }
+    String digits = shortest.movePointLeft(exponent).toPlainString();
+    String power = (Math.abs(exponent) < 10 ? "0" : "") + Math.abs(exponent);
+    return digits + (exponent < 0 ? "e-" : "e+") + power;
   }
 }

@@ -1,6 +1,7 @@
 package io.calidrop.template;
 
 import java.time.Clock;
+import java.util.List;
 
 /**
  * One rendering: its output and what it may still do. A template comes with a model and is not to
@@ -17,16 +18,20 @@ final class Run {
 
   private final Clock clock;
   private StringBuilder out = new StringBuilder();
-  private long budget;
+  private long budget = BUDGET;
   private int depth;
 
-  Run(Clock clock, long inputLength) {
+  Run(Clock clock) {
     this.clock = clock;
-    budget = BUDGET + BUDGET_PER_CHARACTER * inputLength;
   }
 
   Clock clock() {
     return clock;
+  }
+
+  /** Allows more, for so many characters of input. */
+  void grant(long characters) {
+    budget += BUDGET_PER_CHARACTER * characters;
   }
 
   /** Accounts for work or memory. */
@@ -64,15 +69,11 @@ final class Run {
     spend(1 + ((long) text.length() * Math.min(part.length(), text.length()) >> 4));
   }
 
-  /** Begins to collect the output elsewhere. */
-  StringBuilder capture() {
+  /** What statements write. */
+  String capture(Scope scope, List<Node> body) {
     StringBuilder before = out;
     out = new StringBuilder();
-    return before;
-  }
-
-  /** Ends it: what was collected. */
-  String captured(StringBuilder before) {
+    Node.all(this, scope, body);
     String text = out.toString();
     out = before;
     return made(text);

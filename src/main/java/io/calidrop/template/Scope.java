@@ -24,6 +24,6 @@ final class Scope {
         return value;
       }
     }
-    return Undefined.name(name);
+    return new Undefined("'" + name + "' is undefined");
   }
 }

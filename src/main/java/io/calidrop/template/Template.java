@@ -1,7 +1,6 @@
 package io.calidrop.template;
 
 import java.time.Clock;
-import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 
@@ -15,9 +14,9 @@ import java.util.Map;
  */
 public final class Template {
   private final String source; // with normal line ends
-  private final List<Statement> body;
+  private final List<Node> body;
 
-  private Template(String source, List<Statement> body) {
+  private Template(String source, List<Node> body) {
     this.source = source;
     this.body = body;
   }
@@ -44,38 +43,17 @@ public final class Template {
    * @throws TemplateException where it fails, refuses, or asks for too much
    */
   public String render(Map<String, ?> values, Clock clock) {
-    Run run = new Run(clock, source.length() + size(values, 0));
+    Run run = new Run(clock);
+    run.grant(source.length());
     try {
-      Scope globals = new Scope(null);
-      Global.define(globals);
-      Scope scope = new Scope(globals);
+      Scope scope = new Scope(Globals.scope());
       for (Map.Entry<String, ?> entry : values.entrySet()) {
         scope.set(entry.getKey(), Values.of(run, entry.getValue()));
       }
-      Statement.all(run, scope, body);
+      Node.all(run, scope, body);
       return run.output();
     } catch (TemplateException e) {
       throw e.in(source);
     }
-  }
-
-  /** About how much there is to read. */
-  private static long size(Object value, int depth) {
-    long size = 1;
-    if (depth > Items.MOST_DEPTH) {
-      return size;
-    }
-    if (value instanceof String text) {
-      size += text.length();
-    } else if (value instanceof Collection<?> list) {
-      for (Object element : list) {
-        size += size(element, depth + 1);
-      }
-    } else if (value instanceof Map<?, ?> map) {
-      for (Map.Entry<?, ?> entry : map.entrySet()) {
-        size += size(entry.getKey(), depth + 1) + size(entry.getValue(), depth + 1);
-      }
-    }
-    return size;
   }
 }

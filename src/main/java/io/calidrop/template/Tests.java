@@ -1,31 +1,48 @@
 package io.calidrop.template;
 
+import java.util.Map;
+
 /** What can follow {@code is}. */
 final class Tests {
   private Tests() {}
 
   static boolean apply(Run run, String name, Object value, Arguments arguments) {
-    switch (name) {
-      case "divisibleby" -> {
-        Object divisor = arguments.bind(name, "num").value(0);
-        return Values.equal(run, Operators.arithmetic(run, "%", value, divisor), 0L);
-      }
-      case "in" -> {
-        return Values.contains(run, arguments.bind(name, "seq").value(0), value);
-      }
+    return switch (name) {
+      case "eq", "equalto", "==" -> compare(run, "==", value, name, arguments);
+      case "ne", "!=" -> compare(run, "!=", value, name, arguments);
+      case "lt", "lessthan", "<" -> compare(run, "<", value, name, arguments);
+      case "le", "<=" -> compare(run, "<=", value, name, arguments);
+      case "gt", "greaterthan", ">" -> compare(run, ">", value, name, arguments);
+      case "ge", ">=" -> compare(run, ">=", value, name, arguments);
+      case "in" -> compare(run, "in", value, name, arguments);
       case "sameas" -> {
         Object other = arguments.bind(name, "other").value(0);
-        boolean simple = value == null || value instanceof Boolean || value instanceof Long;
-        return value == other || simple && value != null && value.equals(other);
+        boolean simple = value instanceof Boolean || value instanceof Long;
+        yield value == other || simple && value.equals(other);
       }
+      case "divisibleby" -> rest(run, value, arguments.bind(name, "num").value(0), 0);
       default -> {
-        String operator = operator(name);
-        if (operator != null) {
-          return Operators.compare(run, operator, value, arguments.bind(name, "other").value(0));
-        }
+        arguments.bind("test " + name);
+        yield is(run, name, value);
       }
-    }
-    arguments.bind("test " + name);
+    };
+  }
+
+  private static boolean compare(
+      Run run, String operator, Object value, String name, Arguments arguments) {
+    return Operators.compare(run, operator, value, arguments.bind(name, "other").value(0));
+  }
+
+  private static boolean rest(Run run, Object value, Object divisor, long wanted) {
+    return Values.equal(run, Operators.apply(run, "%", value, divisor), wanted);
+  }
+
+  private static boolean is(Run run, String name, Object value) {
+    boolean iterable =
+        value instanceof String
+            || value instanceof Map
+            || value instanceof Undefined
+            || value instanceof Items;
     return switch (name) {
       case "defined" -> !(value instanceof Undefined);
       case "undefined" -> value instanceof Undefined;
@@ -35,42 +52,17 @@ final class Tests {
       case "false" -> Boolean.FALSE.equals(value);
       case "integer" -> value instanceof Long;
       case "float" -> value instanceof Double;
-      case "number" -> Numbers.isNumber(value);
+      case "number" -> Operators.isNumber(value);
       case "string" -> value instanceof String;
-      case "mapping" -> value instanceof Dict;
-      case "sequence" ->
-          value instanceof String
-              || value instanceof Dict
-              || value instanceof Undefined
-              || value instanceof Items items && items.isSequence();
-      case "iterable" ->
-          value instanceof String
-              || value instanceof Dict
-              || value instanceof Undefined
-              || value instanceof Items;
+      case "mapping" -> value instanceof Map;
+      case "sequence" -> iterable && !(value instanceof Items items && !items.isSequence());
+      case "iterable" -> iterable;
       case "callable" -> value instanceof Callable || value instanceof Undefined;
-      case "even" -> Values.equal(run, Operators.arithmetic(run, "%", value, 2L), 0L);
-      case "odd" -> Values.equal(run, Operators.arithmetic(run, "%", value, 2L), 1L);
-      case "lower" ->
-          new StringMethods(run, Printer.string(run, value)).call("islower", Arguments.NONE)
-              == Boolean.TRUE;
-      case "upper" ->
-          new StringMethods(run, Printer.string(run, value)).call("isupper", Arguments.NONE)
-              == Boolean.TRUE;
+      case "even" -> rest(run, value, 2L, 0);
+      case "odd" -> rest(run, value, 2L, 1);
+      case "lower", "upper" -> Methods.is(Printer.string(run, value), "is" + name);
       case "escaped" -> false;
       default -> throw new TemplateException("no test named '" + name + "'");
-    };
-  }
-
-  private static String operator(String name) {
-    return switch (name) {
-      case "eq", "equalto", "==" -> "==";
-      case "ne", "!=" -> "!=";
-      case "lt", "lessthan", "<" -> "<";
-      case "le", "<=" -> "<=";
-      case "gt", "greaterthan", ">" -> ">";
-      case "ge", ">=" -> ">=";
-      default -> null;
     };
   }
 }

@@ -7,7 +7,7 @@ package io.calidrop.template;
  * @param number the value of a number, else null
  * @param at its offset
  */
-record Token(Kind kind, String text, Number number, int at) {
+record Token(Kind kind, String text, Object number, int at) {
   enum Kind {
     DATA,
     OUTPUT_BEGIN,
@@ -23,16 +23,5 @@ record Token(Kind kind, String text, Number number, int at) {
 
   boolean is(Kind wanted, String wantedText) {
     return kind == wanted && text.equals(wantedText);
-  }
-
-  /** For messages. */
-  String describe() {
-    return switch (kind) {
-      case END -> "the end of the template";
-      case DATA -> "text";
-      case BLOCK_END, BLOCK_BEGIN, OUTPUT_BEGIN, OUTPUT_END, NAME, OPERATOR -> "'" + text + "'";
-      case STRING -> "a string";
-      case NUMBER -> "a number";
-    };
   }
 }

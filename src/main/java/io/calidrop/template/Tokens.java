@@ -4,7 +4,7 @@ import io.calidrop.template.Token.Kind;
 import java.util.List;
 
 /** The tokens that are still to be read. */
-final class Tokens {
+abstract class Tokens {
   private static final int MOST_DEPTH = 150;
 
   private final List<Token> tokens;
@@ -15,70 +15,77 @@ final class Tokens {
     this.tokens = tokens;
   }
 
-  Token current() {
+  final Token current() {
     return tokens.get(next);
   }
 
-  Token following() {
+  final Token following() {
     return tokens.get(Math.min(next + 1, tokens.size() - 1));
   }
 
   /** The current token; the end is never passed. */
-  Token take() {
+  final Token take() {
     Token token = current();
-    if (token.kind() != Kind.END) {
-      next++;
-    }
+    next += token.kind() == Kind.END ? 0 : 1;
     return token;
   }
 
-  Token name() {
+  final boolean is(String operator) {
+    return current().is(Kind.OPERATOR, operator);
+  }
+
+  final boolean isName(String name) {
+    return current().is(Kind.NAME, name);
+  }
+
+  final boolean skip(String operator) {
+    return skip(Kind.OPERATOR, operator);
+  }
+
+  final boolean skipName(String name) {
+    return skip(Kind.NAME, name);
+  }
+
+  private boolean skip(Kind kind, String text) {
+    boolean there = current().is(kind, text);
+    next += there ? 1 : 0;
+    return there;
+  }
+
+  final Token name() {
     if (current().kind() != Kind.NAME) {
-      throw unexpected();
+      throw unexpected(current());
     }
     return take();
   }
 
-  boolean is(String operator) {
-    return current().is(Kind.OPERATOR, operator);
-  }
-
-  boolean isName(String name) {
-    return current().is(Kind.NAME, name);
-  }
-
-  boolean skip(String operator) {
-    boolean there = is(operator);
-    next += there ? 1 : 0;
-    return there;
-  }
-
-  boolean skipName(String name) {
-    boolean there = isName(name);
-    next += there ? 1 : 0;
-    return there;
-  }
-
-  void expect(Kind kind, String text) {
-    Token token = current();
-    if (!token.is(kind, text)) {
-      throw new TemplateException("expected '" + text + "', not " + token.describe(), token.at());
+  final void expect(Kind kind, String text) {
+    if (!skip(kind, text)) {
+      String found = describe(current());
+      throw new TemplateException("expected '" + text + "', not " + found, current().at());
     }
-    next++;
   }
 
-  TemplateException unexpected() {
-    return new TemplateException("unexpected " + current().describe(), current().at());
+  final void expect(String operator) {
+    expect(Kind.OPERATOR, operator);
+  }
+
+  static TemplateException unexpected(Token token) {
+    return new TemplateException("unexpected " + describe(token), token.at());
+  }
+
+  private static String describe(Token token) {
+    return token.kind() == Kind.END ? "the end of the template" : "'" + token.text() + "'";
   }
 
   /** Counts how deeply what is read is nested. */
-  void enter() {
+  final void enter() {
     if (++depth > MOST_DEPTH) {
       throw new TemplateException("the template nests too deeply", current().at());
     }
   }
 
-  void leave() {
+  final void leave() {
     depth--;
   }
 }

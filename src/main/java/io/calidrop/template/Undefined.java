@@ -6,12 +6,4 @@ package io.calidrop.template;
  *
  * @param reason the error
  */
-record Undefined(String reason) {
-  static Undefined name(String name) {
-    return new Undefined("'" + name + "' is undefined");
-  }
-
-  TemplateException error() {
-    return new TemplateException(reason);
-  }
-}
+record Undefined(String reason) {}

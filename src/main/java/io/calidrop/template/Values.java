@@ -2,53 +2,98 @@ package io.calidrop.template;
 
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 /**
- * What Python does with values of any kind. None is null; an int is a Long, a float a Double; the
- * others are String, Boolean, {@link Items}, {@link Dict}, {@link Namespace}, {@link Callable},
- * {@link Loop} and {@link Undefined}.
+ * What Python does with values of any kind. None is null; an int is a Long, a float a Double, a
+ * dict a Map in its order; the others are String, Boolean, {@link Items}, {@link Namespace}, {@link
+ * Callable}, {@link Loop} and {@link Undefined}. None is changed once it is made, but a namespace.
  *
  * <p>The way of a first rendering has no switch over types: its set-up costs each process some
  * milliseconds.
  */
 final class Values {
+  private static final int COST = 16; // units of an entry
+
   private Values() {}
 
-  /** A value of the program for the template to read. */
+  /** A value of the program for the template to read, which allows it to do more. */
   static Object of(Run run, Object value) {
-    return of(run, value, 0);
-  }
-
-  private static Object of(Run run, Object value, int depth) {
-    Items.checked(depth);
-    if (value == null
-        || value instanceof String
-        || value instanceof Boolean
-        || value instanceof Double) {
+    run.grant(1);
+    if (value instanceof String text) {
+      run.grant(text.length());
+      return text;
+    }
+    if (value == null || value instanceof Boolean || value instanceof Double) {
       return value;
     }
     if (value instanceof Number number) {
       return value instanceof Float ? (Object) number.doubleValue() : number.longValue();
     }
+    run.enter();
+    Object result;
     if (value instanceof Collection<?> list) {
       List<Object> values = new ArrayList<>(list.size());
       for (Object element : list) {
-        values.add(of(run, element, depth + 1));
+        values.add(of(run, element));
       }
-      return Items.list(run, values);
-    }
-    if (value instanceof Map<?, ?> map) {
+      result = Items.list(run, values);
+    } else if (value instanceof Map<?, ?> map) {
       Map<Object, Object> entries = new LinkedHashMap<>();
       for (Map.Entry<?, ?> entry : map.entrySet()) {
-        entries.put(Dict.key(entry.getKey()), of(run, entry.getValue(), depth + 1));
+        entries.put(key(of(run, entry.getKey())), of(run, entry.getValue()));
       }
-      return Dict.of(run, entries);
+      result = dict(run, entries);
+    } else {
+      throw new IllegalArgumentException("no value for a template: " + value.getClass());
     }
-    throw new IllegalArgumentException("no value for a template: " + value.getClass());
+    run.leave();
+    return result;
+  }
+
+  /** Accounts for a dict that was made. */
+  static Map<Object, Object> dict(Run run, Map<Object, Object> entries) {
+    run.spend(1 + (long) COST * entries.size());
+    return entries;
+  }
+
+  /**
+   * A value as a key of a dict.
+   *
+   * @throws TemplateException if it is none
+   */
+  static Object key(Object value) {
+    if (value == null || value instanceof String || value instanceof Boolean) {
+      return value;
+    }
+    if (value instanceof Number number) {
+      return number.doubleValue() == number.longValue() ? (Object) number.longValue() : number;
+    }
+    throw unsupported(value, "no key of a dict: ", "");
+  }
+
+  /** The value of a key of a dict, or another where it has none. */
+  static Object get(Map<?, ?> dict, Object key, Object absent) {
+    if (key instanceof Undefined) {
+      return absent;
+    }
+    Object known = key(key);
+    Object value = dict.get(known);
+    return value != null || dict.containsKey(known) ? value : absent;
+  }
+
+  /** A dict's pairs of keys and values. */
+  static List<Object> pairs(Run run, Map<?, ?> dict) {
+    List<Object> pairs = new ArrayList<>(dict.size());
+    for (Map.Entry<?, ?> entry : dict.entrySet()) {
+      List<Object> pair = new ArrayList<>(2);
+      pair.add(entry.getKey());
+      pair.add(entry.getValue());
+      pairs.add(Items.of(run, Items.Kind.TUPLE, pair));
+    }
+    return pairs;
   }
 
   /** The name of its type in Python. */
@@ -59,13 +104,28 @@ final class Values {
       case Boolean flag -> "bool";
       case Long number -> "int";
       case Double number -> "float";
-      case Items items -> items.kind().type();
-      case Dict dict -> "dict";
+      case Items items -> items.kind().type;
+      case Map<?, ?> dict -> "dict";
       case Namespace namespace -> "namespace";
       case Loop loop -> "loop";
       case Undefined undefined -> "undefined";
       default -> "function";
     };
+  }
+
+  /** The error of an operation that a value does not have. */
+  static TemplateException unsupported(Object value, String start, String end) {
+    return new TemplateException(
+        value instanceof Undefined undefined
+            ? undefined.reason()
+            : start + "'" + type(value) + "'" + end);
+  }
+
+  /** The error of an operation that two values do not have. */
+  static TemplateException unsupported(Object a, Object b, String start) {
+    return a instanceof Undefined
+        ? unsupported(a, "", "")
+        : unsupported(b, start + "'" + type(a) + "' and ", "");
   }
 
   static boolean isTrue(Object value) {
@@ -76,10 +136,10 @@ final class Values {
       return !text.isEmpty();
     }
     if (value instanceof Items items) {
-      return items.isGenerator() || !items.values().isEmpty();
+      return items.kind() == Items.Kind.GENERATOR || !items.values().isEmpty();
     }
-    if (value instanceof Dict dict) {
-      return !dict.entries().isEmpty();
+    if (value instanceof Map<?, ?> dict) {
+      return !dict.isEmpty();
     }
     if (value instanceof Number number) {
       return number.doubleValue() != 0;
@@ -87,136 +147,104 @@ final class Values {
     return value != null && !(value instanceof Undefined);
   }
 
-  /** The elements that a loop over it sees, or null where there can be no loop. */
-  static List<Object> elements(Run run, Object value) {
-    if (value instanceof Items items) {
-      return items.iterate();
-    }
-    if (value instanceof Dict dict) {
-      return dict.keys();
-    }
-    if (value instanceof String text) {
-      return characters(run, text);
-    }
-    return value instanceof Undefined ? List.of() : null;
-  }
-
+  /** The elements that a loop over it sees. */
   static List<Object> iterate(Run run, Object value) {
-    List<Object> elements = elements(run, value);
-    if (elements == null) {
-      throw new TemplateException("'" + type(value) + "' object is not iterable");
+    List<Object> elements;
+    if (value instanceof Items items) {
+      elements = items.iterate();
+    } else if (value instanceof Map<?, ?> dict) {
+      elements = new ArrayList<>(dict.keySet());
+    } else if (value instanceof String text) {
+      run.spend(8L * text.length());
+      elements = new ArrayList<>(text.length());
+      text.codePoints().forEach(c -> elements.add(Character.toString(c)));
+    } else if (value instanceof Undefined) {
+      elements = List.of();
+    } else {
+      throw unsupported(value, "", " object is not iterable");
     }
     run.spend(elements.size());
     return elements;
   }
 
-  private static List<Object> characters(Run run, String text) {
-    run.spend(8L * text.length());
-    List<Object> characters = new ArrayList<>(text.length());
-    for (int i = 0; i < text.length(); ) {
-      int end = text.offsetByCodePoints(i, 1);
-      characters.add(text.substring(i, end));
-      i = end;
-    }
-    return characters;
-  }
-
   static long length(Object value) {
     if (value instanceof String text) {
-      return Text.length(text);
+      return text.codePointCount(0, text.length());
     }
-    if (value instanceof Items items && !items.isGenerator()) {
+    if (value instanceof Items items && items.kind() != Items.Kind.GENERATOR) {
       return items.values().size();
     }
-    if (value instanceof Dict dict) {
-      return dict.entries().size();
+    if (value instanceof Map<?, ?> dict) {
+      return dict.size();
     }
     if (value instanceof Undefined) {
       return 0;
     }
-    throw new TemplateException("object of type '" + type(value) + "' has no len()");
+    throw unsupported(value, "object of type ", " has no len()");
   }
 
   static boolean equal(Run run, Object a, Object b) {
-    run.spend(1);
-    if (a == b) {
-      return !(a instanceof Double number) || !number.isNaN();
-    }
-    if (Numbers.isNumber(a) && Numbers.isNumber(b)) {
-      return Numbers.compare(a, b) == 0;
+    if (Operators.isNumber(a) && Operators.isNumber(b)) {
+      return Operators.order(a, b) == 0;
     }
     if (a instanceof String x && b instanceof String y) {
       run.spend(Math.min(x.length(), y.length()) >> 4);
       return x.equals(y);
     }
+    run.enter();
+    boolean equal = a == b || a instanceof Undefined && b instanceof Undefined;
     if (a instanceof Items x && b instanceof Items y) {
-      return x.kind() == y.kind() && x.isSequence() && equal(run, x.values(), y.values());
+      equal |= x.kind() == y.kind() && x.isSequence() && equal(run, x.values(), y.values());
+    } else if (a instanceof Map<?, ?> x && b instanceof Map<?, ?> y) {
+      equal |= x.size() == y.size() && holds(run, x, y);
     }
-    if (a instanceof Dict x && b instanceof Dict y) {
-      return equal(run, x.entries(), y.entries());
-    }
-    return a instanceof Undefined && b instanceof Undefined;
+    run.leave();
+    return equal;
   }
 
   private static boolean equal(Run run, List<Object> a, List<Object> b) {
-    if (a.size() != b.size()) {
-      return false;
+    boolean equal = a.size() == b.size();
+    for (int i = 0; equal && i < a.size(); i++) {
+      equal = equal(run, a.get(i), b.get(i));
     }
-    Iterator<Object> others = b.iterator();
-    for (Object value : a) {
-      if (!equal(run, value, others.next())) {
+    return equal;
+  }
+
+  private static boolean holds(Run run, Map<?, ?> all, Map<?, ?> part) {
+    for (Map.Entry<?, ?> entry : part.entrySet()) {
+      Object other = get(all, entry.getKey(), all); // it cannot hold itself
+      if (other == all || !equal(run, entry.getValue(), other)) {
         return false;
       }
     }
     return true;
   }
 
-  private static boolean equal(Run run, Map<Object, Object> a, Map<Object, Object> b) {
-    if (a.size() != b.size()) {
-      return false;
-    }
-    for (Map.Entry<Object, Object> entry : a.entrySet()) {
-      if (!b.containsKey(entry.getKey()) || !equal(run, entry.getValue(), b.get(entry.getKey()))) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  /** The order of two values that have one. */
+  /** The order of two values that can be compared, or {@link Operators#NONE}. */
   static int compare(Run run, Object a, Object b, String operator) {
-    run.spend(1);
-    if (Numbers.isNumber(a) && Numbers.isNumber(b)) {
-      return Numbers.compare(a, b);
-    }
-    if (a instanceof String x && b instanceof String y) {
+    run.enter();
+    int order;
+    if (Operators.isNumber(a) && Operators.isNumber(b)) {
+      order = Operators.order(a, b);
+    } else if (a instanceof String x && b instanceof String y) {
       run.spend(Math.min(x.length(), y.length()) >> 4);
-      return Text.compare(x, y);
-    }
-    if (a instanceof Items x && b instanceof Items y && x.kind() == y.kind() && x.isSequence()) {
-      int shared = Math.min(x.values().size(), y.values().size());
-      for (int i = 0; i < shared; i++) {
+      order = x.compareTo(y);
+    } else if (a instanceof Items x
+        && b instanceof Items y
+        && x.isSequence()
+        && x.kind() == y.kind()) {
+      order = Integer.compare(x.values().size(), y.values().size());
+      for (int i = 0; i < Math.min(x.values().size(), y.values().size()); i++) {
         if (!equal(run, x.values().get(i), y.values().get(i))) {
-          return compare(run, x.values().get(i), y.values().get(i), operator);
+          order = compare(run, x.values().get(i), y.values().get(i), operator);
+          break;
         }
       }
-      return Integer.compare(x.values().size(), y.values().size());
+    } else {
+      throw unsupported(a, b, "'" + operator + "' not supported between instances of ");
     }
-    throw unsupported(a, b, "'" + operator + "' not supported between instances of ");
-  }
-
-  /** The error of an operation that two values do not have. */
-  static TemplateException unsupported(Object a, Object b, String start) {
-    return b instanceof Undefined undefined
-        ? undefined.error()
-        : unsupported(a, start, " and '" + type(b) + "'");
-  }
-
-  /** The error of an operation that a value does not have. */
-  static TemplateException unsupported(Object value, String start, String end) {
-    return value instanceof Undefined undefined
-        ? undefined.error()
-        : new TemplateException(start + "'" + type(value) + "'" + end);
+    run.leave();
+    return order;
   }
 
   static boolean contains(Run run, Object container, Object value) {
@@ -227,14 +255,10 @@ final class Values {
       }
       throw unsupported(value, "a str can only hold a str, not ", "");
     }
-    if (container instanceof Dict dict) {
-      return dict.get(value, dict) != dict; // it cannot hold itself
+    if (container instanceof Map<?, ?> dict) {
+      return get(dict, value, dict) != dict;
     }
-    List<Object> elements = elements(run, container);
-    if (elements == null) {
-      throw new TemplateException("argument of type '" + type(container) + "' is not iterable");
-    }
-    for (Object element : elements) {
+    for (Object element : iterate(run, container)) {
       if (equal(run, element, value)) {
         return true;
       }

@@ -1,19 +1,18 @@
 package io.calidrop.batch;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.batch.BatchOutput.Existing;
+import io.calidrop.fuzz.Fuzz;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.text.Utf8Lines;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -27,11 +26,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Damaged batch files and results: every line becomes a request or an error, and no other exception
- * than {@link IOException} ends the reading. -Dcalidrop.fuzz asks for more of them.
+ * than {@link IOException} ends the reading.
  */
 class BatchFuzzTest {
-  private static final int COUNT = Integer.getInteger("calidrop.fuzz", 100);
-  private static final Duration LIMIT = Duration.ofSeconds(3);
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private static final String LINES =
@@ -73,35 +70,16 @@ class BatchFuzzTest {
 
   @TempDir private Path directory;
 
-  /** A text with some bytes replaced, taken out, doubled or put in. */
+  /** A damaged text, with pieces put in that mean something. */
   private static byte[] mutated(String text, Random random) {
-    List<Byte> bytes = new ArrayList<>();
-    for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
-      bytes.add(b);
+    byte[] bytes = Fuzz.mutated(text.getBytes(StandardCharsets.UTF_8), random);
+    for (int n = random.nextInt(4); n > 0; n--) {
+      byte[] piece = PIECES.get(random.nextInt(PIECES.size())).getBytes(StandardCharsets.UTF_8);
+      int at = random.nextInt(bytes.length + 1);
+      ByteBuffer joined = ByteBuffer.allocate(bytes.length + piece.length);
+      bytes = joined.put(bytes, 0, at).put(piece).put(bytes, at, bytes.length - at).array();
     }
-    for (int i = random.nextInt(6); i >= 0 && !bytes.isEmpty(); i--) {
-      int at = random.nextInt(bytes.size());
-      int to = Math.min(bytes.size(), at + random.nextInt(40));
-      switch (random.nextInt(5)) {
-        case 0 -> bytes.set(at, (byte) random.nextInt(256));
-        case 1 -> bytes.subList(at, to).clear();
-        case 2 -> bytes.addAll(random.nextInt(bytes.size()), List.copyOf(bytes.subList(at, to)));
-        case 3 -> bytes.subList(at, bytes.size()).clear();
-        default -> {
-          List<Byte> piece = new ArrayList<>();
-          for (byte b :
-              PIECES.get(random.nextInt(PIECES.size())).getBytes(StandardCharsets.UTF_8)) {
-            piece.add(b);
-          }
-          bytes.addAll(at, piece);
-        }
-      }
-    }
-    byte[] all = new byte[bytes.size()];
-    for (int i = 0; i < all.length; i++) {
-      all[i] = bytes.get(i);
-    }
-    return all;
+    return bytes;
   }
 
   private static void readLines(byte[] bytes) throws IOException {
@@ -128,19 +106,20 @@ class BatchFuzzTest {
 
   @Test
   void damagedLinesAreErrorsOfTheirOwn() {
-    for (int seed = 0; seed < COUNT; seed++) {
-      byte[] bytes = mutated(LINES, new Random(seed));
-      assertTimeoutPreemptively(
-          LIMIT,
-          () -> {
-            try {
-              readLines(bytes);
-            } catch (IOException e) {
-              assertThat(e).hasMessageStartingWith("in is ");
-            }
-          },
-          "seed " + seed);
-    }
+    Fuzz.seeds()
+        .forEach(
+            seed ->
+                Fuzz.check(
+                    seed,
+                    mutated(LINES, new Random(seed)),
+                    Set.of(),
+                    bytes -> {
+                      try {
+                        readLines(bytes);
+                      } catch (IOException e) {
+                        assertThat(e).hasMessageStartingWith("in is ");
+                      }
+                    }));
   }
 
   /** What is in a file of results as long as it is one. */
@@ -166,26 +145,27 @@ class BatchFuzzTest {
   }
 
   @Test
-  void damagedResultsAreGoneOnWithOrRefused() throws IOException {
+  void damagedResultsAreGoneOnWithOrRefused() {
     Path file = directory.resolve("results.jsonl");
-    for (int seed = 0; seed < COUNT; seed++) {
-      Random random = new Random(seed);
-      byte[] bytes = mutated(RESULTS, random);
-      Existing existing = random.nextBoolean() ? Existing.RESUME : Existing.RETRY;
-      Files.write(file, bytes);
-      assertTimeoutPreemptively(
-          LIMIT,
-          () -> {
-            try {
-              resume(file, existing);
-            } catch (IOException e) {
-              assertThat(e).hasMessageMatching("\\Q" + file + "\\E.* is (no|a text in) .*");
-              assertThat(Files.readAllBytes(file))
-                  .as("refused, it keeps its whole lines")
-                  .isEqualTo(Arrays.copyOf(bytes, (int) Files.size(file)));
-            }
-          },
-          "seed " + seed);
+    Fuzz.seeds()
+        .forEach(
+            seed -> {
+              Random random = new Random(seed);
+              byte[] results = mutated(RESULTS, random);
+              Existing existing = random.nextBoolean() ? Existing.RESUME : Existing.RETRY;
+              Fuzz.check(seed, results, Set.of(), bytes -> resume(file, bytes, existing));
+            });
+  }
+
+  private static void resume(Path file, byte[] bytes, Existing existing) throws IOException {
+    Files.write(file, bytes);
+    try {
+      resume(file, existing);
+    } catch (IOException e) {
+      assertThat(e).hasMessageMatching("\\Q" + file + "\\E.* is (no|a text in) .*");
+      assertThat(Files.readAllBytes(file))
+          .as("refused, it keeps its whole lines")
+          .isEqualTo(Arrays.copyOf(bytes, (int) Files.size(file)));
     }
   }
 }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.MicroModel;
 import io.calidrop.generate.GenerationOptions;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -18,7 +19,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -30,19 +30,13 @@ class BatchCasesTest {
   private static final String TWO =
       "{\"id\":\"a\",\"prompt\":\"Hi\"}\n{\"id\":\"b\",\"prompt\":\"Ho\"}\n";
 
-  @TempDir private static Path models;
-  private static Path model;
+  private static final Path MODEL = MicroModel.file();
 
   @TempDir private Path directory;
 
-  @BeforeAll
-  static void writeModel() throws IOException {
-    model = BatchModel.write(models, true);
-  }
-
   private static List<String> command(String in, Path out, String... more) {
     List<String> args = new ArrayList<>(List.of("batch", "--in", in, "--out", out.toString()));
-    args.addAll(List.of("--model", model.toString(), "-n", "3", "-t", "1"));
+    args.addAll(List.of("--model", MODEL.toString(), "-n", "3", "-t", "1"));
     args.addAll(List.of(more));
     return args;
   }
@@ -137,7 +131,7 @@ class BatchCasesTest {
             "3",
             "--json",
             "--model",
-            "" + model);
+            "" + MODEL);
     assertThat(JSON.readTree(run.out()).get("text")).isEqualTo(results.get(6).get("text"));
 
     Outcome again = batch("", in.toString(), out(), "--resume");
@@ -161,7 +155,10 @@ class BatchCasesTest {
 
   @Test
   void row1CompletionsNeedNoChatTemplate() throws IOException {
-    Path base = BatchModel.write(directory, false);
+    Path base = directory.resolve("base.gguf");
+    String chatty = Files.readString(MODEL, StandardCharsets.ISO_8859_1);
+    String silent = chatty.replace("chat_template", "shut_template").replace("<|im_", "<|no_");
+    Files.writeString(base, silent, StandardCharsets.ISO_8859_1);
     Path raw = write("raw.jsonl", "{\"custom_id\":1,\"body\":{\"prompt\":\"Once\"}}\n");
     Outcome outcome = Outcome.of("", false, on(base, "" + raw));
     assertThat(outcome.code()).as(outcome.err()).isZero();
@@ -173,7 +170,7 @@ class BatchCasesTest {
 
   private String[] on(Path other, String in, String... more) {
     List<String> args = command(in, out(), more);
-    args.set(args.indexOf(model.toString()), other.toString());
+    args.set(args.indexOf(MODEL.toString()), other.toString());
     return args.toArray(String[]::new);
   }
 
@@ -196,8 +193,8 @@ class BatchCasesTest {
     for (String[] args :
         List.of(
             new String[] {"run", "-f", latin.toString()},
-            new String[] {"tokenize", "-f", latin.toString(), "--model", model.toString()},
-            new String[] {"eval", "perplexity", "--text", "" + latin, "--model", "" + model},
+            new String[] {"tokenize", "-f", latin.toString(), "--model", MODEL.toString()},
+            new String[] {"eval", "perplexity", "--text", "" + latin, "--model", "" + MODEL},
             command(latin.toString(), out()).toArray(String[]::new))) {
       Outcome outcome = Outcome.of("", true, args);
       assertThat(outcome.code()).as(outcome.err()).isEqualTo(ExitCode.ERROR);
@@ -215,7 +212,7 @@ class BatchCasesTest {
             "--on-full",
             "stop",
             "--model",
-            "" + model);
+            "" + MODEL);
     assertThat(read.err()).contains(latin + " is no UTF-8 text (byte 4)");
     assertThat(Errors.message(new AccessDeniedException("secret.txt")))
         .isEqualTo("secret.txt cannot be used: permission denied");
@@ -225,10 +222,10 @@ class BatchCasesTest {
   void row2AMarkIsSkippedInPromptsOfAllKinds() throws IOException {
     Path plain = write("plain.txt", "Hi");
     Path marked = write("marked.txt", "\ufeffHi");
-    String[] args = {"tokenize", "--model", model.toString(), "-f"};
+    String[] args = {"tokenize", "--model", MODEL.toString(), "-f"};
     String expected = tokenize(args, plain.toString());
     assertThat(tokenize(args, marked.toString())).isEqualTo(expected);
-    String[] piped = {"tokenize", "--model", model.toString()};
+    String[] piped = {"tokenize", "--model", MODEL.toString()};
     assertThat(Outcome.of("\ufeffHi", false, piped).out()).isEqualTo(expected);
   }
 
@@ -335,7 +332,7 @@ class BatchCasesTest {
             "--out",
             "" + to,
             "--model",
-            "" + model);
+            "" + MODEL);
     List<JsonNode> log = results(to.resolve("results.jsonl"));
     assertThat(log.subList(1, log.size()).stream().map(BatchCasesTest::fields))
         .as(outcome.err())

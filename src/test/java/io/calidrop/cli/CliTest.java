@@ -6,12 +6,14 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.AnsweringModel;
+import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,11 +146,11 @@ class CliTest {
   /** Row 7 of the cases. */
   @Test
   void stdinIsLeftAloneWhereATextIsGiven() throws IOException {
-    Path model = ByteVocabulary.write(directory.resolve("bytes.gguf"));
     Path file = Files.writeString(directory.resolve("a.txt"), "A");
     for (String option : List.of("-p", "-f")) {
       String value = option.equals("-p") ? "A" : file.toString();
-      Outcome outcome = Outcome.of("BCD", false, "tokenize", option, value, "-m", model.toString());
+      Outcome outcome =
+          Outcome.of("BCD", false, "tokenize", option, value, "-m", MicroModel.file().toString());
       assertThat(outcome.err()).isEqualTo("1 tokens\n");
     }
   }
@@ -168,10 +170,15 @@ class CliTest {
         "\"quoted\" ${x}"
       })
   void anOptionsValueIsTakenLiterally(String value) throws IOException {
-    String model = ByteVocabulary.write(directory.resolve("bytes.gguf")).toString();
+    String model = MicroModel.file().toString();
     Path file = Files.writeString(directory.resolve("value.txt"), value);
     String expected = run("tokenize", "-f", file.toString(), "-m", model).out();
-    assertThat(expected.lines()).hasSize(value.length());
+    String tokens =
+        expected
+            .lines()
+            .map(line -> line.strip().split("\\s+", 2)[1])
+            .collect(Collectors.joining());
+    assertThat(tokens.replace('Ġ', ' ')).isEqualTo(value);
     assertThat(run("tokenize", "-p", value, "-m", model).out()).isEqualTo(expected);
     assertThat(run("tokenize", "--prompt=" + value, "-m", model).out()).isEqualTo(expected);
     String[] options = {"--system", value, "--stop", value, "-m", "absent"};

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import io.calidrop.MicroModel;
 import io.calidrop.bench.RandomModel;
 import java.io.File;
 import java.io.IOException;
@@ -40,7 +41,7 @@ class LauncherTest {
     assumeThat(new File("/bin/sh")).exists();
     launcher = new Launcher(directory.resolve("an inställation"));
     model = directory.resolve("modèle.gguf");
-    ByteVocabulary.write(model);
+    Files.copy(MicroModel.file(), model);
   }
 
   private Launcher.Result run(String line, String... args)

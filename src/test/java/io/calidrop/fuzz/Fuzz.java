@@ -72,7 +72,7 @@ public final class Fuzz {
     long nanos = thread.getCurrentThreadCpuTime();
     try {
       use.of(input);
-    } catch (Exception | StackOverflowError | OutOfMemoryError e) {
+    } catch (Exception | AssertionError | StackOverflowError | OutOfMemoryError e) {
       if (documented.stream().noneMatch(type -> type.isInstance(e))) {
         throw new AssertionError("seed " + seed + ": " + e, e);
       }

@@ -57,6 +57,7 @@ class TemplateTest {
         "\\r\\n{% nosuch %} => line 2, column 4: unknown tag 'nosuch'",
         "{{ raise_exception('a  b') }} => line 1, column 19: a b",
         "{% include 'x' %} => line 1, column 4: 'include' is not supported: a chat template is one file",
+        "{{ [1e400 - 1e400, 1]|sort }} => line 1, column 23: nan has no order",
         "{{ x|nosuch }} => line 1, column 6: no filter named 'nosuch'",
         "{% if false %}{{ x|nosuch }}{% endif %}{{ 1/0 }} => line 1, column 44: division by zero"
       })
@@ -79,9 +80,6 @@ class TemplateTest {
         "{{ ','.join(['x' * 100000] * 100000) }}",
         "{{ '%2000000000d' % 1 }}",
         "{{ '{:>2000000000}'.format(1) }}",
-        "{{ 'x'.center(10**15) }}",
-        "{{ 'x'|center(10**15) }}",
-        "{{ 'x'.zfill(10**15) }}",
         "{{ 'x\\n' * 100000 | indent(100000) }}",
         "{{ [[[]]] | tojson(indent='x' * 10000000) }}",
         "{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}",
@@ -94,7 +92,8 @@ class TemplateTest {
         "{% set n = namespace(l=[]) %}{% for i in range(90) %}{% set n.l = [n.l, n.l] %}{% endfor %}"
             + "{% set m = namespace(l=[]) %}{% for i in range(90) %}{% set m.l = [m.l, m.l] %}"
             + "{% endfor %}{{ n.l == m.l }}",
-        "{% set n = namespace(l=[]) %}{% for i in range(1000) %}{% set n.l = [n.l] %}{% endfor %}",
+        "{% set n = namespace(l=[]) %}{% for i in range(1000) %}{% set n.l = [n.l] %}{% endfor %}"
+            + "{{ n.l }}",
         "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
         "{% macro m() %}{% call m() %}{% endcall %}{{ caller }}{% endmacro %}{{ m() }}",
