@@ -158,10 +158,11 @@ class FamilyCacheTest {
       LlamaConfig config = model.config();
       long grown = session.statistics().bytes() - before;
       // One of six layers sees everything; the others hold at most the pages of the window, of a
-      // segment and of the last batch, and were not full after the first 400 tokens.
+      // segment and of the last batch: some pages more than after the first 400 tokens, or one
+      // less.
       long aRow = 2L * config.kvDim() * Short.BYTES;
       assertThat(grown).isLessThan(2000 * aRow + 5 * 320 * aRow + 64 * aRow);
-      assertThat(grown).isGreaterThanOrEqualTo(1984 * aRow);
+      assertThat(grown).isGreaterThanOrEqualTo(1984 * aRow - 5 * 64 * aRow);
     }
   }
 
