@@ -60,11 +60,11 @@ public final class AttendedPrompt {
    *
    * @param queries tokens at the end whose queries caches may ask for
    */
-  public static CacheOptions options(KvType kvType, int tokens, int queries) {
+  public static CacheOptions options(KvTypes kvTypes, int tokens, int queries) {
     CacheBudget everything =
         new CacheBudget(tokens + 1, 0, 1, 1, Compress.ONCE, Positions.ABSOLUTE);
     EvictionPolicy observer = new Observer(new QuerySample(queries, queries));
-    return CacheOptions.full(kvType).bounded(everything, observer, CalibrationOptions.off());
+    return CacheOptions.full(kvTypes).bounded(everything, observer, CalibrationOptions.off());
   }
 
   /** Length of the prompt. */

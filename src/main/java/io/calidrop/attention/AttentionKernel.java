@@ -38,11 +38,18 @@ final class AttentionKernel {
       int group,
       AttentionScratch scratch) {
     int dim = head.headDim;
-    float scale = scratch.attentionScores.scale() * head.queryScale();
+    float scale = scratch.attentionScores.scale() * head.keys.queryScale();
+    Hadamard rotation = head.keys.rotation();
     float[] out = scratch.queries;
     for (int query = 0; query < tokens * group; query++) {
       int from = offset + query / group * stride + query % group * dim;
-      toQuads(q, from, dim, scale, out, query);
+      if (rotation.isNone()) {
+        toQuads(q, from, dim, scale, out, query);
+      } else {
+        System.arraycopy(q, from, scratch.rotated, 0, dim);
+        rotation.apply(scratch.rotated, 0, dim);
+        toQuads(scratch.rotated, 0, dim, scale, out, query);
+      }
     }
   }
 
@@ -88,7 +95,7 @@ final class AttentionKernel {
           int own = visible + query / group - row;
           int limit = query > last ? 0 : Math.min(own, BLOCK);
           int start = Math.max(0, own - window);
-          softmax(scratch, t, query, start, limit, head.valueDim, head.weightScale());
+          softmax(scratch, t, query, start, limit, head.valueDim, head.values.weightScale());
         }
         if (log != null) {
           log.put(row, quad, scratch.scores, partials.max);
@@ -126,7 +133,7 @@ final class AttentionKernel {
           }
           int query = quad * QUAD + t;
           int limit = query < queries ? seen : 0;
-          softmax(scratch, t, query, 0, limit, head.valueDim, head.weightScale());
+          softmax(scratch, t, query, 0, limit, head.valueDim, head.values.weightScale());
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);

@@ -4,6 +4,9 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
+  /** Dimensions of a key that are decoded together, perhaps beyond its last. */
+  private static final int MOST_FIELDS = 8;
+
   final AttentionScores attentionScores;
 
   /** [quads][headDim][4] queries, scaled. */
@@ -18,13 +21,16 @@ final class AttentionScratch {
   /** The segment's partial results. */
   final SoftmaxPartials segment;
 
+  /** [headDim] a query, rotated as the keys are. */
+  final float[] rotated;
+
   /** A decoded block of a quantised cache and what it was decoded from. */
   final float[] keys;
 
   final float[] values;
-  KvHead keysOf;
+  KeyRows keysOf;
   int keysRow;
-  KvHead valuesOf;
+  ValueRows valuesOf;
   int valuesRow;
   int valuesCount;
 
@@ -35,11 +41,12 @@ final class AttentionScratch {
     int headDim = shape.headDim();
     attentionScores = shape.scores();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
-    int valueDim = KvHead.valueDim(valueLength);
+    int valueDim = ValueRows.valueDim(valueLength);
     queries = new float[padded * headDim];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
-    keys = new float[KvHead.BLOCK * headDim];
+    rotated = new float[headDim];
+    keys = new float[KvHead.BLOCK * headDim + MOST_FIELDS * KeyRows.TILE];
     values = new float[KvHead.BLOCK * valueDim];
   }
 

@@ -56,7 +56,7 @@ public final class AttentionStep {
   }
 
   private SoftmaxPartials partials(int queries) {
-    return new SoftmaxPartials(queries, KvHead.valueDim(headDim));
+    return new SoftmaxPartials(queries, ValueRows.valueDim(headDim));
   }
 
   /**
@@ -233,6 +233,8 @@ public final class AttentionStep {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    // Calibration rows are of the cache's types: their values lie rotated in the same sums.
+    cache.head(layer, kvHead).restore(result, count * group);
     if (seesEverything()) {
       cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     }

@@ -37,7 +37,7 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvType(), rotations);
+    super(shape, options.kvTypes(), rotations);
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -55,7 +55,7 @@ final class BoundedCache extends KvCache {
     for (int i = 0; i < referenceScratch.length; i++) {
       referenceScratch[i] =
           new ReferenceScratch(
-              options.kvType(), shape, ReferenceCalibration.valueLength(headDim, references));
+              options.kvTypes(), shape, ReferenceCalibration.valueLength(headDim, references));
     }
     PositionRotation[] rotation = new PositionRotation[heads.length];
     Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));

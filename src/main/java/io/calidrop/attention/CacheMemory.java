@@ -17,7 +17,7 @@ public final class CacheMemory {
       head.calibration.rows.extend(head.calibration.capacity());
     }
     int full = shape.fullLayers().length;
-    long windows = full == shape.layers() ? 0 : WindowRows.fullBytes(options.kvType(), shape);
+    long windows = full == shape.layers() ? 0 : WindowRows.fullBytes(options.kvTypes(), shape);
     return full * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes())
         + (shape.layers() - full) * windows;
   }

@@ -8,13 +8,13 @@ import java.util.Optional;
 /**
  * How a session's KV cache is kept.
  *
- * @param kvType number format of keys, values and calibration rows
+ * @param kvTypes number formats of keys, values and calibration rows
  * @param budget bound of the cache, or empty: every token stays
  * @param policy chooses the rows that stay within the budget
  * @param calibration what stands in for the others
  */
 public record CacheOptions(
-    KvType kvType,
+    KvTypes kvTypes,
     Optional<CacheBudget> budget,
     EvictionPolicy policy,
     CalibrationOptions calibration) {
@@ -53,22 +53,27 @@ public record CacheOptions(
   @Override
   public String toString() {
     return budget
-        .map(b -> "%s, %s, %s, %s".formatted(kvType, b, name(policy), calibration))
-        .orElse(kvType.toString());
+        .map(b -> "%s, %s, %s, %s".formatted(kvTypes, b, name(policy), calibration))
+        .orElse(kvTypes.toString());
   }
 
   private static String name(EvictionPolicy policy) {
     return policy.name() + policy.queries().map(queries -> " of " + queries).orElse("");
   }
 
+  /** A cache that keeps every token, keys and values in the same format. */
+  public static CacheOptions full(KvType type) {
+    return full(KvTypes.of(type));
+  }
+
   /** A cache that keeps every token. */
-  public static CacheOptions full(KvType kvType) {
-    return new CacheOptions(kvType, Optional.empty(), new EveryToken(), CalibrationOptions.off());
+  public static CacheOptions full(KvTypes kvTypes) {
+    return new CacheOptions(kvTypes, Optional.empty(), new EveryToken(), CalibrationOptions.off());
   }
 
   /** The cache with a bound. */
   public CacheOptions bounded(
       CacheBudget budget, EvictionPolicy policy, CalibrationOptions calibration) {
-    return new CacheOptions(kvType, Optional.of(budget), policy, calibration);
+    return new CacheOptions(kvTypes, Optional.of(budget), policy, calibration);
   }
 }

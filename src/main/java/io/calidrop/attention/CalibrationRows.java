@@ -9,7 +9,7 @@ import java.util.Arrays;
  */
 final class CalibrationRows {
   /** Stands for nothing. */
-  static final CalibrationRows NONE = new CalibrationRows(0, 0, KvType.F32);
+  static final CalibrationRows NONE = new CalibrationRows(0, 0, KvTypes.of(KvType.F32));
 
   /** Keys and values, in the format of the cache. */
   final KvHead rows;
@@ -22,9 +22,9 @@ final class CalibrationRows {
 
   private final int capacity;
 
-  CalibrationRows(int capacity, int headDim, KvType type) {
+  CalibrationRows(int capacity, int headDim, KvTypes types) {
     this.capacity = capacity;
-    rows = type.newHead(headDim);
+    rows = types.newHead(headDim);
     bias = new float[Math.ceilDiv(capacity, KvHead.BLOCK) * KvHead.BLOCK];
     positions = new int[capacity];
   }

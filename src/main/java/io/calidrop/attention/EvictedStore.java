@@ -49,7 +49,7 @@ final class EvictedStore {
 
   /**
    * Attends all rows with the queries that {@code scratch} holds and merges the result into {@code
-   * out}.
+   * out}, whose sums are those of stored values.
    */
   void attend(int queries, ReferenceScratch scratch, SoftmaxPartials out) {
     KvHead window = scratch.window;

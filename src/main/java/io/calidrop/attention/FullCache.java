@@ -10,12 +10,12 @@ final class FullCache extends KvCache {
   private final int kvHeads;
   private final int contextLength;
 
-  FullCache(CacheShape shape, KvType type, int contextLength, LayerRotations rotations) {
-    super(shape, type, rotations);
+  FullCache(CacheShape shape, KvTypes types, int contextLength, LayerRotations rotations) {
+    super(shape, types, rotations);
     kvHeads = shape.kvHeads();
     this.contextLength = contextLength;
     layers = new LayerRows[shape.fullLayers().length];
-    Arrays.setAll(layers, i -> new LayerRows(type, kvHeads, shape.headDim()));
+    Arrays.setAll(layers, i -> new LayerRows(types, kvHeads, shape.headDim()));
   }
 
   @Override

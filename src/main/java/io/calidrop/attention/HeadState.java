@@ -50,28 +50,32 @@ final class HeadState {
   static HeadState of(
       int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
     CalibrationOptions calibration = options.calibration();
-    KvType type = options.kvType();
+    KvTypes types = options.kvTypes();
     int dim = shape.headDim();
     ReferenceCalibration references = null;
     if (calibration instanceof References form) {
       int valueLength = ReferenceCalibration.valueLength(dim, form);
       EvictedStore store =
-          memory == null ? null : new EvictedStore(memory, type.newHead(dim, valueLength));
+          memory == null ? null : new EvictedStore(memory, types.newHead(dim, valueLength));
       references = new ReferenceCalibration(shape, form, store);
     }
     return new HeadState(
         layer,
         kvHead,
-        type.newHead(dim),
-        calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, type) : null,
+        types.newHead(dim),
+        calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, types) : null,
         references,
-        options.queries().map(sample -> ring(sample, shape, type)).orElse(null),
+        options.queries().map(sample -> ring(sample, shape, types)).orElse(null),
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
 
-  private static QueryRing ring(QuerySample sample, CacheShape shape, KvType type) {
+  private static QueryRing ring(QuerySample sample, CacheShape shape, KvTypes types) {
     return new QueryRing(
-        sample.window(), sample.samples(), shape.group(), shape.headDim(), type == KvType.F32);
+        sample.window(),
+        sample.samples(),
+        shape.group(),
+        shape.headDim(),
+        types.keys() == KvType.F32);
   }
 
   /** Makes room for {@code count} more rows. */

@@ -19,7 +19,7 @@ final class KeyClusters {
 
   private final int headDim;
   private final int max;
-  private final F32KvHead centres;
+  private final KvHead centres;
   private final float[] centre; // [max][headDim]
   private final float[] weight; // [max]
   private final float[] halfNorms; // [max, padded to blocks]
@@ -33,7 +33,7 @@ final class KeyClusters {
   KeyClusters(int headDim, int max) {
     this.headDim = headDim;
     this.max = max;
-    centres = new F32KvHead(headDim, 0);
+    centres = new KvHead(new F32Keys(headDim), new F32Values(0));
     centres.extend(max);
     centre = new float[max * headDim];
     weight = new float[max];
@@ -47,7 +47,7 @@ final class KeyClusters {
    * @param rows the same keys
    * @param weights [count]
    */
-  void run(float[] keys, F32KvHead rows, float[] weights, int count) {
+  void run(float[] keys, F32Keys rows, float[] weights, int count) {
     load(keys, count);
     seed(keys, rows, weights, count);
     assign(count);
@@ -78,7 +78,7 @@ final class KeyClusters {
     }
   }
 
-  private void seed(float[] keys, F32KvHead rows, float[] weights, int count) {
+  private void seed(float[] keys, F32Keys rows, float[] weights, int count) {
     Arrays.fill(best, 0, count, Float.POSITIVE_INFINITY);
     int next = 0;
     for (int i = 1; i < count; i++) {

@@ -22,7 +22,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private long seen;
   private int shift; // tokens seen, less this, is the next position
 
-  KvCache(CacheShape shape, KvType type, LayerRotations rotations) {
+  KvCache(CacheShape shape, KvTypes types, LayerRotations rotations) {
     this.shape = shape;
     this.rotations = rotations;
     windows = new WindowRows[shape.layers()];
@@ -31,7 +31,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     for (int layer = 0; layer < windows.length; layer++) {
       full[layer] = count;
       if (shape.windows().has(layer)) {
-        windows[layer] = new WindowRows(type, shape);
+        windows[layer] = new WindowRows(types, shape);
       } else {
         count++;
       }
@@ -62,7 +62,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
       CacheScratch scratch,
       LayerRotations rotations) {
     return options.budget().isEmpty()
-        ? new FullCache(shape, options.kvType(), contextLength, rotations)
+        ? new FullCache(shape, options.kvTypes(), contextLength, rotations)
         : new BoundedCache(shape, contextLength, options, scratch, rotations);
   }
 

@@ -1,27 +1,21 @@
 package io.calidrop.attention;
 
-import static io.calidrop.tensor.VectorShape.LANES;
-
-import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
 
 /**
  * Keys and values that one KV head of one layer has cached, in dense pages of {@link #BLOCK} rows:
- * it grows without copying, and by little more than it needs.
- *
- * <p>Keys are stored in tiles of {@link #TILE} rows with the rows across the vector lanes, so that
- * scores need no horizontal sums; values are stored row by row, as the weighted sum needs them.
- * Attention computes with four queries at a time: each decoded vector serves eight multiply-adds.
+ * it grows without copying, and by little more than it needs. Attention computes with four queries
+ * at a time: each decoded vector serves eight multiply-adds.
  */
-abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
+final class KvHead {
   /** Queries that a kernel takes at a time. */
   static final int QUAD = 4;
 
-  /** Rows whose keys lie across vector lanes: two vectors of them. */
-  static final int TILE = 2 * LANES;
-
-  /** Rows of a page and of a kernel call, a multiple of the tile at every vector width. */
+  /** Rows of a page and of a kernel call, a multiple of the keys' tile at every vector width. */
   static final int BLOCK = 64;
+
+  final KeyRows keys;
+  final ValueRows values;
 
   /** Dimensions of a key. */
   final int headDim;
@@ -29,25 +23,22 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   /** Dimensions of a value. */
   final int valueLength;
 
-  /** Length of a stored value: its dimensions, rounded up to two vectors. */
+  /** Length of a sum of values, see {@link ValueRows#valueDim}. */
   final int valueDim;
 
   private int rows;
   private int pages;
 
-  KvHead(int headDim, int valueLength) {
-    this.headDim = headDim;
-    this.valueLength = valueLength;
-    this.valueDim = valueDim(valueLength);
-  }
-
-  /** Length of a stored value of {@code valueLength} dimensions. */
-  static int valueDim(int valueLength) {
-    return VectorShape.roundUp(valueLength, 2 * LANES);
+  KvHead(KeyRows keys, ValueRows values) {
+    this.keys = keys;
+    this.values = values;
+    headDim = keys.headDim;
+    valueLength = values.valueLength;
+    valueDim = values.valueDim;
   }
 
   /** Rows in use. */
-  final int rows() {
+  int rows() {
     return rows;
   }
 
@@ -55,33 +46,36 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
    * Makes room for {@code count} more rows and takes them into use; their contents are set by
    * {@link #set}.
    */
-  final void extend(int count) {
+  void extend(int count) {
     rows += count;
     while (pages * BLOCK < rows) {
       pages++;
-      addPage();
+      keys.addPage();
+      values.addPage();
     }
   }
 
   /** Drops every row from {@code rows} on. */
-  final void truncate(int rows) {
+  void truncate(int rows) {
     this.rows = Math.min(rows, this.rows);
   }
 
   /** Drops the first {@code count} rows, a multiple of the page; the others move to the front. */
-  final void dropFirst(int count) {
+  void dropFirst(int count) {
     rows -= count;
     for (int dropped = 0; dropped < count; dropped += BLOCK) {
       pages--;
-      removePage(0);
+      keys.removePage(0);
+      values.removePage(0);
     }
   }
 
   /** Frees the pages beyond those that {@code rows} rows need. */
-  final void release(int rows) {
+  void release(int rows) {
     int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);
     for (; pages > needed; pages--) {
-      removePage(pages - 1);
+      keys.removePage(pages - 1);
+      values.removePage(pages - 1);
     }
   }
 
@@ -91,13 +85,13 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
    * @param key holds the rotated key [headDim] at {@code keyOffset}
    * @param value holds the value [valueLength] at {@code valueOffset}
    */
-  final void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
+  void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
     setKey(row, key, keyOffset);
     setValue(row, value, valueOffset);
   }
 
   /** Carries the rows in use, as they are stored at this width of vectors. */
-  final void transfer(StateTransfer state, int most) {
+  void transfer(StateTransfer state, int most) {
     int count = state.count("rows", rows, most);
     if (state.reading()) {
       truncate(0);
@@ -118,7 +112,7 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   }
 
   /** Takes over all rows of a head of the same format and dimensions. */
-  final void copyFrom(KvHead other) {
+  void copyFrom(KvHead other) {
     truncate(0);
     extend(other.rows);
     MemorySegment page = MemorySegment.ofArray(new long[pageBytes() / Long.BYTES]);
@@ -129,60 +123,80 @@ abstract sealed class KvHead permits F16KvHead, F32KvHead, Q8KvHead {
   }
 
   /** Allocated bytes. */
-  final long bytes() {
+  long bytes() {
     return (long) pages * pageBytes();
   }
 
-  /** Allocates another page. */
-  abstract void addPage();
-
-  /** Frees a page; those after it move to the front. */
-  abstract void removePage(int page);
-
   /** Bytes of a page, and of what {@link #save} writes. */
-  abstract int pageBytes();
+  int pageBytes() {
+    return keys.pageBytes() + values.pageBytes();
+  }
 
-  abstract void setKey(int row, float[] key, int offset);
+  void setKey(int row, float[] key, int offset) {
+    keys.set(row, key, offset);
+  }
 
-  abstract void setValue(int row, float[] value, int offset);
+  void setValue(int row, float[] value, int offset) {
+    values.set(row, value, offset);
+  }
 
   /** Decodes a key to {@code out[offset ..]} [headDim]. */
-  abstract void getKey(int row, float[] out, int offset);
+  void getKey(int row, float[] out, int offset) {
+    keys.get(row, out, offset);
+  }
 
   /** Decodes a value to {@code out[offset ..]} [valueLength]. */
-  abstract void getValue(int row, float[] out, int offset);
+  void getValue(int row, float[] out, int offset) {
+    values.get(row, out, offset);
+  }
 
   /** Copies a row, as it is stored, over another. */
-  abstract void move(int from, int to);
+  void move(int from, int to) {
+    keys.move(from, to);
+    values.move(from, to);
+  }
 
   /** Copies a page to memory, as it is stored. */
-  abstract void save(int page, MemorySegment to, long offset);
+  void save(int page, MemorySegment to, long offset) {
+    keys.save(page, to, offset);
+    values.save(page, to, offset + keys.pageBytes());
+  }
 
   /** Overwrites a page with one that {@link #save} wrote. */
-  abstract void load(int page, MemorySegment from, long offset);
-
-  /** What a query must be multiplied by before {@link #scores}. */
-  abstract float queryScale();
-
-  /** What a weight must be multiplied by before {@link #accumulate}. */
-  abstract float weightScale();
+  void load(int page, MemorySegment from, long offset) {
+    keys.load(page, from, offset);
+    values.load(page, from, offset + keys.pageBytes());
+  }
 
   /**
    * Scores of four queries with the keys of {@link #BLOCK} rows.
    *
    * @param row the first row, a multiple of BLOCK
-   * @param queries holds [headDim][4] query values at {@code queryOffset}
+   * @param queries holds [headDim][4] query values at {@code queryOffset}, rotated and multiplied
+   *     as the keys ask for
    * @param scores [4][BLOCK], overwritten; rows beyond those in use get meaningless scores
    */
-  abstract void scores(
-      int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch);
+  void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
+    keys.scores(row, queries, queryOffset, scores, scratch);
+  }
 
   /**
-   * Adds the weighted values of rows {@code [row, row + count)} to four accumulators.
+   * Adds the weighted values of rows {@code [row, row + count)}, as they are stored, to four
+   * accumulators; see {@link #restore}.
    *
    * @param weights [4][BLOCK]
    * @param out holds [4][valueDim] at {@code offset}
    */
-  abstract void accumulate(
-      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
+  void accumulate(
+      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
+    values.accumulate(row, count, weights, out, offset, scratch);
+  }
+
+  /** Turns the sums of stored values of the first {@code queries} partials into sums of values. */
+  void restore(SoftmaxPartials partials, int queries) {
+    Hadamard rotation = values.rotation();
+    for (int query = 0; query < queries && !rotation.isNone(); query++) {
+      rotation.apply(partials.acc, query * valueDim, valueLength);
+    }
+  }
 }

@@ -7,10 +7,10 @@ final class LayerRows {
   private final KvHead[] heads; // [kvHeads]
   private final int headDim;
 
-  LayerRows(KvType type, int kvHeads, int headDim) {
+  LayerRows(KvTypes types, int kvHeads, int headDim) {
     this.headDim = headDim;
     heads = new KvHead[kvHeads];
-    Arrays.setAll(heads, i -> type.newHead(headDim));
+    Arrays.setAll(heads, i -> types.newHead(headDim));
   }
 
   KvHead head(int kvHead) {

@@ -51,7 +51,7 @@ final class ReferenceCalibration {
     this.store = store;
     valueLength = valueLength(headDim, options);
     references = new float[group * headDim];
-    evicted = new SoftmaxPartials(group, KvHead.valueDim(valueLength));
+    evicted = new SoftmaxPartials(group, ValueRows.valueDim(valueLength));
     evicted.clear(group);
     slotKeys = new float[group * headDim];
     slotValues = new float[group * headDim];
@@ -138,6 +138,7 @@ final class ReferenceCalibration {
         scratch.window, scratch.queries, 0, count * headDim, 1, count, scratch.attention);
     scratch.result.clear(count);
     store.attend(count, scratch, scratch.result);
+    scratch.window.restore(scratch.result, count);
     for (int i = 0; i < count; i++) {
       fillSlot(from + i, scratch.queries, i * headDim, scratch.result, i);
       int head = recomputed[from - group + i] % group;
@@ -149,7 +150,7 @@ final class ReferenceCalibration {
   /** A slot that gives a reference exactly what the evicted tokens gave to it. */
   private void fillSlot(int slot, float[] query, int o, SoftmaxPartials partials, int i) {
     float inverse = partials.sum[i] == 0 ? 0 : 1 / partials.sum[i];
-    int acc = i * KvHead.valueDim(valueLength);
+    int acc = i * ValueRows.valueDim(valueLength);
     for (int d = 0; d < headDim; d++) {
       slotValues[slot * headDim + d] = partials.acc[acc + d] * inverse;
       slotKeys[slot * headDim + d] =
@@ -200,7 +201,7 @@ final class ReferenceCalibration {
     for (int head = 0; head < group; head++) {
       rotation.rotate(references, head * headDim, -delta);
       if (options.firstOrder()) {
-        rotation.rotate(evicted.acc, head * KvHead.valueDim(valueLength) + headDim, -delta);
+        rotation.rotate(evicted.acc, head * ValueRows.valueDim(valueLength) + headDim, -delta);
       }
     }
     if (store != null) {
@@ -247,7 +248,7 @@ final class ReferenceCalibration {
   }
 
   long bytes() {
-    long floats = references.length + (long) group * (KvHead.valueDim(valueLength) + 2);
+    long floats = references.length + (long) group * (ValueRows.valueDim(valueLength) + 2);
     long slotFloats = slotBias.length * (2L * headDim + 1);
     return (floats + slotFloats + slotOf.length + recomputed.length) * Float.BYTES;
   }

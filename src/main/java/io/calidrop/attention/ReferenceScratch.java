@@ -15,11 +15,11 @@ final class ReferenceScratch {
   /** [MAX_QUERIES][headDim] queries side by side. */
   final float[] queries;
 
-  ReferenceScratch(KvType type, CacheShape shape, int valueLength) {
+  ReferenceScratch(KvTypes types, CacheShape shape, int valueLength) {
     int headDim = shape.headDim();
     attention = new AttentionScratch(shape, valueLength, MAX_QUERIES);
-    window = type.newHead(headDim, valueLength);
-    result = new SoftmaxPartials(MAX_QUERIES, KvHead.valueDim(valueLength));
+    window = types.newHead(headDim, valueLength);
+    result = new SoftmaxPartials(MAX_QUERIES, ValueRows.valueDim(valueLength));
     queries = new float[MAX_QUERIES * headDim];
   }
 }

@@ -24,8 +24,9 @@ final class RowFit {
   private final int valueDim;
   private final int capacity;
   private final int columns; // capacity, padded to blocks
-  private final F32KvHead evicted;
-  private final F32KvHead fitted;
+  private final F32Keys evictedKeys;
+  private final KvHead evicted;
+  private final KvHead fitted;
   private final FitQueries queries;
   private final KeyClusters clusters;
   private final LeastSquares solver;
@@ -63,10 +64,11 @@ final class RowFit {
     int group = shape.group();
     headDim = shape.headDim();
     this.capacity = capacity;
-    valueDim = KvHead.valueDim(headDim);
+    valueDim = ValueRows.valueDim(headDim);
     columns = Math.ceilDiv(capacity, BLOCK) * BLOCK;
-    evicted = new F32KvHead(headDim, headDim);
-    fitted = new F32KvHead(headDim, 0);
+    evictedKeys = new F32Keys(headDim);
+    evicted = new KvHead(evictedKeys, new F32Values(headDim));
+    fitted = new KvHead(new F32Keys(headDim), new F32Values(0));
     queries = new FitQueries(shape, samples * group);
     clusters = new KeyClusters(headDim, capacity);
     solver = new LeastSquares(columns);
@@ -173,7 +175,7 @@ final class RowFit {
 
   /** The rows before the fit: means of the clusters that have any weight. */
   private void cluster(EvictedRows evicted) {
-    clusters.run(evicted.keys(), this.evicted, roots, evicted.count());
+    clusters.run(evicted.keys(), evictedKeys, roots, evicted.count());
     int[] cluster = clusters.clusters();
     Arrays.fill(rowOf, -1);
     Arrays.fill(rowWeight, 0f);
@@ -268,8 +270,8 @@ final class RowFit {
       int n = Math.min(BLOCK, queries.count() - query);
       for (int c = 0; c < rows; c += QUAD) {
         System.arraycopy(transposed, (query * columns) + c * BLOCK, scores, 0, QUAD * BLOCK);
-        F32KvHead.accumulate(design, query * columns, columns, n, scores, product, c * columns);
-        F32KvHead.accumulate(
+        F32Values.accumulate(design, query * columns, columns, n, scores, product, c * columns);
+        F32Values.accumulate(
             numerator, query * valueDim, valueDim, n, scores, projected, c * valueDim);
         for (int t = 0; t < QUAD; t++) {
           target[c + t] += VectorMath.dot(scores, t * BLOCK, mass, query, BLOCK);

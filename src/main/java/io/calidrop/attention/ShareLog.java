@@ -53,7 +53,7 @@ final class ShareLog {
    * @param result the queries' attention over everything, for the normaliser
    */
   void addTo(HeadState state, int rows, SoftmaxPartials result, int from, int to) {
-    float weightScale = state.rows.weightScale();
+    float weightScale = state.rows.values.weightScale();
     Arrays.fill(sums, 0, Math.ceilDiv(rows, BLOCK) * BLOCK, 0);
     for (int query = from; query < to; query++) {
       float logSumExp = result.logSumExp(query);

@@ -12,8 +12,8 @@ final class WindowRows {
   private final int window;
   private long first; // token of the first row, a multiple of the segment
 
-  WindowRows(KvType type, CacheShape shape) {
-    rows = new LayerRows(type, shape.kvHeads(), shape.headDim());
+  WindowRows(KvTypes types, CacheShape shape) {
+    rows = new LayerRows(types, shape.kvHeads(), shape.headDim());
     window = shape.windows().tokens();
   }
 
@@ -95,8 +95,8 @@ final class WindowRows {
   }
 
   /** Bytes of a layer that has passed its window. */
-  static long fullBytes(KvType type, CacheShape shape) {
-    WindowRows layer = new WindowRows(type, shape);
+  static long fullBytes(KvTypes types, CacheShape shape) {
+    WindowRows layer = new WindowRows(types, shape);
     layer.rows.extend(layer.window + AttentionKernel.SEGMENT);
     return layer.bytes();
   }

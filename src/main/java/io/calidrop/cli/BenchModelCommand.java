@@ -100,7 +100,7 @@ final class BenchModelCommand implements Callable<Integer> {
     row.put("model", config.name());
     row.put("threads", engine.model().threads());
     CacheOptions cache = engine.cacheOptions();
-    row.put("type_kv", cache.kvType().toString().toLowerCase(Locale.ROOT));
+    row.put("type_kv", cache.kvTypes().toString().toLowerCase(Locale.ROOT));
     cache.budget().ifPresent(budget -> row.put("budget", budget.rows()));
     row.put("test", result.test());
     row.put("t/s", Math.round(result.mean() * 100) / 100.0);

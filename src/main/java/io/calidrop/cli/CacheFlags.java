@@ -10,7 +10,6 @@ import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicy;
-import io.calidrop.attention.KvType;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
@@ -20,6 +19,7 @@ import io.calidrop.model.ModelInspection;
 import java.nio.file.Path;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -31,14 +31,7 @@ final class CacheFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @Option(
-      names = "--kv-type",
-      paramLabel = "TYPE",
-      defaultValue = "f16",
-      completionCandidates = Names.KvTypes.class,
-      description =
-          "Number format of the KV cache: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-  private KvType kvType;
+  @Mixin private KvTypeFlags kvTypes;
 
   @Option(
       names = "--budget",
@@ -222,7 +215,7 @@ final class CacheFlags {
         "--recompute-threshold",
         "--first-order",
         "--evicted-store");
-    return CacheOptions.full(kvType);
+    return CacheOptions.full(kvTypes.types());
   }
 
   private CacheOptions bounded(Io io) {
@@ -236,7 +229,7 @@ final class CacheFlags {
     }
     int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
     int window = or(this.window, CacheBudget.DEFAULT_WINDOW);
-    return CacheOptions.full(kvType)
+    return CacheOptions.full(kvTypes.types())
         .bounded(
             new CacheBudget(
                 or(budget, sinks + window),
@@ -281,7 +274,7 @@ final class CacheFlags {
           "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
               .formatted(positions));
     }
-    return CacheOptions.full(kvType)
+    return CacheOptions.full(kvTypes.types())
         .bounded(
             CacheBudget.of(rows),
             EvictionPolicies.named(EvictionPolicies.DEFAULT),

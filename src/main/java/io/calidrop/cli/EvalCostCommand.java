@@ -69,7 +69,7 @@ final class EvalCostCommand implements Callable<Integer> {
     grid.check();
     options.check();
     CalidropCommand root = parent.root();
-    CacheOptions full = CacheOptions.full(grid.kvType());
+    CacheOptions full = CacheOptions.full(grid.kvTypes());
     int last = positions.getLast();
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
       List<CacheSetting> settings = new ArrayList<>();

@@ -65,7 +65,7 @@ final class EvalErrorCommand extends GridEvalCommand {
       throws IOException {
     List<CacheOptions> caches = settings.stream().map(CacheSetting::options).toList();
     try (AttentionError error =
-        new AttentionError(engine.model(), grid().kvType(), window, caches)) {
+        new AttentionError(engine.model(), grid().kvTypes(), window, caches)) {
       for (CacheSetting setting : settings) {
         log.add(setting, ErrorTable.cells(error.measure(setting.options())));
       }

@@ -1,6 +1,9 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheQuality;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.QualityTable;
@@ -8,6 +11,7 @@ import io.calidrop.eval.ResultTable;
 import io.calidrop.eval.TextWindow;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -24,7 +28,8 @@ import picocli.CommandLine.Option;
       "",
       "Examples:",
       "  ./run.sh eval quality --text book.txt --budgets 128,512 --out quality",
-      "  ./run.sh eval quality --text book.txt --compress once --policies h2o,snapkv"
+      "  ./run.sh eval quality --text book.txt --compress once --policies h2o,snapkv",
+      "  ./run.sh eval quality --text book.txt --budgets 512 --kv-types q8_0,k5v4,q4_0"
     })
 final class EvalQualityCommand extends GridEvalCommand {
   /** Caches that share the full cache's predictions, and are held in memory side by side. */
@@ -57,6 +62,24 @@ final class EvalQualityCommand extends GridEvalCommand {
               + " with rolling.")
   private Integer tokens;
 
+  @HelpGroup(Heading.CACHE)
+  @Option(
+      names = "--kv-types",
+      paramLabel = "TYPE",
+      split = ",",
+      converter = KvTypesConverter.class,
+      completionCandidates = Names.KvTypes.class,
+      description =
+          "Also the full cache in these formats, against that of --kv-type. Default: none.")
+  private List<KvTypes> types = List.of();
+
+  @Override
+  List<CacheSetting> settings(CacheShape shape) {
+    List<CacheSetting> settings = new ArrayList<>(super.settings(shape));
+    types.stream().distinct().map(CacheSetting::full).forEach(settings::add);
+    return settings;
+  }
+
   @Override
   String title() {
     return "What a bounded cache costs in quality";
@@ -81,7 +104,8 @@ final class EvalQualityCommand extends GridEvalCommand {
   void measure(Engine engine, TextWindow window, List<CacheSetting> settings, Results log)
       throws IOException {
     List<CacheOptions> caches = settings.stream().map(CacheSetting::options).toList();
-    try (CacheQuality quality = new CacheQuality(engine.model(), grid().kvType(), window, caches)) {
+    try (CacheQuality quality =
+        new CacheQuality(engine.model(), grid().kvTypes(), window, caches)) {
       double without = quality.perplexityWithoutContext();
       for (int from = 0; from < settings.size(); from += GROUP) {
         int to = Math.min(from + GROUP, settings.size());

@@ -98,7 +98,7 @@ final class EvalTasksCommand implements Callable<Integer> {
     grid.check();
     options.check();
     CalidropCommand root = parent.root();
-    CacheOptions full = CacheOptions.full(grid.kvType());
+    CacheOptions full = CacheOptions.full(grid.kvTypes());
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
       Map<String, Object> protocol = grid.protocol();
       Run run = new Run(engine, options.log(engine, protocol));
@@ -139,8 +139,8 @@ final class EvalTasksCommand implements Callable<Integer> {
       tokenizer = engine.tokenizer();
       runner =
           new TaskRunner(
-              engine.model(), tokenizer, template(engine), grid.kvType(), grid.compress());
-      full = CacheSetting.full(CacheOptions.full(grid.kvType()));
+              engine.model(), tokenizer, template(engine), grid.kvTypes(), grid.compress());
+      full = CacheSetting.full(CacheOptions.full(grid.kvTypes()));
       settings = grid.settings(engine.model().config().cacheShape());
       table = new TaskTable(settings, orders);
       for (Task task : tasks) {

@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.ResultTable;
 import io.calidrop.eval.TextWindow;
@@ -41,6 +42,11 @@ abstract class GridEvalCommand implements Callable<Integer> {
   /** Tokens that count. */
   abstract int scoredTokens();
 
+  /** What is measured of a model of this shape. */
+  List<CacheSetting> settings(CacheShape shape) {
+    return grid.settings(shape);
+  }
+
   abstract ResultTable table(List<CacheSetting> settings);
 
   /** Measures some settings on a piece of text. */
@@ -64,9 +70,9 @@ abstract class GridEvalCommand implements Callable<Integer> {
     grid.check();
     options.check();
     CalidropCommand root = parent.root();
-    CacheOptions full = CacheOptions.full(grid.kvType());
+    CacheOptions full = CacheOptions.full(grid.kvTypes());
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
-      List<CacheSetting> settings = grid.settings(engine.model().config().cacheShape());
+      List<CacheSetting> settings = settings(engine.model().config().cacheShape());
       List<TextFlags.Piece> pieces = texts.pieces(files, engine.tokenizer(), prompt + scored + 1);
       Map<String, Object> protocol = grid.protocol();
       protocol.put("text", files.identity());

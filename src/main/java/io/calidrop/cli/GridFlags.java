@@ -6,7 +6,7 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheGrid;
@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -29,15 +30,7 @@ final class GridFlags {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
-  @HelpGroup(value = Heading.CACHE, rare = true)
-  @Option(
-      names = "--kv-type",
-      paramLabel = "TYPE",
-      defaultValue = "f16",
-      completionCandidates = Names.KvTypes.class,
-      description =
-          "Number format of the KV cache: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
-  private KvType kvType;
+  @Mixin private KvTypeFlags kvTypes;
 
   @Option(
       names = "--budgets",
@@ -132,8 +125,8 @@ final class GridFlags {
           "Beside each fold, the policy without calibration with rows for the same bytes. Default: ${DEFAULT-VALUE}.")
   private boolean equalBytes;
 
-  KvType kvType() {
-    return kvType;
+  KvTypes kvTypes() {
+    return kvTypes.types();
   }
 
   Compress compress() {
@@ -151,7 +144,7 @@ final class GridFlags {
     protocol.put("compress", compress.toString());
     protocol.put("prune interval", isOnce() ? "" : String.valueOf(interval));
     protocol.put("positions", positions.toString());
-    protocol.put("KV type", kvType.toString());
+    protocol.put("KV type", kvTypes().toString());
     return protocol;
   }
 
@@ -164,7 +157,7 @@ final class GridFlags {
   List<CacheSetting> settings(CacheShape shape) {
     try {
       return new CacheGrid(
-              kvType,
+              kvTypes(),
               compress,
               interval,
               positions,

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.KvType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -114,9 +116,9 @@ final class InspectCommand implements Callable<Integer> {
   }
 
   private static void kvBytes(Map<String, Object> summary, String name, long values) {
-    summary.put(name + "f32", values * 4);
-    summary.put(name + "f16", values * 2);
-    summary.put(name + "q8_0", values + values / 32 * 4);
+    for (KvType type : KvType.values()) {
+      summary.put(name + type.name().toLowerCase(Locale.ROOT), type.bytes(values));
+    }
   }
 
   private static Map<String, Object> describe(

@@ -82,7 +82,7 @@ final class LoadFlags {
   }
 
   private static String describe(CacheOptions options) {
-    String type = options.kvType().toString().toLowerCase(Locale.ROOT);
+    String type = options.kvTypes().toString().toLowerCase(Locale.ROOT);
     return options
         .budget()
         .map(

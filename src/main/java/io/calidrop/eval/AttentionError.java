@@ -2,7 +2,7 @@ package io.calidrop.eval;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.ModelConfig;
 import io.calidrop.model.Transformer;
@@ -47,14 +47,14 @@ public final class AttentionError implements AutoCloseable {
    * @param caches all that will be compared
    */
   public AttentionError(
-      Transformer model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
+      Transformer model, KvTypes kvTypes, TextWindow window, List<CacheOptions> caches) {
     this.model = model;
     this.window = window;
     int context = window.tokens().length;
     source =
         new SessionSource(
-            model, context, window.tokens(), window.scored(), window.once(), kvType, caches);
-    full = source.open(CacheOptions.full(kvType));
+            model, context, window.tokens(), window.scored(), window.once(), kvTypes, caches);
+    full = source.open(CacheOptions.full(kvTypes));
     ModelConfig config = model.config();
     outputs = new float[config.layers() * BATCH * config.queryDim()];
   }

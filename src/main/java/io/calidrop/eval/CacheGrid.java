@@ -8,7 +8,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
@@ -25,7 +25,7 @@ import java.util.List;
  *     bytes
  */
 public record CacheGrid(
-    KvType kvType,
+    KvTypes kvTypes,
     CacheBudget.Compress compress,
     int pruneInterval,
     CacheBudget.Positions positions,
@@ -71,7 +71,7 @@ public record CacheGrid(
             once ? NEVER : pruneInterval,
             compress,
             positions);
-    return CacheOptions.full(kvType).bounded(budget, EvictionPolicies.named(policy), calibration);
+    return CacheOptions.full(kvTypes).bounded(budget, EvictionPolicies.named(policy), calibration);
   }
 
   /** The policy without calibration, with rows for the bytes that calibration takes. */

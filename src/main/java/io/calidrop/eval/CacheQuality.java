@@ -2,7 +2,7 @@ package io.calidrop.eval;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.Transformer;
 import java.util.ArrayList;
@@ -53,14 +53,14 @@ public final class CacheQuality implements AutoCloseable {
    * @param caches all that will be compared
    */
   public CacheQuality(
-      Transformer model, KvType kvType, TextWindow window, List<CacheOptions> caches) {
+      Transformer model, KvTypes kvTypes, TextWindow window, List<CacheOptions> caches) {
     this.model = model;
     this.window = window;
     int context = window.tokens().length + GREEDY_TOKENS;
     source =
         new SessionSource(
-            model, context, window.tokens(), window.scored(), window.once(), kvType, caches);
-    full = source.open(CacheOptions.full(kvType));
+            model, context, window.tokens(), window.scored(), window.once(), kvTypes, caches);
+    full = source.open(CacheOptions.full(kvTypes));
     expected = new NextTokens(BATCH, model.config().vocabulary());
     greedy = greedyTokens();
   }

@@ -7,6 +7,7 @@ import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Off;
 import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -31,6 +32,12 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
   /** The full cache. */
   public static CacheSetting full(CacheOptions options) {
     return new CacheSetting(FULL, 0, FULL, options);
+  }
+
+  /** The full cache in other formats than those of the one that all are compared with. */
+  public static CacheSetting full(KvTypes types) {
+    String form = types.toString().toLowerCase(Locale.ROOT);
+    return new CacheSetting(FULL, 0, form, CacheOptions.full(types));
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {

@@ -134,7 +134,10 @@ public final class QualityTable implements ResultTable {
             "budget (rows)",
             "KL (nats a token)",
             true,
-            lines(plainAndFold, CacheSetting::budget, means)));
+            lines(
+                plainAndFold.stream().filter(s -> s.budget() > 0).toList(),
+                CacheSetting::budget,
+                means)));
     charts.add(
         new Chart.Lines(
             "kl-bytes" + suffix,
@@ -164,7 +167,8 @@ public final class QualityTable implements ResultTable {
       List<CacheSetting> settings, ToDoubleFunction<CacheSetting> x, Map<String, Mean> means) {
     Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
     for (CacheSetting setting : settings) {
-      String line = setting.policy() + ", " + setting.form();
+      String line =
+          setting.budget() == 0 ? setting.policy() : setting.policy() + ", " + setting.form();
       lines.computeIfAbsent(line, l -> new ArrayList<>()).add(setting);
     }
     return series(lines, CacheSetting::policy, x, means);

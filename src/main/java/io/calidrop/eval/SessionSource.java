@@ -3,7 +3,7 @@ package io.calidrop.eval;
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.Transformer;
@@ -18,12 +18,14 @@ public final class SessionSource {
   private final int positions;
   private final int[] tokens;
   private final int context;
-  private final AttendedPrompt prompt; // or null
+  private final KvTypes kvTypes;
+  private final AttendedPrompt prompt; // in these types, or null
 
   /**
    * @param positions of a session
    * @param context how many of {@code tokens} the sessions have had
    * @param once whether bounded caches attend the context whole and are compressed at its end
+   * @param kvTypes number formats of most sessions: full caches may have others
    * @param caches all options that sessions will be opened with
    */
   public SessionSource(
@@ -32,23 +34,24 @@ public final class SessionSource {
       int[] tokens,
       int context,
       boolean once,
-      KvType kvType,
+      KvTypes kvTypes,
       List<CacheOptions> caches) {
     this.model = model;
     this.positions = positions;
     this.tokens = tokens;
     this.context = context;
-    prompt = once ? record(kvType, caches) : null;
+    this.kvTypes = kvTypes;
+    prompt = once ? record(caches) : null;
   }
 
-  private AttendedPrompt record(KvType kvType, List<CacheOptions> caches) {
+  private AttendedPrompt record(List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
     }
-    return model.record(positions, tokens, 0, context, kvType, window, queries);
+    return model.record(positions, tokens, 0, context, kvTypes, window, queries);
   }
 
   /**
@@ -67,7 +70,7 @@ public final class SessionSource {
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
-    if (prompt != null) {
+    if (prompt != null && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);

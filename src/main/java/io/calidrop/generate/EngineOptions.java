@@ -54,7 +54,7 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
    */
   public EngineOptions withBudget(int rows) {
     return withCache(
-        CacheOptions.full(cache.kvType())
+        CacheOptions.full(cache.kvTypes())
             .bounded(
                 CacheBudget.of(rows),
                 EvictionPolicies.named(EvictionPolicies.DEFAULT),

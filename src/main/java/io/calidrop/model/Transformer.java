@@ -4,6 +4,7 @@ import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheScratch;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.tensor.Matrix;
 import io.calidrop.tensor.WorkerPool;
@@ -172,10 +173,10 @@ public final class Transformer implements AutoCloseable {
    * @param queries tokens at the end whose queries policies and calibrations may ask for
    */
   public synchronized AttendedPrompt record(
-      int contextLength, int[] tokens, int from, int to, KvType kvType, int window, int queries) {
+      int contextLength, int[] tokens, int from, int to, KvTypes kvTypes, int window, int queries) {
     int count = to - from;
     InferenceSession session =
-        newSession(contextLength, AttendedPrompt.options(kvType, count, Math.min(queries, count)));
+        newSession(contextLength, AttendedPrompt.options(kvTypes, count, Math.min(queries, count)));
     AttendedPrompt prompt = session.record(count, window);
     do {
       int end = prompt.nextMark();

@@ -20,13 +20,18 @@ public final class Half {
 
   private Half() {}
 
+  /** One number, as the vectors decode it: what is an infinity or NaN comes out finite. */
+  public static float single(short bits) {
+    return Float.intBitsToFloat(bits << 16 >> 3 & SIGN_EXPONENT_MANTISSA) * BIAS;
+  }
+
   /** The numbers in the low halves. */
-  static FloatVector low(IntVector pairs) {
+  public static FloatVector low(IntVector pairs) {
     return scaledLow(pairs).mul(BIAS);
   }
 
   /** The numbers in the high halves. */
-  static FloatVector high(IntVector pairs) {
+  public static FloatVector high(IntVector pairs) {
     return scaledHigh(pairs).mul(BIAS);
   }
 

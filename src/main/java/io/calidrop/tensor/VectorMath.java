@@ -29,7 +29,7 @@ public final class VectorMath {
   private static final float HALF_SPLIT = 0x1p13f + 1;
 
   /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
-  static final float ROUND = 0x1.8p23f;
+  public static final float ROUND = 0x1.8p23f;
 
   static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 

@@ -28,20 +28,35 @@ class AttentionTest {
     "F16, 5, 1, 16, 700",
     "Q8_0, 9, 3, 64, 300",
     "Q8_0, 8, 2, 80, 65",
-    "Q8_0, 4, 4, 128, 257"
+    "Q8_0, 4, 4, 128, 257",
+    "Q5_0, 9, 3, 64, 300",
+    "Q5_0, 2, 1, 20, 70",
+    "Q5_0, 4, 2, 256, 129",
+    "Q4_0, 9, 3, 64, 300",
+    "Q4_0, 8, 2, 80, 65",
+    "Q4_0, 4, 4, 128, 257"
   })
   void agreesWithTheDefinition(KvType type, int heads, int kvHeads, int headDim, int tokens) {
-    assertAgrees(type, new CacheShape(1, heads, kvHeads, headDim), tokens);
+    assertAgrees(KvTypes.of(type), new CacheShape(1, heads, kvHeads, headDim), tokens);
   }
 
   @ParameterizedTest
   @EnumSource(KvType.class)
   void agreesWithTheDefinitionUnderAModelsOwnScaleAndSoftCap(KvType type) {
-    assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.07f)), 300);
-    assertAgrees(type, new CacheShape(1, 6, 2, 64, new AttentionScores(0.2f, 1.5f)), 300);
+    assertAgrees(KvTypes.of(type), new CacheShape(1, 6, 2, 64, new AttentionScores(0.07f)), 300);
+    assertAgrees(
+        KvTypes.of(type), new CacheShape(1, 6, 2, 64, new AttentionScores(0.2f, 1.5f)), 300);
   }
 
-  private static void assertAgrees(KvType type, CacheShape shape, int tokens) {
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void keysAndValuesMayBeOfAnyTwoTypes(KvType keys) {
+    for (KvType values : KvType.values()) {
+      assertAgrees(new KvTypes(keys, values), new CacheShape(1, 6, 2, 48), 140);
+    }
+  }
+
+  private static void assertAgrees(KvTypes types, CacheShape shape, int tokens) {
     int heads = shape.heads();
     int kvHeads = shape.kvHeads();
     int headDim = shape.headDim();
@@ -51,19 +66,19 @@ class AttentionTest {
     float[] q = gaussian(random, tokens * qStride);
     float[] k = gaussian(random, tokens * kvStride);
     float[] v = gaussian(random, tokens * kvStride);
-    double tolerance = type == KvType.F32 ? 2e-6 : type == KvType.F16 ? 2e-3 : 3e-2;
+    double tolerance = Math.max(tolerance(types.keys()), tolerance(types.values()));
     float[] batch = new float[tokens * qStride];
     float[] single = new float[tokens * qStride];
     try (WorkerPool pool = new WorkerPool(2)) {
       AttentionStep step = new AttentionStep(shape, 2);
-      KvCache cache = cache(shape, type);
+      KvCache cache = cache(shape, types);
       cache.extend(0, tokens);
       for (int t = 0; t < tokens; t++) {
         cache.store(0, tokens, t, k, v, t * kvStride);
       }
       step.run(pool, TokenBatch.of(cache, tokens), 0, q, batch, qStride);
 
-      KvCache other = cache(shape, type);
+      KvCache other = cache(shape, types);
       float[] one = new float[qStride];
       float[] out = new float[qStride];
       for (int t = 0; t < tokens; t++) {
@@ -96,8 +111,18 @@ class AttentionTest {
     }
   }
 
-  private static KvCache cache(CacheShape shape, KvType type) {
-    return KvCache.of(shape, CacheOptions.full(type), 1000, 2, (x, offset, delta) -> {});
+  private static double tolerance(KvType type) {
+    return switch (type) {
+      case F32 -> 2e-6;
+      case F16 -> 2e-3;
+      case Q8_0 -> 3e-2;
+      case Q5_0 -> 0.15;
+      case Q4_0 -> 0.3;
+    };
+  }
+
+  private static KvCache cache(CacheShape shape, KvTypes types) {
+    return KvCache.of(shape, CacheOptions.full(types), 1000, 2, (x, offset, delta) -> {});
   }
 
   private static float[] gaussian(Random random, int n) {
@@ -146,7 +171,7 @@ class AttentionTest {
     float[] k = gaussian(random, rows * dim);
     float[] v = gaussian(random, rows * dim);
     float[] q = gaussian(random, dim);
-    KvHead head = KvType.F32.newHead(dim);
+    KvHead head = KvTypes.of(KvType.F32).newHead(dim);
     head.extend(rows);
     for (int row = 0; row < rows; row++) {
       head.set(row, k, row * dim, v, row * dim);

@@ -18,7 +18,7 @@ class BoundedCachePropertyTest {
   private static final List<String> POLICIES = EvictionPolicies.names();
 
   private static CacheOptions options(
-      KvType type,
+      KvTypes types,
       int budget,
       int interval,
       Compress compress,
@@ -27,7 +27,7 @@ class BoundedCachePropertyTest {
     int window = Math.max(1, budget / 3);
     CacheBudget bound =
         new CacheBudget(budget, budget / 4, window, interval, compress, Positions.ABSOLUTE);
-    return CacheOptions.full(type)
+    return CacheOptions.full(types)
         .bounded(bound, EvictionPolicies.named(POLICIES.get(policy % POLICIES.size())), how);
   }
 
@@ -42,7 +42,8 @@ class BoundedCachePropertyTest {
       @ForAll @IntRange(min = 1, max = 50) int window,
       @ForAll @IntRange(min = 1, max = 30) int batch,
       @ForAll @IntRange(min = 0, max = 10) int policy,
-      @ForAll KvType type,
+      @ForAll KvType keys,
+      @ForAll KvType values,
       @ForAll Mode mode,
       @ForAll Compress compress) {
     AttentionStream stream =
@@ -54,7 +55,8 @@ class BoundedCachePropertyTest {
           case PAPER -> CalibrationOptions.paper(0.7f, 0.4f, Store.RAM);
           case RECOMPUTE -> CalibrationOptions.recompute(0.6f, Store.RAM);
         };
-    CacheOptions options = options(type, budget, interval, compress, policy, how);
+    CacheOptions options =
+        options(new KvTypes(keys, values), budget, interval, compress, policy, how);
     float[] expected = stream.run(options, 1, 100);
     assertThat(stream.run(options, 3, batch)).isEqualTo(expected);
     for (float x : expected) {
@@ -76,7 +78,8 @@ class BoundedCachePropertyTest {
         recompute
             ? CalibrationOptions.recompute(2, Store.RAM)
             : CalibrationOptions.fold(90, 30, 10);
-    CacheOptions options = options(KvType.F32, budget, interval, Compress.ROLLING, policy, how);
+    CacheOptions options =
+        options(KvTypes.of(KvType.F32), budget, interval, Compress.ROLLING, policy, how);
     float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 90);
     float[] actual = stream.run(options, 2, 25);
     for (int i = 0; i < full.length; i++) {

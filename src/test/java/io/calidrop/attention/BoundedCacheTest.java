@@ -36,6 +36,18 @@ class BoundedCacheTest {
               Stream.of("caote:h2o", "caote:knorm", "caote:adakv"))
           .toList();
 
+  /** Each type of keys and of values, one for each mode and time of compression. */
+  private static final List<KvTypes> TYPES =
+      List.of(
+          KvTypes.of(KvType.F32),
+          new KvTypes(KvType.Q5_0, KvType.Q4_0),
+          KvTypes.of(KvType.F16),
+          KvTypes.of(KvType.Q8_0),
+          KvTypes.of(KvType.Q4_0),
+          new KvTypes(KvType.F16, KvType.Q5_0),
+          KvTypes.of(KvType.Q5_0),
+          new KvTypes(KvType.Q4_0, KvType.Q8_0));
+
   static Stream<String> policies() {
     return POLICIES.stream();
   }
@@ -46,7 +58,12 @@ class BoundedCacheTest {
 
   private static CacheOptions options(
       KvType type, CacheBudget budget, String policy, CalibrationOptions calibration) {
-    return CacheOptions.full(type).bounded(budget, EvictionPolicies.named(policy), calibration);
+    return options(KvTypes.of(type), budget, policy, calibration);
+  }
+
+  private static CacheOptions options(
+      KvTypes types, CacheBudget budget, String policy, CalibrationOptions calibration) {
+    return CacheOptions.full(types).bounded(budget, EvictionPolicies.named(policy), calibration);
   }
 
   private static CalibrationOptions calibration(Mode mode) {
@@ -78,8 +95,8 @@ class BoundedCacheTest {
     for (Mode mode : Mode.values()) {
       for (Compress compress : Compress.values()) {
         AttentionStream stream = new AttentionStream(2, 9, 3, 20, 150);
-        KvType type = KvType.values()[mode.ordinal() % 3];
-        CacheOptions options = options(type, budget(24, 20, compress), policy, calibration(mode));
+        KvTypes types = TYPES.get(2 * mode.ordinal() + compress.ordinal());
+        CacheOptions options = options(types, budget(24, 20, compress), policy, calibration(mode));
         float[] expected = stream.run(options, 1, 150);
         assertThat(stream.run(options, 2, 1))
             .as("%s %s one by one", mode, compress)
@@ -276,7 +293,8 @@ class BoundedCacheTest {
     AttentionStream stream = new AttentionStream(15, 4, 2, 16, 700);
     CacheBudget rebase = new CacheBudget(20, 4, 8, 16, Compress.ROLLING, Positions.REBASE);
     CacheOptions options =
-        CacheOptions.full(KvType.F16).bounded(rebase, new H2oPolicy(), calibration(mode));
+        CacheOptions.full(TYPES.get(2 * mode.ordinal() + 1))
+            .bounded(rebase, new H2oPolicy(), calibration(mode));
     try (KvCache cache = stream.newCache(options, 100, 1)) {
       for (float x : stream.run(cache, 1, from -> 16)) {
         assertThat(x).isFinite();
@@ -290,7 +308,7 @@ class BoundedCacheTest {
     int dim = 16;
     PositionRotation rotation = AttentionStream.rotation(dim);
     Random random = new Random(16);
-    CalibrationRows rows = new CalibrationRows(8, dim, KvType.F32);
+    CalibrationRows rows = new CalibrationRows(8, dim, KvTypes.of(KvType.F32));
     QueryRing ring = new QueryRing(4, 4, 2, dim, true);
     float[] x = new float[dim];
     for (int i = 0; i < 8; i++) {
@@ -303,7 +321,8 @@ class BoundedCacheTest {
         }
       }
     }
-    HeadState head = new HeadState(0, 0, KvType.F32.newHead(dim), rows, null, ring, false);
+    HeadState head =
+        new HeadState(0, 0, KvTypes.of(KvType.F32).newHead(dim), rows, null, ring, false);
     double[][] before = masses(rows, ring);
     try (WorkerPool pool = new WorkerPool(1)) {
       new PositionRebase(

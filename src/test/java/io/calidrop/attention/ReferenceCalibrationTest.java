@@ -50,11 +50,13 @@ class ReferenceCalibrationTest {
     PageMemory memory = options.store() == Store.NONE ? null : PageMemory.inRam();
     int valueLength = ReferenceCalibration.valueLength(DIM, options);
     EvictedStore store =
-        memory == null ? null : new EvictedStore(memory, KvType.F32.newHead(DIM, valueLength));
+        memory == null
+            ? null
+            : new EvictedStore(memory, KvTypes.of(KvType.F32).newHead(DIM, valueLength));
     ReferenceCalibration calibration = new ReferenceCalibration(SHAPE, options, store);
     QueryRing ring = new QueryRing(1, 1, 1, DIM, true);
     ring.put(0, 0, 0, reference, 0, 1);
-    KvHead head = KvType.F32.newHead(DIM);
+    KvHead head = KvTypes.of(KvType.F32).newHead(DIM);
     head.extend(ROWS);
     for (int row = 0; row < ROWS; row++) {
       head.set(row, keys, row * DIM, values, row * DIM);
@@ -70,14 +72,15 @@ class ReferenceCalibrationTest {
   }
 
   private static ReferenceScratch scratch(References options) {
-    return new ReferenceScratch(KvType.F32, SHAPE, ReferenceCalibration.valueLength(DIM, options));
+    return new ReferenceScratch(
+        KvTypes.of(KvType.F32), SHAPE, ReferenceCalibration.valueLength(DIM, options));
   }
 
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */
   private static double[] given(
       ReferenceCalibration calibration, References options, float[] query) {
     calibration.compare(query, 0, DIM, 1, scratch(options));
-    SoftmaxPartials out = new SoftmaxPartials(1, KvHead.valueDim(DIM));
+    SoftmaxPartials out = new SoftmaxPartials(1, ValueRows.valueDim(DIM));
     out.clear(1);
     calibration.merge(0, 0, query, 0, out, 0);
     float[] output = new float[DIM];
@@ -186,7 +189,7 @@ class ReferenceCalibrationTest {
     assertThat(calibration.calibrations()).as("reference, other again").isEqualTo(2);
     assertThat(calibration.skips()).as("between, twice").isEqualTo(2);
     assertThat(calibration.recomputations()).as("other").isEqualTo(1);
-    SoftmaxPartials out = new SoftmaxPartials(5, KvHead.valueDim(DIM));
+    SoftmaxPartials out = new SoftmaxPartials(5, ValueRows.valueDim(DIM));
     out.clear(5);
     double[][] expected = {exact(reference), null, exact(other), exact(other), null};
     for (int t = 0; t < 5; t++) {

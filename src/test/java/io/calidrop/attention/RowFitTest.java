@@ -29,7 +29,7 @@ class RowFitTest {
       this.group = group;
       this.samples = samples;
       Random random = new Random(seed);
-      KvHead head = KvType.F32.newHead(dim);
+      KvHead head = KvTypes.of(KvType.F32).newHead(dim);
       head.extend(rows);
       evicted = new EvictedRows(dim);
       float[] key = new float[dim];
@@ -89,7 +89,7 @@ class RowFitTest {
       long seed, int dim, int group, int rows, int samples, int capacity, float softCap) {
     AttentionScores scores = new AttentionScores(AttentionScores.of(dim).scale(), softCap);
     Case data = new Case(seed, dim, group, rows, samples, scores);
-    CalibrationRows fitted = new CalibrationRows(capacity, dim, KvType.F32);
+    CalibrationRows fitted = new CalibrationRows(capacity, dim, KvTypes.of(KvType.F32));
     RowFit fit = new RowFit(new CacheShape(1, group, 1, dim, scores), capacity, samples);
     fit.fold(fitted, data.evicted, data.ring, samples);
     assertThat(fitted.count()).isBetween(1, capacity);
@@ -135,12 +135,13 @@ class RowFitTest {
       roots[i] = (float) Math.sqrt(roots[i]);
     }
     KeyClusters clusters = new KeyClusters(data.dim, capacity);
-    F32KvHead head = new F32KvHead(data.dim, data.dim);
+    F32Keys keys = new F32Keys(data.dim);
+    KvHead head = new KvHead(keys, new F32Values(data.dim));
     head.extend(count);
     for (int i = 0; i < count; i++) {
       head.set(i, data.evicted.keys(), i * data.dim, data.evicted.values(), i * data.dim);
     }
-    clusters.run(data.evicted.keys(), head, roots, count);
+    clusters.run(data.evicted.keys(), keys, roots, count);
     return new RowFitOracle(
         shares,
         clusters.clusters(),
@@ -158,7 +159,7 @@ class RowFitTest {
   @Test
   void rowsThatFitAreKeptAsTheyAre() {
     Case data = new Case(7, 16, 2, 20, 8, AttentionScores.of(16));
-    CalibrationRows rows = new CalibrationRows(20, 16, KvType.F32);
+    CalibrationRows rows = new CalibrationRows(20, 16, KvTypes.of(KvType.F32));
     new RowFit(new CacheShape(1, 2, 1, 16), 20, 8).fold(rows, data.evicted, data.ring, 8);
     assertThat(rows.count()).isEqualTo(20);
     float[] key = new float[16];
@@ -179,14 +180,15 @@ class RowFitTest {
     int count = 100;
     float[] keys = new float[count * dim];
     float[] weights = new float[count];
-    F32KvHead rows = new F32KvHead(dim, 0);
-    rows.extend(count);
+    F32Keys rows = new F32Keys(dim);
+    KvHead head = new KvHead(rows, new F32Values(0));
+    head.extend(count);
     for (int i = 0; i < count; i++) {
       for (int d = 0; d < dim; d++) {
         keys[i * dim + d] = centres[i % groups * dim + d] + 0.1f * (float) random.nextGaussian();
       }
       weights[i] = random.nextFloat() + 0.01f;
-      rows.setKey(i, keys, i * dim);
+      head.setKey(i, keys, i * dim);
     }
     KeyClusters clusters = new KeyClusters(dim, groups);
     clusters.run(keys, rows, weights, count);

@@ -14,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Bounded caches on the command line. */
@@ -31,6 +32,23 @@ class CacheFlagsTest {
   private Path longText() throws IOException {
     String sentence = "It was a long story of a whale, and nobody knew where it would end. ";
     return Files.writeString(directory.resolve("long.txt"), sentence.repeat(330));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "--kv-type Q4_0, q4_0",
+    "--kv-type k5v4, k5v4",
+    "--kv-type k8v8, q8_0",
+    "--kv-type K16V4, k16v4",
+    "--cache-type-v q5_0, k16v5",
+    "--kv-type k5v4 --cache-type-k q8_0, k8v4",
+    "--cache-type-k q4_0 --cache-type-v q4_0 --budget 64, q4_0"
+  })
+  void keysAndValuesHaveTypesOfTheirOwn(String options, String types) {
+    String line = "--verbose run --raw -p sea -n 2 --model " + model() + " " + options;
+    Outcome outcome = run(line.split(" "));
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.err()).containsPattern("in memory, cache " + types + "\\b");
   }
 
   @Test

@@ -242,7 +242,15 @@ class CliTest {
         arguments("--threads must be at least 1", new String[] {"run", "-p", "x", "-t", "0"}),
         arguments("--ctx must be at least 1", new String[] {"run", "-p", "x", "-c", "-5"}),
         arguments("the number of tokens must be", new String[] {"run", "-p", "x", "-n", "0"}),
-        arguments("Invalid value for option '--kv-type'", new String[] {"run", "--kv-type", "q4"}),
+        arguments(
+            "'--kv-type': \"q4\" is none of f32, f16, q8_0, q5_0, q4_0, and no pair such as k5v4",
+            new String[] {"run", "--kv-type", "q4"}),
+        arguments(
+            "'--kv-type': \"k5v3\" is none of f32, f16, q8_0, q5_0, q4_0, and no pair such as k5v4",
+            new String[] {"run", "--kv-type", "k5v3"}),
+        arguments(
+            "Invalid value for option '--cache-type-v'",
+            new String[] {"run", "--cache-type-v", "k5v4"}),
         arguments("no text: give -p", new String[] {"run"}),
         arguments("unexpected argument hello", new String[] {"run", "hello"}),
         arguments("--sha256 and --force need a SOURCE", new String[] {"pull", "--force"}),

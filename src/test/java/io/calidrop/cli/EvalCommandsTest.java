@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The evaluation suite as a user runs it. */
 class EvalCommandsTest {
@@ -98,6 +99,24 @@ class EvalCommandsTest {
             "--json");
     JsonNode row = new ObjectMapper().readTree(eval(alone).out()).get(0);
     assertThat(rows).contains(row);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"rolling", "once"})
+  void fullCachesOfOtherTypesAreComparedWithTheFullCache(String compress) throws IOException {
+    String[] args =
+        quality("--budgets", "64", "--compress", compress, "--kv-types", "f16,q8_0,k5v4", "--json");
+    Outcome outcome = eval(args);
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode rows = new ObjectMapper().readTree(outcome.out());
+    assertThat(rows).hasSize(3 + 3);
+    String[] types = {"f16", "q8_0", "k5v4"};
+    for (int i = 0; i < 3; i++) {
+      assertThat(rows.get(3 + i).get("policy").asText()).isEqualTo("full");
+      assertThat(rows.get(3 + i).get("calidrop").asText()).isEqualTo(types[i]);
+    }
+    assertThat(rows.get(3).get("KL").asDouble()).isZero();
+    assertThat(rows.get(5).get("KL").asDouble()).isBetween(1e-4, 0.2);
   }
 
   @Test

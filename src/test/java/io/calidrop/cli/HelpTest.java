@@ -97,7 +97,8 @@ class HelpTest {
     assertDefault(help, "--calibration-window", QuerySample.DEFAULT_WINDOW);
     assertDefault(help, "--calibration-samples", QuerySample.DEFAULT_SAMPLES);
     assertThat(option(help, "--policy")).contains(String.join(", ", EvictionPolicies.names()));
-    assertThat(option(help, "--kv-type")).contains("f32, f16, q8_0. Default: f16.");
+    assertThat(option(help, "--kv-type"))
+        .contains("f32, f16, q8_0, q5_0, q4_0, or a pair such as k5v4");
   }
 
   private static void assertDefault(List<String> help, String name, Object value) {

@@ -11,6 +11,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -21,7 +22,7 @@ class CacheGridTest {
 
   private static CacheGrid grid(KvType type, List<Fold> folds, boolean equalBytes) {
     return new CacheGrid(
-        type,
+        KvTypes.of(type),
         CacheBudget.Compress.ROLLING,
         128,
         CacheBudget.Positions.ABSOLUTE,

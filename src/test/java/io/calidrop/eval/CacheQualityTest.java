@@ -12,6 +12,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
@@ -132,7 +133,8 @@ class CacheQualityTest {
       int[] all = engine.tokenizer().encode(text.substring(0, 800_000), false);
       int[] tokens = Arrays.copyOfRange(all, 120_000, 120_000 + count + 1);
       TextWindow window = new TextWindow(tokens, prompt > 0, scored);
-      try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
+      try (CacheQuality quality =
+          new CacheQuality(engine.model(), KvTypes.of(KvType.F32), window, caches)) {
         return quality.compare(caches);
       }
     }

@@ -12,6 +12,7 @@ import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
@@ -75,7 +76,8 @@ class EvalControlsTest {
   private static List<CacheQuality.Result> compare(
       Engine engine, Compress compress, List<CacheOptions> caches) throws IOException {
     TextWindow window = new TextWindow(tokens(engine), compress == Compress.ONCE, PROMPT);
-    try (CacheQuality quality = new CacheQuality(engine.model(), KvType.F32, window, caches)) {
+    try (CacheQuality quality =
+        new CacheQuality(engine.model(), KvTypes.of(KvType.F32), window, caches)) {
       return quality.compare(caches);
     }
   }
@@ -136,7 +138,8 @@ class EvalControlsTest {
             cache(
                 "streaming", 64, Compress.ROLLING, CalibrationOptions.paper(.8f, .8f, Store.RAM)));
     TextWindow window = new TextWindow(tokens(real()), false, PROMPT);
-    try (AttentionError error = new AttentionError(real().model(), KvType.F32, window, caches)) {
+    try (AttentionError error =
+        new AttentionError(real().model(), KvTypes.of(KvType.F32), window, caches)) {
       assertThat(error.measure(caches.get(0)).mean()).isZero();
       AttentionError.Result off = error.measure(caches.get(1));
       AttentionError.Result paper = error.measure(caches.get(2));
@@ -157,7 +160,8 @@ class EvalControlsTest {
     TextWindow window = new TextWindow(tokens(real()), false, PROMPT);
     List<CacheOptions> caches =
         List.of(cache("streaming", 64, Compress.ROLLING, CalibrationOptions.off()));
-    try (CacheQuality quality = new CacheQuality(real().model(), KvType.F32, window, caches)) {
+    try (CacheQuality quality =
+        new CacheQuality(real().model(), KvTypes.of(KvType.F32), window, caches)) {
       double full = quality.compare(caches).getFirst().fullPerplexity();
       assertThat(quality.perplexityWithoutContext()).isGreaterThan(full);
     }

@@ -13,6 +13,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.LoadOptions;
@@ -40,7 +41,7 @@ class MicroDivergenceTest {
             TestData.ints(reference.get("tokens")), true, reference.get("prompt").intValue());
     try (GgufFile file = MicroModel.open("F32", directory);
         Transformer model = ModelLoader.load(file, new LoadOptions(2, true));
-        CacheQuality quality = new CacheQuality(model, KvType.F32, window, caches)) {
+        CacheQuality quality = new CacheQuality(model, KvTypes.of(KvType.F32), window, caches)) {
       List<CacheQuality.Result> results = quality.compare(caches);
       for (int i = 0; i < caches.size(); i++) {
         JsonNode cell = reference.get("cells").get(i);

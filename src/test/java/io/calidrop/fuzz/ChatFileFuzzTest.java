@@ -5,6 +5,7 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.ChatFile;
 import io.calidrop.generate.ChatSession;
@@ -34,6 +35,11 @@ class ChatFileFuzzTest {
   @Test
   void aDamagedConversationOfAFullCacheIsRefused() throws IOException {
     check(CacheOptions.full(KvType.F16));
+  }
+
+  @Test
+  void aDamagedConversationOfPackedRowsIsRefused() throws IOException {
+    check(CacheOptions.full(new KvTypes(KvType.Q5_0, KvType.Q4_0)));
   }
 
   @Test

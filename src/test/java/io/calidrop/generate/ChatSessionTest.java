@@ -8,6 +8,7 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.ChatSession.Restored;
 import io.calidrop.sampling.SamplerOptions;
@@ -235,5 +236,28 @@ class ChatSessionTest {
       assertThatThrownBy(() -> chats.load(chat, directory.resolve("absent")))
           .isInstanceOf(IOException.class);
     }
+  }
+
+  @Test
+  void aConversationIsOfItsTypesOfKeysAndValues() throws IOException {
+    Path file = directory.resolve("chat");
+    try (Engine pair = ofTypes(KvType.Q5_0, KvType.Q4_0);
+        Engine swapped = ofTypes(KvType.Q4_0, KvType.Q5_0);
+        ChatSession chat = pair.chat(GREEDY);
+        ChatSession again = pair.chat(GREEDY);
+        ChatSession other = swapped.chat(GREEDY)) {
+      send(chat, "Hello.");
+      new ChatFile(pair).save(chat, file);
+      new ChatFile(pair).load(again, file);
+      assertThat(send(again, "And then?").tokens()).isEqualTo(send(chat, "And then?").tokens());
+      assertThatThrownBy(() -> new ChatFile(swapped).load(other, file))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("saved with another cache: K5V4, context 512; now there is K4V5");
+    }
+  }
+
+  private static Engine ofTypes(KvType keys, KvType values) {
+    CacheOptions cache = CacheOptions.full(new KvTypes(keys, values));
+    return Engine.load(MicroModel.file(), new EngineOptions(2, 512, cache, false));
   }
 }

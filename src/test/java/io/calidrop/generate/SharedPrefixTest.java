@@ -9,6 +9,7 @@ import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomModel;
 import io.calidrop.model.InferenceSession;
@@ -86,7 +87,8 @@ class SharedPrefixTest {
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void isLearnedFromTwoPromptsAndGivenToOthers(boolean budget) {
-    CacheOptions options = budget ? bounded(Compress.ROLLING) : CacheOptions.full(KvType.F16);
+    CacheOptions full = CacheOptions.full(new KvTypes(KvType.Q5_0, KvType.Q4_0));
+    CacheOptions options = budget ? bounded(Compress.ROLLING) : full;
     SharedPrefix prefix = new SharedPrefix(model);
     assertThat(begin(prefix, options, prompt(100, 1), prompt(100, 2))).isEqualTo(100);
     assertThat(begin(prefix, options, prompt(100, 2), NONE)).isEqualTo(100);

@@ -12,6 +12,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.attention.policy.EvictionPolicies;
@@ -125,7 +126,7 @@ class BoundedSessionTest {
       strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 200, KvType.F16, 16, 128);
+    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128);
     for (CalibrationOptions calibration : calibrations()) {
       CacheOptions options = options(policy, Compress.ONCE, calibration);
       try (InferenceSession own = model.newSession(CONTEXT, options);
@@ -149,7 +150,8 @@ class BoundedSessionTest {
 
   @Test
   void onlyAnEmptyCacheThatIsCompressedOnceAdoptsAPrompt() {
-    AttendedPrompt prompt = model.record(CONTEXT, tokens(60), 0, 60, KvType.F16, 16, 16);
+    AttendedPrompt prompt =
+        model.record(CONTEXT, tokens(60), 0, 60, KvTypes.of(KvType.F16), 16, 16);
     CalibrationOptions off = CalibrationOptions.off();
     try (InferenceSession rolling =
             model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
@@ -165,7 +167,7 @@ class BoundedSessionTest {
   @Test
   void adoptingWaitsForAPassBecauseBothUseTheSameThreads() throws InterruptedException {
     int[] tokens = tokens(80);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 80, KvType.F16, 16, 128);
+    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 80, KvTypes.of(KvType.F16), 16, 128);
     CacheOptions options = options("snapkv", Compress.ONCE, CalibrationOptions.fold(16, 32, 16));
     try (InferenceSession running = model.newSession(CONTEXT, KvType.F16);
         InferenceSession adopting = model.newSession(CONTEXT, options)) {

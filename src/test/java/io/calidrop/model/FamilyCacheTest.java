@@ -14,6 +14,7 @@ import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.eval.AttentionError;
 import io.calidrop.eval.CacheQuality;
@@ -102,7 +103,8 @@ class FamilyCacheTest {
           assertThat(expected).isNotNull();
         }
         CacheOptions once = options(policy, 4, Compress.ONCE, Positions.REBASE, form);
-        AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 120, KvType.F32, 16, 128);
+        AttendedPrompt prompt =
+            model.record(CONTEXT, tokens, 0, 120, KvTypes.of(KvType.F32), 16, 128);
         try (InferenceSession own = model.newSession(CONTEXT, once);
             InferenceSession adopting = model.newSession(CONTEXT, once)) {
           model.forward(own, tokens, 0, 120, false);
@@ -218,9 +220,9 @@ class FamilyCacheTest {
     try (GgufFile file = open("family-gemma3");
         Transformer model = load(file);
         CacheQuality quality =
-            new CacheQuality(model, KvType.F16, window, List.of(options, options));
+            new CacheQuality(model, KvTypes.of(KvType.F16), window, List.of(options, options));
         AttentionError error =
-            new AttentionError(model, KvType.F16, window, List.of(options, options))) {
+            new AttentionError(model, KvTypes.of(KvType.F16), window, List.of(options, options))) {
       for (CacheQuality.Result result : quality.compare(List.of(options, options))) {
         assertThat(result.divergence()).isLessThan(1e-7); // it is rounded
         assertThat(result.agreement()).isEqualTo(128);

@@ -13,6 +13,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.eval.Perplexity;
 import io.calidrop.gguf.GgufFile;
@@ -117,7 +118,8 @@ class Gemma3Test {
     CacheBudget budget = new CacheBudget(96, 4, 32, 32, Compress.ONCE, Positions.REBASE);
     try (GgufFile file = GgufFile.open(TestData.gemma3());
         Transformer model = load(file)) {
-      AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 600, KvType.F16, 32, 128);
+      AttendedPrompt prompt =
+          model.record(CONTEXT, tokens, 0, 600, KvTypes.of(KvType.F16), 32, 128);
       for (String policy : EvictionPolicies.names()) {
         for (CalibrationOptions form :
             List.of(

@@ -35,7 +35,7 @@ public class AttentionBenchmark {
   private static final int LAYERS = 30;
 
   /** Number format of the cache. */
-  @Param({"F16", "F32", "Q8_0"})
+  @Param({"F16", "F32", "Q8_0", "Q5_0", "Q4_0"})
   public KvType kvType;
 
   /** Rows of the cache. */

@@ -2,7 +2,7 @@ package io.calidrop.eval.tasks;
 
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.NextTokens;
 import io.calidrop.eval.SessionSource;
@@ -26,7 +26,7 @@ public final class TaskRunner {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final Optional<ChatTemplate> template;
-  private final KvType kvType;
+  private final KvTypes kvTypes;
   private final Compress compress;
 
   /**
@@ -37,12 +37,12 @@ public final class TaskRunner {
       Transformer model,
       Tokenizer tokenizer,
       Optional<ChatTemplate> template,
-      KvType kvType,
+      KvTypes kvTypes,
       Compress compress) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.template = template;
-    this.kvType = kvType;
+    this.kvTypes = kvTypes;
     this.compress = compress;
   }
 
@@ -89,7 +89,7 @@ public final class TaskRunner {
     boolean once = compress == Compress.ONCE;
     int positions = context.length + longest + 1;
     SessionSource source =
-        new SessionSource(model, positions, context, context.length, once, kvType, caches);
+        new SessionSource(model, positions, context, context.length, once, kvTypes, caches);
     for (int s = 0; s < caches.size(); s++) {
       try (InferenceSession session = source.open(caches.get(s))) {
         for (int i = 0; i < questions.size(); i++) {

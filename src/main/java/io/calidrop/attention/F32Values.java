@@ -1,0 +1,127 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/** Values in single precision. */
+final class F32Values extends ValueRows {
+  private final List<float[]> values = new ArrayList<>(); // pages of [BLOCK][valueDim]
+
+  F32Values(int valueLength) {
+    super(valueLength);
+  }
+
+  @Override
+  void addPage() {
+    values.add(new float[BLOCK * valueDim]);
+  }
+
+  @Override
+  void removePage(int page) {
+    values.remove(page);
+  }
+
+  @Override
+  int pageBytes() {
+    return BLOCK * valueDim * Float.BYTES;
+  }
+
+  @Override
+  void set(int row, float[] x, int offset) {
+    System.arraycopy(x, offset, values.get(row / BLOCK), row % BLOCK * valueDim, valueLength);
+  }
+
+  @Override
+  void get(int row, float[] out, int offset) {
+    System.arraycopy(values.get(row / BLOCK), row % BLOCK * valueDim, out, offset, valueLength);
+  }
+
+  @Override
+  void move(int from, int to) {
+    System.arraycopy(
+        values.get(from / BLOCK),
+        from % BLOCK * valueDim,
+        values.get(to / BLOCK),
+        to % BLOCK * valueDim,
+        valueDim);
+  }
+
+  @Override
+  void save(int page, MemorySegment to, long offset) {
+    float[] v = values.get(page);
+    MemorySegment.copy(v, 0, to, JAVA_FLOAT, offset, v.length);
+  }
+
+  @Override
+  void load(int page, MemorySegment from, long offset) {
+    float[] v = values.get(page);
+    MemorySegment.copy(from, JAVA_FLOAT, offset, v, 0, v.length);
+  }
+
+  @Override
+  float weightScale() {
+    return 1;
+  }
+
+  @Override
+  void accumulate(
+      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
+    accumulate(values.get(row / BLOCK), 0, valueDim, count, weights, out, offset);
+  }
+
+  static void accumulate(
+      float[] values, int offset, int dim, int count, float[] weights, float[] out, int outOffset) {
+    for (int c = 0; c < dim; c += 2 * LANES) {
+      int o = outOffset + c;
+      FloatVector a0 = FloatVector.fromArray(F, out, o);
+      FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
+      FloatVector a1 = FloatVector.fromArray(F, out, o + dim);
+      FloatVector b1 = FloatVector.fromArray(F, out, o + dim + LANES);
+      FloatVector a2 = FloatVector.fromArray(F, out, o + 2 * dim);
+      FloatVector b2 = FloatVector.fromArray(F, out, o + 2 * dim + LANES);
+      FloatVector a3 = FloatVector.fromArray(F, out, o + 3 * dim);
+      FloatVector b3 = FloatVector.fromArray(F, out, o + 3 * dim + LANES);
+      int v = offset + c;
+      for (int s = 0; s < count; s++, v += dim) {
+        FloatVector low = FloatVector.fromArray(F, values, v);
+        FloatVector high = FloatVector.fromArray(F, values, v + LANES);
+        FloatVector x0 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s])).reinterpretAsFloats();
+        a0 = low.fma(x0, a0);
+        b0 = high.fma(x0, b0);
+        FloatVector x1 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + BLOCK]))
+                .reinterpretAsFloats();
+        a1 = low.fma(x1, a1);
+        b1 = high.fma(x1, b1);
+        FloatVector x2 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 2 * BLOCK]))
+                .reinterpretAsFloats();
+        a2 = low.fma(x2, a2);
+        b2 = high.fma(x2, b2);
+        FloatVector x3 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 3 * BLOCK]))
+                .reinterpretAsFloats();
+        a3 = low.fma(x3, a3);
+        b3 = high.fma(x3, b3);
+      }
+      a0.intoArray(out, o);
+      b0.intoArray(out, o + LANES);
+      a1.intoArray(out, o + dim);
+      b1.intoArray(out, o + dim + LANES);
+      a2.intoArray(out, o + 2 * dim);
+      b2.intoArray(out, o + 2 * dim + LANES);
+      a3.intoArray(out, o + 3 * dim);
+      b3.intoArray(out, o + 3 * dim + LANES);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+package io.calidrop.attention;
+
+/** Number formats of a cache's keys and of its values. */
+public record KvTypes(KvType keys, KvType values) {
+  /** The same for both. */
+  public static KvTypes of(KvType type) {
+    return new KvTypes(type, type);
+  }
+
+  KvHead newHead(int headDim) {
+    return newHead(headDim, headDim);
+  }
+
+  KvHead newHead(int headDim, int valueLength) {
+    return new KvHead(keys.newKeys(headDim), values.newValues(valueLength, headDim));
+  }
+
+  /** One name where both are the same, else the bits of each: K5V4. */
+  @Override
+  public String toString() {
+    return keys == values ? keys.toString() : "K" + keys.bits() + "V" + values.bits();
+  }
+}

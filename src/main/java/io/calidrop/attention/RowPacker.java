@@ -1,0 +1,123 @@
+package io.calidrop.attention;
+
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.Half;
+import io.calidrop.tensor.VectorMath;
+import io.calidrop.tensor.VectorShape;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * Rounds a row to few bits: after its rotation each 32 dimensions become whole numbers with a scale
+ * in half precision between them. The number of the largest magnitude becomes the one code without
+ * an opposite, which uses all of the range, or lies a little beyond: of a few scales the one with
+ * the least squared error is taken. Each thread has a packer of its own.
+ */
+final class RowPacker {
+  /** Dimensions that share a scale. */
+  static final int GROUP = 32;
+
+  private static final ThreadLocal<RowPacker> OF_THREAD = ThreadLocal.withInitial(RowPacker::new);
+
+  /** Scales to try, relative to the one that makes the largest number the lowest code. */
+  private static final float[] TRIALS = {1, 1.06f, 0.94f, 0.88f};
+
+  private float[] x = {}; // [groups][GROUP]
+
+  /** [groups][GROUP] the codes of a row, 0 beyond its dimensions. */
+  int[] codes = {};
+
+  /** [groups] its scales, half-precision numbers. */
+  short[] scales = {};
+
+  private RowPacker() {}
+
+  static RowPacker ofThread() {
+    return OF_THREAD.get();
+  }
+
+  /**
+   * Makes codes of {@code bits} bits and scales of the row {@code row[offset, offset + length)}.
+   */
+  void pack(float[] row, int offset, int length, Hadamard rotation, int bits) {
+    int padded = VectorShape.roundUp(length, GROUP);
+    if (x.length < padded) {
+      x = new float[padded];
+      codes = new int[padded];
+      scales = new short[padded / GROUP];
+    }
+    System.arraycopy(row, offset, x, 0, length);
+    Arrays.fill(x, length, padded, 0f);
+    rotation.apply(x, 0, length);
+    for (int g = 0; g * GROUP < padded; g++) {
+      scales[g] = scale(g * GROUP, bits);
+      round(x, g * GROUP, Half.single(scales[g]), lowest(bits), codes);
+    }
+  }
+
+  private static float lowest(int bits) {
+    return -1 << (bits - 1);
+  }
+
+  private short scale(int from, int bits) {
+    float scale = extreme(x, from) / lowest(bits);
+    short best = Float.floatToFloat16(scale);
+    if (bits == Byte.SIZE) {
+      return best; // the others gain little
+    }
+    float least = Float.POSITIVE_INFINITY;
+    for (float trial : TRIALS) {
+      short half = Float.floatToFloat16(scale * trial);
+      float error = error(x, from, Half.single(half), lowest(bits));
+      if (error < least) {
+        least = error;
+        best = half;
+      }
+    }
+    return best;
+  }
+
+  /** The number of the largest magnitude. */
+  private static float extreme(float[] x, int from) {
+    FloatVector most = FloatVector.fromArray(F, x, from);
+    FloatVector least = most;
+    for (int i = LANES; i < GROUP; i += LANES) {
+      most = most.max(FloatVector.fromArray(F, x, from + i));
+      least = least.min(FloatVector.fromArray(F, x, from + i));
+    }
+    float max = most.reduceLanes(VectorOperators.MAX);
+    float min = least.reduceLanes(VectorOperators.MIN);
+    return max > -min ? max : min;
+  }
+
+  private static float error(float[] x, int from, float scale, float lowest) {
+    float inverse = inverse(scale);
+    FloatVector sum = FloatVector.zero(F);
+    for (int i = from; i < from + GROUP; i += LANES) {
+      FloatVector v = FloatVector.fromArray(F, x, i);
+      FloatVector code =
+          v.mul(inverse).max(lowest).min(-1 - lowest).add(VectorMath.ROUND).sub(VectorMath.ROUND);
+      FloatVector difference = v.sub(code.mul(scale));
+      sum = difference.fma(difference, sum);
+    }
+    return VectorMath.sum(sum);
+  }
+
+  private static void round(float[] x, int from, float scale, float lowest, int[] codes) {
+    float inverse = inverse(scale);
+    for (int i = from; i < from + GROUP; i += LANES) {
+      FloatVector v = FloatVector.fromArray(F, x, i);
+      FloatVector code =
+          v.mul(inverse).max(lowest).min(-1 - lowest).add(VectorMath.ROUND).sub(VectorMath.ROUND);
+      ((IntVector) code.convert(VectorOperators.F2I, 0)).intoArray(codes, i);
+    }
+  }
+
+  private static float inverse(float scale) {
+    return scale == 0 ? 0 : 1 / scale;
+  }
+}

@@ -1,0 +1,36 @@
+package io.calidrop.attention;
+
+import static io.calidrop.tensor.VectorShape.LANES;
+
+import io.calidrop.tensor.VectorShape;
+
+/** Values row by row, as their weighted sum needs them. */
+abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, PackedValues {
+  /** Dimensions of a value. */
+  final int valueLength;
+
+  /** Length of a stored value: its dimensions, rounded up to two vectors. */
+  final int valueDim;
+
+  ValueRows(int valueLength) {
+    this.valueLength = valueLength;
+    this.valueDim = valueDim(valueLength);
+  }
+
+  /** Length of a stored value of {@code valueLength} dimensions. */
+  static int valueDim(int valueLength) {
+    return VectorShape.roundUp(valueLength, 2 * LANES);
+  }
+
+  /** What a sum of values must be rotated by: values are stored rotated by it. */
+  Hadamard rotation() {
+    return Hadamard.NONE;
+  }
+
+  /** What a weight must be multiplied by before {@link #accumulate}. */
+  abstract float weightScale();
+
+  /** See {@link KvHead#accumulate}. */
+  abstract void accumulate(
+      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
+}
