@@ -3,8 +3,8 @@
  *
  * <p>Exported is what a program that embeds the engine needs: text in and out, options, logits, the
  * options of the cache, and own policies. Kernels, batches, evaluations and the command line are
- * not. The command line's libraries are needed by nothing that is exported, and only there when it
- * runs. It runs from the class path, where all this means nothing; see {@code cli.VectorApi}.
+ * not. What is {@code static} is for the command line, which runs from the class path, where all
+ * this means nothing: see {@code cli.VectorApi}.
  *
  * <p>What may be shared by threads is said at each type. Records, enums and exceptions are
  * immutable and static methods keep nothing, so that any threads may use them; arrays in a record

@@ -55,7 +55,11 @@ public record CacheBudget(
     }
   }
 
-  /** A budget with the default sinks, window and interval, pruned as it goes. */
+  /**
+   * A budget with the default sinks, window and interval, pruned as it goes.
+   *
+   * @throws IllegalArgumentException if sinks and window alone are more than {@code rows}
+   */
   public static CacheBudget of(int rows) {
     return new CacheBudget(
         rows,

@@ -49,8 +49,8 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
    * Bounds the cache with the default policy and calibration: texts and conversations may be of any
    * length.
    *
-   * @param rows tokens kept per KV head and layer, at least 36
-   * @throws IllegalArgumentException if there are fewer
+   * @param rows tokens kept per KV head and layer
+   * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
    */
   public EngineOptions withBudget(int rows) {
     return withCache(

@@ -29,7 +29,10 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
     }
   }
 
-  /** At most 512 tokens, chosen as {@link SamplerOptions#defaults()} says, without stop texts. */
+  /**
+   * At most {@value #DEFAULT_MAX_TOKENS} tokens, chosen as {@link SamplerOptions#defaults()} says,
+   * without stop texts.
+   */
   public static GenerationOptions defaults() {
     return new GenerationOptions(DEFAULT_MAX_TOKENS, SamplerOptions.defaults(), List.of());
   }
