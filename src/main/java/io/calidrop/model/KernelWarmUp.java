@@ -28,6 +28,8 @@ final class KernelWarmUp {
 
   private final GgufFile file;
   private final ModelConfig real;
+  private final Thread thread =
+      Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(this::run);
 
   KernelWarmUp(GgufFile file, ModelConfig real) {
     this.file = file;
@@ -36,7 +38,19 @@ final class KernelWarmUp {
 
   /** Starts in the background. */
   void start() {
-    Thread.ofPlatform().daemon().name("calidrop-warm-up").start(this::run);
+    thread.start();
+  }
+
+  /**
+   * Waits for its end, if it was started. Threads that compute before would keep the compiler from
+   * a core, and take longer in all.
+   */
+  void await() {
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt(); // whoever interrupts has no use for a warm model
+    }
   }
 
   private void run() {

@@ -33,14 +33,17 @@ public final class ModelLoader implements TensorSource {
   public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
     ModelConfig config = ModelConfigReader.read(file);
+    KernelWarmUp warmUp = new KernelWarmUp(file, config);
     if (!options.exact()) {
-      new KernelWarmUp(file, config).start();
+      warmUp.start();
     }
     WorkerPool pool = new WorkerPool(options.threads());
     Arena arena = Arena.ofShared();
     try {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
-      return new Transformer(config, new WeightReader(config, loader).read(), pool, arena);
+      ModelWeights weights = new WeightReader(config, loader).read();
+      warmUp.await();
+      return new Transformer(config, weights, pool, arena);
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();
