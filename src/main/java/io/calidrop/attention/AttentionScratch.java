@@ -27,6 +27,9 @@ final class AttentionScratch {
   /** A decoded block of a quantised cache and what it was decoded from. */
   final float[] keys;
 
+  /** [TILE] decoded scales of a quantised tile. */
+  final float[] keyScales = new float[KeyRows.TILE];
+
   final float[] values;
   KeyRows keysOf;
   int keysRow;

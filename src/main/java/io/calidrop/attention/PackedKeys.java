@@ -4,6 +4,7 @@ import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
+import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static jdk.incubator.vector.VectorOperators.ASHR;
@@ -179,7 +180,7 @@ final class PackedKeys extends KeyRows {
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
     if (scratch.keysOf != this || scratch.keysRow != row) {
-      decode(pages.get(row / BLOCK), scratch.keys);
+      decode(pages.get(row / BLOCK), scratch.keys, scratch.keyScales);
       scratch.keysOf = this;
       scratch.keysRow = row;
     }
@@ -190,24 +191,35 @@ final class PackedKeys extends KeyRows {
    * Decodes a page to [BLOCK / TILE][headDim][TILE]. The last int of a tile may hold fewer
    * dimensions than fit: what is written beyond is overwritten by the next tile.
    */
-  private void decode(byte[] page, float[] out) {
+  private void decode(byte[] page, float[] out, float[] scales) {
     for (int tile = 0; tile < BLOCK; tile += TILE) {
       for (int g = 0; g < groups; g++) {
         int p = tile / TILE * tileBytes + g * groupBytes;
         int o = tile * headDim + g * GROUP * TILE;
+        decodeScales(page, p, scales);
         if (planes > 0) {
-          decodeFive(page, p, ints(g), out, o);
+          decodeFive(page, p, ints(g), scales, out, o);
         } else {
-          decode(page, p, ints(g), width, out, o);
+          decode(page, p, ints(g), width, scales, out, o);
         }
       }
     }
   }
 
-  private static void decode(byte[] page, int p, int ints, int width, float[] out, int o) {
-    IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-    FloatVector low = Half.low(scales);
-    FloatVector high = Half.high(scales);
+  /**
+   * Decodes the scales of a tile to [TILE]. Through memory: where C2 does not inline a helper, what
+   * vectors it gives or takes are objects.
+   */
+  private static void decodeScales(byte[] page, int p, float[] out) {
+    IntVector pairs = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+    Half.low(pairs).intoArray(out, 0);
+    Half.high(pairs).intoArray(out, LANES);
+  }
+
+  private static void decode(
+      byte[] page, int p, int ints, int width, float[] scales, float[] out, int o) {
+    FloatVector low = FloatVector.fromArray(F, scales, 0);
+    FloatVector high = FloatVector.fromArray(F, scales, LANES);
     for (int i = 1; i <= ints; i++) {
       IntVector a = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
       IntVector b = ByteVector.fromArray(B, page, p + (i + ints) * BYTES).reinterpretAsInts();
@@ -222,10 +234,9 @@ final class PackedKeys extends KeyRows {
     }
   }
 
-  private static void decodeFive(byte[] page, int p, int ints, float[] out, int o) {
-    IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-    FloatVector low = Half.low(scales);
-    FloatVector high = Half.high(scales);
+  private static void decodeFive(byte[] page, int p, int ints, float[] scales, float[] out, int o) {
+    FloatVector low = FloatVector.fromArray(F, scales, 0);
+    FloatVector high = FloatVector.fromArray(F, scales, LANES);
     IntVector bitsA = ByteVector.fromArray(B, page, p + BYTES).reinterpretAsInts();
     IntVector bitsB = ByteVector.fromArray(B, page, p + (1 + ints) * BYTES).reinterpretAsInts();
     for (int i = 2; i <= ints; i++) {
