@@ -13,6 +13,7 @@ import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.generate.EngineOptions;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.ModelConfig;
 import io.calidrop.model.ModelInspection;
@@ -274,11 +275,10 @@ final class CacheFlags {
           "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
               .formatted(positions));
     }
-    return CacheOptions.full(kvTypes.types())
-        .bounded(
-            CacheBudget.of(rows),
-            EvictionPolicies.named(EvictionPolicies.DEFAULT),
-            CalibrationOptions.fold());
+    return EngineOptions.defaults()
+        .withCache(CacheOptions.full(kvTypes.types()))
+        .withBudget(rows)
+        .cache();
   }
 
   private void refuseOfOtherModes(EvictionPolicy policy) {
