@@ -37,7 +37,7 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvTypes(), rotations);
+    super(shape, rotations, () -> options.kvTypes().newHead(shape.headDim()));
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -142,6 +142,16 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
+  void markFull() {
+    // Rows that were evicted do not come back.
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return false;
+  }
+
+  @Override
   boolean canDrop(long tokens) {
     return tokens == 0;
   }
@@ -238,7 +248,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  boolean attendsPromptsWhole() {
+  public boolean attendsPromptsWhole() {
     return schedule.isOnce();
   }
 
