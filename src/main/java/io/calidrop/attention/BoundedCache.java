@@ -280,7 +280,7 @@ final class BoundedCache extends KvCache {
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     schedule.expectPrompt(prompt.tokens());
