@@ -54,6 +54,11 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  public int draftRoom() {
+    return room();
+  }
+
+  @Override
   boolean canDrop(long tokens) {
     return true;
   }
@@ -118,7 +123,15 @@ final class FullCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
     throw new IllegalStateException("a full cache observes nothing");
   }
 

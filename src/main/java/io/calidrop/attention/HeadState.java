@@ -24,6 +24,8 @@ final class HeadState {
   private int[] positions = {}; // [rows]
   private long[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
+  private int[][] draftedShares = {}; // [drafted tokens][rows] of them what these gave
+  private int[] draftedRows = {}; // [drafted tokens] rows that they gave shares
 
   HeadState(
       int layer,
@@ -128,6 +130,42 @@ final class HeadState {
   synchronized void addShares(int[] sums, int rows) {
     for (int row = 0; row < rows; row++) {
       shares[row] += sums[row];
+    }
+  }
+
+  /** Begins a batch whose last {@code tokens} tokens may be taken back. */
+  void beginDraft(int tokens) {
+    if (observed && draftedRows.length < tokens) {
+      draftedRows = new int[tokens];
+      draftedShares = Arrays.copyOf(draftedShares, tokens);
+    }
+    Arrays.fill(draftedRows, 0);
+  }
+
+  /**
+   * Adds [rows] shares of a drafted token's queries, so that they can be taken back. Different
+   * tokens may be added by different threads.
+   */
+  void addDraftedShares(int token, int[] sums, int rows) {
+    if (draftedShares[token] == null || draftedShares[token].length < rows) {
+      draftedShares[token] = new int[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    System.arraycopy(sums, 0, draftedShares[token], 0, rows);
+    draftedRows[token] = rows;
+    addShares(sums, rows);
+  }
+
+  /** Takes the last {@code count} of {@code drafted} tokens back. */
+  void takeBack(int drafted, int count) {
+    rows.truncate(rows.rows() - count);
+    for (int token = drafted - count; token < drafted && observed; token++) {
+      int last = Math.min(draftedRows[token], rows.rows());
+      for (int row = 0; row < last; row++) {
+        shares[row] -= draftedShares[token][row];
+      }
+    }
+    if (references != null) {
+      references.takeBack(count);
     }
   }
 

@@ -21,6 +21,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private final int[] full; // [layers] number of a layer among those that see everything
   private long seen;
   private int shift; // tokens seen, less this, is the next position
+  private int drafted; // last tokens of the batch that may be taken back
 
   KvCache(CacheShape shape, KvTypes types, LayerRotations rotations) {
     this.shape = shape;
@@ -95,6 +96,18 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    */
   public abstract void expectPrompt(int tokens);
 
+  /** Tokens that the next batch may have and be taken back: it then ends before a prune. */
+  public abstract int draftRoom();
+
+  /**
+   * Announces how many of the next batch's last tokens {@link #truncate} may take back; if any, it
+   * is to follow, and to tell which stay. The batch has others before them, and keeps to {@link
+   * #draftRoom}.
+   */
+  public final void draft(int count) {
+    drafted = count;
+  }
+
   /** Rebases positions if the next batch would leave the context. */
   public abstract void begin(WorkerPool pool);
 
@@ -151,7 +164,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
         return false;
       }
     }
-    return canDrop(tokens);
+    return tokens >= seen - drafted || canDrop(tokens);
   }
 
   /**
@@ -167,15 +180,21 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
               .formatted(seen, tokens));
     }
     if (tokens != seen) {
-      seen = tokens;
-      shift = 0;
       for (WindowRows window : windows) {
         if (window != null) {
           window.truncate(tokens);
         }
       }
       drop((int) tokens);
+      seen = tokens;
+      shift = tokens == 0 ? 0 : shift;
     }
+    drafted = 0;
+  }
+
+  /** Last tokens of the batch that may be taken back. */
+  final int drafted() {
+    return drafted;
   }
 
   /**
@@ -276,7 +295,10 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** What they hold together. */
   abstract CacheStatistics fullStatistics();
 
-  /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
+  /**
+   * Whether they can be cut to their first {@code tokens} tokens, fewer than there are, all of
+   * which stayed in the last batch.
+   */
   abstract boolean canDrop(long tokens);
 
   /* Of layers that see everything, by their number among all. */
@@ -322,12 +344,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /**
    * Adds the shares of attention that observed queries of a tile gave to each row.
    *
+   * @param first index of the tile's first token in the batch
+   * @param tokens tokens of the batch
    * @param rows rows that the tile sees
    * @param from first query of the tile that is observed
    * @param to one after the last
    */
   abstract void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to);
 
   /** Whether no row leaves before all of a prompt has been attended. */
   abstract boolean attendsPromptsWhole();
