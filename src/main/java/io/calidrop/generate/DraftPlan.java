@@ -17,6 +17,7 @@ final class DraftPlan {
   private final Speculation speculation;
   private final PassCosts costs;
   private double allowance; // nanoseconds that may be lost
+  private int decoding; // generations of the pass, or 0 where one of them has a prompt
 
   /**
    * @param costs of the model's passes, which it learns from and adds to
@@ -26,8 +27,12 @@ final class DraftPlan {
     this.costs = costs;
   }
 
-  /** Has tokens guessed for generations that are all past their prompts. */
+  /** Begins a pass: has tokens guessed, unless it has a prompt to compute. */
   void draft(List<Generation> generations) {
+    decoding = generations.stream().allMatch(Generation::isDecoding) ? generations.size() : 0;
+    if (decoding == 0 || speculation.isAuto() && allowance <= 0) {
+      return;
+    }
     int most = speculation.isAuto() ? Speculation.MOST : speculation.tokens();
     boolean any = false;
     for (Generation generation : generations) {
@@ -76,27 +81,22 @@ final class DraftPlan {
     return likeliest;
   }
 
-  /** Tells of a pass that computed tokens of a prompt. */
-  void readPrompt(long took) {
-    allowance += MOST_LOSS * took;
-  }
-
   /**
-   * Tells of a pass without prompts.
+   * Ends a pass.
    *
-   * @param generations that it gave at least a token each
-   * @param drafted tokens that were guessed for it
-   * @param accepted those of them that were right
+   * @param tokens that it computed
+   * @param accepted of these were guessed, and right
    * @param guessing nanoseconds for that
    * @param took nanoseconds for the pass
    */
-  void decoded(int generations, int drafted, int accepted, long guessing, long took) {
-    costs.add(generations + drafted, took);
-    if (drafted == 0) {
+  void passed(int tokens, int accepted, long guessing, long took) {
+    if (decoding > 0) {
+      costs.add(tokens, took);
+    }
+    if (decoding == 0 || tokens == decoding) {
       allowance += MOST_LOSS * took - guessing;
     } else {
-      double saved = costs.of(generations) * (generations + accepted) / generations;
-      allowance += saved - took - guessing;
+      allowance += costs.of(decoding) * (decoding + accepted) / decoding - took - guessing;
     }
   }
 }

@@ -8,14 +8,14 @@ interface Drafter extends AutoCloseable {
   /**
    * Guesses the next tokens.
    *
-   * @param most of them
+   * @param most of them, at least 1
    * @param tokens receives them
    * @param chances receives how likely each is right where those before it are
    * @return how many, perhaps none
    */
   int draft(int most, int[] tokens, double[] chances);
 
-  /** Frees what it holds. */
+  /** Ends it: the sequence is done. */
   @Override
-  void close();
+  default void close() {}
 }

@@ -43,7 +43,7 @@ class GenerationTest {
         position += tokens;
         assertThat(position).isLessThanOrEqualTo(limit);
         boolean whole = tokens == generation.to() - generation.from();
-        generation.computed(tokens, whole ? logits() : null);
+        generation.computed(tokens, drafted -> whole ? logits() : null);
       }
       return generation.result(new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0));
     }
@@ -121,6 +121,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                Speculator.NONE,
                 pieces::add,
                 interrupted));
     assertThat(String.join("", pieces)).isEqualTo(result.text());
@@ -158,6 +159,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                Speculator.NONE,
                 pieces::add,
                 () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
