@@ -14,6 +14,9 @@ final class DraftPlan {
   /** What the expected gain must be to be worth a guess, as a factor. */
   private static final double LEAST_GAIN = 1.03;
 
+  /** A pass that took so much longer than expected waited for something else. */
+  private static final double MOST_WAITING = 1.5;
+
   private final Speculation speculation;
   private final PassCosts costs;
   private double allowance; // nanoseconds that may be lost
@@ -90,13 +93,14 @@ final class DraftPlan {
    * @param took nanoseconds for the pass
    */
   void passed(int tokens, int accepted, long guessing, long took) {
-    if (decoding > 0) {
-      costs.add(tokens, took);
-    }
     if (decoding == 0 || tokens == decoding) {
       allowance += MOST_LOSS * took - guessing;
     } else {
-      allowance += costs.of(decoding) * (decoding + accepted) / decoding - took - guessing;
+      double plain = costs.of(decoding) * (decoding + accepted) / decoding;
+      allowance += plain - Math.min(took, MOST_WAITING * costs.of(tokens)) - guessing;
+    }
+    if (decoding > 0) {
+      costs.add(tokens, took);
     }
   }
 }

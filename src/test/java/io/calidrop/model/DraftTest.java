@@ -97,30 +97,21 @@ class DraftTest {
         Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       assertNoTrace(model, CacheOptions.full(KvType.F16), CONTEXT);
       CalibrationOptions fold = CalibrationOptions.fold(8, 32, 16);
-      assertNoTrace(model, bounded("h2o", Compress.ROLLING, fold), 400); // beyond the context
+      assertNoTrace(model, bounded("h2o", Compress.ROLLING, fold), 300); // beyond the context
     }
   }
 
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "streaming",
-        "tova",
-        "snapkv",
-        "pyramidkv",
-        "adakv",
-        "knorm",
-        "keydiff",
-        "expected",
-        "caote:h2o",
-        "random"
+        "streaming", "tova", "snapkv", "adakv", "expected", "caote:h2o"
       })
   void underEveryPolicy(String policy) {
     try (GgufFile file = MicroModel.open("family-llama", directory);
         Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       for (Compress compress : Compress.values()) {
         assertNoTrace(
-            model, bounded(policy, compress, CalibrationOptions.fold(8, 32, 16)), CONTEXT);
+            model, bounded(policy, compress, CalibrationOptions.fold(8, 32, 16)), 180);
       }
     }
   }
@@ -136,7 +127,7 @@ class DraftTest {
               CalibrationOptions.paper(0.9f, 0.6f, Store.NONE),
               CalibrationOptions.paper(0.9f, 0.8f, Store.RAM),
               CalibrationOptions.recompute(0.9f, Store.RAM))) {
-        assertNoTrace(model, bounded("h2o", Compress.ROLLING, calibration), 400);
+        assertNoTrace(model, bounded("h2o", Compress.ROLLING, calibration), 300);
       }
     }
   }
