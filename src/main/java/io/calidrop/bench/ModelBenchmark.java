@@ -79,7 +79,8 @@ public final class ModelBenchmark {
           int start = session.position();
           for (int done = 0; done < count; done = session.position() - start) {
             int from = depth + done;
-            model.forward(List.of(new TokenRun(session, tokens, from, from + 1 + guesses, guesses)));
+            model.forward(
+                List.of(new TokenRun(session, tokens, from, from + 1 + guesses, guesses)));
             int right = 0;
             int most = Math.min(session.position() - start - done, count - done) - 1;
             while (right < most && random.nextDouble() < chance) {

@@ -57,7 +57,7 @@ class SpeculationFlagsTest {
         Outcome.of(
             "",
             true,
-            "batch --json -q -n 30 --speculate 4 --parallel 2 --in %s --out %s --model %s"
+            "batch --json -q -n 90 --temp 0 --speculate 4 --parallel 2 --in %s --out %s --model %s"
                 .formatted(in, directory.resolve("out.jsonl"), MicroModel.file())
                 .split(" "));
     assertThat(outcome.code()).as(outcome.err()).isZero();

@@ -102,16 +102,12 @@ class DraftTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "streaming", "tova", "snapkv", "adakv", "expected", "caote:h2o"
-      })
+  @ValueSource(strings = {"streaming", "tova", "snapkv", "adakv", "expected", "caote:h2o"})
   void underEveryPolicy(String policy) {
     try (GgufFile file = MicroModel.open("family-llama", directory);
         Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
       for (Compress compress : Compress.values()) {
-        assertNoTrace(
-            model, bounded(policy, compress, CalibrationOptions.fold(8, 32, 16)), 180);
+        assertNoTrace(model, bounded(policy, compress, CalibrationOptions.fold(8, 32, 16)), 180);
       }
     }
   }
