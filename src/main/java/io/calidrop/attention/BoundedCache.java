@@ -37,7 +37,7 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvTypes(), rotations);
+    super(shape, rotations, () -> options.kvTypes().newHead(shape.headDim()));
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -147,6 +147,16 @@ final class BoundedCache extends KvCache {
   @Override
   public int draftRoom() {
     return room() - 1; // what a prune has seen stays
+  }
+
+  @Override
+  void markFull() {
+    // Rows that were evicted do not come back.
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return false;
   }
 
   @Override
@@ -264,7 +274,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  boolean attendsPromptsWhole() {
+  public boolean attendsPromptsWhole() {
     return schedule.isOnce();
   }
 
@@ -288,7 +298,7 @@ final class BoundedCache extends KvCache {
   void drop(int tokens) {
     if (tokens > 0) {
       for (HeadState head : heads) {
-        head.takeBack(drafted(), (int) (seen() - tokens));
+        head.settle(drafted(), (int) (seen() - tokens));
       }
       return;
     }
@@ -302,7 +312,7 @@ final class BoundedCache extends KvCache {
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     schedule.expectPrompt(prompt.tokens());
