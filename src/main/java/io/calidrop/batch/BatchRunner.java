@@ -3,6 +3,7 @@ package io.calidrop.batch;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationBatch;
+import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
@@ -66,7 +67,8 @@ public final class BatchRunner implements AutoCloseable {
   private record Finished(BatchRequest request, Outcome outcome) {}
 
   /** A request and its tokens, or what is wrong with it. */
-  private record Prompt(BatchRequest request, int[] tokens, Optional<String> error) {}
+  private record Prompt(
+      BatchRequest request, int[] tokens, GenerationOptions options, Optional<String> error) {}
 
   /** A session that answers one request at a time. */
   private static final class Slot {
@@ -124,23 +126,28 @@ public final class BatchRunner implements AutoCloseable {
       return null;
     }
     if (request.error().isPresent()) {
-      return new Prompt(request, new int[0], request.error());
+      return wrong(request, request.error().get());
     }
     RequestBody body = request.body();
     if (body.text().isEmpty() && template == null) {
       template = templates.get();
     }
     try {
-      int[] tokens =
-          body.text().isPresent()
-              ? engine.encode(body.text().get())
-              : template
-                  .withArguments(body.templateArguments())
-                  .encode(body.messages(), true, engine.tokenizer());
-      return new Prompt(request, tokens, Optional.empty());
+      if (body.text().isPresent()) {
+        int[] tokens = engine.encode(body.text().get());
+        return new Prompt(request, tokens, body.options(), Optional.empty());
+      }
+      ChatTemplate written = template.withArguments(body.templateArguments());
+      int[] tokens = written.encode(body.messages(), true, engine.tokenizer());
+      GenerationOptions options = written.afterThought(body.options(), body.messages());
+      return new Prompt(request, tokens, options, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
-      return new Prompt(request, new int[0], Optional.of(e.getMessage()));
+      return wrong(request, e.getMessage());
     }
+  }
+
+  private static Prompt wrong(BatchRequest request, String error) {
+    return new Prompt(request, new int[0], request.body().options(), Optional.of(error));
   }
 
   private void start(Prompt prompt, int[] following, BooleanSupplier interrupted) {
@@ -159,7 +166,7 @@ public final class BatchRunner implements AutoCloseable {
           slot.session,
           prompt.tokens(),
           prompt.tokens().length,
-          request.body().options(),
+          prompt.options(),
           text -> {},
           interrupted,
           result -> finish(slot, request, result));

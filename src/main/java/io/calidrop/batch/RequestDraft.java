@@ -85,6 +85,10 @@ final class RequestDraft {
     options = options.withSampling(change.apply(options.sampling()));
   }
 
+  void responseFormat(JsonNode value) {
+    options = options.withConstraint(ResponseFormat.of(value));
+  }
+
   /** Takes a value for the template, unless {@link #templateArguments} names it, too. */
   void templateArgument(String name, Object value) {
     requireTemplate();

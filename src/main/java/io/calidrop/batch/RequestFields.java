@@ -36,6 +36,7 @@ final class RequestFields {
     sampling(
         "presence_penalty", (options, value) -> options.withPresencePenalty(Values.number(value)));
     sampling("seed", (options, value) -> options.withSeed(Values.wholeLong(value)));
+    FIELDS.put("response_format", RequestDraft::responseFormat);
     FIELDS.put("chat_template_kwargs", RequestDraft::templateArguments);
     FIELDS.put(
         "reasoning_effort",
@@ -62,7 +63,6 @@ final class RequestFields {
     idle("logprobs", RequestFields::isFalse, "probabilities are not told");
     idle("top_logprobs", RequestFields::isZero, "probabilities are not told");
     idle("logit_bias", RequestFields::isEmpty, "tokens are not biased");
-    idle("response_format", RequestFields::isText, "an answer is free text, {\"type\":\"text\"}");
     idle("modalities", RequestFields::isOnlyText, "an answer is text, [\"text\"]");
     idle("verbosity", value -> is(value, "medium"), "there is only \"medium\"");
     String noTools = "there are no tools";
@@ -131,10 +131,6 @@ final class RequestFields {
 
   private static boolean isEmpty(JsonNode value) {
     return value.isContainerNode() && value.isEmpty() || is(value, "");
-  }
-
-  private static boolean isText(JsonNode value) {
-    return value.isObject() && value.size() == 1 && is(value.path("type"), "text");
   }
 
   private static boolean isOnlyText(JsonNode value) {

@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * What a text may be: what a JSON schema describes. The JSON is written in one style: without
@@ -30,6 +31,7 @@ public final class Constraint {
       };
 
   private final Rule root;
+  private final Map<String, Constraint> later = new ConcurrentHashMap<>(); // after a mark
   private volatile Automaton automaton; // of the last vocabulary, or null
 
   private Constraint(Rule root) {
@@ -88,6 +90,23 @@ public final class Constraint {
   /** Any JSON object. */
   public static Constraint object() {
     return of("{\"type\":\"object\"}");
+  }
+
+  /**
+   * The same after any text that ends with a mark, such as a thought, and at most two line ends.
+   *
+   * @param mark as text or as a control token
+   */
+  public Constraint after(String mark) {
+    return later.computeIfAbsent(
+        mark,
+        key -> {
+          Text until = new Text(Mark.ending(key));
+          Rule all = new Rule();
+          all.add(until, root);
+          all.add(until, Text.of("\n", "\n\n"), root);
+          return new Constraint(all);
+        });
   }
 
   /**

@@ -17,9 +17,14 @@ public final class ConstraintState {
    * may come where the text is complete.
    *
    * @param logits [vocabulary]
+   * @throws IllegalStateException if the vocabulary has no token for what must come
    */
   public void mask(float[] logits) {
     long[] mask = automaton.mask(state);
+    if (Arrays.stream(mask).allMatch(word -> word == 0)) {
+      throw new IllegalStateException(
+          "the model's vocabulary has no token for a character that the schema asks for");
+    }
     for (int word = 0; word < mask.length; word++) {
       long ruledOut = ~mask[word];
       int first = word << 6;

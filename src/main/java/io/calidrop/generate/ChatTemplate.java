@@ -202,6 +202,19 @@ public final class ChatTemplate {
     }
   }
 
+  /**
+   * The options for the answer to a conversation: where the template opens a thought, a constraint
+   * begins when the thought is over.
+   */
+  public GenerationOptions afterThought(GenerationOptions options, List<ChatMessage> messages) {
+    if (options.constraint().isEmpty()) {
+      return options;
+    }
+    return Reasoning.openedBy(render(messages, true))
+        .map(marks -> options.withConstraint(options.constraint().map(c -> c.after(marks.close()))))
+        .orElse(options);
+  }
+
   /** A refusal is about the conversation, all else about the template. */
   private static RuntimeException failure(String name, TemplateException e) {
     return e.isRefusal()

@@ -1,6 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.ConstraintState;
 import io.calidrop.sampling.Sampler;
 import io.calidrop.sampling.SamplerChain;
 import io.calidrop.tokenizer.Tokenizer;
@@ -23,6 +24,7 @@ final class Generation {
   private final Consumer<String> onText;
   private final BooleanSupplier interrupted;
   private final Sampler sampler;
+  private final ConstraintState constraint; // or null
   private final Utf8Decoder decoder = new Utf8Decoder();
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
@@ -42,8 +44,8 @@ final class Generation {
    * @param reused tokens of the prompt that need not be computed
    * @param limit most positions of the sequence
    * @param interrupted asked before each token; true ends the generation
-   * @throws IllegalArgumentException if nothing of the prompt is to be computed, or it exceeds the
-   *     limit
+   * @throws IllegalArgumentException if nothing of the prompt is to be computed, it exceeds the
+   *     limit, or the vocabulary cannot be bound by a constraint
    */
   Generation(
       Tokenizer tokenizer,
@@ -77,6 +79,7 @@ final class Generation {
     for (int i = 0; i < promptLength; i++) {
       sampler.accept(prompt[i]);
     }
+    constraint = options.constraint().map(c -> c.begin(tokenizer)).orElse(null);
     stops = new StopStrings(options.stop());
   }
 
@@ -120,6 +123,9 @@ final class Generation {
     if (position == promptLength) {
       promptEnd = System.nanoTime();
     }
+    if (constraint != null) {
+      constraint.mask(logits);
+    }
     next[0] = sampler.sample(logits);
     if (position == promptLength) {
       firstToken = System.nanoTime();
@@ -145,6 +151,9 @@ final class Generation {
       return StopReason.END_TOKEN;
     }
     sampler.accept(token);
+    if (constraint != null) {
+      constraint.accept(token);
+    }
     if (count == generated.length) {
       generated = Arrays.copyOf(generated, 2 * count);
     }
@@ -152,6 +161,9 @@ final class Generation {
     emit(stops.append(decoder.append(tokenizer.bytes(token))));
     if (stops.found()) {
       return StopReason.STOP_STRING;
+    }
+    if (constraint != null && constraint.isFinished()) {
+      return StopReason.COMPLETE;
     }
     if (count == options.maxTokens()) {
       return StopReason.LENGTH;
