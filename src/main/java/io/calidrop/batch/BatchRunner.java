@@ -7,6 +7,8 @@ import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
+import io.calidrop.generate.ToolAnswer;
+import io.calidrop.generate.ToolPrompt;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import java.io.IOException;
@@ -52,15 +54,17 @@ public final class BatchRunner implements AutoCloseable {
    * What became of a request.
    *
    * @param result empty where the request failed
+   * @param tools what the answer calls; empty where there was nothing to call
    * @param error why it did
    */
-  record Outcome(Optional<GenerationResult> result, Optional<String> error) {
+  record Outcome(
+      Optional<GenerationResult> result, Optional<ToolAnswer> tools, Optional<String> error) {
     static Outcome failed(String error) {
-      return new Outcome(Optional.empty(), Optional.of(error));
+      return new Outcome(Optional.empty(), Optional.empty(), Optional.of(error));
     }
 
-    static Outcome of(GenerationResult result) {
-      return new Outcome(Optional.of(result), Optional.empty());
+    static Outcome of(GenerationResult result, Optional<ToolAnswer> tools) {
+      return new Outcome(Optional.of(result), tools, Optional.empty());
     }
   }
 
@@ -68,7 +72,11 @@ public final class BatchRunner implements AutoCloseable {
 
   /** A request and its tokens, or what is wrong with it. */
   private record Prompt(
-      BatchRequest request, int[] tokens, GenerationOptions options, Optional<String> error) {}
+      BatchRequest request,
+      int[] tokens,
+      GenerationOptions options,
+      Optional<ToolPrompt> tools,
+      Optional<String> error) {}
 
   /** A session that answers one request at a time. */
   private static final class Slot {
@@ -135,19 +143,26 @@ public final class BatchRunner implements AutoCloseable {
     try {
       if (body.text().isPresent()) {
         int[] tokens = engine.encode(body.text().get());
-        return new Prompt(request, tokens, body.options(), Optional.empty());
+        return new Prompt(request, tokens, body.options(), Optional.empty(), Optional.empty());
       }
       ChatTemplate written = template.withArguments(body.templateArguments());
+      if (body.tools().isPresent()) {
+        ToolPrompt tools = ToolPrompt.of(written, body.messages(), body.tools().get());
+        int[] tokens = tools.template().encode(tools.messages(), true, engine.tokenizer());
+        GenerationOptions options = tools.options(body.options());
+        return new Prompt(request, tokens, options, Optional.of(tools), Optional.empty());
+      }
       int[] tokens = written.encode(body.messages(), true, engine.tokenizer());
       GenerationOptions options = written.afterThought(body.options(), body.messages());
-      return new Prompt(request, tokens, options, Optional.empty());
+      return new Prompt(request, tokens, options, Optional.empty(), Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return wrong(request, e.getMessage());
     }
   }
 
   private static Prompt wrong(BatchRequest request, String error) {
-    return new Prompt(request, new int[0], request.body().options(), Optional.of(error));
+    return new Prompt(
+        request, new int[0], request.body().options(), Optional.empty(), Optional.of(error));
   }
 
   private void start(Prompt prompt, int[] following, BooleanSupplier interrupted) {
@@ -169,17 +184,18 @@ public final class BatchRunner implements AutoCloseable {
           prompt.options(),
           text -> {},
           interrupted,
-          result -> finish(slot, request, result));
+          result -> finish(slot, prompt, result));
     } catch (IllegalArgumentException e) {
       free.push(slot);
       finished.add(new Finished(request, Outcome.failed(e.getMessage())));
     }
   }
 
-  private void finish(Slot slot, BatchRequest request, GenerationResult result) {
+  private void finish(Slot slot, Prompt prompt, GenerationResult result) {
     free.push(slot);
     if (result.stopReason() != StopReason.INTERRUPTED) {
-      finished.add(new Finished(request, Outcome.of(result)));
+      Optional<ToolAnswer> calls = prompt.tools().map(t -> t.read(result, engine.tokenizer()));
+      finished.add(new Finished(prompt.request(), Outcome.of(result, calls)));
     }
   }
 

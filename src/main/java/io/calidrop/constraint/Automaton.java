@@ -159,9 +159,7 @@ final class Automaton {
 
   private void add(Place place, long[] mask) {
     LexemeMask lexeme = tokens.mask(place.lexeme, place.state);
-    for (int i = 0; i < mask.length; i++) {
-      mask[i] |= lexeme.allowed()[i];
-    }
+    TokenBytes.or(mask, lexeme.allowed());
     if (lexeme.exits().length > 0) {
       State after = after(place.rest);
       for (int node : lexeme.exits()) {
@@ -249,7 +247,7 @@ final class Automaton {
         Symbol symbol = frame.sequence[frame.index];
         Frame rest = frame.index + 1 == frame.sequence.length ? frame.below : frame(frame);
         switch (symbol) {
-          case Text text -> found.add(new Place(text.lexeme(), 0, rest));
+          case Text text -> at(text.lexeme(), 0, rest);
           case Rule rule -> begin(rule, rest);
         }
       }
@@ -258,7 +256,9 @@ final class Automaton {
     private void begin(Rule rule, Frame rest) {
       if (visited.add(new Visit(rule, rest))) {
         for (Symbol[] sequence : rule.alternatives()) {
-          if (Frame.depth(rest) + Rule.height(sequence) <= Limits.DEPTH) {
+          if (sequence.length == 0) {
+            end(rest);
+          } else if (Frame.depth(rest) + Rule.height(sequence) <= Limits.DEPTH) {
             open.add(new Frame(sequence, 0, rest));
           }
         }

@@ -10,6 +10,7 @@ import io.calidrop.tokenizer.Tokenizer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 
 /**
  * What a text may be: what a JSON schema describes. The JSON is written in one style: without
@@ -34,7 +35,7 @@ public final class Constraint {
   private final Map<String, Constraint> later = new ConcurrentHashMap<>(); // after a mark
   private volatile Automaton automaton; // of the last vocabulary, or null
 
-  private Constraint(Rule root) {
+  Constraint(Rule root) {
     this.root = root;
     root.settle();
     if (root.height() > Limits.DEPTH) {
@@ -55,10 +56,15 @@ public final class Constraint {
   public static Constraint of(JsonNode schema) {
     String text = schema.toString();
     Limits.check(text.length(), Limits.CHARACTERS, "the schema");
+    return recent(text, () -> new Constraint(new SchemaCompiler(schema).compile()));
+  }
+
+  /** What was made of a text lately, or is made of it now. */
+  static Constraint recent(String text, Supplier<Constraint> maker) {
     synchronized (RECENT) {
       Constraint known = RECENT.get(text);
       if (known == null) {
-        known = new Constraint(new SchemaCompiler(schema).compile());
+        known = maker.get();
         RECENT.put(text, known);
       }
       return known;
@@ -92,6 +98,10 @@ public final class Constraint {
     return of("{\"type\":\"object\"}");
   }
 
+  Rule root() {
+    return root;
+  }
+
   /**
    * The same after any text that ends with a mark, such as a thought, and at most two line ends.
    *
@@ -101,7 +111,7 @@ public final class Constraint {
     return later.computeIfAbsent(
         mark,
         key -> {
-          Text until = new Text(Mark.ending(key));
+          Text until = Mark.until(key);
           Rule all = new Rule();
           all.add(until, root);
           all.add(until, Text.of("\n", "\n\n"), root);

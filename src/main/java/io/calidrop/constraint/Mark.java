@@ -10,8 +10,8 @@ final class Mark {
   private Mark() {}
 
   /** Texts that hold a mark at their end and nowhere before it, as text or as a control token. */
-  static Dfa ending(String mark) {
-    return texts(mark, true);
+  static Text until(String mark) {
+    return new Text(texts(mark, true));
   }
 
   /** Texts that do not hold a mark. */

@@ -6,7 +6,7 @@ import java.util.Arrays;
 /**
  * A symbol that stands for the words of a lexeme.
  *
- * @param lexeme has words, none of them empty
+ * @param lexeme has words
  */
 record Text(Lexeme lexeme) implements Symbol {
 

@@ -2,8 +2,6 @@ package io.calidrop.constraint;
 
 import io.calidrop.tokenizer.Tokenizer;
 import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -23,6 +21,7 @@ final class TokenBytes {
   /** Stands before and after the text of a control token. */
   static final byte CONTROL = (byte) 0xff;
 
+  private static final char REPLACEMENT = '\uFFFD'; // of bytes that are no character
   private static final int NO_TEXT = 0xf8; // from here on no byte is part of UTF-8
   private static final long MOST_BYTES = 64L << 20; // of the masks that are kept
 
@@ -68,11 +67,12 @@ final class TokenBytes {
     lengths = Arrays.stream(characters).filter(n -> n > 0).sorted().distinct().toArray();
     plain = new long[lengths.length][words];
     for (int id : tokens) {
-      for (int i = 0; i < lengths.length && characters[id] > 0; i++) {
-        if (characters[id] <= lengths[i]) {
-          plain[i][id >> 6] |= 1L << id;
-        }
+      if (characters[id] > 0) {
+        plain[Arrays.binarySearch(lengths, characters[id])][id >> 6] |= 1L << id;
       }
+    }
+    for (int i = 1; i < lengths.length; i++) {
+      or(plain[i], plain[i - 1]);
     }
   }
 
@@ -107,12 +107,8 @@ final class TokenBytes {
         return 0;
       }
     }
-    try {
-      CharBuffer text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
-      return text.toString().codePointCount(0, text.length());
-    } catch (CharacterCodingException e) {
-      return 0;
-    }
+    String text = new String(bytes, StandardCharsets.UTF_8);
+    return text.indexOf(REPLACEMENT) < 0 ? text.codePointCount(0, text.length()) : 0;
   }
 
   /**
@@ -126,6 +122,13 @@ final class TokenBytes {
             "the model's vocabulary has no token for the byte 0x%02x: its answers cannot be bound to a schema"
                 .formatted(b));
       }
+    }
+  }
+
+  /** Adds the bits of another mask. */
+  static void or(long[] mask, long[] other) {
+    for (int i = 0; i < mask.length; i++) {
+      mask[i] |= other[i];
     }
   }
 
