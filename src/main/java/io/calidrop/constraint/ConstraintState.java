@@ -21,12 +21,10 @@ public final class ConstraintState {
    */
   public void mask(float[] logits) {
     long[] mask = automaton.mask(state);
-    if (Arrays.stream(mask).allMatch(word -> word == 0)) {
-      throw new IllegalStateException(
-          "the model's vocabulary has no token for a character that the schema asks for");
-    }
+    long any = 0;
     for (int word = 0; word < mask.length; word++) {
       long ruledOut = ~mask[word];
+      any |= mask[word];
       int first = word << 6;
       int count = Math.min(64, logits.length - first);
       if (ruledOut == -1L) {
@@ -38,6 +36,10 @@ public final class ConstraintState {
           }
         }
       }
+    }
+    if (any == 0) {
+      throw new IllegalStateException(
+          "the model's vocabulary has no token for a character that the schema asks for");
     }
   }
 

@@ -75,7 +75,7 @@ class BatchTest {
     List<String> fields =
         List.of(
             "",
-            ",'response_format':{'type':'json_object'},'max_tokens':3",
+            ",'response_format':{'type':'json_object'},'max_tokens':1",
             ",'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'const':[1]}}}",
             ",'response_format':{'type':'text'}",
             ",'tools':[" + tool + "],'tool_choice':'required','parallel_tool_calls':false",
@@ -92,7 +92,7 @@ class BatchTest {
     results.sort((a, b) -> Integer.compare(a.get("id").asInt(), b.get("id").asInt()));
     assertThat(results.get(0).get("text").asText()).isIn("\"yes\"", "\"no\"");
     assertThat(results.get(0).get("finish_reason").asText()).isEqualTo("complete");
-    assertThat(results.get(1).get("text").asText()).startsWith("{");
+    assertThat(results.get(1).get("text").asText()).isEqualTo("{");
     assertThat(results.get(1).get("finish_reason").asText()).isEqualTo("length");
     assertThat(results.get(2).get("text").asText()).isEqualTo("[1]");
     assertThat(results.get(3).get("finish_reason").asText()).isEqualTo("length");

@@ -107,6 +107,8 @@ class ToolPromptTest {
             new GenerationResult.Timings(1, 0, 1, 1, 1, 1),
             1,
             1,
+            0,
+            0,
             new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
     return prompt.read(result, TOKENIZER);
   }
