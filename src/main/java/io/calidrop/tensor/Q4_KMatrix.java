@@ -28,7 +28,7 @@ import jdk.incubator.vector.ShortVector;
 final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
-  private static final int INTS = 38;
+  static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
   Q4_KMatrix(int rows, int columns, Arena arena) {
@@ -72,12 +72,12 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   /** Where the nibbles of block {@code i} begin. */
-  private static int nibbles(int i) {
+  static int nibbles(int i) {
     return (4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2)) * STEP;
   }
 
   /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
-  private static int scales(int i) {
+  static int scales(int i) {
     return (6 + 18 * (i >> 2)) * STEP;
   }
 
@@ -182,6 +182,17 @@ final class Q4_KMatrix extends TiledMatrix {
       acc0.intoArray(out, row + tile * ROW_BLOCK);
       acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
+  }
+
+  @Override
+  int packedGroups() {
+    return 2;
+  }
+
+  @Override
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    int block = group * x.blocks();
+    Q4_KGroup.multiply(address, columns() / COLUMNS, x.fine, block, out, o, stride);
   }
 
   @Override

@@ -29,8 +29,8 @@ import jdk.incubator.vector.ShortVector;
 final class Q6_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 210;
-  private static final int INTS = 53;
-  private static final int D = 6 * STEP;
+  static final int INTS = 53;
+  static final int D = 6 * STEP;
   private static final int[] MASKS = {0x000f000f, 0x00300030};
 
   Q6_KMatrix(int rows, int columns, Arena arena) {
@@ -74,12 +74,12 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   /** Where the bits of block {@code i} begin. */
-  private static int bits(int i) {
+  static int bits(int i) {
     return (6 * i + (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
   }
 
   /** Where the scales of block {@code i} are. */
-  private static int scales(int i) {
+  static int scales(int i) {
     return (7 + 13 * (i >> 1)) * STEP;
   }
 
@@ -182,6 +182,17 @@ final class Q6_KMatrix extends TiledMatrix {
       acc0.intoArray(out, row + tile * ROW_BLOCK);
       acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
+  }
+
+  @Override
+  int packedGroups() {
+    return 2;
+  }
+
+  @Override
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    int block = group * x.blocks();
+    Q6_KGroup.multiply(address, columns() / COLUMNS, x.bytes, block, out, o, stride);
   }
 
   @Override

@@ -62,6 +62,20 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
+  /** Most groups of tokens that {@link #multiplyPacked} is for, 0 where a format lacks it. */
+  int packedGroups() {
+    return 0;
+  }
+
+  /**
+   * Multiplies the tile at {@code address} by a group of tokens without unpacking it to memory.
+   *
+   * @param out as for {@link #multiplyGroup}, but overwritten
+   */
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    throw new UnsupportedOperationException();
+  }
+
   /**
    * Unpacks columns {@code [column, column + count)} of half of the rows of a tile.
    *
@@ -110,6 +124,15 @@ abstract class TiledMatrix extends Matrix {
       Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch) {
     if (x.tokens() == 1) {
       multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
+      return;
+    }
+    if (x.groups() <= packedGroups()) {
+      for (int block = from; block < to; block++) {
+        for (int group = 0; group < x.groups(); group++) {
+          int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
+          multiplyPacked(address(block), x, group, out, o, stride);
+        }
+      }
       return;
     }
     for (int token = 0; token < x.groups() * Activations.GROUP; token++) {
