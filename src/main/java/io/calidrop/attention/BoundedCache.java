@@ -24,6 +24,7 @@ final class BoundedCache extends KvCache {
   private final CachePruner pruner;
   private final PositionRebase rebase;
   private final ReferenceScratch[] referenceScratch; // [threads], or none
+  private final PageMemory storeMemory;
   private final PageMemory memory; // of evicted rows, or null
 
   private int firstObserved = Integer.MAX_VALUE;
@@ -48,8 +49,28 @@ final class BoundedCache extends KvCache {
     memory = references == null ? null : memory(references.store());
     int[] layers = shape.fullLayers();
     heads = new HeadState[layers.length * kvHeads];
+    storeMemory = options.store().isPresent() ? PageMemory.inRam() : null;
     for (int i = 0; i < heads.length; i++) {
-      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
+      int head = i;
+      heads[i] =
+          HeadState.of(
+              i / kvHeads,
+              i % kvHeads,
+              shape,
+              options,
+              memory,
+              options
+                  .store()
+                  .map(
+                      store ->
+                          new StoredRows(
+                              shape,
+                              options.kvTypes(),
+                              store,
+                              storeMemory,
+                              rotations.ofLayer(layers[head / kvHeads]),
+                              contextLength))
+                  .orElse(null));
     }
     referenceScratch = new ReferenceScratch[references == null ? 0 : scratch.threads()];
     for (int i = 0; i < referenceScratch.length; i++) {
@@ -174,6 +195,9 @@ final class BoundedCache extends KvCache {
     if (memory != null) {
       memory.close();
     }
+    if (storeMemory != null) {
+      storeMemory.close();
+    }
   }
 
   @Override
@@ -185,6 +209,11 @@ final class BoundedCache extends KvCache {
   CalibrationRows calibration(int layer, int kvHead) {
     CalibrationRows rows = state(layer, kvHead).calibration;
     return rows == null ? CalibrationRows.NONE : rows;
+  }
+
+  @Override
+  StoredRows stored(int layer, int kvHead) {
+    return state(layer, kvHead).stored;
   }
 
   @Override
@@ -248,7 +277,7 @@ final class BoundedCache extends KvCache {
       return;
     }
     long start = System.nanoTime();
-    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()));
+    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()), shift());
     if (policy.observation() != Observation.ALL) {
       for (HeadState head : heads) {
         head.forgetShares();

@@ -88,6 +88,11 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  StoredRows stored(int layer, int kvHead) {
+    return null;
+  }
+
+  @Override
   boolean hasReferences() {
     return false;
   }

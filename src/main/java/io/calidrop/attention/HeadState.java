@@ -17,6 +17,9 @@ final class HeadState {
   /** One reference for each query head of the group, or null. */
   final ReferenceCalibration references;
 
+  /** The evicted rows that can be read again, or null. */
+  final StoredRows stored;
+
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
@@ -31,6 +34,7 @@ final class HeadState {
       KvHead rows,
       CalibrationRows calibration,
       ReferenceCalibration references,
+      StoredRows stored,
       QueryRing queries,
       boolean observed) {
     this.layer = layer;
@@ -38,6 +42,7 @@ final class HeadState {
     this.rows = rows;
     this.calibration = calibration;
     this.references = references;
+    this.stored = stored;
     this.queries = queries;
     this.observed = observed;
   }
@@ -48,7 +53,12 @@ final class HeadState {
    * @param memory of evicted rows, or null
    */
   static HeadState of(
-      int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
+      int layer,
+      int kvHead,
+      CacheShape shape,
+      CacheOptions options,
+      PageMemory memory,
+      StoredRows stored) {
     CalibrationOptions calibration = options.calibration();
     KvTypes types = options.kvTypes();
     int dim = shape.headDim();
@@ -65,6 +75,7 @@ final class HeadState {
         types.newHead(dim),
         calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, types) : null,
         references,
+        stored,
         options.queries().map(sample -> ring(sample, shape, types)).orElse(null),
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
@@ -202,6 +213,9 @@ final class HeadState {
     }
     if (references != null) {
       references.clear();
+    }
+    if (stored != null) {
+      stored.clear();
     }
   }
 

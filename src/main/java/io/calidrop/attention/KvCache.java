@@ -76,6 +76,11 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return (int) (seen - shift);
   }
 
+  /** By how much {@link #position} is less than {@link #seen}. */
+  final int shift() {
+    return shift;
+  }
+
   /** Tokens that the next batch may have. */
   public abstract int room();
 
@@ -283,6 +288,9 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /** What stands in for a head's evicted tokens; no rows where nothing does. */
   abstract CalibrationRows calibration(int layer, int kvHead);
+
+  /** The evicted rows of a head that can be read again, or null. */
+  abstract StoredRows stored(int layer, int kvHead);
 
   /** Whether {@link #compare} has anything to do. */
   abstract boolean hasReferences();

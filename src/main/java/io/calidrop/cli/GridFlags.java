@@ -115,6 +115,16 @@ final class GridFlags {
           "Cosines below which paper and recompute attend evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
   private List<Float> thresholds;
 
+  @HelpGroup(Heading.CACHE)
+  @Option(
+      names = "--recall",
+      paramLabel = "ROWS",
+      split = ",",
+      defaultValue = "0",
+      description =
+          "Evicted rows that each token reads of a store in RAM; 0: there is none. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> recalls;
+
   @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--equal-bytes",
@@ -166,6 +176,7 @@ final class GridFlags {
               modes,
               folds(),
               thresholds,
+              recalls,
               equalBytes)
           .settings(shape);
     } catch (IllegalArgumentException e) {

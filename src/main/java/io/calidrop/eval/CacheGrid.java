@@ -9,9 +9,11 @@ import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Every policy with every budget and calibration.
@@ -21,6 +23,7 @@ import java.util.List;
  * @param positions what becomes of positions beyond the context
  * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
  * @param thresholds cosines of {@link Mode#PAPER} and {@link Mode#RECOMPUTE}
+ * @param recalls rows that each token reads of a store; 0 for none
  * @param equalBytes whether each fold stands beside the policy without calibration at the same
  *     bytes
  */
@@ -34,6 +37,7 @@ public record CacheGrid(
     List<Mode> modes,
     List<Fold> folds,
     List<Float> thresholds,
+    List<Integer> recalls,
     boolean equalBytes) {
   /** As good as never: longer than any text that is attended here. */
   private static final int NEVER = 1 << 24;
@@ -50,7 +54,11 @@ public record CacheGrid(
         for (Mode mode : modes) {
           for (CalibrationOptions calibration : calibrations(mode)) {
             CacheOptions options = options(policy, budget, calibration);
-            settings.add(CacheSetting.bounded(policy, budget, options));
+            for (int rows : recalls) {
+              Optional<StoreOptions> store =
+                  rows == 0 ? Optional.empty() : Optional.of(StoreOptions.inRam(rows));
+              settings.add(CacheSetting.bounded(policy, budget, options.withStore(store)));
+            }
             if (calibration instanceof Fold fold && equalBytes) {
               settings.add(withoutCalibration(policy, budget, options, fold, shape));
             }

@@ -41,7 +41,11 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {
-    return new CacheSetting(policy, budget, form(options.calibration()), options);
+    return new CacheSetting(
+        policy,
+        budget,
+        form(options.calibration()) + options.store().map(s -> ", recall " + s.recall()).orElse(""),
+        options);
   }
 
   private static String form(CalibrationOptions calibration) {
