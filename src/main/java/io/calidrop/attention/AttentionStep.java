@@ -187,7 +187,17 @@ public final class AttentionStep {
     int sequence = part / kvHeads;
     int kvHead = part % kvHeads;
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
-    batch.cache(sequence).compare(layer, kvHead, q, offset, stride, batch.count(sequence), worker);
+    batch
+        .cache(sequence)
+        .compare(
+            layer,
+            kvHead,
+            q,
+            offset,
+            stride,
+            batch.count(sequence),
+            scratch[worker],
+            recall[worker]);
   }
 
   private void attendTile(int part, int worker) {

@@ -33,9 +33,7 @@ final class BestRows {
    * @return how many
    */
   int find(float[] scores, int n, int most) {
-    if (rows.length < most) {
-      rows = new int[most];
-    }
+    room(most);
     int count = candidates(scores, n, bound(scores, n, most));
     long least = Long.MIN_VALUE;
     if (count > most) {
@@ -49,6 +47,14 @@ final class BestRows {
       }
     }
     return found;
+  }
+
+  /** Room for {@code count} rows. */
+  int[] room(int count) {
+    if (rows.length < count) {
+      rows = new int[count];
+    }
+    return rows;
   }
 
   /** A score that at least {@code most} rows reach. */

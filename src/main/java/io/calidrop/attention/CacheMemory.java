@@ -10,7 +10,7 @@ public final class CacheMemory {
    */
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
-    HeadState head = HeadState.of(0, 0, shape, options, null, null);
+    HeadState head = HeadState.of(0, 0, shape, options, null);
     head.extend(budget.rows() + budget.pruneInterval());
     head.scores();
     if (head.calibration != null) {

@@ -2,7 +2,7 @@ package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Off;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import java.util.Optional;
 
 /**
@@ -49,7 +49,7 @@ public record CacheOptions(
   public Optional<QuerySample> queries() {
     return switch (calibration) {
       case Fold fold -> Optional.of(fold.queries());
-      case References references -> policy.queries().or(() -> Optional.of(LAST));
+      case Paper paper -> policy.queries().or(() -> Optional.of(LAST));
       case Off off -> policy.queries();
     };
   }

@@ -4,7 +4,8 @@ import io.calidrop.tensor.WorkerPool;
 
 /**
  * The one place where rows leave a cache: a policy scores them, each head keeps the best within its
- * budget, what leaves is folded into calibration rows or references. Heads are pruned in parallel.
+ * budget; what leaves goes into the store, and what leaves that, or finds none, is folded into
+ * calibration rows. Heads are pruned in parallel.
  */
 final class CachePruner {
   /** Rows beyond those kept whose memory stays, so that it need not be allocated again. */
@@ -119,9 +120,9 @@ final class CachePruner {
     int end = endOfCandidates(rows);
     int free = keep[index] - (rows - (end - first));
     boolean[] kept = tools.selection().select(head.scores(), rows, first, end, free);
-    tools.evicted().clear();
-    EvictedRows folded = tools.leaving();
+    EvictedRows folded = tools.folded();
     folded.clear();
+    tools.evicted().clear();
     CalibrationRows calibration = head.calibration;
     for (int row = 0; calibration != null && row < calibration.count(); row++) {
       folded.add(calibration.rows, row, calibration.bias[row], calibration.positions[row]);
@@ -140,6 +141,7 @@ final class CachePruner {
     }
     head.rows.truncate(count);
     head.release(count + Math.min(budget.pruneInterval(), MOST_SLACK));
+    head.evict(rows - count);
     int before = calibration == null ? 0 : calibration.count();
     if (head.stored != null) {
       head.stored.age(seen + budget.pruneInterval());

@@ -19,7 +19,7 @@ public final class CacheScratch {
   private record Fit(int rows, int samples) {}
 
   /** What one thread prunes with; the fit is null where nothing is fitted. */
-  record Worker(RowSelection selection, EvictedRows evicted, EvictedRows leaving, RowFit fit) {}
+  record Worker(RowSelection selection, EvictedRows evicted, EvictedRows folded, RowFit fit) {}
 
   /**
    * @param threads of the pool that caches are pruned by

@@ -69,7 +69,7 @@ final class FullCache extends KvCache {
     for (LayerRows layer : layers) {
       bytes += layer.bytes();
     }
-    return new CacheStatistics(seen(), seen(), 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0);
+    return CacheStatistics.of(seen(), seen(), bytes);
   }
 
   @Override
@@ -98,7 +98,15 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
+  void compare(
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch) {
     // There are no references.
   }
 

@@ -28,6 +28,13 @@ final class PageMemory implements AutoCloseable {
     this.file = file;
   }
 
+  static PageMemory of(StoreOptions.Place place) {
+    return switch (place) {
+      case RAM -> inRam();
+      case FILE -> inFile(Path.of(System.getProperty("java.io.tmpdir")));
+    };
+  }
+
   static PageMemory inRam() {
     return new PageMemory(null);
   }
@@ -46,7 +53,7 @@ final class PageMemory implements AutoCloseable {
               StandardOpenOption.DELETE_ON_CLOSE));
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "no file for evicted tokens can be made in %s (%s): use --evicted-store ram"
+          "no file for evicted tokens can be made in %s (%s): use --store ram"
               .formatted(directory, e.getMessage()),
           e);
     }

@@ -6,8 +6,9 @@ package io.calidrop.attention;
  * @param place of the rows; their sketches are in RAM
  * @param bytes most that rows and sketches take; what exceeds them is folded, the oldest first
  * @param recall stored rows that each token reads of each KV head
+ * @param types number formats of stored rows
  */
-public record StoreOptions(Place place, long bytes, int recall) {
+public record StoreOptions(Place place, long bytes, int recall, KvTypes types) {
   public static final long DEFAULT_BYTES = 1L << 30;
   public static final int DEFAULT_RECALL = 256;
 
@@ -29,16 +30,19 @@ public record StoreOptions(Place place, long bytes, int recall) {
     }
   }
 
-  /** In RAM, of the default size. */
-  public static StoreOptions inRam(int recall) {
-    return new StoreOptions(Place.RAM, DEFAULT_BYTES, recall);
+  /**
+   * A store beside a cache of these formats: keys of 5 bits and values of 4, or the cache's own
+   * where they are less.
+   */
+  public static StoreOptions beside(KvTypes cache, Place place, long bytes, int recall) {
+    KvTypes types =
+        new KvTypes(fewer(cache.keys(), KvType.Q5_0), fewer(cache.values(), KvType.Q4_0));
+    return new StoreOptions(place, bytes, recall, types);
   }
 
-  /**
-   * Formats of stored rows: keys of 5 bits, values of 4, or the cache's own where they are less.
-   */
-  static KvTypes types(KvTypes cache) {
-    return new KvTypes(fewer(cache.keys(), KvType.Q5_0), fewer(cache.values(), KvType.Q4_0));
+  /** In RAM, of the default size. */
+  public static StoreOptions inRam(KvTypes cache, int recall) {
+    return beside(cache, Place.RAM, DEFAULT_BYTES, recall);
   }
 
   private static KvType fewer(KvType a, KvType b) {

@@ -3,6 +3,7 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
+import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -42,12 +43,11 @@ final class StoredRows {
 
   StoredRows(
       CacheShape shape,
-      KvTypes cache,
       StoreOptions options,
       PageMemory memory,
       PositionRotation rotation,
       int context) {
-    types = StoreOptions.types(cache);
+    types = options.types();
     dim = shape.headDim();
     scale = shape.scores().scale();
     this.rotation = rotation;
@@ -126,7 +126,13 @@ final class StoredRows {
       first++;
     }
     int slot = slot(end / BLOCK);
-    if (slot == pages.size()) {
+    reach(slot);
+    far[slot] = false;
+  }
+
+  /** Allocates pages up to a slot. */
+  private void reach(int slot) {
+    while (pages.size() <= slot) {
       pages.add(memory.allocate((long) BLOCK * rowBytes));
     }
     if (slot >= far.length) {
@@ -134,7 +140,6 @@ final class StoredRows {
       far = Arrays.copyOf(far, size);
       positions = Arrays.copyOf(positions, size * BLOCK);
     }
-    far[slot] = false;
   }
 
   private void leave(int slot, int shift, EvictedRows leaving) {
@@ -223,15 +228,48 @@ final class StoredRows {
       sketches.scores(from, to, far[from] ? scratch.far : scratch.near, scratch.base, scores);
       from = to;
     }
-    int last = (int) (end % BLOCK);
-    if (last != 0) {
-      int start = slot(end / BLOCK) * BLOCK;
-      Arrays.fill(scores, start + last, start + BLOCK, Float.NEGATIVE_INFINITY);
+    int unused = slot(end / BLOCK) * BLOCK + inLastPage();
+    if (inLastPage() != 0) {
+      Arrays.fill(scores, unused, VectorShape.roundUp(unused, BLOCK), Float.NEGATIVE_INFINITY);
     }
-    int found = scratch.best.find(scores, n, recall);
+    attendChosen(scratch.best.find(scores, n, recall), group, attention, scratch);
+  }
+
+  /**
+   * Attends all rows for one query: the result, as of values, is the scratch's first.
+   *
+   * @param q [dim] at {@code offset}, turned to {@code position}
+   */
+  void attendAll(
+      float[] q,
+      int offset,
+      int position,
+      int shift,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    scratch.start(types, 0);
+    turn(q, offset, 1, shift, scratch.nearQueries);
+    turn(q, offset, 1, farthest - position, scratch.farQueries);
+    int[] chosen = scratch.best.room(slots() * BLOCK);
+    int count = 0;
+    for (int row = 0; row < slots() * BLOCK; row++) {
+      int last = slot(end / BLOCK);
+      if (row / BLOCK != last || inLastPage() == 0 || row % BLOCK < inLastPage()) {
+        chosen[count++] = row;
+      }
+    }
+    attendChosen(count, 1, attention, scratch);
+  }
+
+  private int inLastPage() {
+    return (int) (end % BLOCK);
+  }
+
+  private void attendChosen(
+      int count, int group, AttentionScratch attention, RecallScratch scratch) {
     scratch.result.clear(group);
-    attend(true, found, scratch.farQueries, group, attention, scratch);
-    attend(false, found, scratch.nearQueries, group, attention, scratch);
+    attend(true, count, scratch.farQueries, group, attention, scratch);
+    attend(false, count, scratch.nearQueries, group, attention, scratch);
     scratch.rows.restore(scratch.result, group);
   }
 
@@ -268,6 +306,34 @@ final class StoredRows {
     for (int segment = 0; segment < KvCache.segments(rows.rows()); segment++) {
       AttentionKernel.attendAll(rows, segment, group, null, attention, scratch.result);
     }
+  }
+
+  void transfer(StateTransfer state) {
+    long most = (long) capacity * BLOCK;
+    first = state.number(first);
+    end = first * BLOCK + state.count("stored rows", rows(), most);
+    int slots = slots();
+    if (state.reading()) {
+      reach(slots - 1);
+    }
+    state.ints(positions, slots * BLOCK);
+    byte[] flags = new byte[slots];
+    for (int slot = 0; slot < slots; slot++) {
+      flags[slot] = (byte) (far[slot] ? 1 : 0);
+    }
+    state.bytes(flags, slots);
+    for (int slot = 0; slot < slots; slot++) {
+      far[slot] = flags[slot] != 0;
+      MemorySegment segment = pages.get(slot);
+      if (!state.reading()) {
+        MemorySegment.copy(segment, JAVA_BYTE, 0, record, 0, record.length);
+      }
+      state.bytes(record, record.length);
+      if (state.reading()) {
+        write(slot, 0, BLOCK);
+      }
+    }
+    sketches.transfer(state, slots);
   }
 
   void clear() {

@@ -53,7 +53,7 @@ final class GridFlags {
       names = "--calidrop",
       paramLabel = "MODE",
       split = ",",
-      description = "Calibrations: off, paper, fold, recompute. Default: ${DEFAULT-VALUE}.")
+      description = "Calibrations: off, paper, fold. Default: ${DEFAULT-VALUE}.")
   private List<Mode> modes;
 
   @Option(
@@ -112,7 +112,7 @@ final class GridFlags {
       split = ",",
       defaultValue = "0.8",
       description =
-          "Cosines below which paper and recompute attend evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
+          "Cosines below which paper attends evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
   private List<Float> thresholds;
 
   @HelpGroup(Heading.CACHE)
