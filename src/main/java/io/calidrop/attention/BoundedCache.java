@@ -156,7 +156,7 @@ final class BoundedCache extends KvCache {
     for (int i = from; i < to; i++) {
       sum.add(heads[i]);
     }
-    return sum.of(seen(), prunes, pruneNanos);
+    return sum.of(seen(), prunes, pruneNanos, memory == null ? "" : memory.trouble());
   }
 
   @Override

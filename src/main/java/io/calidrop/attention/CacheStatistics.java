@@ -19,6 +19,8 @@ package io.calidrop.attention;
  * @param meanSimilarity mean cosine between queries and their references, 0 without any
  * @param prunes how often the cache was pruned
  * @param pruneNanos time for scoring, pruning and folding
+ * @param storeTrouble why the store cannot grow though it may, or nothing: its oldest rows are
+ *     folded
  */
 public record CacheStatistics(
     long seen,
@@ -36,11 +38,12 @@ public record CacheStatistics(
     long calibrated,
     double meanSimilarity,
     long prunes,
-    long pruneNanos) {
+    long pruneNanos,
+    String storeTrouble) {
 
   /** Of a cache that evicts nothing, or only what left a window. */
   static CacheStatistics of(long seen, double kept, long bytes) {
-    return new CacheStatistics(seen, kept, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return new CacheStatistics(seen, kept, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "");
   }
 
   /** With the keys and values of layers that see a window. */
@@ -61,7 +64,8 @@ public record CacheStatistics(
         calibrated,
         meanSimilarity,
         prunes,
-        pruneNanos);
+        pruneNanos,
+        storeTrouble);
   }
 
   /** Bytes of all tiers. */

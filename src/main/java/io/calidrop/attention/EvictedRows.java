@@ -62,6 +62,15 @@ final class EvictedRows {
     System.arraycopy(value, 0, values, i * headDim, headDim);
   }
 
+  /** Adds the rows of another from {@code first} on. */
+  void add(EvictedRows other, int first) {
+    for (int row = first; row < other.count; row++) {
+      int i = next(other.bias[row], other.positions[row]);
+      System.arraycopy(other.keys, row * headDim, keys, i * headDim, headDim);
+      System.arraycopy(other.values, row * headDim, values, i * headDim, headDim);
+    }
+  }
+
   private int next(float bias, int position) {
     if (count == positions.length) {
       int size = Math.max(KvHead.BLOCK, 2 * count);

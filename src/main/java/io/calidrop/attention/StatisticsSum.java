@@ -30,7 +30,7 @@ final class StatisticsSum {
     looks.add(head.looks);
   }
 
-  CacheStatistics of(long seen, long prunes, long pruneNanos) {
+  CacheStatistics of(long seen, long prunes, long pruneNanos, String storeTrouble) {
     double all = Math.max(1, heads); // every layer may see a window only
     return new CacheStatistics(
         seen,
@@ -48,6 +48,7 @@ final class StatisticsSum {
         looks.calibrated,
         looks.count == 0 ? 0 : looks.similarities / looks.count,
         prunes,
-        pruneNanos);
+        pruneNanos,
+        storeTrouble);
   }
 }

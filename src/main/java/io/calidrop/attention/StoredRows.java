@@ -26,7 +26,7 @@ final class StoredRows {
   private final PositionRotation rotation;
   private final PageMemory memory;
   private final int recall;
-  private final int capacity; // pages
+  private int capacity; // pages
   private final int farthest; // distance
   private final int rowBytes;
   private final KvHead page; // rows on their way in or out
@@ -82,7 +82,7 @@ final class StoredRows {
   }
 
   private int slot(long page) {
-    return (int) (page % capacity);
+    return (int) (page % Math.max(1, capacity));
   }
 
   /**
@@ -93,11 +93,12 @@ final class StoredRows {
    */
   void add(EvictedRows rows, int shift, EvictedRows leaving) {
     for (int from = 0; from < rows.count(); ) {
-      int inPage = (int) (end % BLOCK);
-      int count = Math.min(BLOCK - inPage, rows.count() - from);
-      if (inPage == 0) {
-        open(shift, leaving);
+      int inPage = inLastPage();
+      if (inPage == 0 && !open(shift, leaving)) {
+        leaving.add(rows, from);
+        return;
       }
+      int count = Math.min(BLOCK - inPage, rows.count() - from);
       int slot = slot(end / BLOCK);
       System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
       for (int i = 0; i < count; i++) {
@@ -119,27 +120,36 @@ final class StoredRows {
     }
   }
 
-  /** Makes room for the next page. */
-  private void open(int shift, EvictedRows leaving) {
-    if (rows() == capacity * BLOCK) {
+  /** Makes room for the next page, if there can be any. */
+  private boolean open(int shift, EvictedRows leaving) {
+    if (!reach(slot(end / BLOCK))) {
+      capacity = pages.size();
+    }
+    if (capacity > 0 && rows() == capacity * BLOCK) {
       leave(slot(first), shift, leaving);
       first++;
     }
-    int slot = slot(end / BLOCK);
-    reach(slot);
-    far[slot] = false;
+    if (capacity > 0) {
+      far[slot(end / BLOCK)] = false;
+    }
+    return capacity > 0;
   }
 
-  /** Allocates pages up to a slot. */
-  private void reach(int slot) {
+  /** Allocates pages up to a slot; false where there is no memory for them. */
+  private boolean reach(int slot) {
     while (pages.size() <= slot) {
-      pages.add(memory.allocate((long) BLOCK * rowBytes));
+      MemorySegment page = memory.allocate((long) BLOCK * rowBytes);
+      if (page == null) {
+        return false;
+      }
+      pages.add(page);
     }
     if (slot >= far.length) {
       int size = Math.min(capacity, slot + 1 + slot / 2);
       far = Arrays.copyOf(far, size);
       positions = Arrays.copyOf(positions, size * BLOCK);
     }
+    return true;
   }
 
   private void leave(int slot, int shift, EvictedRows leaving) {
@@ -308,25 +318,28 @@ final class StoredRows {
     }
   }
 
+  /**
+   * Carries all rows.
+   *
+   * @throws IllegalArgumentException if there is no room for those that were saved
+   */
   void transfer(StateTransfer state) {
-    long most = (long) capacity * BLOCK;
-    first = state.number(first);
-    end = first * BLOCK + state.count("stored rows", rows(), most);
+    capacity = state.count("pages in a store", capacity, capacity);
+    first = state.count("pages that left a store", first, Integer.MAX_VALUE);
+    end = first * BLOCK + state.count("stored rows", rows(), (long) capacity * BLOCK);
     int slots = slots();
-    if (state.reading()) {
-      reach(slots - 1);
+    if (slots > 0 && !reach(slots - 1)) {
+      throw new IllegalArgumentException(
+          "there is no room for %d stored rows: %s".formatted(rows(), memory.trouble()));
     }
     state.ints(positions, slots * BLOCK);
-    byte[] flags = new byte[slots];
+    byte[] flag = new byte[1];
     for (int slot = 0; slot < slots; slot++) {
-      flags[slot] = (byte) (far[slot] ? 1 : 0);
-    }
-    state.bytes(flags, slots);
-    for (int slot = 0; slot < slots; slot++) {
-      far[slot] = flags[slot] != 0;
-      MemorySegment segment = pages.get(slot);
+      flag[0] = (byte) (far[slot] ? 1 : 0);
+      state.bytes(flag, 1);
+      far[slot] = flag[0] != 0;
       if (!state.reading()) {
-        MemorySegment.copy(segment, JAVA_BYTE, 0, record, 0, record.length);
+        MemorySegment.copy(pages.get(slot), JAVA_BYTE, 0, record, 0, record.length);
       }
       state.bytes(record, record.length);
       if (state.reading()) {

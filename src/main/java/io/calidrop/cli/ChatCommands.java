@@ -263,5 +263,8 @@ final class ChatCommands {
         cache.perLook(cache.recomputed()),
         cache.perLook(cache.skipped()),
         cache.perLook(cache.calibrated()));
+    if (!cache.storeTrouble().isEmpty()) {
+      err.printf("the store cannot grow (%s): its oldest rows are folded%n", cache.storeTrouble());
+    }
   }
 }

@@ -59,6 +59,9 @@ final class Statistics {
               mebibytes(cache.storedBytes()),
               mebibytes(cache.sketchBytes())));
     }
+    if (!cache.storeTrouble().isEmpty()) {
+      text.append(" that cannot grow (").append(cache.storeTrouble()).append(')');
+    }
     if (cache.looks() > 0) {
       text.append(
           String.format(
@@ -120,6 +123,7 @@ final class Statistics {
     json.put("skipped_rows", cache.perLook(cache.skipped()));
     json.put("calibrated_rows", cache.perLook(cache.calibrated()));
     json.put("mean_similarity", cache.meanSimilarity());
+    json.put("store_trouble", cache.storeTrouble().isEmpty() ? null : cache.storeTrouble());
     json.put("prunes", cache.prunes());
     json.put("prune_seconds", cache.pruneNanos() / 1e9);
     return json;

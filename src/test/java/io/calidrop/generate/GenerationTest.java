@@ -45,7 +45,8 @@ class GenerationTest {
         boolean whole = tokens == generation.to() - generation.from();
         generation.computed(tokens, whole ? logits() : null);
       }
-      return generation.result(new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0));
+      return generation.result(
+          new CacheStatistics(0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     }
 
     private float[] logits() {
