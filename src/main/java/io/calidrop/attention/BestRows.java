@@ -15,11 +15,11 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class BestRows {
   /** Maxima for each row to be found: the more, the fewer rows lie above the bound in vain. */
-  private static final int MAXIMA = 4;
+  private static final int MAXIMA = 2;
 
   private float[] maxima = {};
-  private long[] candidates = {}; // score and then row, of all that lie above the bound
-  private long[] order = {};
+  private int[] candidates = {}; // rows that lie above the bound
+  private int[] order = {}; // scores, as numbers of the same order
 
   /** The rows that were found, in ascending order. */
   int[] rows = {};
@@ -35,15 +35,23 @@ final class BestRows {
   int find(float[] scores, int n, int most) {
     room(most);
     int count = candidates(scores, n, bound(scores, n, most));
-    long least = Long.MIN_VALUE;
+    int least = Integer.MIN_VALUE;
+    int ties = count;
     if (count > most) {
-      System.arraycopy(candidates, 0, order, 0, count);
+      for (int i = 0; i < count; i++) {
+        order[i] = ordered(scores[candidates[i]]);
+      }
       least = select(order, count, count - most);
+      ties = most;
+      for (int i = 0; i < count; i++) {
+        ties -= order[i] > least ? 1 : 0;
+      }
     }
     int found = 0;
     for (int i = 0; i < count; i++) {
-      if (candidates[i] >= least) {
-        rows[found++] = ~(int) candidates[i];
+      int score = ordered(scores[candidates[i]]);
+      if (score > least || score == least && ties-- > 0) {
+        rows[found++] = candidates[i];
       }
     }
     return found;
@@ -79,9 +87,9 @@ final class BestRows {
     }
     grow(count);
     for (int i = 0; i < count; i++) {
-      order[i] = key(maxima[i], i);
+      order[i] = ordered(maxima[i]);
     }
-    int bits = (int) (select(order, count, count - most) >> 32);
+    int bits = select(order, count, count - most);
     return Float.intBitsToFloat(bits < 0 ? bits ^ Integer.MAX_VALUE : bits);
   }
 
@@ -102,26 +110,25 @@ final class BestRows {
         grow(count + LANES);
         for (; lanes != 0; lanes &= lanes - 1) {
           int row = i + Long.numberOfTrailingZeros(lanes);
-          candidates[count++] = key(scores[row], row);
+          candidates[count++] = row;
         }
       }
     }
     return count;
   }
 
-  /** A number with the order of the scores, and of the rows from behind where these are equal. */
-  private static long key(float score, int row) {
-    int bits = Float.floatToRawIntBits(score + 0f); // no negative zero
-    int ordered = bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
-    return (long) ordered << 32 | ~row & 0xffffffffL;
+  /** An int with the order of the floats. */
+  private static int ordered(float x) {
+    int bits = Float.floatToRawIntBits(x + 0f); // no negative zero
+    return bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
   }
 
   /** The number that would come at {@code index} if {@code x[0, count)} were sorted. */
-  private static long select(long[] x, int count, int index) {
+  private static int select(int[] x, int count, int index) {
     int from = 0;
     int to = count - 1;
     while (from < to) {
-      long pivot = median(x[from], x[from + to >>> 1], x[to]);
+      int pivot = median(x[from], x[from + to >>> 1], x[to]);
       int i = from;
       int j = to;
       while (i <= j) {
@@ -132,7 +139,7 @@ final class BestRows {
           j--;
         }
         if (i <= j) {
-          long swap = x[i];
+          int swap = x[i];
           x[i++] = x[j];
           x[j--] = swap;
         }
@@ -148,7 +155,7 @@ final class BestRows {
     return x[index];
   }
 
-  private static long median(long a, long b, long c) {
+  private static int median(int a, int b, int c) {
     return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
   }
 }

@@ -7,15 +7,16 @@ import static io.calidrop.attention.SketchQuery.PLANES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
-import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.BIT_COUNT;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -25,18 +26,20 @@ import jdk.incubator.vector.IntVector;
  * precision, and of each key, less the center and rotated by a {@link Hadamard} matrix, the signs
  * and a scale for each 32 dimensions (as RaBitQ does for nearest neighbours, arXiv 2405.12497).
  *
- * <p>A vector's lanes are rows. For each LANES rows of a page: an int of signs for each 32
- * dimensions, then the scales, two half-precision numbers to an int.
+ * <p>A vector's lanes are rows. For each LANES rows of a page and each 64 dimensions: an int of
+ * signs for the first 32, one for the others, and both scales, half-precision numbers, in one.
  */
 final class KeySketches {
   private static final int CHUNK = 16; // pages that are allocated together
-  private static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
-  private static final boolean CENTERED = !Boolean.getBoolean("nocenter");
-  private static final boolean UNBIASED = Boolean.getBoolean("unbiased");
+
+  /** Rows of a chunk. */
+  static final int SUMS = CHUNK * BLOCK;
+
+  private static final int EXPONENT_MANTISSA = 0x0fffe000;
+  private static final int MOST = (1 << PLANES) - 1;
 
   private final int dim;
-  private final int groups;
-  private final int rowInts; // of a row
+  private final int pairs; // of groups of 32 dimensions
   private final int pageInts;
   private final Hadamard rotation;
   private final F16Keys centers;
@@ -45,9 +48,8 @@ final class KeySketches {
 
   KeySketches(int dim) {
     this.dim = dim;
-    groups = Math.ceilDiv(dim, GROUP);
-    rowInts = groups + Math.ceilDiv(groups, 2);
-    pageInts = BLOCK * rowInts;
+    pairs = Math.ceilDiv(dim, 2 * GROUP);
+    pageInts = BLOCK * 3 * pairs;
     rotation = Hadamard.of(dim);
     centers = new F16Keys(dim);
   }
@@ -67,8 +69,9 @@ final class KeySketches {
   /**
    * Sketches rows of a page.
    *
+   * @param first row of the page that they begin at; at 0 the page gets a new center
    * @param keys [count][dim], overwritten
-   * @param first row of the page that the first is; at 0 the page gets a new center
+   * @param center [dim] scratch
    */
   void set(int page, int first, int count, float[] keys, float[] center) {
     reach(page);
@@ -76,8 +79,8 @@ final class KeySketches {
       rotation.apply(keys, i * dim, dim);
     }
     if (first == 0) {
-      java.util.Arrays.fill(center, 0, dim, 0f);
-      for (int i = 0; i < count && CENTERED; i++) {
+      Arrays.fill(center, 0, dim, 0f);
+      for (int i = 0; i < count; i++) {
         VectorMath.addScaled(center, 0, keys, i * dim, dim, 1f / count);
       }
       centers.set(page, center, 0);
@@ -89,26 +92,28 @@ final class KeySketches {
     }
   }
 
+  /** Dimensions of a group: fewer in the last, none in one that only makes a pair of it. */
+  private int ofGroup(int group) {
+    return Math.clamp(dim - group * GROUP, 0, GROUP);
+  }
+
   private void set(int[] sketches, int page, int row, float[] x, int offset) {
-    int at = page + row / LANES * LANES * rowInts + row % LANES;
-    for (int g = 0; g < groups; g += 2) {
-      sketches[at + (groups + g / 2) * LANES] = 0;
-    }
-    for (int g = 0; g < groups; g++) {
-      int bits = 0;
-      float sum = 0;
-      float squares = 0;
-      int n = Math.min(GROUP, dim - g * GROUP);
-      for (int d = 0; d < n; d++) {
-        float v = x[offset + g * GROUP + d];
-        bits |= (v > 0 ? 1 : 0) << d;
-        sum += Math.abs(v);
-        squares += v * v;
+    int at = page + (row / LANES * 3 * pairs) * LANES + row % LANES;
+    for (int pair = 0; pair < pairs; pair++, at += 3 * LANES) {
+      int scales = 0;
+      for (int g = 0; g < 2; g++) {
+        int from = offset + (2 * pair + g) * GROUP;
+        int n = ofGroup(2 * pair + g);
+        int bits = 0;
+        float sum = 0;
+        for (int d = 0; d < n; d++) {
+          bits |= (x[from + d] > 0 ? 1 : 0) << d;
+          sum += Math.abs(x[from + d]);
+        }
+        sketches[at + g * LANES] = bits;
+        scales |= (Float.floatToFloat16(sum / Math.max(1, n)) & 0xffff) << 16 * g;
       }
-      float scale = UNBIASED ? (sum == 0 ? 0 : squares / sum) : sum / n;
-      sketches[at + g * LANES] = bits;
-      sketches[at + (groups + g / 2) * LANES] |=
-          (Float.floatToFloat16(scale) & 0xffff) << 16 * (g % 2);
+      sketches[at + 2 * LANES] = scales;
     }
   }
 
@@ -116,70 +121,102 @@ final class KeySketches {
    * Scores pages {@code [from, to)}: the largest score of each row with the queries of the group.
    *
    * @param base [4][BLOCK] scratch
+   * @param sums [SUMS] scratch
    * @param out [rows of all pages], overwritten in these pages
    */
-  void scores(int from, int to, SketchQuery query, float[] base, float[] out) {
+  void scores(int from, int to, SketchQuery query, float[] base, float[] sums, float[] out) {
     int heads = query.steps.length;
     for (int page = from; page < to; ) {
-      int end = Math.min(to, (page / BLOCK + 1) * BLOCK);
+      // A chunk of sketches stays in L1 for all heads.
+      int end = Math.min(to, (page / CHUNK + 1) * CHUNK);
       for (int head = 0; head < heads; head++) {
         if (head % QUAD == 0) {
           centers.scores(page / BLOCK * BLOCK, query.quads, head * dim, base, null);
         }
-        for (int p = page; p < end; p++) {
+        for (int pair = 0; pair < pairs; pair++) {
           scores(
-              chunks.get(p / CHUNK),
-              p % CHUNK * pageInts,
-              dim,
+              chunks.get(page / CHUNK),
+              page % CHUNK * pageInts + pair * 3 * LANES,
+              (end - page) * BLOCK,
+              pairs * 3,
               query.planes,
-              head * groups * PLANES,
+              (head * pairs + pair) * 2 * PLANES,
+              ofGroup(2 * pair) * MOST,
+              ofGroup(2 * pair + 1) * MOST,
               query.steps[head] * Half.BIAS,
-              base[head % QUAD * BLOCK + p % BLOCK],
+              base,
+              head % QUAD * BLOCK + page % BLOCK,
+              pair == 0,
               head == 0,
+              pair == pairs - 1,
+              sums,
               out,
-              p * BLOCK);
+              page * BLOCK);
         }
       }
       page = end;
     }
   }
 
-  /** Of a page and a query. The sum of signs times odd numbers is what XOR and BIT_COUNT give. */
+  /**
+   * Of some pages, a query and a pair of groups. The sum of signs times odd numbers is what XOR and
+   * BIT_COUNT give.
+   */
   private static void scores(
       int[] sketches,
       int at,
-      int dim,
+      int rows,
+      int rowInts,
       int[] planes,
       int p,
+      float most0,
+      float most1,
       float step,
-      float base,
-      boolean first,
+      float[] base,
+      int basesAt,
+      boolean firstPair,
+      boolean firstHead,
+      boolean lastPair,
+      float[] sums,
       float[] out,
       int o) {
-    int groups = (dim + GROUP - 1) / GROUP;
-    int rowInts = groups + (groups + 1) / 2;
-    for (int row = 0; row < BLOCK; row += LANES) {
-      int s = at + row * rowInts;
-      FloatVector sum = FloatVector.zero(F);
-      for (int g = 0; g < groups; g++) {
-        IntVector bits = IntVector.fromArray(I, sketches, s + g * LANES);
-        int q = p + g * PLANES;
-        IntVector count = bits.lanewise(XOR, planes[q + 3]).lanewise(BIT_COUNT);
-        count = count.lanewise(LSHL, 1).add(bits.lanewise(XOR, planes[q + 2]).lanewise(BIT_COUNT));
-        count = count.lanewise(LSHL, 1).add(bits.lanewise(XOR, planes[q + 1]).lanewise(BIT_COUNT));
-        count = count.lanewise(LSHL, 1).add(bits.lanewise(XOR, planes[q]).lanewise(BIT_COUNT));
-        IntVector pair = IntVector.fromArray(I, sketches, s + (groups + g / 2) * LANES);
-        FloatVector scale =
-            pair.lanewise(LSHL, 16 - g % 2 * 16)
-                .lanewise(ASHR, 3)
-                .and(SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats();
-        int most = Math.min(GROUP, dim - g * GROUP) * ((1 << PLANES) - 1);
-        IntVector product = count.lanewise(LSHL, 1).neg().add(most);
-        sum = scale.fma((FloatVector) product.convert(I2F, 0), sum);
+    IntVector a0 = IntVector.broadcast(I, planes[p]);
+    IntVector a1 = IntVector.broadcast(I, planes[p + 1]);
+    IntVector a2 = IntVector.broadcast(I, planes[p + 2]);
+    IntVector a3 = IntVector.broadcast(I, planes[p + 3]);
+    IntVector b0 = IntVector.broadcast(I, planes[p + 4]);
+    IntVector b1 = IntVector.broadcast(I, planes[p + 5]);
+    IntVector b2 = IntVector.broadcast(I, planes[p + 6]);
+    IntVector b3 = IntVector.broadcast(I, planes[p + 7]);
+    FloatVector twice = FloatVector.broadcast(F, -2);
+    FloatVector most = FloatVector.broadcast(F, most0);
+    FloatVector mostOther = FloatVector.broadcast(F, most1);
+    for (int row = 0, s = at; row < rows; row += LANES, s += rowInts * LANES) {
+      IntVector bits = IntVector.fromArray(I, sketches, s);
+      IntVector count = bits.lanewise(XOR, a3).lanewise(BIT_COUNT);
+      count = count.add(count).add(bits.lanewise(XOR, a2).lanewise(BIT_COUNT));
+      count = count.add(count).add(bits.lanewise(XOR, a1).lanewise(BIT_COUNT));
+      count = count.add(count).add(bits.lanewise(XOR, a0).lanewise(BIT_COUNT));
+      bits = IntVector.fromArray(I, sketches, s + LANES);
+      IntVector other = bits.lanewise(XOR, b3).lanewise(BIT_COUNT);
+      other = other.add(other).add(bits.lanewise(XOR, b2).lanewise(BIT_COUNT));
+      other = other.add(other).add(bits.lanewise(XOR, b1).lanewise(BIT_COUNT));
+      other = other.add(other).add(bits.lanewise(XOR, b0).lanewise(BIT_COUNT));
+      IntVector scales = IntVector.fromArray(I, sketches, s + 2 * LANES);
+      FloatVector scale = scales.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
+      FloatVector scaleOther =
+          scales.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
+      FloatVector sum = ((FloatVector) count.convert(I2F, 0)).fma(twice, most).mul(scale);
+      sum = ((FloatVector) other.convert(I2F, 0)).fma(twice, mostOther).fma(scaleOther, sum);
+      if (!firstPair) {
+        sum = sum.add(FloatVector.fromArray(F, sums, row));
       }
-      FloatVector score = sum.mul(step).add(base);
-      if (!first) {
+      if (!lastPair) {
+        sum.intoArray(sums, row);
+        continue;
+      }
+      FloatVector score = sum.mul(step).add(base[basesAt + row / BLOCK]);
+      if (!firstHead) {
         score = score.max(FloatVector.fromArray(F, out, o + row));
       }
       score.intoArray(out, o + row);

@@ -20,6 +20,8 @@ final class RecallScratch {
   /** [4][BLOCK] */
   final float[] base = new float[KvHead.QUAD * KvHead.BLOCK];
 
+  final float[] sums = new float[KeySketches.SUMS];
+
   /** The result of the group's queries, padded to 4. */
   final SoftmaxPartials result;
 
@@ -29,8 +31,8 @@ final class RecallScratch {
   /** The rows that were chosen. */
   KvHead rows;
 
-  /** A stored row. */
-  byte[] row;
+  /** [chosen] rows as they are stored. */
+  byte[] records = {};
 
   RecallScratch(CacheShape shape) {
     this.shape = shape;
@@ -43,12 +45,14 @@ final class RecallScratch {
             VectorShape.roundUp(shape.group(), KvHead.QUAD), ValueRows.valueDim(shape.headDim()));
   }
 
-  /** Prepares for rows of these formats, and for so many scores. */
-  void start(KvTypes types, int scores) {
+  /** Prepares for {@code count} rows of these formats, and for so many scores. */
+  void start(KvTypes types, int scores, int count) {
     if (!types.equals(this.types)) {
       this.types = types;
       rows = types.newHead(shape.headDim());
-      row = new byte[rows.rowBytes()];
+    }
+    if (records.length < count * rows.rowBytes()) {
+      records = new byte[count * rows.rowBytes()];
     }
     if (this.scores.length < scores) {
       this.scores = Arrays.copyOf(this.scores, scores + scores / 2);

@@ -32,7 +32,7 @@ final class SketchQuery {
 
   SketchQuery(int group, int dim) {
     this.dim = dim;
-    groups = Math.ceilDiv(dim, GROUP);
+    groups = 2 * Math.ceilDiv(dim, 2 * GROUP);
     rotation = Hadamard.of(dim);
     rotated = new float[dim];
     quads = new float[VectorShape.roundUp(group, KvHead.QUAD) * dim];

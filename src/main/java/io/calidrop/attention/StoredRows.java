@@ -224,7 +224,7 @@ final class StoredRows {
       RecallScratch scratch) {
     int slots = slots();
     int n = slots * BLOCK;
-    scratch.start(types, n);
+    scratch.start(types, n, recall);
     turn(q, offset, group, shift, scratch.nearQueries);
     turn(q, offset, group, farthest - position, scratch.farQueries);
     scratch.near.load(scratch.nearQueries, 0, group, scale);
@@ -235,7 +235,8 @@ final class StoredRows {
       while (to < slots && far[to] == far[from]) {
         to++;
       }
-      sketches.scores(from, to, far[from] ? scratch.far : scratch.near, scratch.base, scores);
+      sketches.scores(
+          from, to, far[from] ? scratch.far : scratch.near, scratch.base, scratch.sums, scores);
       from = to;
     }
     int unused = slot(end / BLOCK) * BLOCK + inLastPage();
@@ -257,7 +258,7 @@ final class StoredRows {
       int shift,
       AttentionScratch attention,
       RecallScratch scratch) {
-    scratch.start(types, 0);
+    scratch.start(types, 0, rows());
     turn(q, offset, 1, shift, scratch.nearQueries);
     turn(q, offset, 1, farthest - position, scratch.farQueries);
     int[] chosen = scratch.best.room(slots() * BLOCK);
@@ -298,19 +299,27 @@ final class StoredRows {
       AttentionScratch attention,
       RecallScratch scratch) {
     KvHead rows = scratch.rows;
-    rows.truncate(0);
+    int count = 0;
     for (int i = 0; i < found; i++) {
       int row = scratch.best.rows[i];
       if (this.far[row / BLOCK] == far) {
-        MemorySegment segment = pages.get(row / BLOCK);
         MemorySegment.copy(
-            segment, JAVA_BYTE, (long) (row % BLOCK) * rowBytes, scratch.row, 0, rowBytes);
-        rows.extend(1);
-        rows.loadRow(rows.rows() - 1, scratch.row, 0);
+            pages.get(row / BLOCK),
+            JAVA_BYTE,
+            (long) (row % BLOCK) * rowBytes,
+            scratch.records,
+            count * rowBytes,
+            rowBytes);
+        count++;
       }
     }
-    if (rows.rows() == 0) {
+    if (count == 0) {
       return;
+    }
+    rows.truncate(0);
+    rows.extend(count);
+    for (int row = 0; row < count; row++) {
+      rows.loadRow(row, scratch.records, row * rowBytes);
     }
     AttentionKernel.load(rows, queries, 0, group * dim, 1, group, attention);
     for (int segment = 0; segment < KvCache.segments(rows.rows()); segment++) {

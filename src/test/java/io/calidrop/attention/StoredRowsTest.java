@@ -60,7 +60,13 @@ class StoredRowsTest {
     SketchQuery query = new SketchQuery(group, dim);
     query.load(queries, 0, group, 0.3f);
     float[] actual = new float[n];
-    sketches.scores(0, pages, query, new float[KvHead.QUAD * KvHead.BLOCK], actual);
+    sketches.scores(
+        0,
+        pages,
+        query,
+        new float[KvHead.QUAD * KvHead.BLOCK],
+        new float[KeySketches.SUMS],
+        actual);
     for (int row = 0; row < n; row++) {
       double best = Double.NEGATIVE_INFINITY;
       for (int head = 0; head < group; head++) {
