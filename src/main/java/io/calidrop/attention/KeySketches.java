@@ -120,19 +120,20 @@ final class KeySketches {
   /**
    * Scores pages {@code [from, to)}: the largest score of each row with the queries of the group.
    *
-   * @param base [4][BLOCK] scratch
+   * @param base [heads, padded to 4][BLOCK] scratch
    * @param sums [SUMS] scratch
    * @param out [rows of all pages], overwritten in these pages
    */
   void scores(int from, int to, SketchQuery query, float[] base, float[] sums, float[] out) {
     int heads = query.steps.length;
     for (int page = from; page < to; ) {
+      for (int quad = 0; (page == from || page % BLOCK == 0) && quad < heads; quad += QUAD) {
+        centers.scores(page / BLOCK * BLOCK, query.quads, quad * dim, query.scratch, null);
+        System.arraycopy(query.scratch, 0, base, quad * BLOCK, QUAD * BLOCK);
+      }
       // A chunk of sketches stays in L1 for all heads.
       int end = Math.min(to, (page / CHUNK + 1) * CHUNK);
       for (int head = 0; head < heads; head++) {
-        if (head % QUAD == 0) {
-          centers.scores(page / BLOCK * BLOCK, query.quads, head * dim, base, null);
-        }
         for (int pair = 0; pair < pairs; pair++) {
           scores(
               chunks.get(page / CHUNK),
@@ -145,7 +146,7 @@ final class KeySketches {
               ofGroup(2 * pair + 1) * MOST,
               query.steps[head] * Half.BIAS,
               base,
-              head % QUAD * BLOCK + page % BLOCK,
+              head * BLOCK + page % BLOCK,
               pair == 0,
               head == 0,
               pair == pairs - 1,

@@ -17,8 +17,8 @@ final class RecallScratch {
   final float[] farQueries;
   final BestRows best = new BestRows();
 
-  /** [4][BLOCK] */
-  final float[] base = new float[KvHead.QUAD * KvHead.BLOCK];
+  /** [group, padded to 4][BLOCK] */
+  final float[] base;
 
   final float[] sums = new float[KeySketches.SUMS];
 
@@ -40,6 +40,7 @@ final class RecallScratch {
     far = new SketchQuery(shape.group(), shape.headDim());
     nearQueries = new float[shape.group() * shape.headDim()];
     farQueries = new float[shape.group() * shape.headDim()];
+    base = new float[VectorShape.roundUp(shape.group(), KvHead.QUAD) * KvHead.BLOCK];
     result =
         new SoftmaxPartials(
             VectorShape.roundUp(shape.group(), KvHead.QUAD), ValueRows.valueDim(shape.headDim()));

@@ -21,6 +21,9 @@ final class SketchQuery {
   private final Hadamard rotation;
   private final float[] rotated; // [dim]
 
+  /** [4][BLOCK] products of four queries with the centers of pages. */
+  final float[] scratch = new float[KvHead.QUAD * KvHead.BLOCK];
+
   /** [heads, padded to 4][dim][4] for the centers. */
   final float[] quads;
 

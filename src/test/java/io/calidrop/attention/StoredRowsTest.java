@@ -64,7 +64,7 @@ class StoredRowsTest {
         0,
         pages,
         query,
-        new float[KvHead.QUAD * KvHead.BLOCK],
+        new float[2 * KvHead.QUAD * KvHead.BLOCK],
         new float[KeySketches.SUMS],
         actual);
     for (int row = 0; row < n; row++) {
