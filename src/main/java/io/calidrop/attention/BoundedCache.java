@@ -35,7 +35,7 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvTypes(), rotations);
+    super(shape, rotations, () -> options.kvTypes().newHead(shape.headDim()));
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -111,6 +111,9 @@ final class BoundedCache extends KvCache {
       moveBack(pool, delta);
     }
     firstObserved = schedule.firstObserved(policy.observation(), seen());
+    for (int i = 0; i < heads.length && drafted() > 0; i++) {
+      heads[i].beginDraft(drafted());
+    }
   }
 
   @Override
@@ -129,6 +132,21 @@ final class BoundedCache extends KvCache {
       head.rows.set(row, keys, o, values, o);
       head.place(row, position() + token);
     }
+  }
+
+  @Override
+  public int draftRoom() {
+    return room() - 1; // what a prune has seen stays
+  }
+
+  @Override
+  void markFull() {
+    // Rows that were evicted do not come back.
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return false;
   }
 
   @Override
@@ -200,7 +218,8 @@ final class BoundedCache extends KvCache {
     if (hasReferences) {
       state(layer, kvHead)
           .references
-          .compare(q, offset, stride, tokens, position(), shift(), attention, scratch);
+          .compare(
+              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, scratch);
     }
   }
 
@@ -237,12 +256,30 @@ final class BoundedCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
-    log.addTo(state(layer, kvHead), rows, result, from, to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
+    HeadState state = state(layer, kvHead);
+    int firstDrafted = tokens - drafted();
+    int sure = Math.clamp((long) (firstDrafted - first) * group, from, to);
+    if (from < sure) {
+      state.addShares(log.sum(rows, state.rows.values, result, from, sure), rows);
+    }
+    for (int query = sure; query < to; query += group) {
+      int token = first + query / group - firstDrafted;
+      int[] sums = log.sum(rows, state.rows.values, result, query, query + group);
+      state.addDraftedShares(token, sums, rows);
+    }
   }
 
   @Override
-  boolean attendsPromptsWhole() {
+  public boolean attendsPromptsWhole() {
     return schedule.isOnce();
   }
 
@@ -267,6 +304,12 @@ final class BoundedCache extends KvCache {
 
   @Override
   void drop(int tokens) {
+    if (tokens > 0) {
+      for (HeadState head : heads) {
+        head.settle(drafted(), (int) (seen() - tokens));
+      }
+      return;
+    }
     for (HeadState head : heads) {
       head.clear();
     }
@@ -277,7 +320,7 @@ final class BoundedCache extends KvCache {
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     schedule.expectPrompt(prompt.tokens());

@@ -27,10 +27,11 @@ final class HeadState {
   final EvictedLooks looks;
 
   private long evicted; // rows
-  private float[] scores = {}; // [rows], while they are pruned
   private int[] positions = {}; // [rows]
-  private long[] shares = {}; // [rows] in units of ShareLog.ONE
+  private int[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
+  private int[][] draftedShares = {}; // [drafted tokens][rows] of them what these gave
+  private int[] draftedRows = {}; // [drafted tokens] rows that they gave shares
 
   HeadState(
       int layer,
@@ -111,14 +112,6 @@ final class HeadState {
     }
   }
 
-  /** Room for the scores of all rows. */
-  float[] scores() {
-    if (scores.length < rows.rows()) {
-      scores = new float[positions.length];
-    }
-    return scores;
-  }
-
   /** Notes that so many more rows were evicted. */
   void evict(int rows) {
     evicted += rows;
@@ -133,7 +126,10 @@ final class HeadState {
     return stored == null ? 0 : stored.rows();
   }
 
-  /** Counts what the next {@code tokens} tokens did with evicted rows, without references. */
+  /**
+   * Counts what {@code tokens} tokens did with evicted rows, without references; takes it back if
+   * they are negative.
+   */
   void looked(int tokens) {
     if (evicted > 0) {
       int rows = storedRows();
@@ -156,10 +152,48 @@ final class HeadState {
     return (double) shares[row] / ShareLog.ONE;
   }
 
-  /** Adds [rows] shares; tiles of a batch do so from several threads. */
+  /**
+   * Adds [rows] shares, up to the most that there can be, which comes to the same in any order;
+   * tiles of a batch do so from several threads.
+   */
   synchronized void addShares(int[] sums, int rows) {
     for (int row = 0; row < rows; row++) {
-      shares[row] += sums[row];
+      int sum = shares[row] + sums[row];
+      shares[row] = sum < 0 ? Integer.MAX_VALUE : sum;
+    }
+  }
+
+  /** Begins a batch whose last {@code tokens} tokens may be taken back. */
+  void beginDraft(int tokens) {
+    if (observed && draftedRows.length < tokens) {
+      draftedRows = new int[tokens];
+      draftedShares = Arrays.copyOf(draftedShares, tokens);
+    }
+    Arrays.fill(draftedRows, 0);
+  }
+
+  /**
+   * Keeps [rows] shares of a drafted token's queries until it is known to stay. Those of different
+   * tokens may come from different threads.
+   */
+  void addDraftedShares(int token, int[] sums, int rows) {
+    if (draftedShares[token] == null || draftedShares[token].length < rows) {
+      draftedShares[token] = new int[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    System.arraycopy(sums, 0, draftedShares[token], 0, rows);
+    draftedRows[token] = rows;
+  }
+
+  /** Takes the last {@code count} of {@code drafted} tokens back; the others stay. */
+  void settle(int drafted, int count) {
+    rows.truncate(rows.rows() - count);
+    for (int token = 0; token < drafted - count && observed; token++) {
+      addShares(draftedShares[token], draftedRows[token]);
+    }
+    if (references != null) {
+      references.takeBack(count);
+    } else {
+      looked(-count);
     }
   }
 
@@ -182,7 +216,6 @@ final class HeadState {
     if (positions.length > size) {
       positions = Arrays.copyOf(positions, size);
       shares = Arrays.copyOf(shares, Math.min(size, shares.length));
-      scores = new float[0];
     }
   }
 
@@ -191,7 +224,7 @@ final class HeadState {
     fitToRows();
     state.ints(positions, rows.rows());
     if (observed) {
-      state.longs(shares, rows.rows());
+      state.ints(shares, rows.rows());
     }
     evicted = state.number(evicted);
     looks.transfer(state);
@@ -215,7 +248,7 @@ final class HeadState {
    * @param recorded holds the shares of all queries and every query of the last tokens
    * @param earlier [rows] shares that this head's policy would not have observed, or null
    */
-  void adopt(HeadState recorded, long seen, long[] earlier) {
+  void adopt(HeadState recorded, long seen, int[] earlier) {
     rows.copyFrom(recorded.rows);
     fitToRows();
     System.arraycopy(recorded.positions, 0, positions, 0, rows.rows());
@@ -228,7 +261,7 @@ final class HeadState {
   }
 
   /** A copy of all rows' shares. */
-  long[] copyOfShares() {
+  int[] copyOfShares() {
     return Arrays.copyOf(shares, rows.rows());
   }
 
@@ -248,9 +281,7 @@ final class HeadState {
 
   /** Bytes of rows and what a policy keeps of each. */
   long activeBytes() {
-    return rows.bytes()
-        + (long) (positions.length + scores.length) * Integer.BYTES
-        + (long) shares.length * Long.BYTES;
+    return rows.bytes() + (long) (positions.length + shares.length) * Integer.BYTES;
   }
 
   /** Bytes of what stands in for evicted tokens, and of the queries it is fitted on. */

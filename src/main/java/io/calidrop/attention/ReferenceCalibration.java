@@ -33,6 +33,13 @@ final class ReferenceCalibration {
   private int[] slotOf = {}; // [tokens][group] slot that a query uses, or NONE
   private int[] recomputed = {}; // [slots - group] token * group + head
 
+  /* What is needed to take the last tokens of a batch back. */
+  private int compared; // tokens of the last batch
+  private boolean drafted; // whether it may be taken back
+  private float[] slotQueries = {}; // [slots][headDim]
+  private SoftmaxPartials slotPartials; // [slots], when first needed
+  private float[] similarity = {}; // [tokens][group]
+
   /**
    * @param store of the head's evicted rows, or null
    * @param looks counts what queries do
@@ -57,6 +64,7 @@ final class ReferenceCalibration {
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    * @param position of the first token
    * @param shift by which positions are less than those in the sequence
+   * @param drafted whether the last of them may be taken back
    */
   void compare(
       float[] q,
@@ -65,12 +73,16 @@ final class ReferenceCalibration {
       int tokens,
       int position,
       int shift,
+      boolean drafted,
       AttentionScratch attention,
       RecallScratch scratch) {
     if (slotOf.length < tokens * group) {
       slotOf = new int[tokens * group];
       recomputed = new int[tokens * group];
+      similarity = new float[tokens * group];
     }
+    compared = tokens;
+    this.drafted = drafted;
     Arrays.fill(slotOf, 0, tokens * group, NONE);
     slots = group;
     if (this.tokens == 0) {
@@ -83,8 +95,13 @@ final class ReferenceCalibration {
       slotBias = new float[slots];
       slotValues = new float[slots * headDim];
     }
+    if (drafted && slotQueries.length < slots * headDim) {
+      slotQueries = new float[slots * headDim];
+      slotPartials = new SoftmaxPartials(slots, ValueRows.valueDim(headDim));
+    }
     for (int head = 0; head < group; head++) {
       fillSlot(head, evicted, head);
+      note(head, references, head * headDim, evicted, head);
     }
     for (int slot = group; slot < slots; slot++) {
       int token = recomputed[slot - group] / group;
@@ -92,8 +109,48 @@ final class ReferenceCalibration {
       int o = offset + token * stride + head * headDim;
       store.attendAll(q, o, position + token, shift, attention, scratch);
       fillSlot(slot, scratch.result, 0);
-      System.arraycopy(q, o, references, head * headDim, headDim);
-      evicted.copy(head, scratch.result, 0); // the last of a head stays
+      setReference(head, q, o, scratch.result, 0); // the last of a head stays
+      note(slot, q, o, scratch.result, 0);
+    }
+  }
+
+  /** Keeps a reference of a batch that may be taken back. */
+  private void note(int slot, float[] query, int o, SoftmaxPartials partials, int i) {
+    if (drafted) {
+      System.arraycopy(query, o, slotQueries, slot * headDim, headDim);
+      slotPartials.copy(slot, partials, i);
+    }
+  }
+
+  private void setReference(int head, float[] query, int o, SoftmaxPartials partials, int i) {
+    System.arraycopy(query, o, references, head * headDim, headDim);
+    evicted.copy(head, partials, i);
+  }
+
+  /** Takes the last {@code count} tokens of a batch back that was compared as a draft. */
+  void takeBack(int count) {
+    if (tokens == 0) {
+      return;
+    }
+    int kept = (compared - count) * group; // queries
+    for (int slot = 0; slot < slots; slot++) {
+      int query = slot < group ? slot - group : recomputed[slot - group];
+      if (query < kept) { // those of a head come one after the other
+        setReference(Math.floorMod(query, group), slotQueries, slot * headDim, slotPartials, slot);
+      } else {
+        looks.recomputed -= store.rows();
+        looks.skipped -= tokens - store.rows();
+        looks.calibrated += tokens; // as the others that have a slot, below
+      }
+    }
+    for (int query = kept; query < compared * group; query++) {
+      looks.count--;
+      looks.similarities -= similarity[query];
+      if (slotOf[query] == NONE) {
+        looks.skipped -= tokens;
+      } else {
+        looks.calibrated -= tokens;
+      }
     }
   }
 
@@ -106,6 +163,7 @@ final class ReferenceCalibration {
       float similarity = cosine(q, o, from, reference, headDim);
       looks.count++;
       looks.similarities += similarity;
+      this.similarity[token * group + head] = similarity;
       if (similarity >= options.calibrateThreshold()) {
         looks.calibrated += this.tokens;
         slotOf[token * group + head] = slot;
