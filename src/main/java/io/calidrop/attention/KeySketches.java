@@ -2,32 +2,31 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
-import static io.calidrop.attention.RowPacker.GROUP;
-import static io.calidrop.attention.SketchQuery.PLANES;
+import static io.calidrop.attention.SketchQuery.PART;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
-import static jdk.incubator.vector.VectorOperators.BIT_COUNT;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
  * What is known of stored keys without reading them: of each page of 64 rows a center in half
  * precision, and of each key, less the center and rotated by a {@link Hadamard} matrix, the signs
- * and a scale for each 32 dimensions (as RaBitQ does for nearest neighbours, arXiv 2405.12497).
+ * and a scale for each 64 dimensions (as RaBitQ does for nearest neighbours, arXiv 2405.12497).
  *
- * <p>A vector's lanes are rows. For each LANES rows of a page and each 64 dimensions: an int of
- * signs for the first 32, one for the others, and both scales, half-precision numbers, in one.
+ * <p>Rows lie in strips of as many as a vector has bytes: byte b of its lane l is row l + b *
+ * LANES. For each 64 dimensions a strip has eight vectors with the signs of eight dimensions of
+ * each row, the first lowest, and two with half-precision scales, rows l and l + LANES to an int.
  */
 final class KeySketches {
   private static final int CHUNK = 16; // pages that are allocated together
@@ -35,11 +34,16 @@ final class KeySketches {
   /** Rows of a chunk. */
   static final int SUMS = CHUNK * BLOCK;
 
+  /** Rows of a vector of bytes. */
+  private static final int STRIP = Integer.BYTES * LANES;
+
+  private static final int SCALES = PART / Byte.SIZE * LANES; // where they begin in a strip
+  private static final int PART_INTS = SCALES + 2 * LANES;
   private static final int EXPONENT_MANTISSA = 0x0fffe000;
-  private static final int MOST = (1 << PLANES) - 1;
 
   private final int dim;
-  private final int pairs; // of groups of 32 dimensions
+  private final int parts; // of 64 dimensions
+  private final int stripInts;
   private final int pageInts;
   private final Hadamard rotation;
   private final F16Keys centers;
@@ -48,8 +52,9 @@ final class KeySketches {
 
   KeySketches(int dim) {
     this.dim = dim;
-    pairs = Math.ceilDiv(dim, 2 * GROUP);
-    pageInts = BLOCK * 3 * pairs;
+    parts = Math.ceilDiv(dim, PART);
+    stripInts = parts * PART_INTS;
+    pageInts = BLOCK / STRIP * stripInts;
     rotation = Hadamard.of(dim);
     centers = new F16Keys(dim);
   }
@@ -92,29 +97,31 @@ final class KeySketches {
     }
   }
 
-  /** Dimensions of a group: fewer in the last, none in one that only makes a pair of it. */
-  private int ofGroup(int group) {
-    return Math.clamp(dim - group * GROUP, 0, GROUP);
+  private void set(int[] sketches, int page, int row, float[] x, int offset) {
+    int strip = page + row / STRIP * stripInts;
+    int lane = row % LANES;
+    int byteOf = row % STRIP / LANES;
+    for (int part = 0; part < parts; part++, strip += PART_INTS) {
+      int from = part * PART;
+      int n = Math.min(dim - from, PART);
+      float sum = 0;
+      for (int i = 0; i < PART / Byte.SIZE; i++) {
+        int bits = 0;
+        for (int d = i * Byte.SIZE; d < Math.min(n, (i + 1) * Byte.SIZE); d++) {
+          float v = x[offset + from + d];
+          bits |= (v > 0 ? 1 : 0) << d % Byte.SIZE;
+          sum += Math.abs(v);
+        }
+        put(sketches, strip + i * LANES + lane, Byte.SIZE * byteOf, 0xff, bits);
+      }
+      int scale = Float.floatToFloat16(sum / n) & 0xffff;
+      int at = strip + SCALES + byteOf / 2 * LANES + lane;
+      put(sketches, at, Short.SIZE * (byteOf % 2), 0xffff, scale);
+    }
   }
 
-  private void set(int[] sketches, int page, int row, float[] x, int offset) {
-    int at = page + (row / LANES * 3 * pairs) * LANES + row % LANES;
-    for (int pair = 0; pair < pairs; pair++, at += 3 * LANES) {
-      int scales = 0;
-      for (int g = 0; g < 2; g++) {
-        int from = offset + (2 * pair + g) * GROUP;
-        int n = ofGroup(2 * pair + g);
-        int bits = 0;
-        float sum = 0;
-        for (int d = 0; d < n; d++) {
-          bits |= (x[from + d] > 0 ? 1 : 0) << d;
-          sum += Math.abs(x[from + d]);
-        }
-        sketches[at + g * LANES] = bits;
-        scales |= (Float.floatToFloat16(sum / Math.max(1, n)) & 0xffff) << 16 * g;
-      }
-      sketches[at + 2 * LANES] = scales;
-    }
+  private static void put(int[] x, int at, int shift, int mask, int bits) {
+    x[at] = x[at] & ~(mask << shift) | bits << shift;
   }
 
   /**
@@ -125,7 +132,7 @@ final class KeySketches {
    * @param out [rows of all pages], overwritten in these pages
    */
   void scores(int from, int to, SketchQuery query, float[] base, float[] sums, float[] out) {
-    int heads = query.steps.length;
+    int heads = query.heads();
     for (int page = from; page < to; ) {
       for (int quad = 0; (page == from || page % BLOCK == 0) && quad < heads; quad += QUAD) {
         centers.scores(page / BLOCK * BLOCK, query.quads, quad * dim, query.scratch, null);
@@ -134,22 +141,20 @@ final class KeySketches {
       // A chunk of sketches stays in L1 for all heads.
       int end = Math.min(to, (page / CHUNK + 1) * CHUNK);
       for (int head = 0; head < heads; head++) {
-        for (int pair = 0; pair < pairs; pair++) {
+        for (int part = 0; part < parts; part++) {
           scores(
               chunks.get(page / CHUNK),
-              page % CHUNK * pageInts + pair * 3 * LANES,
+              page % CHUNK * pageInts + part * PART_INTS,
               (end - page) * BLOCK,
-              pairs * 3,
-              query.planes,
-              (head * pairs + pair) * 2 * PLANES,
-              ofGroup(2 * pair) * MOST,
-              ofGroup(2 * pair + 1) * MOST,
-              query.steps[head] * Half.BIAS,
+              stripInts,
+              query.tables,
+              (head * parts + part) * SketchQuery.TABLES_INTS,
+              query.steps[head * parts + part] * Half.BIAS,
               base,
               head * BLOCK + page % BLOCK,
-              pair == 0,
+              part == 0,
               head == 0,
-              pair == pairs - 1,
+              part == parts - 1,
               sums,
               out,
               page * BLOCK);
@@ -160,67 +165,92 @@ final class KeySketches {
   }
 
   /**
-   * Of some pages, a query and a pair of groups. The sum of signs times odd numbers is what XOR and
-   * BIT_COUNT give.
+   * Of some pages, a query and 64 dimensions. A byte of sketches has the signs of eight dimensions,
+   * and is the index into two tables: what is above an index's bits {@code selectFrom} drops, or it
+   * reads a repetition of the table.
    */
   private static void scores(
       int[] sketches,
       int at,
       int rows,
-      int rowInts,
-      int[] planes,
-      int p,
-      float most0,
-      float most1,
+      int stripInts,
+      int[] tables,
+      int t,
       float step,
       float[] base,
       int basesAt,
-      boolean firstPair,
+      boolean firstPart,
       boolean firstHead,
-      boolean lastPair,
+      boolean lastPart,
       float[] sums,
       float[] out,
       int o) {
-    IntVector a0 = IntVector.broadcast(I, planes[p]);
-    IntVector a1 = IntVector.broadcast(I, planes[p + 1]);
-    IntVector a2 = IntVector.broadcast(I, planes[p + 2]);
-    IntVector a3 = IntVector.broadcast(I, planes[p + 3]);
-    IntVector b0 = IntVector.broadcast(I, planes[p + 4]);
-    IntVector b1 = IntVector.broadcast(I, planes[p + 5]);
-    IntVector b2 = IntVector.broadcast(I, planes[p + 6]);
-    IntVector b3 = IntVector.broadcast(I, planes[p + 7]);
-    FloatVector twice = FloatVector.broadcast(F, -2);
-    FloatVector most = FloatVector.broadcast(F, most0);
-    FloatVector mostOther = FloatVector.broadcast(F, most1);
-    for (int row = 0, s = at; row < rows; row += LANES, s += rowInts * LANES) {
+    ByteVector t0 = IntVector.fromArray(I, tables, t).reinterpretAsBytes();
+    ByteVector t1 = IntVector.fromArray(I, tables, t + LANES).reinterpretAsBytes();
+    ByteVector t2 = IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretAsBytes();
+    ByteVector t3 = IntVector.fromArray(I, tables, t + 3 * LANES).reinterpretAsBytes();
+    ByteVector t4 = IntVector.fromArray(I, tables, t + 4 * LANES).reinterpretAsBytes();
+    ByteVector t5 = IntVector.fromArray(I, tables, t + 5 * LANES).reinterpretAsBytes();
+    ByteVector t6 = IntVector.fromArray(I, tables, t + 6 * LANES).reinterpretAsBytes();
+    ByteVector t7 = IntVector.fromArray(I, tables, t + 7 * LANES).reinterpretAsBytes();
+    ByteVector t8 = IntVector.fromArray(I, tables, t + 8 * LANES).reinterpretAsBytes();
+    ByteVector t9 = IntVector.fromArray(I, tables, t + 9 * LANES).reinterpretAsBytes();
+    ByteVector t10 = IntVector.fromArray(I, tables, t + 10 * LANES).reinterpretAsBytes();
+    ByteVector t11 = IntVector.fromArray(I, tables, t + 11 * LANES).reinterpretAsBytes();
+    ByteVector t12 = IntVector.fromArray(I, tables, t + 12 * LANES).reinterpretAsBytes();
+    ByteVector t13 = IntVector.fromArray(I, tables, t + 13 * LANES).reinterpretAsBytes();
+    ByteVector t14 = IntVector.fromArray(I, tables, t + 14 * LANES).reinterpretAsBytes();
+    ByteVector t15 = IntVector.fromArray(I, tables, t + 15 * LANES).reinterpretAsBytes();
+    for (int row = 0, s = at; row < rows; row += STRIP, s += stripInts) {
       IntVector bits = IntVector.fromArray(I, sketches, s);
-      IntVector count = bits.lanewise(XOR, a3).lanewise(BIT_COUNT);
-      count = count.add(count).add(bits.lanewise(XOR, a2).lanewise(BIT_COUNT));
-      count = count.add(count).add(bits.lanewise(XOR, a1).lanewise(BIT_COUNT));
-      count = count.add(count).add(bits.lanewise(XOR, a0).lanewise(BIT_COUNT));
+      ByteVector codes = bits.reinterpretAsBytes().selectFrom(t0);
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t1));
       bits = IntVector.fromArray(I, sketches, s + LANES);
-      IntVector other = bits.lanewise(XOR, b3).lanewise(BIT_COUNT);
-      other = other.add(other).add(bits.lanewise(XOR, b2).lanewise(BIT_COUNT));
-      other = other.add(other).add(bits.lanewise(XOR, b1).lanewise(BIT_COUNT));
-      other = other.add(other).add(bits.lanewise(XOR, b0).lanewise(BIT_COUNT));
-      IntVector scales = IntVector.fromArray(I, sketches, s + 2 * LANES);
-      FloatVector scale = scales.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
-      FloatVector scaleOther =
-          scales.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
-      FloatVector sum = ((FloatVector) count.convert(I2F, 0)).fma(twice, most).mul(scale);
-      sum = ((FloatVector) other.convert(I2F, 0)).fma(twice, mostOther).fma(scaleOther, sum);
-      if (!firstPair) {
-        sum = sum.add(FloatVector.fromArray(F, sums, row));
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t2));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t3));
+      bits = IntVector.fromArray(I, sketches, s + 2 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t4));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t5));
+      bits = IntVector.fromArray(I, sketches, s + 3 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t6));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t7));
+      bits = IntVector.fromArray(I, sketches, s + 4 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t8));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t9));
+      bits = IntVector.fromArray(I, sketches, s + 5 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t10));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t11));
+      bits = IntVector.fromArray(I, sketches, s + 6 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t12));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t13));
+      bits = IntVector.fromArray(I, sketches, s + 7 * LANES);
+      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t14));
+      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t15));
+      IntVector sum = codes.reinterpretAsInts();
+      float center = base[basesAt + row / BLOCK];
+      for (int k = 0; k < Integer.BYTES; k++) {
+        IntVector pair = IntVector.fromArray(I, sketches, s + SCALES + k / 2 * LANES);
+        IntVector half = k % 2 == 0 ? pair.lanewise(LSHL, 16) : pair;
+        FloatVector scale = half.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
+        FloatVector score =
+            ((FloatVector) sum.and(0xff).convert(I2F, 0))
+                .sub(SketchQuery.MIDDLE)
+                .mul(scale.mul(step));
+        sum = sum.lanewise(LSHR, Byte.SIZE);
+        int r = row + k * LANES;
+        if (!firstPart) {
+          score = score.add(FloatVector.fromArray(F, sums, r));
+        }
+        if (!lastPart) {
+          score.intoArray(sums, r);
+          continue;
+        }
+        score = score.add(center);
+        if (!firstHead) {
+          score = score.max(FloatVector.fromArray(F, out, o + r));
+        }
+        score.intoArray(out, o + r);
       }
-      if (!lastPair) {
-        sum.intoArray(sums, row);
-        continue;
-      }
-      FloatVector score = sum.mul(step).add(base[basesAt + row / BLOCK]);
-      if (!firstHead) {
-        score = score.max(FloatVector.fromArray(F, out, o + row));
-      }
-      score.intoArray(out, o + row);
     }
   }
 

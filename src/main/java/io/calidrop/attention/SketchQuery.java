@@ -1,25 +1,41 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.RowPacker.GROUP;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import io.calidrop.tensor.Half;
+import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 
 /**
  * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale and
- * rotated as the keys were, once in single precision and once as odd numbers between -15 and 15 in
- * bit planes. For one thread at a time.
+ * rotated as the keys were, once in single precision and once as tables of what four dimensions add
+ * to the product with any signs, a byte for each of the sixteen. For one thread at a time.
  */
 final class SketchQuery {
-  /** Bits of a number. */
-  static final int PLANES = 4;
+  /** Dimensions whose products add up in a byte. */
+  static final int PART = 64;
 
-  private static final int MOST = (1 << PLANES) - 1;
+  /** What a sum of codes is where the product is 0. */
+  static final float MIDDLE = 123.5f;
+
+  private static final int FIELD = 4; // dimensions of a table
+  private static final int TABLES = PART / FIELD;
+
+  /** Ints of the tables of a part. */
+  static final int TABLES_INTS = TABLES * LANES;
+
+  private static final FloatVector THIRD = lanesWith(1);
+  private static final FloatVector FOURTH = lanesWith(2);
 
   private final int dim;
-  private final int groups;
+  private final int heads;
+  private final int parts;
   private final Hadamard rotation;
-  private final float[] rotated; // [dim]
+  private final float[] rotated; // [parts][PART]
 
   /** [4][BLOCK] products of four queries with the centers of pages. */
   final float[] scratch = new float[KvHead.QUAD * KvHead.BLOCK];
@@ -27,56 +43,92 @@ final class SketchQuery {
   /** [heads, padded to 4][dim][4] for the centers. */
   final float[] quads;
 
-  /** [heads][groups][PLANES] bits of 32 dimensions, the lowest first. */
-  final int[] planes;
+  /** [heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
+  final int[] tables;
 
-  /** [heads] what an odd number stands for. */
+  /** [heads][parts] what a code stands for. */
   final float[] steps;
 
   SketchQuery(int group, int dim) {
     this.dim = dim;
-    groups = 2 * Math.ceilDiv(dim, 2 * GROUP);
+    heads = group;
+    parts = Math.ceilDiv(dim, PART);
     rotation = Hadamard.of(dim);
-    rotated = new float[dim];
+    rotated = new float[parts * PART];
     quads = new float[VectorShape.roundUp(group, KvHead.QUAD) * dim];
-    planes = new int[group * groups * PLANES];
-    steps = new float[group];
+    tables = new int[group * parts * TABLES_INTS];
+    steps = new float[group * parts];
+  }
+
+  private static FloatVector lanesWith(int bit) {
+    float[] lanes = new float[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      lanes[lane] = (lane & bit) == 0 ? 0 : 1;
+    }
+    return FloatVector.fromArray(F, lanes, 0);
+  }
+
+  int heads() {
+    return heads;
   }
 
   /**
-   * Takes over the queries of {@code heads} heads.
+   * Takes over the queries of all heads.
    *
    * @param q [heads][dim] at {@code offset}
    * @param scale of the model's scores
    */
-  void load(float[] q, int offset, int heads, float scale) {
+  void load(float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
       System.arraycopy(q, offset + head * dim, rotated, 0, dim);
       rotation.apply(rotated, 0, dim);
       AttentionKernel.toQuads(rotated, 0, dim, scale * Half.BIAS, quads, head);
-      float most = 0;
-      for (int d = 0; d < dim; d++) {
-        most = Math.max(most, Math.abs(rotated[d]));
-      }
-      steps[head] = most / MOST * scale;
-      float inverse = most == 0 ? 0 : MOST / (2 * most);
-      for (int g = 0; g < groups; g++) {
-        round(g * GROUP, inverse, (head * groups + g) * PLANES);
+      for (int part = 0; part < parts; part++) {
+        int i = head * parts + part;
+        float sum = 0;
+        for (int d = part * PART; d < (part + 1) * PART; d++) {
+          sum += Math.abs(rotated[d]);
+        }
+        // Of 255, a half for each table is left for what rounding adds.
+        float step = sum / MIDDLE;
+        steps[i] = step * scale;
+        float inverse = step < Float.MIN_NORMAL ? 0 : 1 / step;
+        for (int table = 0; table < TABLES; table++) {
+          tabulate(
+              rotated,
+              part * PART + table * FIELD,
+              inverse,
+              tables,
+              i * TABLES_INTS + table * LANES);
+        }
       }
     }
   }
 
-  /** Dimensions beyond the last have no bits, as in the sketches. */
-  private void round(int from, float inverse, int to) {
-    int[] bits = planes;
-    for (int p = 0; p < PLANES; p++) {
-      bits[to + p] = 0;
+  /**
+   * Makes the table of four dimensions: entry b is the sum of those that have a bit in b less the
+   * others, and as much more as makes the least entry 0, rounded. Lane l has entries 4 l to 4 l +
+   * 3, modulo 16.
+   */
+  private static void tabulate(float[] q, int d, float inverse, int[] out, int o) {
+    float least = 0;
+    for (int i = 0; i < FIELD; i++) {
+      least += Math.abs(q[d + i]) - q[d + i];
     }
-    for (int d = from; d < Math.min(from + GROUP, dim); d++) {
-      int code = Math.clamp((int) (rotated[d] * inverse + (MOST / 2f + 0.5f)), 0, MOST);
-      for (int p = 0; p < PLANES; p++) {
-        bits[to + p] |= (code >> p & 1) << d - from;
-      }
-    }
+    float first = 2 * q[d] * inverse;
+    float second = 2 * q[d + 1] * inverse;
+    FloatVector sum =
+        THIRD
+            .mul(2 * q[d + 2] * inverse)
+            .add(FOURTH.mul(2 * q[d + 3] * inverse))
+            .add(least * inverse);
+    int mask = 0xff; // of the mantissa, which ends in the rounded number
+    IntVector codes = sum.add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    IntVector code = sum.add(first).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    codes = codes.or(code.lanewise(LSHL, 8));
+    code = sum.add(second).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    codes = codes.or(code.lanewise(LSHL, 16));
+    code = sum.add(first + second).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    codes.or(code.lanewise(LSHL, 24)).intoArray(out, o);
   }
 }

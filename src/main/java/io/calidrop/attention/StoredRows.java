@@ -227,8 +227,8 @@ final class StoredRows {
     scratch.start(types, n, recall);
     turn(q, offset, group, shift, scratch.nearQueries);
     turn(q, offset, group, farthest - position, scratch.farQueries);
-    scratch.near.load(scratch.nearQueries, 0, group, scale);
-    scratch.far.load(scratch.farQueries, 0, group, scale);
+    scratch.near.load(scratch.nearQueries, 0, scale);
+    scratch.far.load(scratch.farQueries, 0, scale);
     float[] scores = scratch.scores;
     for (int from = 0; from < slots; ) {
       int to = from + 1;

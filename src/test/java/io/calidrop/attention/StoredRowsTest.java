@@ -58,7 +58,7 @@ class StoredRowsTest {
     }
     float[] queries = gaussian(random, group * dim);
     SketchQuery query = new SketchQuery(group, dim);
-    query.load(queries, 0, group, 0.3f);
+    query.load(queries, 0, 0.3f);
     float[] actual = new float[n];
     sketches.scores(
         0,
@@ -84,28 +84,35 @@ class StoredRowsTest {
   }
 
   private static double score(float[] q, float[][] rotated, int row, int dim) {
-    double most = 0;
-    for (float x : q) {
-      most = Math.max(most, Math.abs(x));
-    }
     double score = 0;
-    for (int g = 0; g < dim; g += 32) {
-      double signs = 0;
-      double sum = 0;
-      int end = Math.min(g + 32, dim);
-      for (int d = g; d < end; d++) {
-        double center = 0;
-        for (int i = 0; i < 40; i++) {
-          center += rotated[row / 64 * 64 + i][d] / 40.0;
-        }
-        center = Float.float16ToFloat(Float.floatToFloat16((float) center));
-        double x = rotated[row][d] - center;
-        double odd = 2 * Math.clamp(Math.floor(q[d] / most * 7.5 + 8), 0, 15) - 15;
-        signs += Math.signum(x) * odd * most / 15;
-        sum += Math.abs(x) / (end - g);
-        score += q[d] * center;
+    for (int part = 0; part < dim; part += 64) {
+      int end = Math.min(part + 64, dim);
+      double all = 0;
+      for (int d = part; d < end; d++) {
+        all += Math.abs(q[d]);
       }
-      score += signs * Half.single(Float.floatToFloat16((float) sum));
+      double step = all / 123.5;
+      double codes = 0;
+      double sum = 0;
+      for (int table = part; table < part + 64; table += 4) {
+        double product = 0;
+        double least = 0;
+        for (int d = table; d < Math.min(table + 4, end); d++) {
+          double center = 0;
+          for (int i = 0; i < 40; i++) {
+            center += rotated[row / 64 * 64 + i][d] / 40.0;
+          }
+          center = Float.float16ToFloat(Float.floatToFloat16((float) center));
+          double x = rotated[row][d] - center;
+          product += Math.signum(x) * q[d];
+          least -= Math.abs(q[d]);
+          sum += Math.abs(x) / (end - part);
+          score += q[d] * center;
+        }
+        codes += Math.rint((product - least) / step);
+      }
+      float scale = Half.single(Float.floatToFloat16((float) sum));
+      score += (codes - 123.5) * step * scale;
     }
     return score;
   }
