@@ -55,7 +55,7 @@ public final class AttentionStep {
       tiles[i] = partials(tileTokens * group);
     }
     recall = new RecallScratch[threads];
-    Arrays.setAll(recall, i -> new RecallScratch(shape));
+    Arrays.setAll(recall, i -> new RecallScratch(shape, tileTokens));
     recalled = new SoftmaxPartials[kvHeads];
     Arrays.setAll(recalled, i -> partials(group));
     logs = new ShareLog[Math.max(threads, kvHeads)];
@@ -115,16 +115,18 @@ public final class AttentionStep {
     return stored == null || stored.rows() == 0 ? null : stored;
   }
 
-  /** Attends stored rows; of a token of a sequence. */
-  private SoftmaxPartials recall(int sequence, int token, int kvHead, int worker) {
+  /** Attends stored rows; of a tile of a sequence's tokens. */
+  private SoftmaxPartials recall(int sequence, int first, int count, int kvHead, int worker) {
     KvCache cache = batch.cache(sequence);
-    int offset = (batch.start(sequence) + token) * stride + kvHead * group * headDim;
+    int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
     stored(cache, kvHead)
         .attend(
             q,
             offset,
+            stride,
+            count,
             group,
-            cache.position() + token,
+            cache.position() + first,
             cache.shift(),
             scratch[worker],
             recall[worker]);
@@ -238,10 +240,10 @@ public final class AttentionStep {
     }
     // Calibration rows are of the cache's types: their values lie rotated in the same sums.
     head.restore(result, queries);
-    for (int t = 0; t < count && stored(cache, kvHead) != null; t++) {
-      SoftmaxPartials read = recall(sequence, first + t, kvHead, worker);
-      for (int query = 0; query < group; query++) {
-        result.merge(t * group + query, read, query);
+    if (stored(cache, kvHead) != null) {
+      SoftmaxPartials read = recall(sequence, first, count, kvHead, worker);
+      for (int query = 0; query < queries; query++) {
+        result.merge(query, read, query);
       }
     }
     finish(sequence, kvHead, first, count, result, log);
@@ -251,7 +253,7 @@ public final class AttentionStep {
     if (part < recalls) {
       recalled[part].clear(group);
       if (stored(batch.cache(0), part) != null) {
-        SoftmaxPartials read = recall(0, 0, part, worker);
+        SoftmaxPartials read = recall(0, 0, 1, part, worker);
         for (int query = 0; query < group; query++) {
           recalled[part].copy(query, read, query);
         }

@@ -1,13 +1,17 @@
 package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.tensor.VectorShape.B;
+import static io.calidrop.tensor.VectorShape.BYTES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import jdk.incubator.vector.ByteVector;
 
 /**
  * The evicted rows of one KV head, which each token reads the best of: those whose sketches promise
@@ -209,41 +213,29 @@ final class StoredRows {
   }
 
   /**
-   * Chooses rows for a token and attends them: the result, as of values, is in the scratch.
+   * Chooses rows for each token of a tile and attends them: the result, as of values, is in the
+   * scratch. What one token gets does not depend on the others.
    *
-   * @param q [group][dim] queries of the token, turned to {@code position}, at {@code offset}
-   * @param shift by which that is less than the position in the sequence
+   * @param q [tokens][stride] queries, turned to positions from {@code position} on, the group's at
+   *     {@code offset}
+   * @param shift by which these are less than positions in the sequence
    */
   void attend(
       float[] q,
       int offset,
+      int stride,
+      int tokens,
       int group,
       int position,
       int shift,
       AttentionScratch attention,
       RecallScratch scratch) {
-    int slots = slots();
-    int n = slots * BLOCK;
-    scratch.start(types, n, recall);
-    turn(q, offset, group, shift, scratch.nearQueries);
-    turn(q, offset, group, farthest - position, scratch.farQueries);
-    scratch.near.load(scratch.nearQueries, 0, scale);
-    scratch.far.load(scratch.farQueries, 0, scale);
-    float[] scores = scratch.scores;
-    for (int from = 0; from < slots; ) {
-      int to = from + 1;
-      while (to < slots && far[to] == far[from]) {
-        to++;
-      }
-      sketches.scores(
-          from, to, far[from] ? scratch.far : scratch.near, scratch.base, scratch.sums, scores);
-      from = to;
+    start(q, offset, stride, tokens, group, position, shift, scratch);
+    for (int token = 0; token < tokens; token++) {
+      int found = scratch.best.find(score(token * group * dim, scratch), slots() * BLOCK, recall);
+      scratch.chosen.add(scratch.best.rows, found);
     }
-    int unused = slot(end / BLOCK) * BLOCK + inLastPage();
-    if (inLastPage() != 0) {
-      Arrays.fill(scores, unused, VectorShape.roundUp(unused, BLOCK), Float.NEGATIVE_INFINITY);
-    }
-    attendChosen(scratch.best.find(scores, n, recall), group, attention, scratch);
+    attendChosen(group, attention, scratch);
   }
 
   /**
@@ -258,73 +250,118 @@ final class StoredRows {
       int shift,
       AttentionScratch attention,
       RecallScratch scratch) {
-    scratch.start(types, 0, rows());
-    turn(q, offset, 1, shift, scratch.nearQueries);
-    turn(q, offset, 1, farthest - position, scratch.farQueries);
-    int[] chosen = scratch.best.room(slots() * BLOCK);
+    start(q, offset, dim, 1, 1, position, shift, scratch);
+    int[] rows = scratch.best.room(slots() * BLOCK);
     int count = 0;
     for (int row = 0; row < slots() * BLOCK; row++) {
-      int last = slot(end / BLOCK);
-      if (row / BLOCK != last || inLastPage() == 0 || row % BLOCK < inLastPage()) {
-        chosen[count++] = row;
+      if (row < unused() || row >= VectorShape.roundUp(unused(), BLOCK)) {
+        rows[count++] = row;
       }
     }
-    attendChosen(count, 1, attention, scratch);
+    scratch.chosen.add(rows, count);
+    attendChosen(1, attention, scratch);
+  }
+
+  private void start(
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      int group,
+      int position,
+      int shift,
+      RecallScratch scratch) {
+    scratch.start(types, slots());
+    for (int token = 0; token < tokens; token++) {
+      int from = offset + token * stride;
+      int to = token * group * dim;
+      turn(q, from, group, shift, scratch.nearQueries, to);
+      turn(q, from, group, farthest - position - token, scratch.farQueries, to);
+    }
+  }
+
+  private void turn(float[] q, int offset, int group, int by, float[] out, int to) {
+    System.arraycopy(q, offset, out, to, group * dim);
+    for (int head = 0; head < group; head++) {
+      rotate(out, to + head * dim, by);
+    }
+  }
+
+  /** Scores all rows by their sketches for the queries of a token. */
+  private float[] score(int query, RecallScratch scratch) {
+    int slots = slots();
+    float[] scores = scratch.scores;
+    boolean loaded = false;
+    boolean loadedFar = false;
+    for (int from = 0; from < slots; ) {
+      int to = from + 1;
+      while (to < slots && far[to] == far[from]) {
+        to++;
+      }
+      if (far[from] && !loadedFar) {
+        scratch.far.load(scratch.farQueries, query, scale);
+        loadedFar = true;
+      } else if (!far[from] && !loaded) {
+        scratch.near.load(scratch.nearQueries, query, scale);
+        loaded = true;
+      }
+      sketches.scores(
+          from, to, far[from] ? scratch.far : scratch.near, scratch.base, scratch.sums, scores);
+      from = to;
+    }
+    Arrays.fill(scores, unused(), VectorShape.roundUp(unused(), BLOCK), Float.NEGATIVE_INFINITY);
+    return scores;
+  }
+
+  /** The first row of the last page that has not come, or the first beyond all pages. */
+  private int unused() {
+    return inLastPage() == 0 ? slots() * BLOCK : slot(end / BLOCK) * BLOCK + inLastPage();
   }
 
   private int inLastPage() {
     return (int) (end % BLOCK);
   }
 
-  private void attendChosen(
-      int count, int group, AttentionScratch attention, RecallScratch scratch) {
-    scratch.result.clear(group);
-    attend(true, count, scratch.farQueries, group, attention, scratch);
-    attend(false, count, scratch.nearQueries, group, attention, scratch);
-    scratch.rows.restore(scratch.result, group);
+  private void attendChosen(int group, AttentionScratch attention, RecallScratch scratch) {
+    ChosenRows chosen = scratch.chosen;
+    gather(chosen, chosen.unite(far), scratch);
+    chosen.attend(
+        scratch.rows, scratch.nearQueries, scratch.farQueries, group, attention, scratch.result);
+    scratch.rows.restore(scratch.result, chosen.tokens() * group);
   }
 
-  private void turn(float[] q, int offset, int group, int by, float[] out) {
-    System.arraycopy(q, offset, out, 0, group * dim);
-    for (int head = 0; head < group; head++) {
-      rotate(out, head * dim, by);
-    }
-  }
-
-  private void attend(
-      boolean far,
-      int found,
-      float[] queries,
-      int group,
-      AttentionScratch attention,
-      RecallScratch scratch) {
-    KvHead rows = scratch.rows;
-    int count = 0;
-    for (int i = 0; i < found; i++) {
-      int row = scratch.best.rows[i];
-      if (this.far[row / BLOCK] == far) {
-        MemorySegment.copy(
-            pages.get(row / BLOCK),
-            JAVA_BYTE,
-            (long) (row % BLOCK) * rowBytes,
-            scratch.records,
-            count * rowBytes,
-            rowBytes);
-        count++;
+  /** Copies chosen rows next to each other. */
+  private void gather(ChosenRows chosen, int count, RecallScratch scratch) {
+    byte[] records = scratch.records(count);
+    for (int i = 0; i < count; i++) {
+      int row = chosen.row(i);
+      if (row != ChosenRows.NONE) {
+        copy(pages.get(row / BLOCK), row % BLOCK * rowBytes, records, i * rowBytes);
       }
     }
-    if (count == 0) {
-      return;
-    }
+    KvHead rows = scratch.rows;
     rows.truncate(0);
     rows.extend(count);
-    for (int row = 0; row < count; row++) {
-      rows.loadRow(row, scratch.records, row * rowBytes);
+    for (int i = 0; i < count; i++) {
+      if (chosen.row(i) != ChosenRows.NONE) {
+        rows.loadRow(i, records, i * rowBytes);
+      }
     }
-    AttentionKernel.load(rows, queries, 0, group * dim, 1, group, attention);
-    for (int segment = 0; segment < KvCache.segments(rows.rows()); segment++) {
-      AttentionKernel.attendAll(rows, segment, group, null, attention, scratch.result);
+  }
+
+  /** Copies a row by vectors, the last of which may overlap: a call takes longer than the copy. */
+  private void copy(MemorySegment from, int offset, byte[] to, int at) {
+    int last = rowBytes - BYTES;
+    if (last < 0) {
+      MemorySegment.copy(from, JAVA_BYTE, offset, to, at, rowBytes);
+      return;
     }
+    for (int i = 0; i < last; i += BYTES) {
+      ByteVector.fromMemorySegment(B, from, offset + i, ByteOrder.nativeOrder())
+          .intoArray(to, at + i);
+    }
+    ByteVector.fromMemorySegment(B, from, offset + last, ByteOrder.nativeOrder())
+        .intoArray(to, at + last);
   }
 
   /**

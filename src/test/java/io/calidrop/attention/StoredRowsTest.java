@@ -254,8 +254,9 @@ class StoredRowsTest {
         float[] q = query.clone();
         rotation.rotate(q, 0, 160 - shift);
         rotation.rotate(q, dim, 160 - shift);
-        RecallScratch scratch = new RecallScratch(shape);
-        stored.attend(q, 0, 2, 160 - shift, shift, new AttentionScratch(shape, dim, 2), scratch);
+        RecallScratch scratch = new RecallScratch(shape, 1);
+        stored.attend(
+            q, 0, 2 * dim, 1, 2, 160 - shift, shift, new AttentionScratch(shape, dim, 2), scratch);
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
