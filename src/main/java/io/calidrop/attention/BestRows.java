@@ -1,10 +1,13 @@
 package io.calidrop.attention;
 
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 
+import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
@@ -41,7 +44,7 @@ final class BestRows {
       for (int i = 0; i < count; i++) {
         order[i] = ordered(scores[candidates[i]]);
       }
-      least = select(order, count, count - most);
+      least = select(order, count, most);
       ties = most;
       for (int i = 0; i < count; i++) {
         ties -= order[i] > least ? 1 : 0;
@@ -89,13 +92,14 @@ final class BestRows {
     for (int i = 0; i < count; i++) {
       order[i] = ordered(maxima[i]);
     }
-    int bits = select(order, count, count - most);
+    int bits = select(order, count, most);
     return Float.intBitsToFloat(bits < 0 ? bits ^ Integer.MAX_VALUE : bits);
   }
 
   private void grow(int count) {
-    if (order.length < count) {
-      order = Arrays.copyOf(order, count + count / 2);
+    int padded = VectorShape.roundUp(count, LANES);
+    if (order.length < padded) {
+      order = Arrays.copyOf(order, padded + padded / 2);
       candidates = Arrays.copyOf(candidates, order.length);
     }
   }
@@ -123,39 +127,34 @@ final class BestRows {
     return bits < 0 ? bits ^ Integer.MAX_VALUE : bits;
   }
 
-  /** The number that would come at {@code index} if {@code x[0, count)} were sorted. */
-  private static int select(int[] x, int count, int index) {
-    int from = 0;
-    int to = count - 1;
-    while (from < to) {
-      int pivot = median(x[from], x[from + to >>> 1], x[to]);
-      int i = from;
-      int j = to;
-      while (i <= j) {
-        while (x[i] < pivot) {
-          i++;
-        }
-        while (x[j] > pivot) {
-          j--;
-        }
-        if (i <= j) {
-          int swap = x[i];
-          x[i++] = x[j];
-          x[j--] = swap;
-        }
+  /**
+   * The number that comes at {@code most - 1} if {@code x[0, count)} were sorted downwards, or
+   * another that as many reach. By counting, without a branch that depends on a number.
+   */
+  private static int select(int[] x, int count, int most) {
+    int padded = VectorShape.roundUp(count, LANES);
+    Arrays.fill(x, count, padded, Integer.MIN_VALUE);
+    IntVector max = IntVector.fromArray(I, x, 0);
+    for (int i = LANES; i < padded; i += LANES) {
+      max = max.max(IntVector.fromArray(I, x, i));
+    }
+    long least = Integer.MIN_VALUE;
+    long end = (long) max.reduceLanes(VectorOperators.MAX) + 1; // fewer reach it
+    while (end - least > 1) {
+      int middle = (int) (least + end >> 1);
+      int reach = 0;
+      for (int i = 0; i < padded; i += LANES) {
+        reach += IntVector.fromArray(I, x, i).compare(VectorOperators.GE, middle).trueCount();
       }
-      if (index <= j) {
-        to = j;
-      } else if (index >= i) {
-        from = i;
+      if (reach == most) {
+        return middle;
+      }
+      if (reach > most) {
+        least = middle;
       } else {
-        return x[index];
+        end = middle;
       }
     }
-    return x[index];
-  }
-
-  private static int median(int a, int b, int c) {
-    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+    return (int) least;
   }
 }
