@@ -2,6 +2,7 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
+import static io.calidrop.attention.SketchQuery.MIDDLE;
 import static io.calidrop.attention.SketchQuery.PART;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -227,29 +228,32 @@ final class KeySketches {
       codes = codes.add(bits.reinterpretAsBytes().selectFrom(t14));
       codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t15));
       IntVector sum = codes.reinterpretAsInts();
-      float center = base[basesAt + row / BLOCK];
-      for (int k = 0; k < Integer.BYTES; k++) {
-        IntVector pair = IntVector.fromArray(I, sketches, s + SCALES + k / 2 * LANES);
-        IntVector half = k % 2 == 0 ? pair.lanewise(LSHL, 16) : pair;
-        FloatVector scale = half.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
-        FloatVector score =
-            ((FloatVector) sum.and(0xff).convert(I2F, 0))
-                .sub(SketchQuery.MIDDLE)
-                .mul(scale.mul(step));
+      FloatVector center = FloatVector.broadcast(F, lastPart ? base[basesAt + row / BLOCK] : 0);
+      for (int r = row, p = s + SCALES; r < row + STRIP; r += 2 * LANES, p += LANES) {
+        IntVector pair = IntVector.fromArray(I, sketches, p);
+        FloatVector scale = pair.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
+        FloatVector low =
+            ((FloatVector) sum.and(0xff).convert(I2F, 0)).sub(MIDDLE).mul(step).fma(scale, center);
+        scale = pair.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
         sum = sum.lanewise(LSHR, Byte.SIZE);
-        int r = row + k * LANES;
+        FloatVector high =
+            ((FloatVector) sum.and(0xff).convert(I2F, 0)).sub(MIDDLE).mul(step).fma(scale, center);
+        sum = sum.lanewise(LSHR, Byte.SIZE);
         if (!firstPart) {
-          score = score.add(FloatVector.fromArray(F, sums, r));
+          low = low.add(FloatVector.fromArray(F, sums, r));
+          high = high.add(FloatVector.fromArray(F, sums, r + LANES));
         }
         if (!lastPart) {
-          score.intoArray(sums, r);
+          low.intoArray(sums, r);
+          high.intoArray(sums, r + LANES);
           continue;
         }
-        score = score.add(center);
         if (!firstHead) {
-          score = score.max(FloatVector.fromArray(F, out, o + r));
+          low = low.max(FloatVector.fromArray(F, out, o + r));
+          high = high.max(FloatVector.fromArray(F, out, o + r + LANES));
         }
-        score.intoArray(out, o + r);
+        low.intoArray(out, o + r);
+        high.intoArray(out, o + r + LANES);
       }
     }
   }
