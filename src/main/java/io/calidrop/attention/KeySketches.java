@@ -143,14 +143,25 @@ final class KeySketches {
       int end = Math.min(to, (page / CHUNK + 1) * CHUNK);
       for (int head = 0; head < heads; head++) {
         for (int part = 0; part < parts; part++) {
-          scores(
-              chunks.get(page / CHUNK),
-              page % CHUNK * pageInts + part * PART_INTS,
-              (end - page) * BLOCK,
+          int[] sketches = chunks.get(page / CHUNK);
+          int at = page % CHUNK * pageInts + part * PART_INTS;
+          int i = head * parts + part;
+          int rows = (end - page) * BLOCK;
+          count(
+              sketches,
+              at,
+              rows,
               stripInts,
               query.tables,
-              (head * parts + part) * SketchQuery.TABLES_INTS,
-              query.steps[head * parts + part] * Half.BIAS,
+              i * SketchQuery.TABLES_INTS,
+              query.codes);
+          scale(
+              query.codes,
+              sketches,
+              at,
+              rows,
+              stripInts,
+              query.steps[i] * Half.BIAS,
               base,
               head * BLOCK + page % BLOCK,
               part == 0,
@@ -170,22 +181,8 @@ final class KeySketches {
    * and is the index into two tables: what is above an index's bits {@code selectFrom} drops, or it
    * reads a repetition of the table.
    */
-  private static void scores(
-      int[] sketches,
-      int at,
-      int rows,
-      int stripInts,
-      int[] tables,
-      int t,
-      float step,
-      float[] base,
-      int basesAt,
-      boolean firstPart,
-      boolean firstHead,
-      boolean lastPart,
-      float[] sums,
-      float[] out,
-      int o) {
+  private static void count(
+      int[] sketches, int at, int rows, int stripInts, int[] tables, int t, int[] counts) {
     ByteVector t0 = IntVector.fromArray(I, tables, t).reinterpretAsBytes();
     ByteVector t1 = IntVector.fromArray(I, tables, t + LANES).reinterpretAsBytes();
     ByteVector t2 = IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretAsBytes();
@@ -227,34 +224,65 @@ final class KeySketches {
       bits = IntVector.fromArray(I, sketches, s + 7 * LANES);
       codes = codes.add(bits.reinterpretAsBytes().selectFrom(t14));
       codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t15));
-      IntVector sum = codes.reinterpretAsInts();
+      codes.reinterpretAsInts().intoArray(counts, row / Integer.BYTES);
+    }
+  }
+
+  /** Turns the counts of codes of some pages, a query and 64 dimensions into scores. */
+  private static void scale(
+      int[] counts,
+      int[] sketches,
+      int at,
+      int rows,
+      int stripInts,
+      float step,
+      float[] base,
+      int basesAt,
+      boolean firstPart,
+      boolean firstHead,
+      boolean lastPart,
+      float[] sums,
+      float[] out,
+      int o) {
+    FloatVector least = FloatVector.broadcast(F, -MIDDLE * step);
+    FloatVector steps = FloatVector.broadcast(F, step);
+    for (int row = 0, s = at; row < rows; row += STRIP, s += stripInts) {
       FloatVector center = FloatVector.broadcast(F, lastPart ? base[basesAt + row / BLOCK] : 0);
-      for (int r = row, p = s + SCALES; r < row + STRIP; r += 2 * LANES, p += LANES) {
-        IntVector pair = IntVector.fromArray(I, sketches, p);
-        FloatVector scale = pair.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
-        FloatVector low =
-            ((FloatVector) sum.and(0xff).convert(I2F, 0)).sub(MIDDLE).mul(step).fma(scale, center);
-        scale = pair.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
-        sum = sum.lanewise(LSHR, Byte.SIZE);
-        FloatVector high =
-            ((FloatVector) sum.and(0xff).convert(I2F, 0)).sub(MIDDLE).mul(step).fma(scale, center);
-        sum = sum.lanewise(LSHR, Byte.SIZE);
-        if (!firstPart) {
-          low = low.add(FloatVector.fromArray(F, sums, r));
-          high = high.add(FloatVector.fromArray(F, sums, r + LANES));
-        }
-        if (!lastPart) {
-          low.intoArray(sums, r);
-          high.intoArray(sums, r + LANES);
-          continue;
-        }
-        if (!firstHead) {
-          low = low.max(FloatVector.fromArray(F, out, o + r));
-          high = high.max(FloatVector.fromArray(F, out, o + r + LANES));
-        }
-        low.intoArray(out, o + r);
-        high.intoArray(out, o + r + LANES);
+      IntVector sum = IntVector.fromArray(I, counts, row / Integer.BYTES);
+      IntVector pair = IntVector.fromArray(I, sketches, s + SCALES);
+      IntVector pair2 = IntVector.fromArray(I, sketches, s + SCALES + LANES);
+      FloatVector a = pair.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
+      FloatVector b = pair.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
+      FloatVector c = pair2.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
+      FloatVector d = pair2.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
+      a = ((FloatVector) sum.and(0xff).convert(I2F, 0)).fma(steps, least).fma(a, center);
+      b =
+          ((FloatVector) sum.lanewise(LSHR, 8).and(0xff).convert(I2F, 0))
+              .fma(steps, least)
+              .fma(b, center);
+      c =
+          ((FloatVector) sum.lanewise(LSHR, 16).and(0xff).convert(I2F, 0))
+              .fma(steps, least)
+              .fma(c, center);
+      d = ((FloatVector) sum.lanewise(LSHR, 24).convert(I2F, 0)).fma(steps, least).fma(d, center);
+      if (!firstPart) {
+        a = a.add(FloatVector.fromArray(F, sums, row));
+        b = b.add(FloatVector.fromArray(F, sums, row + LANES));
+        c = c.add(FloatVector.fromArray(F, sums, row + 2 * LANES));
+        d = d.add(FloatVector.fromArray(F, sums, row + 3 * LANES));
       }
+      float[] to = lastPart ? out : sums;
+      int t0 = lastPart ? o + row : row;
+      if (lastPart && !firstHead) {
+        a = a.max(FloatVector.fromArray(F, out, t0));
+        b = b.max(FloatVector.fromArray(F, out, t0 + LANES));
+        c = c.max(FloatVector.fromArray(F, out, t0 + 2 * LANES));
+        d = d.max(FloatVector.fromArray(F, out, t0 + 3 * LANES));
+      }
+      a.intoArray(to, t0);
+      b.intoArray(to, t0 + LANES);
+      c.intoArray(to, t0 + 2 * LANES);
+      d.intoArray(to, t0 + 3 * LANES);
     }
   }
 

@@ -40,6 +40,9 @@ final class SketchQuery {
   /** [4][BLOCK] products of four queries with the centers of pages. */
   final float[] scratch = new float[KvHead.QUAD * KvHead.BLOCK];
 
+  /** [SUMS] bytes, the sums of codes of rows. */
+  final int[] codes = new int[KeySketches.SUMS / Integer.BYTES];
+
   /** [heads, padded to 4][dim][4] for the centers. */
   final float[] quads;
 
