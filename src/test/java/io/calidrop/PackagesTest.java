@@ -26,8 +26,9 @@ class PackagesTest {
           Map.ofEntries(
               Map.entry(
                   "cli",
-                  "batch bench eval generate report download sampling model attention tensor "
+                  "serve batch bench eval generate report download sampling model attention tensor "
                       + "tokenizer gguf text"),
+              Map.entry("serve", "batch generate sampling model attention gguf text"),
               Map.entry("batch", "generate download sampling model attention gguf text"),
               Map.entry("bench", "sampling model attention tensor tokenizer gguf"),
               Map.entry("eval", "generate report model attention tokenizer"),
@@ -76,7 +77,8 @@ class PackagesTest {
   static final ArchRule LIBRARIES_OF_THE_COMMAND_LINE =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "cli..", ROOT + "bench..", ROOT + "report..")
+          .resideOutsideOfPackages(
+              ROOT + "cli..", ROOT + "serve..", ROOT + "bench..", ROOT + "report..")
           .should()
           .dependOnClassesThat(
               isLibrary().and(DescribedPredicate.not(isIn("com.fasterxml.jackson.."))));

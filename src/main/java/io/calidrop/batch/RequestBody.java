@@ -14,15 +14,17 @@ import java.util.Optional;
  * @param text to continue as it stands, without a chat template
  * @param options with the request's own values
  * @param templateArguments values for the chat template, by name
+ * @param delivery what it asks of a server
  */
 public record RequestBody(
     List<ChatMessage> messages,
     Optional<String> text,
     GenerationOptions options,
-    Map<String, Object> templateArguments) {
+    Map<String, Object> templateArguments,
+    Delivery delivery) {
 
   static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
-    return new RequestBody(messages, Optional.empty(), options, Map.of());
+    return new RequestBody(messages, Optional.empty(), options, Map.of(), Delivery.WHOLE);
   }
 
   /** With a system message before the others, unless they begin with one or are none. */
@@ -32,6 +34,6 @@ public record RequestBody(
     }
     List<ChatMessage> all = new ArrayList<>(messages);
     all.addFirst(ChatMessage.system(system.get()));
-    return new RequestBody(all, text, options, templateArguments);
+    return new RequestBody(all, text, options, templateArguments, delivery);
   }
 }

@@ -10,20 +10,70 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.UnaryOperator;
 
 /** A request whose fields are being read. */
 final class RequestDraft {
+  private static final int MOST_ANSWERS = 16;
+
   private final RequestFormat format;
+  private final boolean served;
   private final Map<String, Object> templateArguments = new LinkedHashMap<>();
   private GenerationOptions options;
   private List<ChatMessage> messages; // null until there are any
   private String text; // or null
   private Integer maxTokens; // or null
+  private String model; // or null
+  private int answers = 1;
+  private boolean stream;
+  private boolean usage;
+  private Integer budget; // or null
+  private String policy; // or null
 
-  RequestDraft(RequestFormat format, GenerationOptions defaults) {
+  /**
+   * @param served whether a server answers it, and not a batch
+   */
+  RequestDraft(RequestFormat format, GenerationOptions defaults, boolean served) {
     this.format = format;
+    this.served = served;
     options = defaults;
+  }
+
+  /** Whether a server answers it, and not a batch. */
+  boolean isServed() {
+    return served;
+  }
+
+  void model(JsonNode value) {
+    model = Values.text(value);
+  }
+
+  void answers(JsonNode value) {
+    answers = Values.whole(value);
+    if (answers < 1 || answers > MOST_ANSWERS) {
+      throw new IllegalArgumentException(
+          "it counts answers, from 1 to %d, not %d; max_tokens counts tokens"
+              .formatted(MOST_ANSWERS, answers));
+    }
+  }
+
+  void stream(JsonNode value) {
+    stream = Values.bool(value);
+  }
+
+  void streamOptions(JsonNode value) {
+    Values.fields(value, Map.of("include_usage", flag -> usage = Values.bool(flag)));
+  }
+
+  void cache(JsonNode value) {
+    Values.fields(
+        value,
+        Map.of(
+            "budget",
+            rows -> budget = Values.whole(rows),
+            "policy",
+            name -> policy = Values.text(name)));
   }
 
   void messages(JsonNode value) {
@@ -115,6 +165,13 @@ final class RequestDraft {
         messages == null ? List.of() : messages,
         Optional.ofNullable(text),
         options,
-        templateArguments);
+        templateArguments,
+        new Delivery(
+            Optional.ofNullable(model),
+            answers,
+            stream,
+            usage,
+            budget == null ? OptionalInt.empty() : OptionalInt.of(budget),
+            Optional.ofNullable(policy)));
   }
 }

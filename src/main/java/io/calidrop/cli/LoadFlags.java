@@ -10,6 +10,7 @@ import io.calidrop.tensor.VectorShape;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
 import picocli.CommandLine.Mixin;
@@ -58,8 +59,13 @@ final class LoadFlags {
    */
   Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
       throws IOException {
+    positive(spec, "--threads", threads, 1);
+    return load(io, verbose, path(io), context, cache);
+  }
+
+  /** Loads a model's file. */
+  Engine load(Io io, boolean verbose, Path path, int context, Function<Path, CacheOptions> cache) {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
-    Path path = path(io);
     if (verbose) {
       io.err()
           .printf(
@@ -102,6 +108,12 @@ final class LoadFlags {
           spec.commandLine(), option + " must be at least 1, not " + value);
     }
     return value == null ? defaultValue : value;
+  }
+
+  /** The file that is named, or all of the models directory. */
+  List<Path> files(Io io) throws IOException {
+    List<Path> all = model == null ? store.open().list() : List.of();
+    return all.isEmpty() ? List.of(path(io)) : all;
   }
 
   /** The file of the model. */

@@ -5,6 +5,7 @@ import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -60,5 +61,17 @@ final class ModelFlags {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
     Function<Path, CacheOptions> options = cache.options(io);
     return model.load(io, verbose, limit, options);
+  }
+
+  /** The files that a server serves: the one that is named, or all of the models directory. */
+  List<Path> files(Io io) throws IOException {
+    return model.files(io);
+  }
+
+  /** Loads any of them; what is wrong with the options is found here. */
+  Function<Path, Engine> loader(Io io, boolean verbose) {
+    int limit = LoadFlags.positive(spec, "--ctx", context, 0);
+    Function<Path, CacheOptions> options = cache.options(io);
+    return path -> model.load(io, verbose, path, limit, options);
   }
 }

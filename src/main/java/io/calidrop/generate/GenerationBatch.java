@@ -16,18 +16,33 @@ import java.util.function.Consumer;
 public final class GenerationBatch {
   private final Transformer model;
   private final Tokenizer tokenizer;
+  private final int promptTokens;
   private final List<Member> members = new ArrayList<>();
 
   private record Member(
       InferenceSession session, Generation generation, Consumer<GenerationResult> onDone) {
-    TokenRun next() {
-      return new TokenRun(session, generation.tokens(), generation.from(), generation.to());
+    TokenRun next(int most) {
+      int from = generation.from();
+      int to = Math.min(generation.to() - from, most) + from;
+      return new TokenRun(session, generation.tokens(), from, to);
     }
   }
 
+  /** A batch whose prompts take all the room that a pass has, in turn. */
   public GenerationBatch(Transformer model, Tokenizer tokenizer) {
+    this(model, tokenizer, Integer.MAX_VALUE);
+  }
+
+  /**
+   * A batch whose prompts share what they may take of a pass evenly: none waits for a longer one.
+   *
+   * @param promptTokens most tokens of prompts in a pass that gives others their next token, which
+   *     wait so long for it
+   */
+  public GenerationBatch(Transformer model, Tokenizer tokenizer, int promptTokens) {
     this.model = model;
     this.tokenizer = tokenizer;
+    this.promptTokens = promptTokens;
   }
 
   /** Generations under way. */
@@ -69,7 +84,8 @@ public final class GenerationBatch {
     // left.
     members.sort((a, b) -> Boolean.compare(b.generation.isDecoding(), a.generation.isDecoding()));
     int[] before = members.stream().mapToInt(member -> member.session.position()).toArray();
-    model.forward(members.stream().map(Member::next).toList());
+    int share = share();
+    model.forward(members.stream().map(member -> member.next(share)).toList());
     List<Member> done = new ArrayList<>();
     for (int i = 0; i < before.length; i++) {
       Member member = members.get(i);
@@ -84,5 +100,15 @@ public final class GenerationBatch {
     members.removeAll(done);
     done.forEach(
         member -> member.onDone.accept(member.generation.result(member.session.statistics())));
+  }
+
+  /** Tokens of the next pass for each prompt. */
+  private int share() {
+    int prompts = (int) members.stream().filter(member -> !member.generation.isDecoding()).count();
+    if (prompts == 0 || promptTokens == Integer.MAX_VALUE) {
+      return promptTokens;
+    }
+    int all = prompts < members.size() ? promptTokens : model.passTokens();
+    return Math.max(1, all / prompts);
   }
 }

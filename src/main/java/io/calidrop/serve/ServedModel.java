@@ -1,0 +1,137 @@
+package io.calidrop.serve;
+
+import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheMemory;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheShape;
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.batch.Delivery;
+import io.calidrop.batch.RequestBody;
+import io.calidrop.generate.Engine;
+import io.calidrop.generate.EngineOptions;
+import io.calidrop.generate.GenerationBatch;
+import io.calidrop.model.InferenceSession;
+
+/** A loaded model, the generations that share its passes, and the conversations it has had. */
+final class ServedModel implements AutoCloseable {
+  /** Tokens of prompts in a pass that others wait for: these get theirs so much later. */
+  private static final int PROMPT_TOKENS = 64;
+
+  private static final int MEASURED = 1024; // tokens
+
+  private final String name;
+  private final Engine engine;
+  private GenerationBatch batch;
+  private final Conversations conversations = new Conversations();
+  private final long created = System.currentTimeMillis() / 1000;
+
+  ServedModel(String name, Engine engine) {
+    this.name = name;
+    this.engine = engine;
+    renewBatch();
+  }
+
+  String name() {
+    return name;
+  }
+
+  Engine engine() {
+    return engine;
+  }
+
+  /** Seconds since 1970 when it was loaded. */
+  long created() {
+    return created;
+  }
+
+  /** Forgets the generations under way, whose pass failed. */
+  void renewBatch() {
+    batch = new GenerationBatch(engine.model(), engine.tokenizer(), PROMPT_TOKENS);
+  }
+
+  /** The generations under way, for the thread that computes. */
+  GenerationBatch batch() {
+    return batch;
+  }
+
+  Conversations conversations() {
+    return conversations;
+  }
+
+  InferenceSession newSession(CacheOptions cache) {
+    return engine.model().newSession(engine.contextLength(), cache);
+  }
+
+  /**
+   * The tokens that a request's answer follows.
+   *
+   * @throws IllegalArgumentException if there are none, or the template refuses the conversation
+   * @throws io.calidrop.gguf.ModelFormatException if the model has no template, or it fails
+   */
+  int[] encode(RequestBody body) {
+    return body.text().isPresent()
+        ? engine.encode(body.text().get())
+        : engine
+            .template()
+            .withArguments(body.templateArguments())
+            .encode(body.messages(), true, engine.tokenizer());
+  }
+
+  /**
+   * How the cache of a request is kept: the server's way, with its own budget and policy.
+   *
+   * @throws IllegalArgumentException if there can be no such cache
+   */
+  CacheOptions cache(Delivery delivery) {
+    CacheOptions base = engine.cacheOptions();
+    if (delivery.budget().isPresent()) {
+      int rows = delivery.budget().getAsInt();
+      base =
+          base.budget().isEmpty()
+              ? EngineOptions.defaults().withCache(base).withBudget(rows).cache()
+              : base.bounded(
+                  withRows(base.budget().get(), rows), base.policy(), base.calibration());
+    }
+    if (delivery.policy().isEmpty()) {
+      return base;
+    }
+    CacheBudget budget =
+        base.budget()
+            .orElseThrow(
+                () -> new IllegalArgumentException("policy: it needs a budget: give one, too"));
+    return base.bounded(
+        budget, EvictionPolicies.named(delivery.policy().get()), base.calibration());
+  }
+
+  private static CacheBudget withRows(CacheBudget budget, int rows) {
+    return new CacheBudget(
+        rows,
+        budget.sinks(),
+        budget.window(),
+        budget.pruneInterval(),
+        budget.compress(),
+        budget.positions());
+  }
+
+  /** Bytes that a cache comes to hold with so many tokens. */
+  long bytes(CacheOptions cache, long tokens) {
+    CacheShape shape = engine.model().config().cacheShape();
+    if (cache.budget().isPresent()) {
+      return CacheMemory.bytes(shape, cache);
+    }
+    CacheBudget measured =
+        new CacheBudget(
+            MEASURED, 0, MEASURED, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
+    CacheOptions rows =
+        cache.bounded(measured, EvictionPolicies.named("streaming"), CalibrationOptions.off());
+    return CacheMemory.bytes(shape, rows) / MEASURED * tokens;
+  }
+
+  /** Frees everything; nothing of it is in use. */
+  @Override
+  public void close() {
+    conversations.close();
+    engine.close();
+  }
+}
