@@ -11,6 +11,7 @@ import java.util.OptionalInt;
  * @param answers how many
  * @param stream whether the answer comes piece by piece
  * @param usage whether a stream ends with what it cost
+ * @param logprobs how many other tokens are told of beside each, with their probabilities
  * @param budget rows of a bounded cache, where the server's own is not wanted
  * @param policy of a bounded cache, by name, where the server's own is not wanted
  */
@@ -19,9 +20,17 @@ public record Delivery(
     int answers,
     boolean stream,
     boolean usage,
+    OptionalInt logprobs,
     OptionalInt budget,
     Optional<String> policy) {
   /** One whole answer of any model. */
   public static final Delivery WHOLE =
-      new Delivery(Optional.empty(), 1, false, false, OptionalInt.empty(), Optional.empty());
+      new Delivery(
+          Optional.empty(),
+          1,
+          false,
+          false,
+          OptionalInt.empty(),
+          OptionalInt.empty(),
+          Optional.empty());
 }

@@ -16,6 +16,7 @@ import java.util.function.UnaryOperator;
 /** A request whose fields are being read. */
 final class RequestDraft {
   private static final int MOST_ANSWERS = 16;
+  private static final int MOST_LOGPROBS = 20;
 
   private final RequestFormat format;
   private final boolean served;
@@ -28,6 +29,8 @@ final class RequestDraft {
   private int answers = 1;
   private boolean stream;
   private boolean usage;
+  private boolean logprobs;
+  private Integer topLogprobs; // or null
   private Integer budget; // or null
   private String policy; // or null
 
@@ -64,6 +67,24 @@ final class RequestDraft {
 
   void streamOptions(JsonNode value) {
     Values.fields(value, Map.of("include_usage", flag -> usage = Values.bool(flag)));
+  }
+
+  /** A chat says whether, a completion of how many other tokens. */
+  void logprobs(JsonNode value) {
+    if (format == RequestFormat.COMPLETION) {
+      topLogprobs(value);
+      logprobs = true;
+    } else {
+      logprobs = Values.bool(value);
+    }
+  }
+
+  void topLogprobs(JsonNode value) {
+    topLogprobs = Values.whole(value);
+    if (topLogprobs < 0 || topLogprobs > MOST_LOGPROBS) {
+      throw new IllegalArgumentException(
+          "%d is not from 0 to %d".formatted(topLogprobs, MOST_LOGPROBS));
+    }
   }
 
   void cache(JsonNode value) {
@@ -161,6 +182,9 @@ final class RequestDraft {
             case COMPLETION -> "the completion has no prompt";
           });
     }
+    if (topLogprobs != null && topLogprobs > 0 && !logprobs) {
+      throw new IllegalArgumentException("top_logprobs: it is for logprobs: true");
+    }
     return new RequestBody(
         messages == null ? List.of() : messages,
         Optional.ofNullable(text),
@@ -171,6 +195,7 @@ final class RequestDraft {
             answers,
             stream,
             usage,
+            logprobs ? OptionalInt.of(topLogprobs == null ? 0 : topLogprobs) : OptionalInt.empty(),
             budget == null ? OptionalInt.empty() : OptionalInt.of(budget),
             Optional.ofNullable(policy)));
   }

@@ -54,6 +54,9 @@ final class RequestFields {
         RequestDraft::streamOptions,
         RequestFields::isEmpty,
         "the answer comes whole");
+    String noProbabilities = "probabilities are not told";
+    served("logprobs", RequestDraft::logprobs, RequestFields::isFalse, noProbabilities);
+    served("top_logprobs", RequestDraft::topLogprobs, RequestFields::isZero, noProbabilities);
     served(
         "calidrop",
         RequestDraft::cache,
@@ -73,8 +76,6 @@ final class RequestFields {
     idle("store", RequestFields::isFalse, "nothing is stored");
     idle("echo", RequestFields::isFalse, "the answer does not repeat the prompt");
     idle("suffix", RequestFields::isEmpty, "nothing can follow the answer");
-    idle("logprobs", RequestFields::isFalse, "probabilities are not told");
-    idle("top_logprobs", RequestFields::isZero, "probabilities are not told");
     idle("logit_bias", RequestFields::isEmpty, "tokens are not biased");
     idle("response_format", RequestFields::isText, "an answer is free text, {\"type\":\"text\"}");
     idle("modalities", RequestFields::isOnlyText, "an answer is text, [\"text\"]");

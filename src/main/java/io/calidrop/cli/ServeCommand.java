@@ -137,7 +137,7 @@ final class ServeCommand implements Callable<Integer> {
     for (String signal : List.of("INT", "TERM")) {
       Signals.register(signal, end::countDown);
     }
-    try (Server server = new Server(options, files, loader)) {
+    try (Server server = new Server(options, files, loader, this::report)) {
       server.warm();
       io.err().printf("listening at %s/v1%n", server.uri());
       end.await();
@@ -146,6 +146,10 @@ final class ServeCommand implements Callable<Integer> {
       Thread.currentThread().interrupt();
     }
     return ExitCode.OK;
+  }
+
+  private void report(Throwable failure) {
+    Errors.report(failure, parent.io(), parent.debug());
   }
 
   private Optional<String> apiKey() throws IOException {

@@ -20,6 +20,7 @@ final class Generation {
   private final int reused;
   private final int limit;
   private final GenerationOptions options;
+  private final TokenListener onToken; // or null
   private final Consumer<String> onText;
   private final BooleanSupplier interrupted;
   private final Sampler sampler;
@@ -41,6 +42,7 @@ final class Generation {
    * @param prompt holds the prompt in {@code [0, promptLength)}
    * @param reused tokens of the prompt that need not be computed
    * @param limit most positions of the sequence
+   * @param onToken is told of each token before its text, or null
    * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if nothing of the prompt is to be computed, or it exceeds the
    *     limit
@@ -52,6 +54,7 @@ final class Generation {
       int reused,
       int limit,
       GenerationOptions options,
+      TokenListener onToken,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
     if (promptLength <= reused) {
@@ -70,6 +73,7 @@ final class Generation {
     this.reused = reused;
     this.limit = limit;
     this.options = options;
+    this.onToken = onToken;
     this.onText = onText;
     this.interrupted = interrupted;
     position = reused;
@@ -120,7 +124,11 @@ final class Generation {
     if (position == promptLength) {
       promptEnd = System.nanoTime();
     }
+    float[] untouched = onToken == null ? null : logits.clone();
     next[0] = sampler.sample(logits);
+    if (onToken != null && !tokenizer.endTokens().contains(next[0])) {
+      onToken.sampled(next[0], untouched);
+    }
     if (position == promptLength) {
       firstToken = System.nanoTime();
     }

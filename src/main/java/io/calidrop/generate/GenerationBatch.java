@@ -16,8 +16,8 @@ import java.util.function.Consumer;
 public final class GenerationBatch {
   private final Transformer model;
   private final Tokenizer tokenizer;
-  private final int promptTokens;
   private final List<Member> members = new ArrayList<>();
+  private int promptTokens = Integer.MAX_VALUE;
 
   private record Member(
       InferenceSession session, Generation generation, Consumer<GenerationResult> onDone) {
@@ -28,21 +28,20 @@ public final class GenerationBatch {
     }
   }
 
-  /** A batch whose prompts take all the room that a pass has, in turn. */
   public GenerationBatch(Transformer model, Tokenizer tokenizer) {
-    this(model, tokenizer, Integer.MAX_VALUE);
+    this.model = model;
+    this.tokenizer = tokenizer;
   }
 
   /**
-   * A batch whose prompts share what they may take of a pass evenly: none waits for a longer one.
+   * Has prompts share evenly what they may take of a pass, so that none waits for a longer one.
+   * Without this the first one takes all.
    *
-   * @param promptTokens most tokens of prompts in a pass that gives others their next token, which
-   *     wait so long for it
+   * @param most tokens of prompts in a pass that gives others their next token, which these wait
+   *     for
    */
-  public GenerationBatch(Transformer model, Tokenizer tokenizer, int promptTokens) {
-    this.model = model;
-    this.tokenizer = tokenizer;
-    this.promptTokens = promptTokens;
+  public void sharePrompts(int most) {
+    promptTokens = most;
   }
 
   /** Generations under way. */
@@ -70,10 +69,35 @@ public final class GenerationBatch {
       Consumer<String> onText,
       BooleanSupplier interrupted,
       Consumer<GenerationResult> onDone) {
+    add(session, prompt, length, options, null, onText, interrupted, onDone);
+  }
+
+  /**
+   * Adds the continuation of a prompt.
+   *
+   * @param onToken is told of each token before its text, or null
+   */
+  public void add(
+      InferenceSession session,
+      int[] prompt,
+      int length,
+      GenerationOptions options,
+      TokenListener onToken,
+      Consumer<String> onText,
+      BooleanSupplier interrupted,
+      Consumer<GenerationResult> onDone) {
     int reused = session.position();
     Generation generation =
         new Generation(
-            tokenizer, prompt, length, reused, session.limit(), options, onText, interrupted);
+            tokenizer,
+            prompt,
+            length,
+            reused,
+            session.limit(),
+            options,
+            onToken,
+            onText,
+            interrupted);
     session.expectPrompt(length - reused);
     members.add(new Member(session, generation, onDone));
   }

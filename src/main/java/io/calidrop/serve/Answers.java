@@ -25,6 +25,7 @@ final class Answers {
   private final Models models;
   private final Passes passes;
   private final GenerationOptions defaults;
+  private final Metrics metrics;
 
   /** Is told of an answer as it comes, by the request's own thread. */
   interface Listener {
@@ -38,19 +39,20 @@ final class Answers {
     boolean failed(ApiException why) throws IOException;
 
     /** More of an answer's text; told only where a stream is asked for. */
-    void text(int answer, String piece) throws IOException;
+    void text(Outbox.Event.Text text) throws IOException;
 
     /** An answer is whole. */
     void done(Outbox.Event.Done done) throws IOException;
   }
 
   /** A request as it was understood. */
-  record Asked(String model, RequestBody body, int promptTokens) {}
+  record Asked(ServedModel model, RequestBody body, int promptTokens) {}
 
-  Answers(Models models, Passes passes, GenerationOptions defaults) {
+  Answers(Models models, Passes passes, GenerationOptions defaults, Metrics metrics) {
     this.models = models;
     this.passes = passes;
     this.defaults = defaults;
+    this.metrics = metrics;
   }
 
   Models models() {
@@ -64,15 +66,14 @@ final class Answers {
    */
   void answer(Exchange exchange, RequestFormat format, JsonNode json, Listener listener)
       throws IOException {
-    RequestBody body = read(format, json);
+    RequestBody body = read(format, CacheHeaders.merged(exchange.request().getHeaders(), json));
     try (Models.Lease lease = models.acquire(models.named(body.delivery().model()))) {
       Outbox outbox = new Outbox();
       List<Ticket> tickets = tickets(lease.model(), body, outbox);
       passes.submit(tickets);
       try {
-        listener.accepted(
-            new Asked(lease.model().name(), body, tickets.getFirst().prompt().length));
-        follow(exchange, outbox, tickets.size(), body.delivery().stream(), listener);
+        listener.accepted(new Asked(lease.model(), body, tickets.getFirst().prompt().length));
+        follow(exchange, outbox, tickets, listener);
       } catch (ApiException e) {
         if (!listener.failed(e)) {
           throw e;
@@ -133,6 +134,7 @@ final class Answers {
               options.withSampling(sampling.withSeed(sampling.seed() + i)),
               cache,
               body.delivery().stream(),
+              body.delivery().logprobs(),
               outbox,
               i,
               bytes));
@@ -140,26 +142,27 @@ final class Answers {
     return tickets;
   }
 
-  private static void follow(
-      Exchange exchange, Outbox outbox, int answers, boolean stream, Listener listener)
+  private void follow(Exchange exchange, Outbox outbox, List<Ticket> tickets, Listener listener)
       throws IOException {
     try {
+      Ticket first = tickets.getFirst();
       long heard = System.nanoTime();
-      for (int open = answers; open > 0; ) {
+      for (int open = tickets.size(); open > 0; ) {
         if (exchange.isGone() || outbox.isClosed()) {
           return;
         }
         Outbox.Event event = outbox.poll(LOOK);
         switch (event) {
           case null -> {
-            if (stream && System.nanoTime() - heard > QUIET) {
+            if (first.stream() && System.nanoTime() - heard > QUIET) {
               heard = System.nanoTime();
               listener.waiting();
             }
             continue;
           }
-          case Outbox.Event.Text text -> listener.text(text.answer(), text.piece());
+          case Outbox.Event.Text text -> listener.text(text);
           case Outbox.Event.Done done -> {
+            metrics.answered(first.model().name(), done.result(), done.reused());
             listener.done(done);
             open--;
           }

@@ -53,6 +53,10 @@ final class Exchange {
     request.addIdleTimeoutListener(timeout -> waits);
   }
 
+  String path() {
+    return Request.getPathInContext(request);
+  }
+
   Request request() {
     return request;
   }

@@ -4,8 +4,12 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.io.EofException;
@@ -16,17 +20,77 @@ import org.eclipse.jetty.util.Callback;
 
 /** Which request goes where, and what every response has. A thread of its own serves each. */
 final class HttpApi extends Handler.Abstract {
+  private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
   private static final String MODEL = "/v1/models/";
+  private static final String OLLAMA = "/api/";
+  private static final String METRICS = "text/plain; version=0.0.4; charset=utf-8";
 
+  private static final List<String> UNSUPPORTED =
+      List.of(
+          "/v1/embeddings",
+          "/v1/responses",
+          "/api/embed",
+          "/api/embeddings",
+          "/api/pull",
+          "/api/push",
+          "/api/create",
+          "/api/copy");
+
+  private final Map<String, Route> routes = new HashMap<>();
   private final OpenAi openAi;
+  private final Metrics metrics;
+  private final Consumer<Throwable> failures;
   private final Optional<byte[]> key;
   private final Optional<String> origin;
   private final AtomicInteger open = new AtomicInteger();
 
-  HttpApi(OpenAi openAi, Optional<String> key, Optional<String> origin) {
+  /** What a path does with a request. */
+  @FunctionalInterface
+  private interface Action {
+    void run(Exchange exchange) throws IOException;
+  }
+
+  private record Route(String method, Action action) {}
+
+  /**
+   * @param key what clients must show, if anything
+   * @param origin whose pages may use it
+   * @param failures are told of what should not have happened
+   */
+  HttpApi(
+      OpenAi openAi,
+      Ollama ollama,
+      Metrics metrics,
+      Optional<String> key,
+      Optional<String> origin,
+      Consumer<Throwable> failures) {
     this.openAi = openAi;
+    this.metrics = metrics;
     this.key = key.map(text -> text.getBytes(StandardCharsets.UTF_8));
     this.origin = origin;
+    this.failures = failures;
+    get("/health", exchange -> exchange.send(200, JSON.objectNode().put("status", "ok")));
+    get(
+        "/metrics",
+        exchange -> exchange.send(200, METRICS, metrics.text().getBytes(StandardCharsets.UTF_8)));
+    post("/v1/chat/completions", openAi::chat);
+    post("/v1/completions", openAi::completion);
+    get("/v1/models", openAi::models);
+    post("/api/chat", ollama::chat);
+    post("/api/generate", ollama::generate);
+    get("/api/tags", ollama::tags);
+    get("/api/ps", ollama::loaded);
+    post("/api/show", ollama::show);
+    get("/api/version", ollama::version);
+    UNSUPPORTED.forEach(path -> post(path, HttpApi::unsupported));
+  }
+
+  private void get(String path, Action action) {
+    routes.put(path, new Route("GET", action));
+  }
+
+  private void post(String path, Action action) {
+    routes.put(path, new Route("POST", action));
   }
 
   /** Requests that have no whole response yet. */
@@ -49,6 +113,8 @@ final class HttpApi extends Handler.Abstract {
       callback.failed(e);
     } finally {
       open.decrementAndGet();
+      metrics.responded(
+          routes.containsKey(exchange.path()) ? exchange.path() : "other", response.getStatus());
       if (exchange.isSpoilt()) {
         request.getConnectionMetaData().getConnection().getEndPoint().close();
       }
@@ -70,14 +136,20 @@ final class HttpApi extends Handler.Abstract {
             .ifPresent(
                 seconds ->
                     exchange.response().getHeaders().put(HttpHeader.RETRY_AFTER, "" + seconds));
-        exchange.send(e.status(), OpenAi.error(e));
+        fail(exchange, e);
       }
     } catch (RuntimeException e) {
+      failures.accept(e);
       if (exchange.response().isCommitted()) {
         throw e;
       }
-      exchange.send(500, OpenAi.error(ApiException.internal()));
+      fail(exchange, ApiException.internal());
     }
+  }
+
+  private static void fail(Exchange exchange, ApiException e) throws IOException {
+    exchange.send(
+        e.status(), exchange.path().startsWith(OLLAMA) ? Ollama.error(e) : OpenAi.error(e));
   }
 
   /** Lets pages of the allowed origin read responses. */
@@ -93,44 +165,27 @@ final class HttpApi extends Handler.Abstract {
   }
 
   private void route(Exchange exchange) throws IOException {
-    String path = Request.getPathInContext(exchange.request());
-    if (path.equals("/health")) {
-      require("GET", exchange);
-      exchange.send(200, JsonNodeFactory.instance.objectNode().put("status", "ok"));
-      return;
+    String path = exchange.path();
+    if (!path.equals("/health")) {
+      requireKey(exchange.request());
     }
-    requireKey(exchange.request());
-    switch (path) {
-      case "/v1/chat/completions" -> {
-        require("POST", exchange);
-        openAi.chat(exchange);
+    Route route = routes.get(path);
+    if (route != null) {
+      if (!exchange.request().getMethod().equals(route.method())) {
+        exchange.response().getHeaders().put(HttpHeader.ALLOW, route.method());
+        throw ApiException.of(405, "method_not_allowed", "this path takes " + route.method());
       }
-      case "/v1/completions" -> {
-        require("POST", exchange);
-        openAi.completion(exchange);
-      }
-      case "/v1/models" -> {
-        require("GET", exchange);
-        openAi.models(exchange);
-      }
-      case "/v1/embeddings" ->
-          throw ApiException.of(
-              501, "not_supported", "embeddings are not supported: this server generates text");
-      default -> {
-        if (!path.startsWith(MODEL)) {
-          throw ApiException.of(404, "not_found", "there is nothing at this path");
-        }
-        require("GET", exchange);
-        openAi.model(exchange, path.substring(MODEL.length()));
-      }
+      route.action().run(exchange);
+    } else if (path.startsWith(MODEL) && exchange.request().getMethod().equals("GET")) {
+      openAi.model(exchange, path.substring(MODEL.length()));
+    } else {
+      throw ApiException.of(404, "not_found", "there is nothing at this path");
     }
   }
 
-  private static void require(String method, Exchange exchange) {
-    if (!exchange.request().getMethod().equals(method)) {
-      exchange.response().getHeaders().put(HttpHeader.ALLOW, method);
-      throw ApiException.of(405, "method_not_allowed", "this path takes " + method);
-    }
+  private static void unsupported(Exchange exchange) {
+    throw ApiException.of(
+        501, "not_supported", "this is not supported: the server generates text with its models");
   }
 
   /** The time that a comparison takes tells nothing of the key. */

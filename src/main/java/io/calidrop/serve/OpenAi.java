@@ -7,7 +7,9 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.batch.RequestFormat;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
+import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -67,6 +69,14 @@ final class OpenAi {
     return body;
   }
 
+  /** Why an answer ended, in a word that clients know. */
+  static String reason(StopReason reason) {
+    return switch (reason) {
+      case END_TOKEN, STOP_STRING -> "stop";
+      case LENGTH, CONTEXT_FULL, INTERRUPTED -> "length";
+    };
+  }
+
   /** Writes one request's answers, whole or as they come. */
   private static final class Reply implements Answers.Listener {
     private final Exchange exchange;
@@ -112,7 +122,8 @@ final class OpenAi {
     }
 
     @Override
-    public void text(int answer, String piece) throws IOException {
+    public void text(Outbox.Event.Text text) throws IOException {
+      int answer = text.answer();
       ObjectNode choice = JSON.objectNode().put("index", answer);
       if (chat) {
         ObjectNode delta = choice.putObject("delta");
@@ -120,11 +131,12 @@ final class OpenAi {
           opened[answer] = true;
           delta.put("role", "assistant");
         }
-        delta.put("content", piece);
+        delta.put("content", text.piece());
       } else {
-        choice.put("text", piece);
+        choice.put("text", text.piece());
       }
-      piece(choice.putNull("logprobs").putNull("finish_reason"));
+      choice.set("logprobs", logprobs(text.tokens()));
+      piece(choice.putNull("finish_reason"));
     }
 
     private void piece(ObjectNode choice) throws IOException {
@@ -146,7 +158,7 @@ final class OpenAi {
           .put("id", id)
           .put("object", object)
           .put("created", created)
-          .put("model", asked.model());
+          .put("model", asked.model().name());
     }
 
     @Override
@@ -171,7 +183,8 @@ final class OpenAi {
             .put("content", result.text())
             .putNull("refusal");
       }
-      choice.putNull("logprobs").put("finish_reason", reason(result.stopReason()));
+      choice.set("logprobs", logprobs(done.tokens()));
+      choice.put("finish_reason", reason(result.stopReason()));
       if (stream) {
         piece(choice);
       }
@@ -210,11 +223,12 @@ final class OpenAi {
       }
     }
 
-    private static String reason(StopReason reason) {
-      return switch (reason) {
-        case END_TOKEN, STOP_STRING -> "stop";
-        case LENGTH, CONTEXT_FULL, INTERRUPTED -> "length";
-      };
+    private JsonNode logprobs(List<Probability> tokens) {
+      if (asked.body().delivery().logprobs().isEmpty()) {
+        return JSON.nullNode();
+      }
+      Tokenizer tokenizer = asked.model().engine().tokenizer();
+      return chat ? Logprobs.ofChat(tokens, tokenizer) : Logprobs.ofCompletion(tokens, tokenizer);
     }
 
     @Override

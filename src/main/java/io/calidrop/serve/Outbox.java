@@ -1,6 +1,7 @@
 package io.calidrop.serve;
 
 import io.calidrop.generate.GenerationResult;
+import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
@@ -17,31 +18,37 @@ final class Outbox {
 
   /** Something that became of one of the request's generations, numbered from 0. */
   sealed interface Event {
-    /** More of its text. */
-    record Text(int answer, String piece) implements Event {}
+    /**
+     * More of its text.
+     *
+     * @param tokens that it is of, where they are wanted
+     */
+    record Text(int answer, String piece, List<Probability> tokens) implements Event {}
 
     /**
      * It is whole.
      *
+     * @param tokens that were not told of yet, where they are wanted
      * @param reused tokens of the prompt that had been computed before
      */
-    record Done(int answer, GenerationResult result, int reused) implements Event {}
+    record Done(int answer, GenerationResult result, List<Probability> tokens, int reused)
+        implements Event {}
 
     /** There is no answer. */
     record Failed(ApiException why) implements Event {}
   }
 
   /** Adds a piece, unless the client does not keep up: then nobody wants the rest. */
-  void text(int answer, String piece) {
+  void text(int answer, String piece, List<Probability> tokens) {
     if (events.size() < MOST) {
-      events.add(new Event.Text(answer, piece));
+      events.add(new Event.Text(answer, piece, tokens));
     } else {
       close();
     }
   }
 
-  void done(int answer, GenerationResult result, int reused) {
-    events.add(new Event.Done(answer, result, reused));
+  void done(int answer, GenerationResult result, List<Probability> tokens, int reused) {
+    events.add(new Event.Done(answer, result, tokens, reused));
   }
 
   void failed(ApiException why) {

@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * The thread that computes: generations join its passes as there is room for them and leave when
@@ -29,6 +30,7 @@ final class Passes implements AutoCloseable {
   private final Memory memory;
   private final int parallel;
   private final int queue;
+  private final Consumer<Throwable> failures;
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final Deque<Ticket> waiting = new ArrayDeque<>();
@@ -43,18 +45,39 @@ final class Passes implements AutoCloseable {
     private final InferenceSession session;
     private int learning; // tokens of the beginning that is computed first, or 0
     private int reused;
+    private List<Probability> tokens = new ArrayList<>(); // not told of yet
 
     Running(Ticket ticket, InferenceSession session) {
       this.ticket = ticket;
       this.session = session;
     }
+
+    void sampled(int token, float[] logits) {
+      tokens.add(Probability.of(token, logits, ticket.logprobs().orElseThrow()));
+    }
+
+    void text(String piece) {
+      if (ticket.stream()) {
+        ticket.outbox().text(ticket.answer(), piece, takeTokens());
+      }
+    }
+
+    List<Probability> takeTokens() {
+      List<Probability> taken = tokens;
+      tokens = taken.isEmpty() ? taken : new ArrayList<>();
+      return taken;
+    }
   }
 
-  Passes(Models models, Memory memory, int parallel, int queue) {
+  /**
+   * @param failures are told of what should not have happened
+   */
+  Passes(Models models, Memory memory, int parallel, int queue, Consumer<Throwable> failures) {
     this.models = models;
     this.memory = memory;
     this.parallel = parallel;
     this.queue = queue;
+    this.failures = failures;
     thread.start();
   }
 
@@ -147,6 +170,7 @@ final class Passes implements AutoCloseable {
     try {
       model.batch().step();
     } catch (RuntimeException | Error e) {
+      failures.accept(e);
       fail(model);
     }
   }
@@ -230,6 +254,7 @@ final class Passes implements AutoCloseable {
     try {
       goOn(one);
     } catch (RuntimeException e) {
+      failures.accept(e);
       session.close();
       leave(one);
       ticket.outbox().failed(ApiException.internal());
@@ -279,7 +304,8 @@ final class Passes implements AutoCloseable {
               ticket.prompt(),
               ticket.prompt().length,
               ticket.options(),
-              ticket.stream() ? text -> outbox.text(ticket.answer(), text) : text -> {},
+              ticket.logprobs().isPresent() ? one::sampled : null,
+              one::text,
               outbox::isClosed,
               result -> finish(one, result));
     }
@@ -319,7 +345,7 @@ final class Passes implements AutoCloseable {
       int[] all = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
       System.arraycopy(result.tokens(), 0, all, prompt.length, result.tokens().length);
       end(one, all);
-      one.ticket.outbox().done(one.ticket.answer(), result, one.reused);
+      one.ticket.outbox().done(one.ticket.answer(), result, one.takeTokens(), one.reused);
     } finally {
       lock.unlock();
     }

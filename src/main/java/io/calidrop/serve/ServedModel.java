@@ -47,7 +47,8 @@ final class ServedModel implements AutoCloseable {
 
   /** Forgets the generations under way, whose pass failed. */
   void renewBatch() {
-    batch = new GenerationBatch(engine.model(), engine.tokenizer(), PROMPT_TOKENS);
+    batch = new GenerationBatch(engine.model(), engine.tokenizer());
+    batch.sharePrompts(PROMPT_TOKENS);
   }
 
   /** The generations under way, for the thread that computes. */

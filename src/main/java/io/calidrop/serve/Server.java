@@ -3,16 +3,22 @@ package io.calidrop.serve;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.function.Function;
+import org.eclipse.jetty.http.HttpHeader;
 import org.eclipse.jetty.http.UriCompliance;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
 import org.eclipse.jetty.server.NetworkConnectionLimit;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.util.VirtualThreads;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 
@@ -25,10 +31,13 @@ public final class Server implements AutoCloseable {
   private static final long IDLE_SECONDS = 60;
   private static final int MOST_HEADER_BYTES = 16 << 10;
   private static final int MOST_CONNECTIONS = 4096;
+  private static final int SEND_BUFFER_BYTES =
+      64 << 10; // what a client that does not read can hold
 
   private final ServerOptions options;
   private final Models models;
   private final Passes passes;
+  private final Metrics metrics = new Metrics();
   private final HttpApi api;
   private final org.eclipse.jetty.server.Server http;
   private final ServerConnector connector;
@@ -38,16 +47,29 @@ public final class Server implements AutoCloseable {
    *
    * @param models files of the models; the first one is used where a request names none
    * @param loader loads one
+   * @param failures are told of what should not have happened, from any thread
    * @throws IOException if it cannot listen there
    */
-  public Server(ServerOptions options, List<Path> models, Function<Path, Engine> loader)
+  public Server(
+      ServerOptions options,
+      List<Path> models,
+      Function<Path, Engine> loader,
+      Consumer<Throwable> failures)
       throws IOException {
     this.options = options;
     Memory memory = new Memory(options.memory());
     this.models = new Models(models, loader, memory);
-    passes = new Passes(this.models, memory, options.parallel(), options.queue());
-    Answers answers = new Answers(this.models, passes, options.defaults());
-    api = new HttpApi(new OpenAi(answers), options.key(), options.origin());
+    passes = new Passes(this.models, memory, options.parallel(), options.queue(), failures);
+    Answers answers = new Answers(this.models, passes, options.defaults(), metrics);
+    api =
+        new HttpApi(
+            new OpenAi(answers),
+            new Ollama(answers),
+            metrics,
+            options.key(),
+            options.origin(),
+            failures);
+    measure(memory);
     QueuedThreadPool threads = new QueuedThreadPool(THREADS);
     threads.setName("calidrop-http");
     threads.setVirtualThreadsExecutor(
@@ -57,9 +79,11 @@ public final class Server implements AutoCloseable {
     connector.setHost(options.host());
     connector.setPort(options.port());
     connector.setIdleTimeout(IDLE_SECONDS * 1000);
+    connector.setAcceptedSendBufferSize(SEND_BUFFER_BYTES);
     http.addConnector(connector);
     http.addBean(new NetworkConnectionLimit(MOST_CONNECTIONS, connector));
     http.setHandler(api);
+    http.setErrorHandler(Server::refuse);
     try {
       http.start();
     } catch (Exception e) {
@@ -68,6 +92,18 @@ public final class Server implements AutoCloseable {
           "cannot listen at %s, port %d: %s".formatted(options.host(), options.port(), reason(e)),
           e);
     }
+  }
+
+  private void measure(Memory memory) {
+    metrics.gauge("calidrop.running", "Answers being generated", passes::running);
+    metrics.gauge("calidrop.waiting", "Answers that wait", passes::waiting);
+    metrics.gauge("calidrop.models", "Models that are loaded", () -> models.loaded().size());
+    metrics.gauge(
+        "calidrop.conversations",
+        "Conversations whose state is kept",
+        () -> models.loaded().stream().mapToInt(model -> model.conversations().size()).sum());
+    metrics.gauge("calidrop.memory.bytes", "Bytes of models and conversations", memory::taken);
+    metrics.gauge("calidrop.memory.most.bytes", "Bytes that they may take", memory::most);
   }
 
   private static String reason(Throwable e) {
@@ -81,6 +117,17 @@ public final class Server implements AutoCloseable {
     configuration.setRequestHeaderSize(MOST_HEADER_BYTES);
     configuration.setUriCompliance(UriCompliance.RFC3986);
     return configuration;
+  }
+
+  /** Answers what is no request at all. */
+  private static boolean refuse(Request request, Response response, Callback callback) {
+    int status = response.getStatus();
+    byte[] body =
+        Exchange.bytes(
+            OpenAi.error(ApiException.of(status, null, "HTTP error %d".formatted(status))));
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
+    response.write(true, ByteBuffer.wrap(body), callback);
+    return true;
   }
 
   /** Where it listens. */
@@ -119,6 +166,7 @@ public final class Server implements AutoCloseable {
       throw new IllegalStateException("the server did not stop", e);
     }
     models.close();
+    metrics.close();
   }
 
   /** Responses that are only to be sent get a moment. */

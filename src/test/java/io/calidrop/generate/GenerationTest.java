@@ -121,6 +121,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                null,
                 pieces::add,
                 interrupted));
     assertThat(String.join("", pieces)).isEqualTo(result.text());
@@ -158,6 +159,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                null,
                 pieces::add,
                 () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);

@@ -214,4 +214,39 @@ class OpenAiTest {
         .isEqualTo("model");
     assertThat(answering.get("/v1/models/other").status()).isEqualTo(404);
   }
+
+  @Test
+  void probabilitiesAreTold() {
+    String more = ",'seed':2,'max_tokens':8,'logprobs':true,'top_logprobs':3";
+    JsonNode whole = micro.ask(CHAT, RunningServer.chat("What then?", more)).json();
+    JsonNode tokens = whole.at("/choices/0/logprobs/content");
+    assertThat(tokens).hasSize(8);
+    StringBuilder text = new StringBuilder();
+    for (JsonNode token : tokens) {
+      text.append(token.path("token").asText());
+      assertThat(token.path("logprob").doubleValue()).isNegative();
+      assertThat(token.path("top_logprobs")).hasSize(3);
+      double best = token.at("/top_logprobs/0/logprob").doubleValue();
+      assertThat(best).isGreaterThanOrEqualTo(token.at("/top_logprobs/1/logprob").doubleValue());
+      assertThat(best).isGreaterThanOrEqualTo(token.path("logprob").doubleValue());
+    }
+    assertThat(text.toString()).isEqualTo(whole.at("/choices/0/message/content").asText());
+    List<JsonNode> streamed = new ArrayList<>();
+    micro
+        .ask(CHAT, RunningServer.chat("What then?", more + ",'stream':true"))
+        .events()
+        .forEach(event -> event.at("/choices/0/logprobs/content").forEach(streamed::add));
+    assertThat(streamed).containsExactlyElementsOf(tokens);
+    JsonNode completion =
+        micro.ask(COMPLETION, "{'prompt':'The','max_tokens':4,'logprobs':2}").json();
+    assertThat(completion.at("/choices/0/logprobs/tokens")).hasSize(4);
+    assertThat(completion.at("/choices/0/logprobs/top_logprobs/0")).hasSize(2);
+  }
+
+  @Test
+  void stopTextsEndAnAnswer() {
+    Answer answer = answering.ask(CHAT, RunningServer.chat("Where?", ",'stop':[' is']"));
+    assertThat(answer.content()).isEqualTo("The capital of France");
+    assertThat(answer.json().at("/choices/0/finish_reason").asText()).isEqualTo("stop");
+  }
 }

@@ -29,6 +29,9 @@ final class RunningServer implements AutoCloseable {
   /** Engines that were loaded, to ask what was freed. */
   final List<Engine> engines = new CopyOnWriteArrayList<>();
 
+  /** What should not have happened. */
+  final List<Throwable> failures = new CopyOnWriteArrayList<>();
+
   private final Server server;
   private final HttpClient client = HttpClient.newHttpClient();
 
@@ -46,7 +49,8 @@ final class RunningServer implements AutoCloseable {
                 Engine loaded = Engine.load(path, engine);
                 engines.add(loaded);
                 return loaded;
-              });
+              },
+              failures::add);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
