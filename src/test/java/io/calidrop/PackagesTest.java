@@ -28,7 +28,8 @@ class PackagesTest {
                   "cli",
                   "serve batch bench eval generate report download sampling model attention tensor "
                       + "tokenizer gguf text"),
-              Map.entry("serve", "batch generate sampling model attention tokenizer gguf text"),
+              Map.entry(
+                  "serve", "batch generate download sampling model attention tokenizer gguf text"),
               Map.entry("batch", "generate download sampling model attention gguf text"),
               Map.entry("bench", "sampling model attention tensor tokenizer gguf"),
               Map.entry("eval", "generate report model attention tokenizer"),

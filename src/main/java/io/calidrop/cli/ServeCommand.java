@@ -109,6 +109,14 @@ final class ServeCommand implements Callable<Integer> {
           "Time that answers have to end when the server does. Default: ${DEFAULT-VALUE}.")
   private int grace;
 
+  @HelpGroup(Heading.MACHINE)
+  @Option(
+      names = "--cache-dir",
+      paramLabel = "DIR",
+      description =
+          "Directory where conversations stay, for when memory ends or the server does; at most eight times --memory for a model. Default: none.")
+  private Path cacheDirectory;
+
   @Override
   public Integer call() throws IOException {
     Io io = parent.io();
@@ -128,7 +136,7 @@ final class ServeCommand implements Callable<Integer> {
               queue,
               memory == null ? Runtime.getRuntime().maxMemory() / 2 : memory,
               Duration.ofSeconds(grace),
-              Optional.empty(),
+              Optional.ofNullable(cacheDirectory),
               defaults);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);

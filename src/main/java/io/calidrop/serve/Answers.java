@@ -124,6 +124,7 @@ final class Answers {
           "the cache of this answer may take %d MB, more than the server has: ask for fewer tokens, or for a bounded cache with calidrop.budget"
               .formatted(bytes / 1_000_000));
     }
+    model.recall(prompt, cache, models);
     List<Ticket> tickets = new ArrayList<>();
     for (int i = 0; i < body.delivery().answers(); i++) {
       SamplerOptions sampling = options.sampling();

@@ -2,6 +2,7 @@ package io.calidrop.serve;
 
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.generate.SessionFile;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.Transformer;
 import java.util.ArrayList;
@@ -19,16 +20,39 @@ import java.util.Optional;
  */
 final class Conversations implements AutoCloseable {
   /** Tokens that are worth a copy of a session. */
-  private static final int LEAST = 16;
+  static final int LEAST = 16;
 
   private final List<Kept> all = new ArrayList<>();
 
-  /**
-   * @param tokens that the session holds
-   * @param prompt how many of them were asked with; all where it is a beginning of several
-   * @param used when it was wanted last, in nanoseconds
-   */
-  private record Kept(InferenceSession session, int[] tokens, int prompt, long bytes, long used) {}
+  /** A session that nobody uses now. */
+  static final class Kept {
+    private final InferenceSession session;
+    private final int[] tokens; // that it holds
+    private final int prompt; // how many of them were asked with; all of a beginning of several
+    private final long bytes;
+    private long used; // when it was wanted last, in nanoseconds
+    private boolean lent; // to be read
+
+    private Kept(InferenceSession session, int[] tokens, int prompt, long bytes) {
+      this.session = session;
+      this.tokens = tokens;
+      this.prompt = prompt;
+      this.bytes = bytes;
+      used = System.nanoTime();
+    }
+
+    InferenceSession session() {
+      return session;
+    }
+
+    SessionFile.Held held() {
+      return new SessionFile.Held(tokens, prompt);
+    }
+
+    private boolean isBeginning() {
+      return prompt == tokens.length;
+    }
+  }
 
   /**
    * A session to go on with.
@@ -61,22 +85,19 @@ final class Conversations implements AutoCloseable {
     if (best == null) {
       return Optional.empty();
     }
-    all.remove(best);
-    if (most >= Math.min(best.prompt, prompt.length - 1) && !isBeginning(best)) {
+    boolean same = most >= Math.min(best.prompt, prompt.length - 1) && !best.isBeginning();
+    if (same && !best.lent) {
+      all.remove(best);
       best.session.truncate(most); // the same conversation goes on, or is asked again
       return Optional.of(new Begun(best.session, best.bytes));
     }
-    all.add(new Kept(best.session, best.tokens, best.prompt, best.bytes, System.nanoTime()));
+    best.used = System.nanoTime();
     if (most < LEAST) {
       return Optional.empty();
     }
     InferenceSession fork = model.fork(best.session);
     fork.truncate(most);
     return Optional.of(new Begun(fork, 0));
-  }
-
-  private static boolean isBeginning(Kept kept) {
-    return kept.prompt == kept.tokens.length;
   }
 
   private static int usable(Kept kept, int[] prompt, CacheOptions cache) {
@@ -115,25 +136,43 @@ final class Conversations implements AutoCloseable {
    * @param tokens that it holds, at least
    * @param prompt how many of them were asked with
    */
-  synchronized void keep(InferenceSession session, int[] tokens, int prompt, long bytes) {
+  synchronized Kept keep(InferenceSession session, int[] tokens, int prompt, long bytes) {
     int[] held = Arrays.copyOf(tokens, session.position());
-    all.add(new Kept(session, held, Math.min(prompt, held.length), bytes, System.nanoTime()));
+    Kept kept = new Kept(session, held, Math.min(prompt, held.length), bytes);
+    all.add(kept);
+    return kept;
+  }
+
+  /** Lets a session be read until it is given back; false if it is not there any more. */
+  synchronized boolean lend(Kept kept) {
+    kept.lent = all.contains(kept);
+    return kept.lent;
+  }
+
+  synchronized void giveBack(Kept kept) {
+    kept.lent = false;
+  }
+
+  private Optional<Kept> oldestKept() {
+    return all.stream()
+        .filter(kept -> !kept.lent)
+        .min(Comparator.comparingLong((Kept kept) -> kept.used));
   }
 
   /** When the one was wanted last that nobody wanted for longest; empty where there is none. */
   synchronized Optional<Long> oldest() {
-    return all.stream().map(Kept::used).min(Comparator.naturalOrder());
+    return oldestKept().map(kept -> kept.used);
   }
 
   /** Drops that one; returns the bytes that were counted for it. */
   synchronized long dropOldest() {
-    Optional<Kept> oldest = all.stream().min(Comparator.comparingLong(Kept::used));
+    Optional<Kept> oldest = oldestKept();
     oldest.ifPresent(
         kept -> {
           all.remove(kept);
           kept.session.close();
         });
-    return oldest.map(Kept::bytes).orElse(0L);
+    return oldest.map(kept -> kept.bytes).orElse(0L);
   }
 
   synchronized int size() {

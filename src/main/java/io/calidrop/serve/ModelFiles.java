@@ -2,6 +2,7 @@ package io.calidrop.serve;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.calidrop.download.Checksum;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
@@ -11,8 +12,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.util.HexFormat;
 
@@ -44,12 +43,7 @@ final class ModelFiles {
 
   /** A word for a file as it is, since its own digest would take its reading. */
   private static String digest(String text) {
-    try {
-      MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      return HexFormat.of().formatHex(digest.digest(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every Java platform has SHA-256", e);
-    }
+    return HexFormat.of().formatHex(Checksum.newDigest().digest(text.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** A model alone. */

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
@@ -19,11 +20,16 @@ import java.util.function.Function;
  */
 final class Models implements AutoCloseable {
   private static final String SUFFIX = ".gguf";
+  /** Bytes of conversations of a model on disk for each byte of memory. */
+  private static final long DISK_FOR_MEMORY = 8;
+
   private static final String LATEST = ":latest"; // which Ollama's clients add
 
   private final Map<String, Path> files;
   private final Function<Path, Engine> loader;
   private final Memory memory;
+  private final Optional<Path> cacheDirectory;
+  private final Consumer<Throwable> failures;
   private final Map<String, Loaded> loaded = new LinkedHashMap<>(); // the latest used last
 
   private static final class Loaded {
@@ -65,10 +71,19 @@ final class Models implements AutoCloseable {
   /**
    * @param paths of the models; the first one is used where a request names none
    * @param loader loads a file
+   * @param cacheDirectory where conversations stay, in a folder for each model
+   * @param failures are told of what should not have happened
    */
-  Models(List<Path> paths, Function<Path, Engine> loader, Memory memory) {
+  Models(
+      List<Path> paths,
+      Function<Path, Engine> loader,
+      Memory memory,
+      Optional<Path> cacheDirectory,
+      Consumer<Throwable> failures) {
     this.loader = loader;
     this.memory = memory;
+    this.cacheDirectory = cacheDirectory;
+    this.failures = failures;
     files = new LinkedHashMap<>();
     for (Path path : paths) {
       String name = path.getFileName().toString();
@@ -162,13 +177,29 @@ final class Models implements AutoCloseable {
   /** Others that want it wait; what they want of other models goes on. */
   private void load(Loaded one) {
     try {
-      one.model.complete(new ServedModel(one.name, loader.apply(files.get(one.name))));
+      Engine engine = loader.apply(files.get(one.name));
+      one.model.complete(new ServedModel(one.name, engine, directory(one.name, engine)));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
         loaded.remove(one.name, one);
       }
       memory.give(one.bytes);
+      failures.accept(e);
       one.model.completeExceptionally(e);
+    }
+  }
+
+  private Optional<StateDirectory> directory(String name, Engine engine) {
+    if (cacheDirectory.isEmpty()) {
+      return Optional.empty();
+    }
+    try {
+      long most = DISK_FOR_MEMORY * memory.most();
+      return Optional.of(
+          new StateDirectory(cacheDirectory.get().resolve(name), engine, most, failures));
+    } catch (IOException e) {
+      failures.accept(e); // it serves as well without
+      return Optional.empty();
     }
   }
 

@@ -324,7 +324,6 @@ final class Passes implements AutoCloseable {
       if (models.makeRoom(bytes)) {
         ticket
             .model()
-            .conversations()
             .keep(
                 ticket.model().engine().model().fork(one.session),
                 ticket.prompt(),
@@ -356,10 +355,7 @@ final class Passes implements AutoCloseable {
     leave(one);
     long bytes = one.session.statistics().bytes();
     if (Conversations.canGoOn(one.ticket.cache()) && models.makeRoom(bytes)) {
-      one.ticket
-          .model()
-          .conversations()
-          .keep(one.session, tokens, one.ticket.prompt().length, bytes);
+      one.ticket.model().keep(one.session, tokens, one.ticket.prompt().length, bytes);
     } else {
       one.session.close();
     }

@@ -11,7 +11,10 @@ import io.calidrop.batch.RequestBody;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.generate.GenerationBatch;
+import io.calidrop.generate.SessionFile;
 import io.calidrop.model.InferenceSession;
+import java.nio.file.Path;
+import java.util.Optional;
 
 /** A loaded model, the generations that share its passes, and the conversations it has had. */
 final class ServedModel implements AutoCloseable {
@@ -26,9 +29,15 @@ final class ServedModel implements AutoCloseable {
   private final Conversations conversations = new Conversations();
   private final long created = System.currentTimeMillis() / 1000;
 
-  ServedModel(String name, Engine engine) {
+  private final Optional<StateDirectory> directory;
+
+  /**
+   * @param directory where its conversations stay, if they do
+   */
+  ServedModel(String name, Engine engine, Optional<StateDirectory> directory) {
     this.name = name;
     this.engine = engine;
+    this.directory = directory;
     renewBatch();
   }
 
@@ -129,9 +138,49 @@ final class ServedModel implements AutoCloseable {
     return CacheMemory.bytes(shape, rows) / MEASURED * tokens;
   }
 
+  /**
+   * Keeps a session for what may follow its tokens.
+   *
+   * @param tokens that it holds, at least
+   * @param prompt how many of them were asked with
+   * @param bytes that were taken for it
+   */
+  void keep(InferenceSession session, int[] tokens, int prompt, long bytes) {
+    Conversations.Kept kept = conversations.keep(session, tokens, prompt, bytes);
+    if (session.cacheOptions().equals(engine.cacheOptions())) {
+      directory.ifPresent(disk -> disk.save(conversations, kept));
+    }
+  }
+
+  /** Fetches from disk what a prompt goes on with, if memory has less of it. */
+  void recall(int[] prompt, CacheOptions cache, Models models) {
+    if (directory.isEmpty() || !cache.equals(engine.cacheOptions())) {
+      return;
+    }
+    CacheShape shape = engine.model().config().cacheShape();
+    boolean part = cache.budget().isEmpty() && shape.fullLayers().length == shape.layers();
+    int least = conversations.common(prompt, cache) + Conversations.LEAST;
+    directory.get().find(prompt, part, least).ifPresent(file -> recall(file, models));
+  }
+
+  private void recall(Path file, Models models) {
+    Optional<SessionFile.Held> held = directory.get().held(file);
+    Optional<InferenceSession> loaded = held.flatMap(known -> directory.get().load(file));
+    loaded.ifPresent(
+        session -> {
+          long bytes = session.statistics().bytes();
+          if (models.makeRoom(bytes)) {
+            conversations.keep(session, held.get().tokens(), held.get().prompt(), bytes);
+          } else {
+            session.close();
+          }
+        });
+  }
+
   /** Frees everything; nothing of it is in use. */
   @Override
   public void close() {
+    directory.ifPresent(StateDirectory::close);
     conversations.close();
     engine.close();
   }

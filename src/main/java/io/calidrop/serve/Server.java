@@ -58,7 +58,7 @@ public final class Server implements AutoCloseable {
       throws IOException {
     this.options = options;
     Memory memory = new Memory(options.memory());
-    this.models = new Models(models, loader, memory);
+    this.models = new Models(models, loader, memory, options.cacheDirectory(), failures);
     passes = new Passes(this.models, memory, options.parallel(), options.queue(), failures);
     Answers answers = new Answers(this.models, passes, options.defaults(), metrics);
     api =

@@ -170,6 +170,6 @@ final class RunningServer implements AutoCloseable {
   @Override
   public void close() {
     server.close();
-    client.close();
+    client.shutdownNow(); // close would wait for connections that are kept open
   }
 }

@@ -8,6 +8,7 @@ import io.calidrop.MicroModel;
 import io.calidrop.serve.RunningServer.Answer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
@@ -21,6 +22,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -29,6 +32,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What is refused and how; clients that leave, do not read, or come too many; and the end. */
 class ServerTest {
   private static final String CHAT = "/v1/chat/completions";
+
+  private static RunningServer answering;
+
+  @BeforeAll
+  static void start() {
+    answering = new RunningServer(AnsweringModel.file());
+  }
+
+  @AfterAll
+  static void end() {
+    answering.close();
+  }
 
   private static ServerOptions with(ServerOptions options, int parallel, int queue) {
     return new ServerOptions(
@@ -128,54 +143,44 @@ class ServerTest {
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'policy':'x'}} | 400 | there is no policy \"x\""
       })
   void whatIsWrongIsSaid(String body, int status, String message) {
-    try (RunningServer server = new RunningServer(AnsweringModel.file())) {
-      Answer answer = server.ask(CHAT, body);
-      assertThat(answer.status()).isEqualTo(status);
-      assertThat(answer.error()).startsWith(message);
-      assertThat(answer.json().at("/error/type").asText()).isEqualTo("invalid_request_error");
-      assertThat(answer.json().path("error").has("param")).isTrue();
-    }
+    Answer answer = answering.ask(CHAT, body);
+    assertThat(answer.status()).isEqualTo(status);
+    assertThat(answer.error()).startsWith(message);
+    assertThat(answer.json().at("/error/type").asText()).isEqualTo("invalid_request_error");
+    assertThat(answer.json().path("error").has("param")).isTrue();
   }
 
   @Test
   void bodiesAreBounded() throws IOException {
-    try (RunningServer server = new RunningServer(AnsweringModel.file())) {
-      byte[] large = new byte[(16 << 20) + 1];
-      Answer answer =
-          server.send(server.request(CHAT).POST(BodyPublishers.ofByteArray(large)).build());
-      assertThat(answer.status()).isEqualTo(413);
-      String deep = "{'messages':" + "[".repeat(100_000);
-      assertThat(server.ask(CHAT, deep).status()).isEqualTo(400);
-      assertThat(server.ask(CHAT, deep).error()).contains("depth");
-      byte[] latin = "{\"messages\":\"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
-      Answer text =
-          server.send(server.request(CHAT).POST(BodyPublishers.ofByteArray(latin)).build());
-      assertThat(text.error()).isEqualTo("the request is no UTF-8 text (byte 14)");
-      Answer longPrompt = server.ask(CHAT, RunningServer.chat("word ".repeat(9000), ""));
-      assertThat(longPrompt.status()).isEqualTo(400);
-      assertThat(longPrompt.json().at("/error/code").asText()).isEqualTo("context_length_exceeded");
-      try (Socket socket = new Socket("127.0.0.1", server.server().port())) {
-        socket.getOutputStream().write("no HTTP at all\r\n\r\n".getBytes(StandardCharsets.UTF_8));
-        socket.shutdownOutput();
-        String reply = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        assertThat(reply)
-            .startsWith("HTTP/1.1 400")
-            .contains("{\"error\":{")
-            .doesNotContain("jetty");
-      }
+    byte[] large = new byte[(16 << 20) + 1];
+    Answer answer =
+        answering.send(answering.request(CHAT).POST(BodyPublishers.ofByteArray(large)).build());
+    assertThat(answer.status()).isEqualTo(413);
+    String deep = "{'messages':" + "[".repeat(100_000);
+    assertThat(answering.ask(CHAT, deep).status()).isEqualTo(400);
+    assertThat(answering.ask(CHAT, deep).error()).contains("depth");
+    byte[] latin = "{\"messages\":\"\u00e9\"}".getBytes(StandardCharsets.ISO_8859_1);
+    Answer text =
+        answering.send(answering.request(CHAT).POST(BodyPublishers.ofByteArray(latin)).build());
+    assertThat(text.error()).isEqualTo("the request is no UTF-8 text (byte 14)");
+    Answer longPrompt = answering.ask(CHAT, RunningServer.chat("word ".repeat(9000), ""));
+    assertThat(longPrompt.status()).isEqualTo(400);
+    assertThat(longPrompt.json().at("/error/code").asText()).isEqualTo("context_length_exceeded");
+    try (Socket socket = new Socket("127.0.0.1", answering.server().port())) {
+      socket.getOutputStream().write("no HTTP at all\r\n\r\n".getBytes(StandardCharsets.UTF_8));
+      socket.shutdownOutput();
+      String reply = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(reply).startsWith("HTTP/1.1 400").contains("{\"error\":{").doesNotContain("jetty");
     }
   }
 
   @Test
   void pathsAndMethods() {
-    try (RunningServer server = new RunningServer(AnsweringModel.file())) {
-      assertThat(server.get("/health").json().path("status").asText()).isEqualTo("ok");
-      assertThat(server.get("/v1/none").status()).isEqualTo(404);
-      assertThat(server.get(CHAT).status()).isEqualTo(405);
-      assertThat(server.ask("/v1/embeddings", "{}").status()).isEqualTo(501);
-      assertThat(server.get("/v1/../health").status()).isNotEqualTo(500);
-      assertThat(server.failures).isEmpty();
-    }
+    assertThat(answering.get("/health").json().path("status").asText()).isEqualTo("ok");
+    assertThat(answering.get("/v1/none").status()).isEqualTo(404);
+    assertThat(answering.get(CHAT).status()).isEqualTo(405);
+    assertThat(answering.ask("/v1/embeddings", "{}").status()).isEqualTo(501);
+    assertThat(answering.failures).isEmpty();
   }
 
   @Test
@@ -215,21 +220,20 @@ class ServerTest {
   @Test
   void beyondTheQueueClientsAreToldToComeAgain() throws IOException {
     try (RunningServer server = endless(1, 1)) {
-      try (InputStream first = stream(server, "")) {
-        CompletableFuture<HttpResponse<String>> second =
-            server
-                .client()
-                .sendAsync(
-                    server.post(CHAT, RunningServer.chat("Go on", ",'max_tokens':3")),
-                    BodyHandlers.ofString());
-        await("the second waits", () -> figure(server, "calidrop_waiting") == 1);
-        Answer third = server.ask(CHAT, RunningServer.chat("Go on", ",'max_tokens':3"));
-        assertThat(third.status()).isEqualTo(429);
-        assertThat(third.json().at("/error/type").asText()).isEqualTo("rate_limit_error");
-        assertThat(third.response().headers().firstValue("retry-after")).isPresent();
-        first.close();
-        assertThat(second.join().statusCode()).isEqualTo(200);
-      }
+      InputStream first = stream(server, "");
+      CompletableFuture<HttpResponse<String>> second =
+          server
+              .client()
+              .sendAsync(
+                  server.post(CHAT, RunningServer.chat("Go on", ",'max_tokens':3")),
+                  BodyHandlers.ofString());
+      await("the second waits", () -> figure(server, "calidrop_waiting") == 1);
+      Answer third = server.ask(CHAT, RunningServer.chat("Go on", ",'max_tokens':3"));
+      assertThat(third.status()).isEqualTo(429);
+      assertThat(third.json().at("/error/type").asText()).isEqualTo("rate_limit_error");
+      assertThat(third.response().headers().firstValue("retry-after")).isPresent();
+      first.close();
+      assertThat(second.join().statusCode()).isEqualTo(200);
     }
   }
 
@@ -270,7 +274,7 @@ class ServerTest {
     try (RunningServer server = endless(1, 4);
         Socket socket = new Socket()) {
       socket.setReceiveBufferSize(4096);
-      socket.connect(new java.net.InetSocketAddress("127.0.0.1", server.server().port()));
+      socket.connect(new InetSocketAddress("127.0.0.1", server.server().port()));
       String body =
           RunningServer.json(
               RunningServer.chat(
@@ -283,6 +287,7 @@ class ServerTest {
 
   @Test
   void answersUnderWayEndAndNewOnesAreRefused() throws Exception {
+    List<String> before = threads().toList();
     RunningServer server = endless(2, 4);
     InputStream in = stream(server, ",'max_tokens':3000");
     Thread closing = Thread.startVirtualThread(() -> server.server().close());
@@ -295,12 +300,13 @@ class ServerTest {
     String rest = new String(in.readAllBytes(), StandardCharsets.UTF_8);
     assertThat(rest).endsWith("data: [DONE]\n\n").contains("\"finish_reason\":\"length\"");
     closing.join();
-    server.client().close();
-    assertNothingLeft();
+    server.client().shutdownNow();
+    assertNothingLeft(before);
   }
 
   @Test
   void whatDoesNotEndInTimeIsCutOff() throws Exception {
+    List<String> before = threads().toList();
     RunningServer server =
         new RunningServer(
             RunningServer.ENGINE,
@@ -327,18 +333,20 @@ class ServerTest {
     }
     assertThat(rest).doesNotContain("[DONE]");
     closing.join();
-    server.client().close();
-    assertNothingLeft();
+    server.client().shutdownNow();
+    assertNothingLeft(before);
   }
 
-  private static void assertNothingLeft() {
-    await("threads end", () -> threads().findAny().isEmpty());
+  private static void assertNothingLeft(List<String> before) {
+    await("threads end", () -> threads().toList().equals(before));
   }
 
   private static Stream<String> threads() {
     return Thread.getAllStackTraces().keySet().stream()
         .map(Thread::getName)
-        .filter(name -> name.startsWith("calidrop-passes") || name.startsWith("calidrop-http"));
+        .filter(name -> name.startsWith("calidrop-"))
+        .map(name -> name.substring(0, 13))
+        .sorted();
   }
 
   @Test
