@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jline.utils.Signals;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -98,7 +99,7 @@ final class ServeCommand implements Callable<Integer> {
       paramLabel = "SIZE",
       converter = ByteSize.class,
       description =
-          "Most bytes of models and conversations together, such as 4G. Default: half of the Java heap.")
+          "Most bytes of models and conversations together, such as 4G. Default: twice the Java heap; conversations take at most 60 % of that.")
   private Long memory;
 
   @Option(
@@ -121,7 +122,8 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Io io = parent.io();
     Optional<String> apiKey = apiKey();
-    GenerationOptions defaults = generation.options(GenerationOptions.UNLIMITED);
+    Supplier<GenerationOptions> defaults = () -> generation.options(GenerationOptions.UNLIMITED);
+    defaults.get(); // a wrong value is a usage error
     List<Path> files = model.files(io);
     Function<Path, Engine> loader = model.loader(io, parent.verbose());
     ServerOptions options;
@@ -134,7 +136,7 @@ final class ServeCommand implements Callable<Integer> {
               Optional.ofNullable(origin),
               parallel,
               queue,
-              memory == null ? Runtime.getRuntime().maxMemory() / 2 : memory,
+              memory == null ? 2 * Runtime.getRuntime().maxMemory() : memory,
               Duration.ofSeconds(grace),
               Optional.ofNullable(cacheDirectory),
               defaults);

@@ -30,8 +30,7 @@ final class SealedFile {
   private SealedFile() {}
 
   /** Writes a file; it is there whole or not at all. */
-  static void write(Path file, byte[] magic, Consumer<StateTransfer> contents)
-      throws IOException {
+  static void write(Path file, byte[] magic, Consumer<StateTransfer> contents) throws IOException {
     Path target = file.toAbsolutePath();
     Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
     try {

@@ -10,8 +10,9 @@ import io.calidrop.sampling.SamplerOptions;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
+import java.util.function.Supplier;
 
 /**
  * Has requests answered: reads them, lets them wait for their turn and tells what becomes of it.
@@ -24,7 +25,7 @@ final class Answers {
 
   private final Models models;
   private final Passes passes;
-  private final GenerationOptions defaults;
+  private final Supplier<GenerationOptions> defaults;
   private final Metrics metrics;
 
   /** Is told of an answer as it comes, by the request's own thread. */
@@ -48,7 +49,7 @@ final class Answers {
   /** A request as it was understood. */
   record Asked(ServedModel model, RequestBody body, int promptTokens) {}
 
-  Answers(Models models, Passes passes, GenerationOptions defaults, Metrics metrics) {
+  Answers(Models models, Passes passes, Supplier<GenerationOptions> defaults, Metrics metrics) {
     this.models = models;
     this.passes = passes;
     this.defaults = defaults;
@@ -87,9 +88,7 @@ final class Answers {
 
   private RequestBody read(RequestFormat format, JsonNode json) {
     try {
-      SamplerOptions sampling =
-          defaults.sampling().withSeed(ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
-      return format.readServed(json, defaults.withSampling(sampling));
+      return format.readServed(json, defaults.get());
     } catch (IllegalArgumentException e) {
       throw ApiException.badRequest(e.getMessage());
     }

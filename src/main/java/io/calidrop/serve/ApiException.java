@@ -10,28 +10,39 @@ final class ApiException extends RuntimeException {
   private final String code; // or null
   private final int retrySeconds; // 0 for never
 
-  private ApiException(int status, String code, int retrySeconds, String message) {
-    super(message, null, false, false);
+  private ApiException(
+      int status, String code, int retrySeconds, String message, Throwable cause) {
+    super(message, cause, false, false);
     this.status = status;
     this.code = code;
     this.retrySeconds = retrySeconds;
   }
 
   static ApiException badRequest(String message) {
-    return new ApiException(400, null, 0, message);
+    return new ApiException(400, null, 0, message, null);
   }
 
   static ApiException of(int status, String code, String message) {
-    return new ApiException(status, code, 0, message);
+    return new ApiException(status, code, 0, message, null);
   }
 
   static ApiException busy(int status, String code, int retrySeconds, String message) {
-    return new ApiException(status, code, retrySeconds, message);
+    return new ApiException(status, code, retrySeconds, message, null);
   }
 
   static ApiException internal() {
     return new ApiException(
-        500, "internal_error", 0, "the server failed on this request; its log says why");
+        500, "internal_error", 0, "the server failed on this request; its log says why", null);
+  }
+
+  /**
+   * A model that is there and cannot be used.
+   *
+   * @param cause for the server's log
+   */
+  static ApiException notLoaded(String name, Throwable cause) {
+    return new ApiException(
+        500, "model_not_loaded", 0, "the model \"%s\" cannot be loaded".formatted(name), cause);
   }
 
   static ApiException ending() {

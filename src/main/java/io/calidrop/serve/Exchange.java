@@ -24,7 +24,7 @@ import org.eclipse.jetty.util.BufferUtil;
 
 /** A request and its response. For one thread. */
 final class Exchange {
-  private static final int MOST_BYTES = 16 << 20;
+  private static final int MOST_BYTES = 4 << 20;
   private static final int MOST_DEPTH = 200;
   private static final long BODY_NANOS = TimeUnit.SECONDS.toNanos(60);
 

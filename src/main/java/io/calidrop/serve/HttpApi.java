@@ -39,6 +39,7 @@ final class HttpApi extends Handler.Abstract {
   private final Map<String, Route> routes = new HashMap<>();
   private final OpenAi openAi;
   private final Metrics metrics;
+  private final int most;
   private final Consumer<Throwable> failures;
   private final Optional<byte[]> key;
   private final Optional<String> origin;
@@ -53,6 +54,7 @@ final class HttpApi extends Handler.Abstract {
   private record Route(String method, Action action) {}
 
   /**
+   * @param most requests with a body at a time
    * @param key what clients must show, if anything
    * @param origin whose pages may use it
    * @param failures are told of what should not have happened
@@ -61,11 +63,13 @@ final class HttpApi extends Handler.Abstract {
       OpenAi openAi,
       Ollama ollama,
       Metrics metrics,
+      int most,
       Optional<String> key,
       Optional<String> origin,
       Consumer<Throwable> failures) {
     this.openAi = openAi;
     this.metrics = metrics;
+    this.most = most;
     this.key = key.map(text -> text.getBytes(StandardCharsets.UTF_8));
     this.origin = origin;
     this.failures = failures;
@@ -131,6 +135,9 @@ final class HttpApi extends Handler.Abstract {
       }
       route(exchange);
     } catch (ApiException e) {
+      if (e.getCause() != null) {
+        failures.accept(e.getCause());
+      }
       if (!exchange.response().isCommitted()) {
         e.retrySeconds()
             .ifPresent(
@@ -171,6 +178,9 @@ final class HttpApi extends Handler.Abstract {
     }
     Route route = routes.get(path);
     if (route != null) {
+      if (route.method().equals("POST") && open.get() > most) {
+        throw ApiException.busy(429, "too_many_requests", 5, "too many requests at once");
+      }
       if (!exchange.request().getMethod().equals(route.method())) {
         exchange.response().getHeaders().put(HttpHeader.ALLOW, route.method());
         throw ApiException.of(405, "method_not_allowed", "this path takes " + route.method());

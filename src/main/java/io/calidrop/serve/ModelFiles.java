@@ -43,7 +43,8 @@ final class ModelFiles {
 
   /** A word for a file as it is, since its own digest would take its reading. */
   private static String digest(String text) {
-    return HexFormat.of().formatHex(Checksum.newDigest().digest(text.getBytes(StandardCharsets.UTF_8)));
+    return HexFormat.of()
+        .formatHex(Checksum.newDigest().digest(text.getBytes(StandardCharsets.UTF_8)));
   }
 
   /** A model alone. */

@@ -20,6 +20,7 @@ import java.util.function.Function;
  */
 final class Models implements AutoCloseable {
   private static final String SUFFIX = ".gguf";
+
   /** Bytes of conversations of a model on disk for each byte of memory. */
   private static final long DISK_FOR_MEMORY = 8;
 
@@ -151,8 +152,7 @@ final class Models implements AutoCloseable {
     try {
       found.model.join();
     } catch (CompletionException e) {
-      throw ApiException.of(
-          500, "model_not_loaded", "the model \"%s\" cannot be loaded".formatted(name));
+      throw ApiException.notLoaded(name, e.getCause());
     }
     return new Lease(found);
   }
@@ -164,7 +164,7 @@ final class Models implements AutoCloseable {
     } catch (IOException e) {
       throw ApiException.of(404, "model_not_found", "the model \"%s\" is gone".formatted(name));
     }
-    if (!makeRoom(bytes)) {
+    if (!makeRoomForModel(bytes)) {
       throw bytes > memory.most()
           ? ApiException.of(
               500, "memory", "the model \"%s\" is larger than --memory".formatted(name))
@@ -184,7 +184,6 @@ final class Models implements AutoCloseable {
         loaded.remove(one.name, one);
       }
       memory.give(one.bytes);
-      failures.accept(e);
       one.model.completeExceptionally(e);
     }
   }
@@ -203,8 +202,18 @@ final class Models implements AutoCloseable {
     }
   }
 
-  /** Takes memory; what nobody wants goes for it. False if there is not so much. */
+  /** Takes memory for a conversation; what nobody wants goes for it. False if there is none. */
   synchronized boolean makeRoom(long bytes) {
+    while (!memory.takeHeap(bytes)) {
+      if (bytes > memory.mostHeap()
+          || !dropConversation() && !(memory.hasHeap(bytes) && dropModel())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean makeRoomForModel(long bytes) {
     while (!memory.take(bytes)) {
       if (bytes > memory.most() || !dropConversation() && !dropModel()) {
         return false;
@@ -219,7 +228,7 @@ final class Models implements AutoCloseable {
             .map(ServedModel::conversations)
             .filter(one -> one.oldest().isPresent())
             .min(Comparator.comparingLong(one -> one.oldest().orElse(Long.MAX_VALUE)));
-    holder.ifPresent(one -> memory.give(one.dropOldest()));
+    holder.ifPresent(one -> memory.giveHeap(one.dropOldest()));
     return holder.isPresent();
   }
 

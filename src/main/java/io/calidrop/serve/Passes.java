@@ -110,7 +110,7 @@ final class Passes implements AutoCloseable {
 
   /** Most bytes that a generation's cache may have. */
   long mostBytes() {
-    return memory.most();
+    return memory.mostHeap();
   }
 
   /** Returns when none of a request's generations is left; nobody wants what they would give. */
@@ -241,7 +241,7 @@ final class Passes implements AutoCloseable {
         canGoOn
             ? model.conversations().begin(model.engine().model(), ticket.prompt(), ticket.cache())
             : Optional.empty();
-    begun.ifPresent(one -> memory.give(one.freed()));
+    begun.ifPresent(one -> memory.giveHeap(one.freed()));
     InferenceSession session =
         begun.map(Conversations.Begun::session).orElseGet(() -> model.newSession(ticket.cache()));
     Running one = new Running(ticket, session);
@@ -363,7 +363,7 @@ final class Passes implements AutoCloseable {
 
   private void leave(Running one) {
     running.remove(one);
-    memory.give(one.ticket.bytes());
+    memory.giveHeap(one.ticket.bytes());
     changed.signalAll();
   }
 

@@ -22,6 +22,7 @@ final class ServedModel implements AutoCloseable {
   private static final int PROMPT_TOKENS = 64;
 
   private static final int MEASURED = 1024; // tokens
+  private static final long PAGE = 64; // tokens that rows are allocated for
 
   private final String name;
   private final Engine engine;
@@ -130,12 +131,20 @@ final class ServedModel implements AutoCloseable {
     if (cache.budget().isPresent()) {
       return CacheMemory.bytes(shape, cache);
     }
-    CacheBudget measured =
-        new CacheBudget(
-            MEASURED, 0, MEASURED, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
-    CacheOptions rows =
-        cache.bounded(measured, EvictionPolicies.named("streaming"), CalibrationOptions.off());
-    return CacheMemory.bytes(shape, rows) / MEASURED * tokens;
+    long some = fullBytes(MEASURED);
+    long each = (fullBytes(2 * MEASURED) - some) / MEASURED; // layers that see a window are full
+    return some + each * (Math.ceilDiv(tokens, PAGE) * PAGE - MEASURED);
+  }
+
+  /** Bytes of a cache without a bound, measured on one that is pruned to that length. */
+  private long fullBytes(int tokens) {
+    CacheBudget budget =
+        new CacheBudget(tokens - 1, 0, 1, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
+    return CacheMemory.bytes(
+        engine.model().config().cacheShape(),
+        engine
+            .cacheOptions()
+            .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.off()));
   }
 
   /**

@@ -28,6 +28,8 @@ import org.eclipse.jetty.util.thread.QueuedThreadPool;
  */
 public final class Server implements AutoCloseable {
   private static final int THREADS = 8; // that accept and select; each request has a virtual one
+  private static final double HEAP = 0.6; // of the Java heap, for conversations
+  private static final int BESIDES = 64; // requests that are read or only refused
   private static final long IDLE_SECONDS = 60;
   private static final int MOST_HEADER_BYTES = 16 << 10;
   private static final int MOST_CONNECTIONS = 4096;
@@ -57,7 +59,7 @@ public final class Server implements AutoCloseable {
       Consumer<Throwable> failures)
       throws IOException {
     this.options = options;
-    Memory memory = new Memory(options.memory());
+    Memory memory = new Memory(options.memory(), (long) (HEAP * Runtime.getRuntime().maxMemory()));
     this.models = new Models(models, loader, memory, options.cacheDirectory(), failures);
     passes = new Passes(this.models, memory, options.parallel(), options.queue(), failures);
     Answers answers = new Answers(this.models, passes, options.defaults(), metrics);
@@ -66,6 +68,7 @@ public final class Server implements AutoCloseable {
             new OpenAi(answers),
             new Ollama(answers),
             metrics,
+            options.parallel() + options.queue() + BESIDES,
             options.key(),
             options.origin(),
             failures);
@@ -144,13 +147,15 @@ public final class Server implements AutoCloseable {
   /**
    * Loads the model that requests without a name are for, so that the first one need not wait.
    *
-   * @throws IllegalArgumentException if it cannot be loaded
+   * @throws RuntimeException if it cannot be loaded
    */
   public void warm() {
     try {
       models.acquire(models.named(Optional.empty())).close();
     } catch (ApiException e) {
-      throw new IllegalArgumentException(e.getMessage(), e);
+      throw e.getCause() instanceof RuntimeException cause
+          ? cause
+          : new IllegalArgumentException(e.getMessage(), e);
     }
   }
 

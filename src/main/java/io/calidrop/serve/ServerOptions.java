@@ -4,6 +4,7 @@ import io.calidrop.generate.GenerationOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 /**
  * How a {@link Server} serves.
@@ -17,7 +18,7 @@ import java.util.Optional;
  * @param memory bytes that models and conversations may take together
  * @param grace time that answers under way have when the server ends
  * @param cacheDirectory where conversations stay when the server ends
- * @param defaults of what requests do not say
+ * @param defaults of what a request does not say, asked for each: a seed may be another each time
  */
 public record ServerOptions(
     String host,
@@ -29,7 +30,7 @@ public record ServerOptions(
     long memory,
     Duration grace,
     Optional<Path> cacheDirectory,
-    GenerationOptions defaults) {
+    Supplier<GenerationOptions> defaults) {
   public ServerOptions {
     if (port < 0 || port > 65_535) {
       throw new IllegalArgumentException("a port is a number up to 65535, not " + port);

@@ -67,7 +67,7 @@ final class RunningServer implements AutoCloseable {
         1L << 30,
         Duration.ofSeconds(20),
         Optional.empty(),
-        GenerationOptions.defaults());
+        GenerationOptions::defaults);
   }
 
   Server server() {

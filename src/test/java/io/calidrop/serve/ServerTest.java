@@ -15,6 +15,7 @@ import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -25,6 +26,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -82,7 +84,7 @@ class ServerTest {
   }
 
   private static void await(String what, BooleanSupplier condition) {
-    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    long end = System.nanoTime() + Duration.ofSeconds(60).toNanos();
     while (!condition.getAsBoolean()) {
       assertThat(System.nanoTime()).as(what).isLessThan(end);
       try {
@@ -152,7 +154,7 @@ class ServerTest {
 
   @Test
   void bodiesAreBounded() throws IOException {
-    byte[] large = new byte[(16 << 20) + 1];
+    byte[] large = new byte[(4 << 20) + 1];
     Answer answer =
         answering.send(answering.request(CHAT).POST(BodyPublishers.ofByteArray(large)).build());
     assertThat(answer.status()).isEqualTo(413);
@@ -351,7 +353,7 @@ class ServerTest {
 
   @Test
   void boundedCachesSayWhatTheyEvicted() {
-    try (RunningServer server = new RunningServer(MicroModel.file())) {
+    try (RunningServer server = new RunningServer(AnsweringModel.endless())) {
       String more = ",'seed':1,'max_tokens':300,'calidrop':{'budget':64,'policy':'streaming'}";
       Answer answer = server.ask(CHAT, RunningServer.chat("Tell me everything", more));
       JsonNode cache = answer.json().at("/calidrop/cache");
@@ -426,7 +428,7 @@ class ServerTest {
                     Optional.empty(),
                     2,
                     2,
-                    Math.max(first, second) + (1 << 20),
+                    Math.max(first, second) + 500_000,
                     options.grace(),
                     Optional.empty(),
                     options.defaults()),
@@ -452,6 +454,65 @@ class ServerTest {
       assertThat(figure(server, "calidrop_conversations")).isBetween(kept, kept + 11);
       assertThat(figure(server, "calidrop_memory_bytes"))
           .isLessThanOrEqualTo(figure(server, "calidrop_memory_most_bytes"));
+    }
+  }
+
+  private static RunningServer on(Path directory) {
+    return new RunningServer(
+        RunningServer.ENGINE,
+        options ->
+            new ServerOptions(
+                options.host(),
+                0,
+                Optional.empty(),
+                Optional.empty(),
+                2,
+                2,
+                options.memory(),
+                options.grace(),
+                Optional.of(directory),
+                options.defaults()),
+        MicroModel.file());
+  }
+
+  private static String goingOn(String answer) {
+    return "{'messages':[{'role':'user','content':'Tell me of the sea and its many fishes'},{'role':'assistant','content':%s},{'role':'user','content':'More'}],'seed':2,'max_tokens':9}"
+        .formatted(RunningServer.JSON.valueToTree(answer));
+  }
+
+  private static int cached(Answer answer) {
+    return answer.json().at("/usage/prompt_tokens_details/cached_tokens").intValue();
+  }
+
+  @Test
+  void conversationsOutliveTheServer(@TempDir Path directory) throws IOException {
+    String first;
+    String second;
+    String question = "Tell me of the sea and its many fishes";
+    try (RunningServer server = on(directory)) {
+      first = server.ask(CHAT, RunningServer.chat(question, ",'seed':1,'max_tokens':9")).content();
+      second = server.ask(CHAT, goingOn(first)).content();
+    }
+    Path folder = directory.resolve("chatty");
+    assertThat(folder).isDirectoryContaining(file -> file.toString().endsWith(".session"));
+    try (RunningServer server = on(directory)) {
+      Answer answer = server.ask(CHAT, goingOn(first));
+      assertThat(cached(answer)).isGreaterThan(30);
+      assertThat(answer.content()).isEqualTo(second);
+      assertThat(server.failures).isEmpty();
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      for (Path file : files.toList()) {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes);
+      }
+    }
+    try (RunningServer server = on(directory)) {
+      Answer answer = server.ask(CHAT, goingOn(first));
+      assertThat(cached(answer)).isZero();
+      assertThat(answer.content()).isEqualTo(second);
+      assertThat(server.failures).first().asString().contains("is damaged");
     }
   }
 }
