@@ -63,7 +63,7 @@ class ServeTest {
               BodyHandlers.ofString());
       assertThat(answer.body()).contains(AnsweringModel.ANSWER);
       client.shutdownNow();
-      process.destroy(); // SIGTERM
+      process.toHandle().destroy(); // SIGTERM, and its streams stay open
       assertThat(err.readLine()).isEqualTo("ending; answers under way have 30 s");
       assertThat(err.readLine()).isNull();
       assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
