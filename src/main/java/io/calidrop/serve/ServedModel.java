@@ -31,6 +31,7 @@ final class ServedModel implements AutoCloseable {
   private final long created = System.currentTimeMillis() / 1000;
 
   private final Optional<StateDirectory> directory;
+  private final boolean rewindable; // whether sessions of its own cache can go back to any token
 
   /**
    * @param directory where its conversations stay, if they do
@@ -39,6 +40,9 @@ final class ServedModel implements AutoCloseable {
     this.name = name;
     this.engine = engine;
     this.directory = directory;
+    try (InferenceSession session = engine.newSession()) {
+      rewindable = session.isRewindable();
+    }
     renewBatch();
   }
 
@@ -166,10 +170,8 @@ final class ServedModel implements AutoCloseable {
     if (directory.isEmpty() || !cache.equals(engine.cacheOptions())) {
       return;
     }
-    CacheShape shape = engine.model().config().cacheShape();
-    boolean part = cache.budget().isEmpty() && shape.fullLayers().length == shape.layers();
     int least = conversations.common(prompt, cache) + Conversations.LEAST;
-    directory.get().find(prompt, part, least).ifPresent(file -> recall(file, models));
+    directory.get().find(prompt, rewindable, least).ifPresent(file -> recall(file, models));
   }
 
   private void recall(Path file, Models models) {
