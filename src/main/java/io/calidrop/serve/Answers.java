@@ -12,7 +12,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
-import java.util.function.Supplier;
 
 /**
  * Has requests answered: reads them, lets them wait for their turn and tells what becomes of it.

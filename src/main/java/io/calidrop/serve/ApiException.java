@@ -10,8 +10,7 @@ final class ApiException extends RuntimeException {
   private final String code; // or null
   private final int retrySeconds; // 0 for never
 
-  private ApiException(
-      int status, String code, int retrySeconds, String message, Throwable cause) {
+  private ApiException(int status, String code, int retrySeconds, String message, Throwable cause) {
     super(message, cause, false, false);
     this.status = status;
     this.code = code;

@@ -143,7 +143,8 @@ final class ServedModel implements AutoCloseable {
   /** Bytes of a cache without a bound, measured on one that is pruned to that length. */
   private long fullBytes(int tokens) {
     CacheBudget budget =
-        new CacheBudget(tokens - 1, 0, 1, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
+        new CacheBudget(
+            tokens - 1, 0, 1, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
     return CacheMemory.bytes(
         engine.model().config().cacheShape(),
         engine
