@@ -39,36 +39,6 @@ final class Passes implements AutoCloseable {
   private boolean draining;
   private boolean ended;
 
-  /** A generation under way. */
-  private static final class Running {
-    private final Ticket ticket;
-    private final InferenceSession session;
-    private int learning; // tokens of the beginning that is computed first, or 0
-    private int reused;
-    private List<Probability> tokens = new ArrayList<>(); // not told of yet
-
-    Running(Ticket ticket, InferenceSession session) {
-      this.ticket = ticket;
-      this.session = session;
-    }
-
-    void sampled(int token, float[] logits) {
-      tokens.add(Probability.of(token, logits, ticket.logprobs().orElseThrow()));
-    }
-
-    void text(String piece) {
-      if (ticket.stream()) {
-        ticket.outbox().text(ticket.answer(), piece, takeTokens());
-      }
-    }
-
-    List<Probability> takeTokens() {
-      List<Probability> taken = tokens;
-      tokens = taken.isEmpty() ? taken : new ArrayList<>();
-      return taken;
-    }
-  }
-
   /**
    * @param failures are told of what should not have happened
    */
@@ -200,7 +170,7 @@ final class Passes implements AutoCloseable {
       } else if (running.size() < parallel && !waitsForBeginning(ticket)) {
         if (models.makeRoom(ticket.bytes())) {
           tickets.remove();
-          start(ticket);
+          tryToStart(ticket);
         } else if (running.isEmpty()) {
           tickets.remove();
           ticket.outbox().failed(noMemory());
@@ -234,6 +204,17 @@ final class Passes implements AutoCloseable {
     return a.model() == b.model() && a.cache().equals(b.cache());
   }
 
+  /** Whatever is wrong with one, the thread goes on for the others. */
+  private void tryToStart(Ticket ticket) {
+    try {
+      start(ticket);
+    } catch (RuntimeException | Error e) {
+      failures.accept(e);
+      memory.giveHeap(ticket.bytes());
+      ticket.outbox().failed(ApiException.internal());
+    }
+  }
+
   private void start(Ticket ticket) {
     ServedModel model = ticket.model();
     boolean canGoOn = Conversations.canGoOn(ticket.cache());
@@ -245,20 +226,17 @@ final class Passes implements AutoCloseable {
     InferenceSession session =
         begun.map(Conversations.Begun::session).orElseGet(() -> model.newSession(ticket.cache()));
     Running one = new Running(ticket, session);
-    one.reused = session.position();
     int common = canGoOn ? common(ticket) : 0;
     if (Conversations.isWorth(common, one.reused)) {
       one.learning = common;
     }
-    running.add(one);
     try {
       goOn(one);
-    } catch (RuntimeException e) {
-      failures.accept(e);
+    } catch (RuntimeException | Error e) {
       session.close();
-      leave(one);
-      ticket.outbox().failed(ApiException.internal());
+      throw e;
     }
+    running.add(one);
   }
 
   /** Tokens that a prompt has in common with others, of now or before. */
