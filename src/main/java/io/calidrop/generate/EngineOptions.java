@@ -4,8 +4,10 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
+import java.util.Optional;
 
 /**
  * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
@@ -52,8 +54,8 @@ public record EngineOptions(
   }
 
   /**
-   * Bounds the cache with the default policy and calibration: texts and conversations may be of any
-   * length.
+   * Bounds the cache with the default policy, calibration and store: texts and conversations may be
+   * of any length.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
@@ -64,7 +66,9 @@ public record EngineOptions(
             .bounded(
                 CacheBudget.of(rows),
                 EvictionPolicies.named(EvictionPolicies.DEFAULT),
-                CalibrationOptions.fold()));
+                CalibrationOptions.fold())
+            .withStore(
+                Optional.of(StoreOptions.inRam(cache.kvTypes(), StoreOptions.DEFAULT_RECALL))));
   }
 
   public EngineOptions withSpeculation(Speculation speculation) {
