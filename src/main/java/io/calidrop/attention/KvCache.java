@@ -24,6 +24,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private final int[] full; // [layers] number of a layer among those that see everything
   private long seen;
   private int shift; // tokens seen, less this, is the next position
+  private int drafted; // last tokens of the batch that may be taken back
 
   KvCache(CacheShape shape, LayerRotations rotations, Supplier<KvHead> windowHead) {
     this.shape = shape;
@@ -79,6 +80,11 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return (int) (seen - shift);
   }
 
+  /** By how much {@link #position} is less than {@link #seen}. */
+  final int shift() {
+    return shift;
+  }
+
   /** Tokens that the next batch may have. */
   public abstract int room();
 
@@ -97,6 +103,18 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * prune if a budget says {@link CacheBudget.Compress#ONCE}.
    */
   public abstract void expectPrompt(int tokens);
+
+  /** Tokens that the next batch may have and be taken back: it then ends before a prune. */
+  public abstract int draftRoom();
+
+  /**
+   * Announces how many of the next batch's last tokens {@link #truncate} may take back; if any, it
+   * is to follow, and to tell which stay. The batch has others before them, and keeps to {@link
+   * #draftRoom}.
+   */
+  public final void draft(int count) {
+    drafted = count;
+  }
 
   /** Rebases positions if the next batch would leave the context. */
   public abstract void begin(WorkerPool pool);
@@ -172,7 +190,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
         return false;
       }
     }
-    return canDrop(tokens);
+    return tokens >= seen - drafted || canDrop(tokens);
   }
 
   /**
@@ -187,16 +205,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
           "a cache of %d tokens cannot go back to %d, only to 0: it no longer holds all of them"
               .formatted(seen, tokens));
     }
-    if (tokens != seen) {
-      seen = tokens;
-      shift = 0;
+    if (tokens != seen || drafted > 0) {
       for (WindowRows window : windows) {
         if (window != null) {
           window.truncate(tokens);
         }
       }
       drop((int) tokens);
+      seen = tokens;
+      shift = tokens == 0 ? 0 : shift;
+      drafted = 0;
     }
+  }
+
+  /** Last tokens of the batch that may be taken back. */
+  final int drafted() {
+    return drafted;
   }
 
   /**
@@ -303,13 +327,19 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** Whether they can always be cut to any number of tokens. */
   abstract boolean isFullRewindable();
 
-  /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
+  /**
+   * Whether they can be cut to their first {@code tokens} tokens, fewer than there are, all of
+   * which stayed in the last batch.
+   */
   abstract boolean canDrop(long tokens);
 
   /* Of layers that see everything, by their number among all. */
 
   /** What stands in for a head's evicted tokens; no rows where nothing does. */
   abstract CalibrationRows calibration(int layer, int kvHead);
+
+  /** The evicted rows of a head that can be read again, or null. */
+  abstract StoredRows stored(int layer, int kvHead);
 
   /** Whether {@link #compare} has anything to do. */
   abstract boolean hasReferences();
@@ -320,7 +350,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    */
   abstract void compare(
-      int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker);
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();
@@ -349,12 +386,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /**
    * Adds the shares of attention that observed queries of a tile gave to each row.
    *
+   * @param first index of the tile's first token in the batch
+   * @param tokens tokens of the batch
    * @param rows rows that the tile sees
    * @param from first query of the tile that is observed
    * @param to one after the last
    */
   abstract void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to);
 
   /**
    * Whether it attends a prompt as any other that does not evict before its end, so that one can
@@ -365,7 +412,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** All layers have attended {@code count} more tokens, {@link #seen} now. */
   abstract void attended(WorkerPool pool, int count);
 
-  /** Drops the rows of every token from {@code tokens} on. */
+  /** Drops the rows of every token from {@code tokens} on; those of a draft before it stay. */
   abstract void drop(int tokens);
 
   /** Takes over the rows of a prompt of {@link #seen} tokens. */

@@ -2,6 +2,7 @@ package io.calidrop.batch;
 
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.Tools;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,6 +15,7 @@ import java.util.Optional;
  * @param text to continue as it stands, without a chat template
  * @param options with the request's own values
  * @param templateArguments values for the chat template, by name
+ * @param tools functions that the answer may call
  * @param delivery what it asks of a server
  */
 public record RequestBody(
@@ -21,10 +23,12 @@ public record RequestBody(
     Optional<String> text,
     GenerationOptions options,
     Map<String, Object> templateArguments,
+    Optional<Tools> tools,
     Delivery delivery) {
 
   static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
-    return new RequestBody(messages, Optional.empty(), options, Map.of(), Delivery.WHOLE);
+    return new RequestBody(
+        messages, Optional.empty(), options, Map.of(), Optional.empty(), Delivery.WHOLE);
   }
 
   /** With a system message before the others, unless they begin with one or are none. */
@@ -34,6 +38,6 @@ public record RequestBody(
     }
     List<ChatMessage> all = new ArrayList<>(messages);
     all.addFirst(ChatMessage.system(system.get()));
-    return new RequestBody(all, text, options, templateArguments, delivery);
+    return new RequestBody(all, text, options, templateArguments, tools, delivery);
   }
 }

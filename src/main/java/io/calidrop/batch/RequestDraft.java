@@ -33,6 +33,7 @@ final class RequestDraft {
   private Integer topLogprobs; // or null
   private Integer budget; // or null
   private String policy; // or null
+  private final RequestTools tools = new RequestTools();
 
   /**
    * @param served whether a server answers it, and not a batch
@@ -156,6 +157,16 @@ final class RequestDraft {
     options = options.withSampling(change.apply(options.sampling()));
   }
 
+  void responseFormat(JsonNode value) {
+    options = options.withConstraint(ResponseFormat.of(value));
+  }
+
+  /** Functions that the answer may call. */
+  RequestTools tools() {
+    requireTemplate();
+    return tools;
+  }
+
   /** Takes a value for the template, unless {@link #templateArguments} names it, too. */
   void templateArgument(String name, Object value) {
     requireTemplate();
@@ -190,6 +201,7 @@ final class RequestDraft {
         Optional.ofNullable(text),
         options,
         templateArguments,
+        tools.finish(),
         new Delivery(
             Optional.ofNullable(model),
             answers,

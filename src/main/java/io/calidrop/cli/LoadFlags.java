@@ -5,6 +5,7 @@ import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.download.ModelStore;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
+import io.calidrop.generate.Speculation;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tokenizer.Tokenizer;
@@ -59,12 +60,30 @@ final class LoadFlags {
    */
   Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
       throws IOException {
+    return load(io, verbose, context, cache, new SpeculationFlags());
+  }
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(
+      Io io,
+      boolean verbose,
+      int context,
+      Function<Path, CacheOptions> cache,
+      SpeculationFlags speculation)
+      throws IOException {
     positive(spec, "--threads", threads, 1);
-    return load(io, verbose, path(io), context, cache);
+    Speculation how = speculation.speculation(store.open());
+    return load(io, verbose, path(io), context, cache, how);
   }
 
   /** Loads a model's file. */
-  Engine load(Io io, boolean verbose, Path path, int context, Function<Path, CacheOptions> cache) {
+  Engine load(
+      Io io,
+      boolean verbose,
+      Path path,
+      int context,
+      Function<Path, CacheOptions> cache,
+      Speculation speculation) {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
     if (verbose) {
       io.err()
@@ -73,7 +92,8 @@ final class LoadFlags {
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
     CacheOptions options = cache.apply(path);
-    Engine engine = Engine.load(path, new EngineOptions(count, context, options, exact));
+    EngineOptions how = new EngineOptions(count, context, options, exact, speculation);
+    Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());

@@ -3,6 +3,7 @@ package io.calidrop.cli;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
+import io.calidrop.generate.Speculation;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -43,24 +44,29 @@ final class ModelFlags {
    *
    * @param given what the user wants, or null
    */
-  Engine load(Io io, boolean verbose, OnFull given, OnFull defaultValue) throws IOException {
+  Engine load(
+      Io io, boolean verbose, OnFull given, OnFull defaultValue, SpeculationFlags speculation)
+      throws IOException {
     if (given == OnFull.STOP && cache.isBounded()) {
       throw new ParameterException(
           spec.commandLine(),
           "--on-full stop is for a cache without a budget: with one a text has no end");
     }
     if ((given == null ? defaultValue : given) == OnFull.STOP) {
-      return load(io, verbose);
+      return load(io, verbose, speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessOptions(io, limit));
+    return model.load(io, verbose, limit, cache.endlessOptions(io, limit), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
+    return load(io, verbose, new SpeculationFlags());
+  }
+
+  private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    Function<Path, CacheOptions> options = cache.options(io);
-    return model.load(io, verbose, limit, options);
+    return model.load(io, verbose, limit, cache.options(io), speculation);
   }
 
   /** The files that a server serves: the one that is named, or all of the models directory. */
@@ -72,6 +78,6 @@ final class ModelFlags {
   Function<Path, Engine> loader(Io io, boolean verbose) {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
     Function<Path, CacheOptions> options = cache.options(io);
-    return path -> model.load(io, verbose, path, limit, options);
+    return path -> model.load(io, verbose, path, limit, options, Speculation.auto());
   }
 }

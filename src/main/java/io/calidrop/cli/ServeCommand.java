@@ -122,8 +122,7 @@ final class ServeCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     Io io = parent.io();
     Optional<String> apiKey = apiKey();
-    Supplier<GenerationOptions> defaults = () -> generation.options(GenerationOptions.UNLIMITED);
-    defaults.get(); // a wrong value is a usage error
+    Supplier<GenerationOptions> defaults = generation.supplier(GenerationOptions.UNLIMITED);
     List<Path> files = model.files(io);
     Function<Path, Engine> loader = model.loader(io, parent.verbose());
     ServerOptions options;

@@ -72,7 +72,7 @@ final class OpenAi {
   /** Why an answer ended, in a word that clients know. */
   static String reason(StopReason reason) {
     return switch (reason) {
-      case END_TOKEN, STOP_STRING -> "stop";
+      case END_TOKEN, STOP_STRING, COMPLETE -> "stop";
       case LENGTH, CONTEXT_FULL, INTERRUPTED -> "length";
     };
   }

@@ -61,7 +61,7 @@ final class ServedModel implements AutoCloseable {
 
   /** Forgets the generations under way, whose pass failed. */
   void renewBatch() {
-    batch = new GenerationBatch(engine.model(), engine.tokenizer());
+    batch = engine.newBatch();
     batch.sharePrompts(PROMPT_TOKENS);
   }
 
