@@ -22,8 +22,9 @@ final class Accounts {
         .put("kept", cache.kept())
         .put("evicted", cache.seen() - cache.kept())
         .put("folded_rows", cache.calibrationRows())
-        .put("calibrations", cache.calibrations())
-        .put("recomputations", cache.recomputations())
+        .put("stored", cache.stored())
+        .put("recomputed_rows", cache.perLook(cache.recomputed()))
+        .put("skipped_rows", cache.perLook(cache.skipped()))
         .put("prunes", cache.prunes())
         .put("bytes", cache.bytes());
     account
