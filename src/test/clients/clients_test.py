@@ -6,10 +6,13 @@
 
 import asyncio
 import concurrent.futures
+import json
+import typing
 import unittest
 
 import ollama
 import openai
+import pydantic
 
 from running_server import MODEL, RunningServer
 
@@ -97,6 +100,18 @@ class OpenAiTest(unittest.TestCase):
         streamed = self.client.completions.create(
             model=MODEL, prompt="The capital of France is", max_tokens=3, stream=True)
         self.assertEqual("".join(chunk.choices[0].text for chunk in streamed), answer.choices[0].text)
+
+    def test_json_schema(self):
+        class City(pydantic.BaseModel):
+            name: str = pydantic.Field(max_length=20)
+            country: typing.Literal["France", "Germany"]
+
+        parsed = self.client.chat.completions.parse(
+            model=MODEL, messages=QUESTION, max_tokens=100, response_format=City)
+        self.assertIsInstance(parsed.choices[0].message.parsed, City)
+        some = self.chat(response_format={"type": "json_object"}, max_tokens=400, temperature=1.2, seed=3).choices[0]
+        if some.finish_reason == "stop":
+            json.loads(some.message.content)
 
     def test_bounded_cache(self):
         long = [{"role": "user", "content": "Go on with this list: " + ", ".join(map(str, range(300)))}]

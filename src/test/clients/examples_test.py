@@ -1,5 +1,6 @@
 """The examples, as their users run them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ class ExamplesTest(unittest.TestCase):
         cls.server.close()
 
     def output(self, *command):
-        return subprocess.run(command, cwd=HOME, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              timeout=300, check=True).stdout
+        environment = os.environ | {"JAVA_HOME": str(self.server.java_home())}
+        return subprocess.run(command, cwd=HOME, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              text=True, timeout=300, check=True).stdout
 
     def java(self, example, argument):
         maven = shutil.which("mvn") or str(HOME / "mvnw")

@@ -23,9 +23,9 @@ class RunningServer:
                 return
         raise RuntimeError("the server did not start: " + "".join(self._log))
 
-    @property
-    def pid(self):
-        return self._process.pid
+    def java_home(self):
+        """The JDK that runs it, which the launcher found."""
+        return pathlib.Path(f"/proc/{self._process.pid}/exe").resolve().parents[1]
 
     def close(self):
         """Ends it; returns what it said after its start, which is nothing but that it ends."""
