@@ -1,12 +1,14 @@
 package io.calidrop.attention;
 
-/** The memory that a bounded cache comes to hold, evicted tokens aside. */
+import java.util.Optional;
+
+/** The memory that a cache comes to hold, evicted tokens aside. */
 public final class CacheMemory {
   private CacheMemory() {}
 
   /**
-   * Bytes of a cache at its fullest: rows with the slack between prunes, what policies keep of
-   * them, and the calibration state.
+   * Bytes of a bounded cache at its fullest: rows with the slack between prunes, what policies keep
+   * of them, and the calibration state.
    */
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
@@ -17,49 +19,55 @@ public final class CacheMemory {
       head.calibration.rows.extend(head.calibration.capacity());
     }
     int full = shape.fullLayers().length;
-    long windows = full == shape.layers() ? 0 : WindowRows.fullBytes(options.kvTypes(), shape);
     return full * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes())
-        + (shape.layers() - full) * windows;
+        + (shape.layers() - full) * windowBytes(shape, options.kvTypes());
+  }
+
+  /** Bytes of a cache that keeps every token, after {@code tokens} of them. */
+  public static long bytes(CacheShape shape, KvTypes types, int tokens) {
+    int full = shape.fullLayers().length;
+    KvHead head = types.newHead(shape.headDim());
+    long pages = Math.ceilDiv(tokens, KvHead.BLOCK);
+    return full * shape.kvHeads() * pages * head.pageBytes()
+        + (shape.layers() - full) * windowBytes(shape, types);
+  }
+
+  private static long windowBytes(CacheShape shape, KvTypes types) {
+    return shape.fullLayers().length == shape.layers() ? 0 : WindowRows.fullBytes(types, shape);
   }
 
   /**
    * The largest budget that keeps within some bytes.
    *
    * @param options with any budget, whose rows are replaced
-   * @throws IllegalArgumentException if not even sinks and window do
+   * @param most rows that are of any use
+   * @return the options with that budget, or empty if not even sinks and window fit
    */
-  public static CacheOptions fit(CacheShape shape, CacheOptions options, long bytes, int most) {
-    CacheBudget budget = options.budget().orElseThrow();
-    int rows = budget.sinks() + budget.window();
-    long least = bytes(shape, withRows(options, rows));
-    if (least > bytes) {
-      throw new IllegalArgumentException(
-          "%d bytes are too few for a cache: sinks, window, prune interval and calibration alone take %d; raise --kv-memory, or lower --prune-interval, --calibration-rows or --calibration-samples"
-              .formatted(bytes, least));
+  public static Optional<CacheOptions> fit(
+      CacheShape shape, CacheOptions options, long bytes, int most) {
+    int rows = leastRows(options);
+    if (bytes(shape, options.withRows(rows)) > bytes) {
+      return Optional.empty();
     }
     int tooMany = Math.max(rows, most) + 1;
     while (tooMany - rows > 1) {
       int middle = rows + (tooMany - rows) / 2;
-      if (bytes(shape, withRows(options, middle)) <= bytes) {
+      if (bytes(shape, options.withRows(middle)) <= bytes) {
         rows = middle;
       } else {
         tooMany = middle;
       }
     }
-    return withRows(options, rows);
+    return Optional.of(options.withRows(rows));
   }
 
-  private static CacheOptions withRows(CacheOptions options, int rows) {
+  /** Bytes of a cache with the smallest budget that its sinks and window allow. */
+  public static long leastBytes(CacheShape shape, CacheOptions options) {
+    return bytes(shape, options.withRows(leastRows(options)));
+  }
+
+  private static int leastRows(CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
-    return options.bounded(
-        new CacheBudget(
-            rows,
-            budget.sinks(),
-            budget.window(),
-            budget.pruneInterval(),
-            budget.compress(),
-            budget.positions()),
-        options.policy(),
-        options.calibration());
+    return budget.sinks() + budget.window();
   }
 }

@@ -17,7 +17,8 @@ public record CacheOptions(
     KvTypes kvTypes,
     Optional<CacheBudget> budget,
     EvictionPolicy policy,
-    CalibrationOptions calibration) {
+    CalibrationOptions calibration)
+    implements CacheChoice {
   /** Of a cache without a bound: there is nothing to choose. */
   private record EveryToken() implements EvictionPolicy {
     @Override
@@ -38,6 +39,12 @@ public record CacheOptions(
     if (budget.isEmpty() && !(calibration instanceof Off)) {
       throw new IllegalArgumentException("calibration needs a budget: nothing is evicted without");
     }
+  }
+
+  /** Itself, for any model. */
+  @Override
+  public CacheOptions of(CacheShape shape, int context) {
+    return this;
   }
 
   /** The last queries that a cache keeps of each head, if anything asks for some. */
@@ -75,5 +82,10 @@ public record CacheOptions(
   public CacheOptions bounded(
       CacheBudget budget, EvictionPolicy policy, CalibrationOptions calibration) {
     return new CacheOptions(kvTypes, Optional.of(budget), policy, calibration);
+  }
+
+  /** The bounded cache with another number of rows. */
+  public CacheOptions withRows(int rows) {
+    return bounded(budget.orElseThrow().withRows(rows), policy, calibration);
   }
 }

@@ -2,8 +2,6 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
-import io.calidrop.attention.KvTypes;
-import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheQuality;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.QualityTable;
@@ -62,21 +60,11 @@ final class EvalQualityCommand extends GridEvalCommand {
               + " with rolling.")
   private Integer tokens;
 
-  @HelpGroup(Heading.CACHE)
-  @Option(
-      names = "--kv-types",
-      paramLabel = "TYPE",
-      split = ",",
-      converter = KvTypesConverter.class,
-      completionCandidates = Names.KvTypes.class,
-      description =
-          "Also the full cache in these formats, against that of --kv-type. Default: none.")
-  private List<KvTypes> types = List.of();
-
+  /** Also the full cache in each format. */
   @Override
-  List<CacheSetting> settings(CacheShape shape) {
-    List<CacheSetting> settings = new ArrayList<>(super.settings(shape));
-    types.stream().distinct().map(CacheSetting::full).forEach(settings::add);
+  List<CacheSetting> settings(CacheShape shape, int context) {
+    List<CacheSetting> settings = new ArrayList<>(super.settings(shape, context));
+    grid().types().stream().map(CacheOptions::full).map(CacheSetting::full).forEach(settings::add);
     return settings;
   }
 

@@ -1,11 +1,8 @@
 package io.calidrop.cli;
 
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -52,13 +49,12 @@ final class ModelFlags {
       return load(io, verbose);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessOptions(io, limit));
+    return model.load(io, verbose, limit, cache.endlessChoice(io));
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    Function<Path, CacheOptions> options = cache.options(io);
-    return model.load(io, verbose, limit, options);
+    return model.load(io, verbose, limit, cache.choice(io));
   }
 }

@@ -32,6 +32,10 @@ public final class QualityTable implements ResultTable {
       count++;
     }
 
+    boolean has(String name) {
+      return sums.containsKey(name);
+    }
+
     double get(String name) {
       return sums.get(name) / count;
     }
@@ -54,6 +58,10 @@ public final class QualityTable implements ResultTable {
     long queries = cache.calibrations() + cache.recomputations() + cache.skips();
     Map<String, Object> cells = new LinkedHashMap<>();
     cells.put("kl", result.divergence());
+    if (!Double.isNaN(result.late())) {
+      cells.put("klEarly", result.early());
+      cells.put("klLate", result.late());
+    }
     cells.put("kl95", result.divergence95());
     cells.put("top", result.equalArgmax());
     cells.put("agreement", result.agreement());
@@ -85,7 +93,9 @@ public final class QualityTable implements ResultTable {
           new Report.Section(
               "quality" + suffix,
               text.getKey(),
-              "KL: divergence from the full cache, nats a token; same top: share of equal likeliest "
+              "KL: divergence from the full cache, nats a token (early: of the first "
+                  + CacheQuality.EARLY
+                  + " tokens after the prompt, later: of the others); same top: share of equal likeliest "
                   + "tokens; agreement: greedy tokens in common, at most 128; none: perplexity "
                   + "without any context; MiB at the end of the text. Means over the places of the "
                   + "text (of the logarithm for perplexities).",
@@ -100,6 +110,10 @@ public final class QualityTable implements ResultTable {
       Mean mean = means.get(setting.key());
       Map<String, Object> row = setting.columns();
       row.put("KL", Table.rounded(mean.get("kl"), 4));
+      if (mean.has("klLate")) {
+        row.put("KL early", Table.rounded(mean.get("klEarly"), 4));
+        row.put("KL later", Table.rounded(mean.get("klLate"), 4));
+      }
       row.put("KL 95%", Table.rounded(mean.get("kl95"), 3));
       row.put("same top", Table.rounded(mean.get("top"), 3));
       row.put("agreement", Table.rounded(mean.get("agreement"), 1));

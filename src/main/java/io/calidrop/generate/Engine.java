@@ -29,6 +29,7 @@ public final class Engine implements AutoCloseable {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final EngineOptions options;
+  private final CacheOptions cache;
   private final Generator generator;
   private final CompletableFuture<ChatTemplate> template;
   private final long loadNanos;
@@ -44,6 +45,7 @@ public final class Engine implements AutoCloseable {
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
+    cache = options.cache().of(model.config().cacheShape(), contextLength());
     this.generator = new Generator(model, tokenizer);
     this.template = template;
     this.loadNanos = loadNanos;
@@ -58,6 +60,7 @@ public final class Engine implements AutoCloseable {
    * Loads a GGUF file.
    *
    * @throws io.calidrop.gguf.ModelFormatException if it is none or holds no supported model
+   * @throws IllegalArgumentException if no cache can be chosen for it as the options say
    */
   public static Engine load(Path path, EngineOptions options) {
     long start = System.nanoTime();
@@ -134,9 +137,9 @@ public final class Engine implements AutoCloseable {
     return ChatTemplate.forModel(source, tokenizer);
   }
 
-  /** How sessions of this engine keep their cache. */
+  /** How sessions of this engine keep their cache: what was chosen for its model. */
   public CacheOptions cacheOptions() {
-    return options.cache();
+    return cache;
   }
 
   /** Positions of a session of this engine. */
@@ -145,7 +148,7 @@ public final class Engine implements AutoCloseable {
   }
 
   public InferenceSession newSession() {
-    return model.newSession(contextLength(), options.cache());
+    return model.newSession(contextLength(), cache);
   }
 
   /** A new conversation. */

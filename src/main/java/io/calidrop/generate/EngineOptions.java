@@ -1,9 +1,12 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
 
@@ -16,7 +19,7 @@ import io.calidrop.tensor.CpuTopology;
  * @param cache how the KV cache is kept
  * @param exact float32 activations and scalar dequantisation: slow, the reference
  */
-public record EngineOptions(int threads, int contextLength, CacheOptions cache, boolean exact) {
+public record EngineOptions(int threads, int contextLength, CacheChoice cache, boolean exact) {
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -40,21 +43,31 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
     return new EngineOptions(threads, contextLength, cache, exact);
   }
 
-  /** Keeps the cache another way; {@link #withBudget} does for most. */
-  public EngineOptions withCache(CacheOptions cache) {
+  /** Keeps the cache another way; {@link #withMemory} or {@link #withBudget} does for most. */
+  public EngineOptions withCache(CacheChoice cache) {
     return new EngineOptions(threads, contextLength, cache, exact);
   }
 
   /**
+   * Bounds each session's cache by its bytes: number formats, budget, policy and calibration are
+   * the best for them, see {@link CachePlan}.
+   */
+  public EngineOptions withMemory(long bytes) {
+    return withCache(CachePlan.of(bytes));
+  }
+
+  /**
    * Bounds the cache with the default policy and calibration: texts and conversations may be of any
-   * length.
+   * length. Its number formats are those that the cache was given, or half precision.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
    */
   public EngineOptions withBudget(int rows) {
+    KvTypes types =
+        cache instanceof CacheOptions options ? options.kvTypes() : KvTypes.of(KvType.F16);
     return withCache(
-        CacheOptions.full(cache.kvTypes())
+        CacheOptions.full(types)
             .bounded(
                 CacheBudget.of(rows),
                 EvictionPolicies.named(EvictionPolicies.DEFAULT),
