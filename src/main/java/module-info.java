@@ -25,6 +25,7 @@ module io.calidrop {
   requires static org.knowm.xchart;
 
   exports io.calidrop.attention;
+  exports io.calidrop.attention.plan;
   exports io.calidrop.attention.policy;
   exports io.calidrop.generate;
   exports io.calidrop.gguf;

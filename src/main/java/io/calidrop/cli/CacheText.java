@@ -48,7 +48,7 @@ final class CacheText {
     return options.kvTypes().toString().toLowerCase(Locale.ROOT);
   }
 
-  private static String mode(CacheOptions options) {
+  static String mode(CacheOptions options) {
     return options.calibration().mode().toString().toLowerCase(Locale.ROOT);
   }
 

@@ -91,7 +91,12 @@ final class EvalPerplexityCommand implements Callable<Integer> {
       }
       Chart chart =
           new Chart.Lines(
-              "perplexity", "Perplexity of the text so far", "tokens", "perplexity", false, series);
+              "perplexity",
+              "Perplexity of the text so far",
+              "tokens",
+              "perplexity",
+              Chart.Scale.LINEAR,
+              series);
       report.add(
           new Report.Section(
               "perplexity",

@@ -63,8 +63,8 @@ public record CacheGrid(
         (size, bytes) -> {
           CacheOptions plan =
               CachePlan.of(bytes).withBudget(budget(LEAST, true)).of(shape, context);
-          settings.add(CacheSetting.planned("plan for " + size, asPruned(plan)));
-          addOfSize(settings, shape, context, bytes);
+          settings.add(CacheSetting.planned(size, asPruned(plan)));
+          addOfSize(settings, shape, context, size, bytes);
         });
     for (KvTypes format : sizes.isEmpty() ? types : List.<KvTypes>of()) {
       for (String policy : policies) {
@@ -77,7 +77,8 @@ public record CacheGrid(
   }
 
   /** Everything that evicts within some bytes. */
-  private void addOfSize(List<CacheSetting> settings, CacheShape shape, int context, long bytes) {
+  private void addOfSize(
+      List<CacheSetting> settings, CacheShape shape, int context, String size, long bytes) {
     for (KvTypes format : types) {
       for (String policy : policies) {
         for (Mode mode : modes) {
@@ -85,7 +86,7 @@ public record CacheGrid(
             CacheOptions any = counted(options(format, policy, LEAST, calibration));
             CacheMemory.fit(shape, any, bytes, context)
                 .filter(options -> options.budget().orElseThrow().rows() < context)
-                .map(options -> CacheSetting.bounded(policy, 0, asPruned(options)))
+                .map(options -> CacheSetting.fitted(policy, size, asPruned(options)))
                 .ifPresent(settings::add);
           }
         }
@@ -129,7 +130,7 @@ public record CacheGrid(
     String as = folds.size() > 1 ? " as " + CacheSetting.numbers(fold) : "";
     String policy = calibrated.policy().name();
     settings.add(
-        new CacheSetting(policy, budget, CacheSetting.EQUAL_BYTES + as, plain.withRows(rows)));
+        CacheSetting.plain(policy, budget, CacheSetting.EQUAL_BYTES + as, plain.withRows(rows)));
     CacheOptions best =
         CachePlan.of(bytes)
             .withBudget(counted(plain).budget().orElseThrow())
@@ -137,7 +138,8 @@ public record CacheGrid(
             .withCalibration(CalibrationOptions.off())
             .of(shape, context);
     if (!best.kvTypes().equals(calibrated.kvTypes())) {
-      settings.add(new CacheSetting(policy, budget, CacheSetting.BEST_PLAIN + as, asPruned(best)));
+      settings.add(
+          CacheSetting.plain(policy, budget, CacheSetting.BEST_PLAIN + as, asPruned(best)));
     }
   }
 

@@ -15,39 +15,49 @@ import java.util.Map;
 /**
  * One way to keep a cache, as a row of a table.
  *
- * @param policy name of the policy, or what chose it
- * @param budget rows that the user asked for, or 0 where bytes were asked for
- * @param form the calibration, or what else distinguishes the row: {@link #FULL}, {@link
- *     #EQUAL_BYTES}, {@link #BEST_PLAIN}
+ * @param policy name of the policy
+ * @param budget rows that the user asked for, or 0
+ * @param size bytes that the user asked for, as a reader calls them, or empty
+ * @param form the calibration, and what else distinguishes the row: {@link #FULL}, {@link
+ *     #EQUAL_BYTES}, {@link #BEST_PLAIN}, {@link #PLANNED}
  * @param options how the cache is kept
  */
-public record CacheSetting(String policy, int budget, String form, CacheOptions options) {
+public record CacheSetting(
+    String policy, int budget, String size, String form, CacheOptions options) {
   /** No bound: every token is kept. */
   public static final String FULL = "full";
 
   /** No calibration, and as many more rows as the calibration's bytes would hold. */
   public static final String EQUAL_BYTES = "off, same bytes";
 
-  /** What all those bytes are best spent on without calibration: other formats, perhaps no end. */
+  /** No calibration, and the formats that all the bytes are best spent on; perhaps no bound. */
   public static final String BEST_PLAIN = "off, best types, same bytes";
+
+  /** What a plan made of a size. */
+  private static final String PLANNED = ", planned";
 
   /** The full cache. */
   public static CacheSetting full(CacheOptions options) {
-    return new CacheSetting(FULL, 0, FULL, options);
+    return new CacheSetting(FULL, 0, "", FULL, options);
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {
-    return new CacheSetting(policy, budget, form(options.calibration()), options);
+    return new CacheSetting(policy, budget, "", form(options.calibration()), options);
   }
 
-  /** What a plan chose for some bytes. */
+  /** Without calibration, at the bytes of another setting. */
+  static CacheSetting plain(String policy, int budget, String form, CacheOptions options) {
+    return new CacheSetting(policy, budget, "", form, options);
+  }
+
+  /** What fits into some bytes. */
+  static CacheSetting fitted(String policy, String size, CacheOptions options) {
+    return new CacheSetting(policy, 0, size, form(options.calibration()), options);
+  }
+
   static CacheSetting planned(String size, CacheOptions options) {
-    boolean full = options.budget().isEmpty();
-    return new CacheSetting(
-        "%s: %s".formatted(size, options.policy().name()),
-        0,
-        full ? FULL : form(options.calibration()),
-        options);
+    String form = options.budget().isEmpty() ? FULL : form(options.calibration());
+    return new CacheSetting(options.policy().name(), 0, size, form + PLANNED, options);
   }
 
   private static String form(CalibrationOptions calibration) {
@@ -79,19 +89,26 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
     return options.kvTypes().toString().toLowerCase(Locale.ROOT);
   }
 
-  /** What is kept and how, whatever was asked for: the same for points of one line of a chart. */
-  public String plan() {
+  /** The line of a chart that the setting is a point of, whatever bytes it takes. */
+  public String line() {
+    if (isPlanned()) {
+      return "planned";
+    }
     return isFull()
         ? FULL + ", " + types()
-        : "%s, %s, %s".formatted(options.policy().name(), form(options.calibration()), types());
+        : "%s, %s, %s".formatted(policy, form(options.calibration()), types());
+  }
+
+  public boolean isPlanned() {
+    return form.endsWith(PLANNED);
   }
 
   /** The setting in a few words, different for each of a grid. */
   public String key() {
-    String rows = budget > 0 ? String.valueOf(budget) : "of " + rows();
-    return isFull() && policy.equals(FULL)
+    String bound = budget > 0 ? budget + " " : size.isEmpty() ? "" : size + " ";
+    return form.equals(FULL)
         ? FULL + " " + types()
-        : "%s %s %s %s".formatted(policy, rows, form, types());
+        : "%s %s%s %s".formatted(policy, bound, form, types());
   }
 
   /** The setting as the first columns of a table. */
@@ -99,7 +116,7 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
     Map<String, Object> columns = new LinkedHashMap<>();
     columns.put("policy", policy);
     columns.put("types", types());
-    columns.put("budget", budget > 0 ? budget : null);
+    columns.put("budget", budget > 0 ? (Object) budget : size);
     columns.put("rows", isFull() ? null : rows());
     columns.put("calidrop", form.equals(FULL) ? null : form);
     return columns;

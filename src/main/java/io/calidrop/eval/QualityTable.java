@@ -6,10 +6,10 @@ import io.calidrop.report.Chart;
 import io.calidrop.report.Report;
 import io.calidrop.report.Table;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -131,87 +131,61 @@ public final class QualityTable implements ResultTable {
   }
 
   private List<Chart> charts(String suffix, String text, Map<String, Mean> means) {
-    List<Chart> charts = new ArrayList<>();
-    List<CacheSetting> plainAndFold =
-        settings.stream()
-            .filter(s -> s.mode() == Mode.OFF && isPlain(s) || s.mode() == Mode.FOLD)
-            .toList();
-    ToDoubleFunction<CacheSetting> bytes =
-        s -> {
-          Mean mean = means.get(s.key());
-          return (mean.get("activeBytes") + mean.get("calibrationBytes")) / MEBIBYTE;
+    ToDoubleFunction<CacheSetting> mebibytes =
+        setting -> {
+          Mean mean = means.get(setting.key());
+          return (mean.get("activeBytes") + mean.get("calibrationBytes") + mean.get("evictedBytes"))
+              / MEBIBYTE;
         };
+    List<Chart> charts = new ArrayList<>();
+    charts.add(
+        new Chart.Lines(
+            "kl-bytes" + suffix,
+            "Divergence by all bytes, " + text,
+            "cache, calibration and evicted tokens (MiB)",
+            "KL (nats a token)",
+            Chart.Scale.LOGARITHMIC,
+            series(
+                settings.stream().filter(s -> means.get(s.key()).get("kl") > 0).toList(),
+                mebibytes,
+                means)));
+    List<CacheSetting> asked = settings.stream().filter(QualityTable::isAsAsked).toList();
     charts.add(
         new Chart.Lines(
             "kl-budget" + suffix,
             "Divergence by budget, " + text,
             "budget (rows)",
             "KL (nats a token)",
-            true,
-            lines(
-                plainAndFold.stream().filter(s -> s.budget() > 0).toList(),
-                CacheSetting::budget,
-                means)));
-    charts.add(
-        new Chart.Lines(
-            "kl-bytes" + suffix,
-            "Divergence by bytes, " + text,
-            "cache and calibration (MiB)",
-            "KL (nats a token)",
-            false,
-            lines(plainAndFold, bytes, means)));
-    String first = settings.getFirst().policy();
-    List<CacheSetting> forms = settings.stream().filter(s -> s.policy().equals(first)).toList();
-    charts.add(
-        new Chart.Lines(
-            "kl-forms" + suffix,
-            "Forms of calibration with %s, %s".formatted(first, text),
-            "budget (rows)",
-            "KL (nats a token)",
-            true,
-            forms(forms, means)));
+            Chart.Scale.LOGARITHMIC_X,
+            series(asked, CacheSetting::rows, means)));
     return charts;
   }
 
-  private static boolean isPlain(CacheSetting setting) {
-    return setting.rows() == setting.budget();
+  /** Whether a setting has the rows that the user asked for. */
+  private static boolean isAsAsked(CacheSetting setting) {
+    return setting.budget() > 0 && setting.budget() == setting.rows();
   }
 
-  private static List<Chart.Series> lines(
+  /** A line for each way to keep a cache, its points by rising {@code x}. */
+  private static List<Chart.Series> series(
       List<CacheSetting> settings, ToDoubleFunction<CacheSetting> x, Map<String, Mean> means) {
     Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
     for (CacheSetting setting : settings) {
-      String line =
-          setting.budget() == 0 ? setting.policy() : setting.policy() + ", " + setting.form();
-      lines.computeIfAbsent(line, l -> new ArrayList<>()).add(setting);
+      lines.computeIfAbsent(setting.line(), l -> new ArrayList<>()).add(setting);
     }
-    return series(lines, CacheSetting::policy, x, means);
-  }
-
-  private static List<Chart.Series> forms(List<CacheSetting> settings, Map<String, Mean> means) {
-    Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
-    for (CacheSetting setting : settings) {
-      lines.computeIfAbsent(setting.form(), l -> new ArrayList<>()).add(setting);
-    }
-    return series(lines, CacheSetting::form, CacheSetting::budget, means);
-  }
-
-  private static List<Chart.Series> series(
-      Map<String, List<CacheSetting>> lines,
-      Function<CacheSetting, String> group,
-      ToDoubleFunction<CacheSetting> x,
-      Map<String, Mean> means) {
     List<Chart.Series> series = new ArrayList<>();
     lines.forEach(
-        (label, line) ->
-            series.add(
-                new Chart.Series(
-                    label,
-                    group.apply(line.getFirst()),
-                    line.getFirst().mode() == Mode.OFF,
-                    line.stream().map(x::applyAsDouble).toList(),
-                    line.stream().map(s -> means.get(s.key()).get("kl")).toList(),
-                    List.of())));
+        (label, points) -> {
+          points.sort(Comparator.comparingDouble(x));
+          series.add(
+              new Chart.Series(
+                  label,
+                  label,
+                  points.getFirst().mode() == Mode.OFF && !points.getFirst().isPlanned(),
+                  points.stream().map(x::applyAsDouble).toList(),
+                  points.stream().map(s -> means.get(s.key()).get("kl")).toList(),
+                  List.of()));
+        });
     return series;
   }
 }

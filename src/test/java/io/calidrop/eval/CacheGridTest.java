@@ -12,22 +12,26 @@ import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class CacheGridTest {
   private static final CacheShape SHAPE = new CacheShape(30, 9, 3, 64);
+  private static final int CONTEXT = 3072;
 
   private static CacheGrid grid(KvType type, List<Fold> folds, boolean equalBytes) {
     return new CacheGrid(
-        KvTypes.of(type),
+        List.of(KvTypes.of(type)),
         CacheBudget.Compress.ROLLING,
         128,
         CacheBudget.Positions.ABSOLUTE,
         List.of("streaming", "h2o"),
         List.of(64, 256),
+        Map.of(),
         List.of(Mode.OFF, Mode.PAPER, Mode.FOLD, Mode.RECOMPUTE),
         folds,
         List.of(-1f, 0.8f),
@@ -38,17 +42,18 @@ class CacheGridTest {
   void isEveryCombinationAndEachHasAKeyOfItsOwn() {
     List<Fold> folds =
         List.of(CalibrationOptions.fold(64, 128, 32), CalibrationOptions.fold(16, 128, 32));
-    List<CacheSetting> settings = grid(KvType.F16, folds, true).settings(SHAPE);
-    assertThat(settings).hasSize(2 * 2 * (1 + 2 + 2 * 2 + 2));
+    List<CacheSetting> settings = grid(KvType.F16, folds, true).settings(SHAPE, CONTEXT);
+    assertThat(settings).hasSize(2 * 2 * (1 + 2 + 2 * 3 + 2));
     assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();
-    assertThat(grid(KvType.F16, folds, false).settings(SHAPE)).hasSize(2 * 2 * (1 + 2 + 2 + 2));
+    assertThat(grid(KvType.F16, folds, false).settings(SHAPE, CONTEXT))
+        .hasSize(2 * 2 * (1 + 2 + 2 + 2));
   }
 
   @ParameterizedTest
   @EnumSource(KvType.class)
   void theSameBytesAreTheSameBytes(KvType type) {
     List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
-    List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE);
+    List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE, CONTEXT);
     for (int i = 0; i < settings.size(); i++) {
       if (settings.get(i).mode() == Mode.FOLD) {
         CacheSetting plain = settings.get(i + 1);
@@ -59,6 +64,59 @@ class CacheGridTest {
             .isCloseTo(bytes(settings.get(i).options()), withinPercentage(18));
       }
     }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void theBestFormatsWithoutCalibrationStandBesideIt(KvType type) {
+    List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
+    List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE, CONTEXT);
+    for (int i = 0; i < settings.size(); i++) {
+      if (settings.get(i).mode() == Mode.FOLD) {
+        CacheSetting best = settings.get(i + 2);
+        assertThat(best.form()).isEqualTo(CacheSetting.BEST_PLAIN);
+        assertThat(best.mode()).isEqualTo(Mode.OFF);
+        assertThat(best.policy()).isEqualTo(settings.get(i).policy());
+        assertThat(best.options().kvTypes()).isNotEqualTo(KvTypes.of(type));
+        assertThat(best.rows()).isGreaterThan(settings.get(i).rows());
+        assertThat(bytes(best.options())).isLessThanOrEqualTo(bytes(settings.get(i).options()));
+      }
+    }
+  }
+
+  @Test
+  void forSomeBytesThereIsAPlanAndEveryPolicyWithTheRowsThatFit() {
+    Map<String, Long> sizes = new LinkedHashMap<>();
+    sizes.put("6M", 6L << 20);
+    sizes.put("64M", 64L << 20);
+    List<CacheSetting> settings =
+        new CacheGrid(
+                List.of(KvTypes.of(KvType.F16), KvTypes.of(KvType.Q8_0)),
+                CacheBudget.Compress.ROLLING,
+                128,
+                CacheBudget.Positions.ABSOLUTE,
+                List.of("streaming", "h2o"),
+                List.of(128),
+                sizes,
+                List.of(Mode.OFF, Mode.FOLD),
+                List.of(CalibrationOptions.fold(64, 128, 32)),
+                List.of(),
+                true)
+            .settings(SHAPE, CONTEXT);
+    assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();
+    // In 64 MiB all of the 3,072 rows fit in 8 bits: nothing to choose.
+    assertThat(settings).hasSize(1 + 2 * 2 * 2 + 1 + 2 * 2);
+    for (CacheSetting setting : settings) {
+      if (!setting.isFull()) {
+        assertThat(bytes(setting.options())).isLessThanOrEqualTo(sizes.get(setting.size()));
+        assertThat(bytes(setting.options().withRows(setting.rows() + 64)))
+            .isGreaterThan(sizes.get(setting.size()));
+      }
+    }
+    CacheSetting large = settings.get(1 + 2 * 2 * 2);
+    assertThat(large.isPlanned()).isTrue();
+    assertThat(large.isFull()).isTrue();
+    assertThat(large.types()).isEqualTo("q8_0");
   }
 
   private static long bytes(CacheOptions options) {

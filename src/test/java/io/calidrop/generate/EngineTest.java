@@ -104,6 +104,24 @@ class EngineTest {
   }
 
   @Test
+  void bytesAreSpentAsIsBest() {
+    EngineOptions options = EngineOptions.defaults().withThreads(1).withContextLength(512);
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(1 << 30))) {
+      assertThat(engine.cacheOptions()).isEqualTo(CacheOptions.full(KvType.F16));
+    }
+    long few = 90_000;
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few))) {
+      assertThat(engine.cacheOptions().budget()).isPresent();
+      GenerationResult result =
+          engine.complete("Once upon a time ".repeat(60), GREEDY.withMaxTokens(4));
+      assertThat(result.cache().bytes()).isLessThanOrEqualTo(few);
+    }
+    assertThatThrownBy(() -> Engine.load(MicroModel.file(), options.withMemory(1000)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("1000 bytes are too few");
+  }
+
+  @Test
   void piecesOnTheWayAreTheText() {
     try (Engine engine = Engine.load(MicroModel.file());
         ChatSession chat = engine.chat(GREEDY)) {
