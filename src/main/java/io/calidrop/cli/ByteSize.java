@@ -11,10 +11,6 @@ final class ByteSize implements ITypeConverter<Long> {
 
   @Override
   public Long convert(String text) {
-    return of(text);
-  }
-
-  static long of(String text) {
     Matcher size = SIZE.matcher(text.strip());
     if (!size.matches()) {
       throw new TypeConversionException("\"" + text + "\" is no size such as 512K, 64M or 1.5G");

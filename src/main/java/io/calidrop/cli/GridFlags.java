@@ -41,16 +41,17 @@ final class GridFlags {
       converter = KvTypesConverter.class,
       completionCandidates = Names.KvTypes.class,
       description =
-          "Formats of the caches that are compared with the full one of --kv-type. Default: its own.")
-  private List<KvTypes> types;
+          "Formats of the caches that are compared with the full one of --kv-type, and of full ones (quality). Default: its own.")
+  private List<KvTypes> types = List.of();
 
   @Option(
       names = "--kv-memory",
       paramLabel = "SIZE",
       split = ",",
+      converter = ByteSize.class,
       description =
           "Instead of --budgets: what is best for so many bytes, such as 10M; and --policies, if given, with the rows that fit.")
-  private List<String> sizes = List.of();
+  private List<Long> sizes = List.of();
 
   @Option(
       names = "--budgets",
@@ -168,9 +169,9 @@ final class GridFlags {
     return protocol;
   }
 
-  /** The formats that are compared. */
-  List<KvTypes> types() {
-    return types == null ? List.of(kvTypes()) : types.stream().distinct().toList();
+  /** The formats of --kv-types. */
+  List<KvTypes> asked() {
+    return types.stream().distinct().toList();
   }
 
   /** Refuses impossible settings, before a model is loaded. */
@@ -186,23 +187,17 @@ final class GridFlags {
     return spec.commandLine().getParseResult().hasMatchedOption(name);
   }
 
-  private Map<String, Long> bytes() {
-    Map<String, Long> bytes = new LinkedHashMap<>();
-    sizes.forEach(size -> bytes.put(size.strip(), ByteSize.of(size)));
-    return bytes;
-  }
-
   /** The settings for a model of this shape. */
   List<CacheSetting> settings(CacheShape shape, int context) {
     try {
       return new CacheGrid(
-              types(),
+              types.isEmpty() ? List.of(kvTypes()) : asked(),
               compress,
               interval,
               positions,
               sizes.isEmpty() || isGiven("--policies") ? policies : List.of(),
               budgets,
-              bytes(),
+              sizes,
               modes,
               folds(),
               thresholds,

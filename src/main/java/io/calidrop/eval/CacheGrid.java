@@ -13,7 +13,6 @@ import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Every policy with every budget and calibration, in every format; or for some bytes what a plan
@@ -24,7 +23,7 @@ import java.util.Map;
  * @param pruneInterval tokens between prunes, with {@code ROLLING}
  * @param positions what becomes of positions beyond the context
  * @param budgets rows, unless there are {@code sizes}
- * @param sizes bytes by what a reader calls them, or none
+ * @param sizes bytes, or none
  * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
  * @param thresholds cosines of {@link Mode#PAPER} and {@link Mode#RECOMPUTE}
  * @param equalBytes whether each fold of a budget stands beside the policy without calibration at
@@ -37,7 +36,7 @@ public record CacheGrid(
     CacheBudget.Positions positions,
     List<String> policies,
     List<Integer> budgets,
-    Map<String, Long> sizes,
+    List<Long> sizes,
     List<Mode> modes,
     List<Fold> folds,
     List<Float> thresholds,
@@ -59,13 +58,11 @@ public record CacheGrid(
    */
   public List<CacheSetting> settings(CacheShape shape, int context) {
     List<CacheSetting> settings = new ArrayList<>();
-    sizes.forEach(
-        (size, bytes) -> {
-          CacheOptions plan =
-              CachePlan.of(bytes).withBudget(budget(LEAST, true)).of(shape, context);
-          settings.add(CacheSetting.planned(size, asPruned(plan)));
-          addOfSize(settings, shape, context, size, bytes);
-        });
+    for (long bytes : sizes) {
+      CacheOptions plan = CachePlan.of(bytes).withBudget(budget(LEAST, true)).of(shape, context);
+      settings.add(CacheSetting.planned(bytes, asPruned(plan)));
+      addOfSize(settings, shape, context, bytes);
+    }
     for (KvTypes format : sizes.isEmpty() ? types : List.<KvTypes>of()) {
       for (String policy : policies) {
         for (int budget : budgets) {
@@ -77,8 +74,7 @@ public record CacheGrid(
   }
 
   /** Everything that evicts within some bytes. */
-  private void addOfSize(
-      List<CacheSetting> settings, CacheShape shape, int context, String size, long bytes) {
+  private void addOfSize(List<CacheSetting> settings, CacheShape shape, int context, long bytes) {
     for (KvTypes format : types) {
       for (String policy : policies) {
         for (Mode mode : modes) {
@@ -86,7 +82,7 @@ public record CacheGrid(
             CacheOptions any = counted(options(format, policy, LEAST, calibration));
             CacheMemory.fit(shape, any, bytes, context)
                 .filter(options -> options.budget().orElseThrow().rows() < context)
-                .map(options -> CacheSetting.fitted(policy, size, asPruned(options)))
+                .map(options -> CacheSetting.fitted(policy, bytes, asPruned(options)))
                 .ifPresent(settings::add);
           }
         }

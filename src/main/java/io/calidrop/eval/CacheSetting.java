@@ -8,6 +8,7 @@ import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Off;
 import io.calidrop.attention.CalibrationOptions.References;
 import io.calidrop.attention.QuerySample;
+import io.calidrop.report.Table;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -17,13 +18,13 @@ import java.util.Map;
  *
  * @param policy name of the policy
  * @param budget rows that the user asked for, or 0
- * @param size bytes that the user asked for, as a reader calls them, or empty
+ * @param bytes that the user asked for, or 0
  * @param form the calibration, and what else distinguishes the row: {@link #FULL}, {@link
  *     #EQUAL_BYTES}, {@link #BEST_PLAIN}, {@link #PLANNED}
  * @param options how the cache is kept
  */
 public record CacheSetting(
-    String policy, int budget, String size, String form, CacheOptions options) {
+    String policy, int budget, long bytes, String form, CacheOptions options) {
   /** No bound: every token is kept. */
   public static final String FULL = "full";
 
@@ -33,31 +34,33 @@ public record CacheSetting(
   /** No calibration, and the formats that all the bytes are best spent on; perhaps no bound. */
   public static final String BEST_PLAIN = "off, best types, same bytes";
 
-  /** What a plan made of a size. */
+  private static final double MEBIBYTE = 1 << 20;
+
+  /** What a plan made of some bytes. */
   private static final String PLANNED = ", planned";
 
   /** The full cache. */
   public static CacheSetting full(CacheOptions options) {
-    return new CacheSetting(FULL, 0, "", FULL, options);
+    return new CacheSetting(FULL, 0, 0, FULL, options);
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {
-    return new CacheSetting(policy, budget, "", form(options.calibration()), options);
+    return new CacheSetting(policy, budget, 0, form(options.calibration()), options);
   }
 
   /** Without calibration, at the bytes of another setting. */
   static CacheSetting plain(String policy, int budget, String form, CacheOptions options) {
-    return new CacheSetting(policy, budget, "", form, options);
+    return new CacheSetting(policy, budget, 0, form, options);
   }
 
   /** What fits into some bytes. */
-  static CacheSetting fitted(String policy, String size, CacheOptions options) {
-    return new CacheSetting(policy, 0, size, form(options.calibration()), options);
+  static CacheSetting fitted(String policy, long bytes, CacheOptions options) {
+    return new CacheSetting(policy, 0, bytes, form(options.calibration()), options);
   }
 
-  static CacheSetting planned(String size, CacheOptions options) {
+  static CacheSetting planned(long bytes, CacheOptions options) {
     String form = options.budget().isEmpty() ? FULL : form(options.calibration());
-    return new CacheSetting(options.policy().name(), 0, size, form + PLANNED, options);
+    return new CacheSetting(options.policy().name(), 0, bytes, form + PLANNED, options);
   }
 
   private static String form(CalibrationOptions calibration) {
@@ -105,10 +108,9 @@ public record CacheSetting(
 
   /** The setting in a few words, different for each of a grid. */
   public String key() {
-    String bound = budget > 0 ? budget + " " : size.isEmpty() ? "" : size + " ";
     return form.equals(FULL)
         ? FULL + " " + types()
-        : "%s %s%s %s".formatted(policy, bound, form, types());
+        : "%s %s %s %s".formatted(policy, asked(), form, types());
   }
 
   /** The setting as the first columns of a table. */
@@ -116,10 +118,15 @@ public record CacheSetting(
     Map<String, Object> columns = new LinkedHashMap<>();
     columns.put("policy", policy);
     columns.put("types", types());
-    columns.put("budget", budget > 0 ? (Object) budget : size);
+    columns.put("budget", form.equals(FULL) ? null : asked());
     columns.put("rows", isFull() ? null : rows());
     columns.put("calidrop", form.equals(FULL) ? null : form);
     return columns;
+  }
+
+  /** Rows, or bytes as a reader is told. */
+  private Object asked() {
+    return budget > 0 ? (Object) budget : Table.rounded(bytes / MEBIBYTE, 3) + " MiB";
   }
 
   public boolean isFull() {

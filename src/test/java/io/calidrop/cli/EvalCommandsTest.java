@@ -52,9 +52,9 @@ class EvalCommandsTest {
     String to = out.toString();
     Outcome first = eval(quality("--budgets", "64", "--out", to, "--format", "csv"));
     assertThat(first.code()).as(first.err()).isZero();
-    // Plain, calibrated, plain at the same bytes in this format and the best; the full cache.
+    // Plain, calibrated, plain at the same bytes in this format and the best.
     assertThat(first.out().lines())
-        .hasSize(1 + 4 + 1)
+        .hasSize(1 + 4)
         .first()
         .asString()
         .startsWith(
@@ -68,14 +68,14 @@ class EvalCommandsTest {
     // What is in the log is not computed again: a number that was changed there is believed.
     Path log = out.resolve("results.jsonl");
     String lines = Files.readString(log);
-    assertThat(lines.lines()).hasSize(1 + 2 * 5);
+    assertThat(lines.lines()).hasSize(1 + 2 * 4);
     String changed = lines.replaceFirst("\"kl\":[0-9.E-]+", "\"kl\":1000");
     Files.writeString(log, changed.substring(0, changed.length() - 9));
     Outcome resumed = eval(quality("--budgets", "64", "--out", to, "--resume", "--json"));
     assertThat(resumed.code()).as(resumed.err()).isZero();
     JsonNode rows = new ObjectMapper().readTree(resumed.out());
     assertThat(rows.get(0).get("KL").asDouble()).isGreaterThan(499);
-    assertThat(Files.readString(log).lines()).hasSize(1 + 2 * 5);
+    assertThat(Files.readString(log).lines()).hasSize(1 + 2 * 4);
 
     Outcome other = eval(quality("--tokens", "21", "--budgets", "64", "--out", to, "--resume"));
     assertThat(other.code()).isNotZero();
@@ -135,18 +135,18 @@ class EvalCommandsTest {
       "--seeds",
       "1",
       "--prompt-tokens",
-      "200",
+      "1500",
       "--tokens",
       "20",
       "--kv-memory",
-      "80K,1M",
+      "200K,64M",
       "--json"
     };
     Outcome outcome = eval(args);
     assertThat(outcome.code()).as(outcome.err()).isZero();
     JsonNode rows = new ObjectMapper().readTree(outcome.out());
-    assertThat(rows).hasSize(2 + 1);
-    assertThat(rows.get(0).get("budget").asText()).isEqualTo("80K");
+    assertThat(rows).hasSize(2);
+    assertThat(rows.get(0).get("budget").asText()).isEqualTo("0.195 MiB");
     assertThat(rows.get(0).get("calidrop").asText()).endsWith(", planned");
     assertThat(rows.get(0).get("rows").asInt()).isPositive();
     assertThat(rows.get(1).get("calidrop").asText()).isEqualTo("full, planned");

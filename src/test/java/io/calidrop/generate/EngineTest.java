@@ -109,7 +109,7 @@ class EngineTest {
     try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(1 << 30))) {
       assertThat(engine.cacheOptions()).isEqualTo(CacheOptions.full(KvType.F16));
     }
-    long few = 90_000;
+    long few = 200_000;
     try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few))) {
       assertThat(engine.cacheOptions().budget()).isPresent();
       GenerationResult result =
