@@ -31,6 +31,10 @@ final class AttentionScratch {
   final float[] keyScales = new float[KeyRows.TILE];
 
   final float[] values;
+
+  /** What blocks of {@link NewestRows} are attended with; null in itself. */
+  final AttentionScratch rests;
+
   KeyRows keysOf;
   int keysRow;
   ValueRows valuesOf;
@@ -51,11 +55,15 @@ final class AttentionScratch {
     rotated = new float[headDim];
     keys = new float[KvHead.BLOCK * headDim + MOST_FIELDS * KeyRows.TILE];
     values = new float[KvHead.BLOCK * valueDim];
+    rests = maxQueries == 0 ? null : new AttentionScratch(shape, valueLength, 0);
   }
 
   /** Rows may have changed since a block of them was decoded. */
   void forgetDecoded() {
     keysOf = null;
     valuesOf = null;
+    if (rests != null) {
+      rests.forgetDecoded();
+    }
   }
 }

@@ -37,7 +37,7 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvTypes(), rotations);
+    super(shape, rotations, () -> options.kvTypes().newHead(shape.headDim()));
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
@@ -142,6 +142,16 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
+  void markFull() {
+    // Rows that were evicted do not come back.
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return false;
+  }
+
+  @Override
   boolean canDrop(long tokens) {
     return tokens == 0;
   }
@@ -238,7 +248,7 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  boolean attendsPromptsWhole() {
+  public boolean attendsPromptsWhole() {
     return schedule.isOnce();
   }
 
@@ -270,7 +280,7 @@ final class BoundedCache extends KvCache {
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     schedule.expectPrompt(prompt.tokens());

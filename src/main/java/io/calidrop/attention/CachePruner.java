@@ -16,6 +16,7 @@ final class CachePruner {
   private final EvictionPolicy policy;
   private final HeadRows[] views; // [layers][kvHeads]
   private final int[] keep; // [layers][kvHeads] rows that a head keeps
+  private final CacheScratch scratch;
   private final CacheScratch.Worker[] workers; // [threads]
   private final WorkerPool.Task scoreTask = this::score;
   private final WorkerPool.Task pruneTask = this::prune;
@@ -46,6 +47,7 @@ final class CachePruner {
     for (int i = 0; i < heads.length; i++) {
       views[i] = new HeadRows(heads[i], shape, budget, rotations[i]);
     }
+    this.scratch = scratch;
     workers = scratch.workers(options.calibration());
     layerScores = new float[kvHeads][];
     layerRows = new int[kvHeads];
@@ -72,13 +74,13 @@ final class CachePruner {
   }
 
   private void score(int head, int worker) {
-    policy.score(views[head].at(seen), heads[head].scores());
+    policy.score(views[head].at(seen), scores(head));
   }
 
   private void divide(int layer) {
     for (int h = 0; h < kvHeads; h++) {
       HeadState head = heads[layer * kvHeads + h];
-      layerScores[h] = head.scores();
+      layerScores[h] = scores(layer * kvHeads + h);
       layerRows[h] = head.rows.rows();
       from[h] = firstCandidate(layerRows[h]);
       to[h] = endOfCandidates(layerRows[h]);
@@ -95,6 +97,10 @@ final class CachePruner {
             to),
         divided);
     System.arraycopy(divided, 0, keep, layer * kvHeads, kvHeads);
+  }
+
+  private float[] scores(int head) {
+    return scratch.scores(head, heads[head].rows.rows());
   }
 
   private int firstCandidate(int rows) {
@@ -115,7 +121,7 @@ final class CachePruner {
     int first = firstCandidate(rows);
     int end = endOfCandidates(rows);
     int free = keep[index] - (rows - (end - first));
-    boolean[] kept = tools.selection().select(head.scores(), rows, first, end, free);
+    boolean[] kept = tools.selection().select(scores(index), rows, first, end, free);
     EvictedRows evicted = tools.evicted();
     evicted.clear();
     CalibrationRows calibration = head.calibration;

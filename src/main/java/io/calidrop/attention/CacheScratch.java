@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -13,6 +14,7 @@ import java.util.Map;
 public final class CacheScratch {
   private final CacheShape shape;
   private final int threads;
+  private float[][] scores = {}; // [heads][rows]
   private final Map<Fit, Worker[]> workers = new HashMap<>();
 
   /** What the size of a thread's scratch depends on; no rows where nothing is fitted. */
@@ -31,6 +33,17 @@ public final class CacheScratch {
 
   int threads() {
     return threads;
+  }
+
+  /** Room for the scores of a head's rows, for the threads of the pool. */
+  synchronized float[] scores(int head, int rows) {
+    if (scores.length <= head) {
+      scores = Arrays.copyOf(scores, shape.fullLayers().length * shape.kvHeads());
+    }
+    if (scores[head] == null || scores[head].length < rows) {
+      scores[head] = new float[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    return scores[head];
   }
 
   /** One for each thread. */

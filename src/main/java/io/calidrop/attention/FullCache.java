@@ -9,13 +9,17 @@ final class FullCache extends KvCache {
   private final LayerRows[] layers;
   private final int kvHeads;
   private final int contextLength;
+  private final boolean plain; // all rows alike, new or old
 
   FullCache(CacheShape shape, KvTypes types, int contextLength, LayerRotations rotations) {
-    super(shape, types, rotations);
+    super(shape, rotations, () -> types.newFullHead(shape.headDim()));
     kvHeads = shape.kvHeads();
     this.contextLength = contextLength;
+    plain = types.newFullHead(shape.headDim()).newest == null;
     layers = new LayerRows[shape.fullLayers().length];
-    Arrays.setAll(layers, i -> new LayerRows(types, kvHeads, shape.headDim()));
+    Arrays.setAll(
+        layers,
+        i -> new LayerRows(kvHeads, shape.headDim(), () -> types.newFullHead(shape.headDim())));
   }
 
   @Override
@@ -54,8 +58,20 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  void markFull() {
+    for (LayerRows layer : layers) {
+      layer.mark();
+    }
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return plain;
+  }
+
+  @Override
   boolean canDrop(long tokens) {
-    return true;
+    return layers.length == 0 || layers[0].canTruncate((int) tokens);
   }
 
   @Override
@@ -123,8 +139,8 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  boolean attendsPromptsWhole() {
-    return true;
+  public boolean attendsPromptsWhole() {
+    return plain;
   }
 
   @Override

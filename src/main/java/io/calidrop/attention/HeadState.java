@@ -20,9 +20,8 @@ final class HeadState {
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
-  private float[] scores = {}; // [rows], while they are pruned
   private int[] positions = {}; // [rows]
-  private long[] shares = {}; // [rows] in units of ShareLog.ONE
+  private int[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
 
   HeadState(
@@ -102,14 +101,6 @@ final class HeadState {
     }
   }
 
-  /** Room for the scores of all rows. */
-  float[] scores() {
-    if (scores.length < rows.rows()) {
-      scores = new float[positions.length];
-    }
-    return scores;
-  }
-
   /** Moves a row to another position; its share stays. */
   void setPosition(int row, int position) {
     positions[row] = position;
@@ -124,10 +115,14 @@ final class HeadState {
     return (double) shares[row] / ShareLog.ONE;
   }
 
-  /** Adds [rows] shares; tiles of a batch do so from several threads. */
+  /**
+   * Adds [rows] shares, up to the most that there can be, which comes to the same in any order;
+   * tiles of a batch do so from several threads.
+   */
   synchronized void addShares(int[] sums, int rows) {
     for (int row = 0; row < rows; row++) {
-      shares[row] += sums[row];
+      int sum = shares[row] + sums[row];
+      shares[row] = sum < 0 ? Integer.MAX_VALUE : sum;
     }
   }
 
@@ -150,7 +145,6 @@ final class HeadState {
     if (positions.length > size) {
       positions = Arrays.copyOf(positions, size);
       shares = Arrays.copyOf(shares, Math.min(size, shares.length));
-      scores = new float[0];
     }
   }
 
@@ -159,7 +153,7 @@ final class HeadState {
     fitToRows();
     state.ints(positions, rows.rows());
     if (observed) {
-      state.longs(shares, rows.rows());
+      state.ints(shares, rows.rows());
     }
     if (calibration != null) {
       calibration.transfer(state);
@@ -178,7 +172,7 @@ final class HeadState {
    * @param recorded holds the shares of all queries and every query of the last tokens
    * @param earlier [rows] shares that this head's policy would not have observed, or null
    */
-  void adopt(HeadState recorded, long seen, long[] earlier) {
+  void adopt(HeadState recorded, long seen, int[] earlier) {
     rows.copyFrom(recorded.rows);
     fitToRows();
     System.arraycopy(recorded.positions, 0, positions, 0, rows.rows());
@@ -191,7 +185,7 @@ final class HeadState {
   }
 
   /** A copy of all rows' shares. */
-  long[] copyOfShares() {
+  int[] copyOfShares() {
     return Arrays.copyOf(shares, rows.rows());
   }
 
@@ -207,9 +201,7 @@ final class HeadState {
 
   /** Bytes of rows and what a policy keeps of each. */
   long activeBytes() {
-    return rows.bytes()
-        + (long) (positions.length + scores.length) * Integer.BYTES
-        + (long) shares.length * Long.BYTES;
+    return rows.bytes() + (long) (positions.length + shares.length) * Integer.BYTES;
   }
 
   /** Bytes of what stands in for evicted tokens, and of the queries it is fitted on. */

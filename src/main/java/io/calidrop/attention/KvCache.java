@@ -2,7 +2,10 @@ package io.calidrop.attention;
 
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -22,7 +25,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private long seen;
   private int shift; // tokens seen, less this, is the next position
 
-  KvCache(CacheShape shape, KvTypes types, LayerRotations rotations) {
+  KvCache(CacheShape shape, LayerRotations rotations, Supplier<KvHead> windowHead) {
     this.shape = shape;
     this.rotations = rotations;
     windows = new WindowRows[shape.layers()];
@@ -31,7 +34,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     for (int layer = 0; layer < windows.length; layer++) {
       full[layer] = count;
       if (shape.windows().has(layer)) {
-        windows[layer] = new WindowRows(types, shape);
+        windows[layer] = new WindowRows(shape, windowHead);
       } else {
         count++;
       }
@@ -141,6 +144,24 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return Math.ceilDiv(rows, AttentionKernel.SEGMENT);
   }
 
+  /**
+   * Makes sure, where every token stays, that the sequence can be cut to its present tokens until
+   * the next mark.
+   */
+  public final void mark() {
+    for (WindowRows window : windows) {
+      if (window != null) {
+        window.mark();
+      }
+    }
+    markFull();
+  }
+
+  /** Whether the sequence can always be cut to any of its tokens. */
+  public final boolean isRewindable() {
+    return isFullRewindable() && Arrays.stream(windows).allMatch(Objects::isNull);
+  }
+
   /** Whether the sequence can be cut to its first {@code tokens} tokens. */
   public final boolean canTruncate(long tokens) {
     if (tokens == seen) {
@@ -158,7 +179,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * Forgets every token from {@code tokens} on.
    *
    * @throws IllegalArgumentException unless {@link #canTruncate}: rows that were evicted, or that
-   *     left a window, do not come back
+   *     left a window, do not come back, nor what rounding took from the newest
    */
   public final void truncate(long tokens) {
     if (!canTruncate(tokens)) {
@@ -276,6 +297,12 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** What they hold together. */
   abstract CacheStatistics fullStatistics();
 
+  /** See {@link #mark}. */
+  abstract void markFull();
+
+  /** Whether they can always be cut to any number of tokens. */
+  abstract boolean isFullRewindable();
+
   /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
   abstract boolean canDrop(long tokens);
 
@@ -329,8 +356,11 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   abstract void observe(
       int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
 
-  /** Whether no row leaves before all of a prompt has been attended. */
-  abstract boolean attendsPromptsWhole();
+  /**
+   * Whether it attends a prompt as any other that does not evict before its end, so that one can
+   * begin with what {@linkplain #adopt another} has attended.
+   */
+  public abstract boolean attendsPromptsWhole();
 
   /** All layers have attended {@code count} more tokens, {@link #seen} now. */
   abstract void attended(WorkerPool pool, int count);

@@ -97,9 +97,20 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void set(int row, float[] x, int offset) {
-    byte[] page = pages.get(row / BLOCK);
     RowPacker packer = RowPacker.ofThread();
     packer.pack(x, offset, headDim, rotation, bits);
+    set(row, packer);
+  }
+
+  /** Sets a row to what the last one lost that this thread has packed. */
+  void setRest(int row) {
+    RowPacker packer = RowPacker.ofThread();
+    packer.packRest(headDim, bits);
+    set(row, packer);
+  }
+
+  private void set(int row, RowPacker packer) {
+    byte[] page = pages.get(row / BLOCK);
     for (int g = 0; g < groups; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       int at = intsAt(row, g);

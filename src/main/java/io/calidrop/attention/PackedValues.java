@@ -84,9 +84,20 @@ final class PackedValues extends ValueRows {
 
   @Override
   void set(int row, float[] x, int offset) {
-    byte[] page = pages.get(row / BLOCK);
     RowPacker packer = RowPacker.ofThread();
     packer.pack(x, offset, valueLength, rotation, bits);
+    set(row, packer);
+  }
+
+  /** Sets a row to what the last one lost that this thread has packed. */
+  void setRest(int row) {
+    RowPacker packer = RowPacker.ofThread();
+    packer.packRest(valueLength, bits);
+    set(row, packer);
+  }
+
+  private void set(int row, RowPacker packer) {
+    byte[] page = pages.get(row / BLOCK);
     int[] codes = packer.codes;
     for (int g = 0; g * GROUP < valueLength; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);

@@ -18,8 +18,11 @@ import jdk.incubator.vector.VectorOperators;
  * same in any order, and so for any batch and number of threads.
  */
 final class ShareLog {
-  /** A share of one. Sums of a tile's queries fit into an int, those of a sequence into a long. */
-  static final int ONE = 1 << 23;
+  /**
+   * A share of one: what thousands of queries gave to a row fits into an int, and a share of a
+   * hundred thousandth still counts.
+   */
+  static final int ONE = 1 << 18;
 
   private float[] weights = {}; // [blocks][quads][4][BLOCK]
   private float[] max = {}; // [blocks][quads][4] maximum that the weights are relative to

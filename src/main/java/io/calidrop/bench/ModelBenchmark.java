@@ -72,6 +72,7 @@ public final class ModelBenchmark {
   private void fill(InferenceSession session, int[] tokens, int depth) {
     if (depth > 0) {
       model.forward(session, tokens, 0, depth, false);
+      session.mark();
     }
   }
 

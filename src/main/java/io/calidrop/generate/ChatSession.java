@@ -37,6 +37,8 @@ public final class ChatSession implements AutoCloseable {
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
   private int answerStart = -1; // tokens before the last answer, until it is settled
   private int snapshotAt = -1; // how many of them there were at the snapshot, or none
+  private int markedAt = -1; // how many there were when the session was marked, or none
+  private int marked; // its position then
   private long draws; // generations so far: each has a seed of its own
 
   /**
@@ -157,6 +159,7 @@ public final class ChatSession implements AutoCloseable {
     tokens.truncate(0);
     answerStart = -1;
     snapshotAt = -1;
+    markedAt = -1;
     session.truncate(0);
   }
 
@@ -195,6 +198,10 @@ public final class ChatSession implements AutoCloseable {
     } else if (!session.canTruncate(session.position() - 1)) {
       session.transfer(StateStreams.to(snapshot.write()));
       snapshotAt = start;
+    } else {
+      session.mark();
+      marked = session.position();
+      markedAt = start;
     }
     tokens.addAll(added);
     GenerationResult result;
@@ -331,6 +338,10 @@ public final class ChatSession implements AutoCloseable {
     }
     if (snapshotAt == start) {
       session.transfer(StateStreams.from(snapshot.read()));
+      return Restored.SNAPSHOT;
+    }
+    if (markedAt == start && session.canTruncate(marked)) {
+      session.truncate(marked);
       return Restored.SNAPSHOT;
     }
     session.truncate(0);

@@ -148,6 +148,24 @@ public final class InferenceSession implements AutoCloseable {
     cache.pin(tokens);
   }
 
+  /**
+   * Makes sure that the session can go back to here, until the next mark; without effect where
+   * there is a budget.
+   */
+  public void mark() {
+    cache.mark();
+  }
+
+  /** Whether the session can begin with a prompt that was attended once for many. */
+  public boolean canAdopt() {
+    return cache.attendsPromptsWhole();
+  }
+
+  /** Whether the session can always go back to any position. */
+  public boolean isRewindable() {
+    return cache.isRewindable();
+  }
+
   /** Whether the session can go back to its first {@code position} tokens. */
   public boolean canTruncate(int position) {
     return cache.canTruncate(position);
