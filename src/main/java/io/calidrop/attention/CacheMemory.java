@@ -12,22 +12,32 @@ public final class CacheMemory {
    */
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
+    int pages = Math.ceilDiv(budget.rows() + budget.pruneInterval(), KvHead.BLOCK);
+    long one = headBytes(shape, options, 1);
+    long head = one + (pages - 1) * (headBytes(shape, options, 2) - one);
+    int full = shape.fullLayers().length;
+    return full * shape.kvHeads() * head
+        + (shape.layers() - full) * windowBytes(shape, options.kvTypes());
+  }
+
+  private static long headBytes(CacheShape shape, CacheOptions options, int pages) {
     HeadState head = HeadState.of(0, 0, shape, options, null);
-    head.extend(budget.rows() + budget.pruneInterval());
+    head.extend(pages * KvHead.BLOCK);
     if (head.calibration != null) {
       head.calibration.rows.extend(head.calibration.capacity());
     }
-    int full = shape.fullLayers().length;
-    return full * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes())
-        + (shape.layers() - full) * windowBytes(shape, options.kvTypes());
+    return head.activeBytes() + head.calibrationBytes();
   }
 
   /** Bytes of a cache that keeps every token, after {@code tokens} of them. */
   public static long bytes(CacheShape shape, KvTypes types, int tokens) {
     int full = shape.fullLayers().length;
-    KvHead head = types.newHead(shape.headDim());
-    long pages = Math.ceilDiv(tokens, KvHead.BLOCK);
-    return full * shape.kvHeads() * pages * head.pageBytes()
+    KvHead head = types.newFullHead(shape.headDim());
+    int newest = Math.min(tokens, NewestRows.LEAST + KvHead.BLOCK);
+    head.extend(newest);
+    head.mark();
+    long pages = Math.ceilDiv(tokens, KvHead.BLOCK) - Math.ceilDiv(newest, KvHead.BLOCK);
+    return full * shape.kvHeads() * (head.bytes() + pages * head.pageBytes())
         + (shape.layers() - full) * windowBytes(shape, types);
   }
 

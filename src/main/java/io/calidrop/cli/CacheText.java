@@ -16,7 +16,7 @@ final class CacheText {
   /** In a line. */
   static String line(Engine engine) {
     CacheOptions options = engine.cacheOptions();
-    String size = "%.1f MiB at most".formatted(bytes(engine) / 1048576.0);
+    String size = String.format(Locale.ROOT, "%.1f MiB at most", bytes(engine) / 1048576.0);
     return options
         .budget()
         .map(

@@ -99,15 +99,25 @@ public record CachePlan(
     }
     int most = rows.orElseGet(() -> mostRows(context));
     for (KvTypes format : formats) {
-      Optional<CacheOptions> fit = fit(shape, format, most);
-      if (fit.isPresent() && fit.get().budget().orElseThrow().rows() >= most) {
-        return fit.get();
+      CacheOptions all = bounded(format, Measured.best(most)).withRows(most);
+      if (CacheMemory.bytes(shape, all) <= bytes) {
+        return all;
       }
     }
     KvTypes coarsest = formats.getLast();
-    return fit(shape, coarsest, most)
-        .filter(options -> rows.isEmpty())
-        .orElseThrow(() -> tooFew(shape, coarsest));
+    for (Measured.Eviction eviction : Measured.EVICTIONS) {
+      Optional<CacheOptions> fit =
+          CacheMemory.fit(shape, bounded(coarsest, eviction), bytes, most)
+              .filter(options -> rows(options) >= rows.orElse(eviction.rows()));
+      if (fit.isPresent()) {
+        return fit.get();
+      }
+    }
+    throw tooFew(shape, bounded(coarsest, Measured.EVICTIONS.getLast()));
+  }
+
+  private static int rows(CacheOptions options) {
+    return options.budget().orElseThrow().rows();
   }
 
   private int mostRows(int context) {
@@ -128,29 +138,12 @@ public record CachePlan(
         .toList();
   }
 
-  /** The cache in some format, its rows as many as fit. */
-  private Optional<CacheOptions> fit(CacheShape shape, KvTypes format, int most) {
-    CacheOptions plain = bounded(format, Measured.best(0).policy(), CalibrationOptions.off());
-    int plainRows =
-        CacheMemory.fit(shape, plain, bytes, most)
-            .map(options -> options.budget().orElseThrow().rows())
-            .orElse(0);
-    Measured.Eviction best = Measured.best(plainRows);
-    return CacheMemory.fit(
-        shape,
-        bounded(format, policy.orElse(best.policy()), calibration.orElse(best.calibration())),
-        bytes,
-        most);
+  private CacheOptions bounded(KvTypes format, Measured.Eviction best) {
+    return CacheOptions.full(format)
+        .bounded(budget, policy.orElse(best.policy()), calibration.orElse(best.calibration()));
   }
 
-  private CacheOptions bounded(
-      KvTypes format, EvictionPolicy policy, CalibrationOptions calibration) {
-    return CacheOptions.full(format).bounded(budget, policy, calibration);
-  }
-
-  private IllegalArgumentException tooFew(CacheShape shape, KvTypes format) {
-    CalibrationOptions least = calibration.orElse(Measured.best(0).calibration());
-    CacheOptions smallest = bounded(format, policy.orElse(Measured.best(0).policy()), least);
+  private IllegalArgumentException tooFew(CacheShape shape, CacheOptions smallest) {
     long needed =
         rows.isPresent()
             ? CacheMemory.bytes(shape, smallest.withRows(rows.getAsInt()))
@@ -161,6 +154,6 @@ public record CachePlan(
                 bytes,
                 rows.isPresent() ? rows.getAsInt() + " rows" : "sinks, window",
                 needed,
-                format));
+                smallest.kvTypes()));
   }
 }

@@ -72,6 +72,22 @@ class CachePlanTest {
   }
 
   @Test
+  void calibrationIsLeftOutWhereTooFewRowsWouldBeKeptBesideIt() {
+    Measured.Eviction best = Measured.EVICTIONS.getFirst();
+    long enough = CacheMemory.bytes(SHAPE, evicting(best).withRows(best.rows()));
+    assertThat(of(enough).calibration()).isEqualTo(best.calibration());
+    assertThat(of(enough - 1).calibration()).isNotEqualTo(best.calibration());
+    long least = CacheMemory.leastBytes(SHAPE, evicting(Measured.EVICTIONS.getLast()));
+    assertThat(of(least).calibration()).isEqualTo(CalibrationOptions.off());
+    assertThatThrownBy(() -> of(least - 1)).isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static CacheOptions evicting(Measured.Eviction eviction) {
+    return CacheOptions.full(Measured.FORMATS.getLast())
+        .bounded(CacheBudget.of(512), eviction.policy(), eviction.calibration());
+  }
+
+  @Test
   void whatIsGivenRestrictsThePlan() {
     long bytes = full(K5V4);
     CacheOptions keys =
