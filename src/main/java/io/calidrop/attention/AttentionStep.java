@@ -245,7 +245,7 @@ public final class AttentionStep {
     if (log != null) {
       int from = Math.max(0, firstObserved(cache) - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      cache.observe(layer, kvHead, rows, log, result, from, count * group);
+      cache.observe(layer, kvHead, first, tokens, rows, log, result, from, count * group);
     }
   }
 }

@@ -121,6 +121,9 @@ final class BoundedCache extends KvCache {
       moveBack(pool, delta);
     }
     firstObserved = schedule.firstObserved(policy.observation(), seen());
+    for (int i = 0; i < heads.length && drafted() > 0; i++) {
+      heads[i].beginDraft(drafted());
+    }
   }
 
   @Override
@@ -139,6 +142,11 @@ final class BoundedCache extends KvCache {
       head.rows.set(row, keys, o, values, o);
       head.place(row, position() + token);
     }
+  }
+
+  @Override
+  public int draftRoom() {
+    return room() - 1; // what a prune has seen stays
   }
 
   @Override
@@ -206,7 +214,7 @@ final class BoundedCache extends KvCache {
   void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
     if (hasReferences()) {
       ReferenceCalibration references = state(layer, kvHead).references;
-      references.compare(q, offset, stride, tokens, referenceScratch[worker]);
+      references.compare(q, offset, stride, tokens, drafted() > 0, referenceScratch[worker]);
     }
   }
 
@@ -243,8 +251,26 @@ final class BoundedCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
-    log.addTo(state(layer, kvHead), rows, result, from, to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
+    HeadState state = state(layer, kvHead);
+    int firstDrafted = tokens - drafted();
+    int sure = Math.clamp((long) (firstDrafted - first) * group, from, to);
+    if (from < sure) {
+      state.addShares(log.sum(rows, state.rows.values, result, from, sure), rows);
+    }
+    for (int query = sure; query < to; query += group) {
+      int token = first + query / group - firstDrafted;
+      int[] sums = log.sum(rows, state.rows.values, result, query, query + group);
+      state.addDraftedShares(token, sums, rows);
+    }
   }
 
   @Override
@@ -270,6 +296,12 @@ final class BoundedCache extends KvCache {
 
   @Override
   void drop(int tokens) {
+    if (tokens > 0) {
+      for (HeadState head : heads) {
+        head.settle(drafted(), (int) (seen() - tokens));
+      }
+      return;
+    }
     for (HeadState head : heads) {
       head.clear();
     }

@@ -58,6 +58,11 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  public int draftRoom() {
+    return room();
+  }
+
+  @Override
   void markFull() {
     for (LayerRows layer : layers) {
       layer.mark();
@@ -134,7 +139,15 @@ final class FullCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
     throw new IllegalStateException("a full cache observes nothing");
   }
 

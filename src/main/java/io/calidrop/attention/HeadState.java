@@ -23,6 +23,8 @@ final class HeadState {
   private int[] positions = {}; // [rows]
   private int[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
+  private int[][] draftedShares = {}; // [drafted tokens][rows] of them what these gave
+  private int[] draftedRows = {}; // [drafted tokens] rows that they gave shares
 
   HeadState(
       int layer,
@@ -123,6 +125,38 @@ final class HeadState {
     for (int row = 0; row < rows; row++) {
       int sum = shares[row] + sums[row];
       shares[row] = sum < 0 ? Integer.MAX_VALUE : sum;
+    }
+  }
+
+  /** Begins a batch whose last {@code tokens} tokens may be taken back. */
+  void beginDraft(int tokens) {
+    if (observed && draftedRows.length < tokens) {
+      draftedRows = new int[tokens];
+      draftedShares = Arrays.copyOf(draftedShares, tokens);
+    }
+    Arrays.fill(draftedRows, 0);
+  }
+
+  /**
+   * Keeps [rows] shares of a drafted token's queries until it is known to stay. Those of different
+   * tokens may come from different threads.
+   */
+  void addDraftedShares(int token, int[] sums, int rows) {
+    if (draftedShares[token] == null || draftedShares[token].length < rows) {
+      draftedShares[token] = new int[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    System.arraycopy(sums, 0, draftedShares[token], 0, rows);
+    draftedRows[token] = rows;
+  }
+
+  /** Takes the last {@code count} of {@code drafted} tokens back; the others stay. */
+  void settle(int drafted, int count) {
+    rows.truncate(rows.rows() - count);
+    for (int token = 0; token < drafted - count && observed; token++) {
+      addShares(draftedShares[token], draftedRows[token]);
+    }
+    if (references != null) {
+      references.takeBack(count);
     }
   }
 

@@ -24,6 +24,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private final int[] full; // [layers] number of a layer among those that see everything
   private long seen;
   private int shift; // tokens seen, less this, is the next position
+  private int drafted; // last tokens of the batch that may be taken back
 
   KvCache(CacheShape shape, LayerRotations rotations, Supplier<KvHead> windowHead) {
     this.shape = shape;
@@ -97,6 +98,18 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * prune if a budget says {@link CacheBudget.Compress#ONCE}.
    */
   public abstract void expectPrompt(int tokens);
+
+  /** Tokens that the next batch may have and be taken back: it then ends before a prune. */
+  public abstract int draftRoom();
+
+  /**
+   * Announces how many of the next batch's last tokens {@link #truncate} may take back; if any, it
+   * is to follow, and to tell which stay. The batch has others before them, and keeps to {@link
+   * #draftRoom}.
+   */
+  public final void draft(int count) {
+    drafted = count;
+  }
 
   /** Rebases positions if the next batch would leave the context. */
   public abstract void begin(WorkerPool pool);
@@ -172,7 +185,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
         return false;
       }
     }
-    return canDrop(tokens);
+    return tokens >= seen - drafted || canDrop(tokens);
   }
 
   /**
@@ -187,16 +200,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
           "a cache of %d tokens cannot go back to %d, only to 0: it no longer holds all of them"
               .formatted(seen, tokens));
     }
-    if (tokens != seen) {
-      seen = tokens;
-      shift = 0;
+    if (tokens != seen || drafted > 0) {
       for (WindowRows window : windows) {
         if (window != null) {
           window.truncate(tokens);
         }
       }
       drop((int) tokens);
+      seen = tokens;
+      shift = tokens == 0 ? 0 : shift;
+      drafted = 0;
     }
+  }
+
+  /** Last tokens of the batch that may be taken back. */
+  final int drafted() {
+    return drafted;
   }
 
   /**
@@ -303,7 +322,10 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** Whether they can always be cut to any number of tokens. */
   abstract boolean isFullRewindable();
 
-  /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
+  /**
+   * Whether they can be cut to their first {@code tokens} tokens, fewer than there are, all of
+   * which stayed in the last batch.
+   */
   abstract boolean canDrop(long tokens);
 
   /* Of layers that see everything, by their number among all. */
@@ -349,12 +371,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /**
    * Adds the shares of attention that observed queries of a tile gave to each row.
    *
+   * @param first index of the tile's first token in the batch
+   * @param tokens tokens of the batch
    * @param rows rows that the tile sees
    * @param from first query of the tile that is observed
    * @param to one after the last
    */
   abstract void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to);
 
   /**
    * Whether it attends a prompt as any other that does not evict before its end, so that one can
@@ -365,7 +397,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** All layers have attended {@code count} more tokens, {@link #seen} now. */
   abstract void attended(WorkerPool pool, int count);
 
-  /** Drops the rows of every token from {@code tokens} on. */
+  /** Drops the rows of every token from {@code tokens} on; those of a draft before it stay. */
   abstract void drop(int tokens);
 
   /** Takes over the rows of a prompt of {@link #seen} tokens. */

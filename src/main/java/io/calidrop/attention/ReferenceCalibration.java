@@ -38,6 +38,13 @@ final class ReferenceCalibration {
   private int[] slotOf = {}; // [tokens][group] slot that a query uses, or NONE
   private int[] recomputed = {}; // [slots - group] token * group + head
 
+  /* What is needed to take the last tokens of a batch back. */
+  private int compared; // tokens of the last batch
+  private boolean drafted; // whether it may be taken back
+  private float[] slotQueries = {}; // [slots][headDim]
+  private SoftmaxPartials slotPartials; // [slots], when first needed
+  private float[] similarity = {}; // [tokens][group]
+
   private long calibrations;
   private long recomputations;
   private long skips;
@@ -67,12 +74,17 @@ final class ReferenceCalibration {
    * Decides what each query of a batch does, in order, and recomputes where one wants it.
    *
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
+   * @param drafted whether the last of them may be taken back
    */
-  void compare(float[] q, int offset, int stride, int tokens, ReferenceScratch scratch) {
+  void compare(
+      float[] q, int offset, int stride, int tokens, boolean drafted, ReferenceScratch scratch) {
     if (slotOf.length < tokens * group) {
       slotOf = new int[tokens * group];
       recomputed = new int[tokens * group];
+      similarity = new float[tokens * group];
     }
+    compared = tokens;
+    this.drafted = drafted;
     Arrays.fill(slotOf, 0, tokens * group, NONE);
     slots = group;
     if (!present) {
@@ -86,6 +98,7 @@ final class ReferenceCalibration {
         int o = offset + token * stride + head * headDim;
         float similarity = cosine(q, o, from, reference, headDim);
         similarities += similarity;
+        this.similarity[token * group + head] = similarity;
         if (similarity >= options.calibrateThreshold()) {
           calibrations++;
           slotOf[token * group + head] = slot;
@@ -104,6 +117,7 @@ final class ReferenceCalibration {
     growSlots();
     for (int head = 0; head < group; head++) {
       fillSlot(head, references, head * headDim, evicted, head);
+      note(head, references, head * headDim, evicted, head);
     }
     for (int first = group; first < slots; first += ReferenceScratch.MAX_QUERIES) {
       recompute(
@@ -122,6 +136,48 @@ final class ReferenceCalibration {
       slotBias = new float[slots];
       slotKeys = new float[slots * headDim];
       slotValues = new float[slots * headDim];
+    }
+    if (drafted && slotQueries.length < slots * headDim) {
+      slotQueries = new float[slots * headDim];
+      slotPartials = new SoftmaxPartials(slots, ValueRows.valueDim(valueLength));
+    }
+  }
+
+  /** Keeps a reference of a batch that may be taken back. */
+  private void note(int slot, float[] query, int o, SoftmaxPartials partials, int i) {
+    if (drafted) {
+      System.arraycopy(query, o, slotQueries, slot * headDim, headDim);
+      slotPartials.copy(slot, partials, i);
+    }
+  }
+
+  private void setReference(int head, float[] query, int o, SoftmaxPartials partials, int i) {
+    System.arraycopy(query, o, references, head * headDim, headDim);
+    evicted.copy(head, partials, i);
+  }
+
+  /** Takes the last {@code count} tokens of a batch back that was compared as a draft. */
+  void takeBack(int count) {
+    if (!present) {
+      return;
+    }
+    int kept = (compared - count) * group; // queries
+    for (int slot = 0; slot < slots; slot++) {
+      int query = slot < group ? slot - group : recomputed[slot - group];
+      if (query < kept) { // those of a head come one after the other
+        setReference(Math.floorMod(query, group), slotQueries, slot * headDim, slotPartials, slot);
+      } else {
+        recomputations--;
+        calibrations++; // as the others that have a slot, below
+      }
+    }
+    for (int query = kept; query < compared * group; query++) {
+      similarities -= similarity[query];
+      if (slotOf[query] == NONE) {
+        skips--;
+      } else {
+        calibrations--;
+      }
     }
   }
 
@@ -142,8 +198,8 @@ final class ReferenceCalibration {
     for (int i = 0; i < count; i++) {
       fillSlot(from + i, scratch.queries, i * headDim, scratch.result, i);
       int head = recomputed[from - group + i] % group;
-      System.arraycopy(scratch.queries, i * headDim, references, head * headDim, headDim);
-      evicted.copy(head, scratch.result, i);
+      setReference(head, scratch.queries, i * headDim, scratch.result, i);
+      note(from + i, scratch.queries, i * headDim, scratch.result, i);
     }
   }
 
@@ -250,7 +306,8 @@ final class ReferenceCalibration {
   long bytes() {
     long floats = references.length + (long) group * (ValueRows.valueDim(valueLength) + 2);
     long slotFloats = slotBias.length * (2L * headDim + 1);
-    return (floats + slotFloats + slotOf.length + recomputed.length) * Float.BYTES;
+    long queries = slotOf.length + recomputed.length + similarity.length;
+    return (floats + slotFloats + queries) * Float.BYTES;
   }
 
   long storedBytes() {

@@ -85,7 +85,7 @@ public final class BatchRunner implements AutoCloseable {
   public BatchRunner(Engine engine, Supplier<ChatTemplate> templates, int parallel) {
     this.engine = engine;
     this.templates = templates;
-    batch = new GenerationBatch(engine.model(), engine.tokenizer());
+    batch = engine.newBatch();
     prefix = new SharedPrefix(engine.model());
     copies = parallel > 1;
     for (int i = 0; i < parallel; i++) {

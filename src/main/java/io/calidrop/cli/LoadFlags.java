@@ -56,6 +56,12 @@ final class LoadFlags {
    * @param cache how its cache is kept
    */
   Engine load(Io io, boolean verbose, int context, CacheChoice cache) throws IOException {
+    return load(io, verbose, context, cache, new SpeculationFlags());
+  }
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(Io io, boolean verbose, int context, CacheChoice cache, SpeculationFlags speculation)
+      throws IOException {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
     Path path = path(io);
     if (verbose) {
@@ -64,7 +70,9 @@ final class LoadFlags {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    Engine engine = Engine.load(path, new EngineOptions(count, context, cache, exact));
+    EngineOptions how =
+        new EngineOptions(count, context, cache, exact, speculation.speculation(store.open()));
+    Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());

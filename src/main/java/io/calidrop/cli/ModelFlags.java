@@ -39,22 +39,28 @@ final class ModelFlags {
    *
    * @param given what the user wants, or null
    */
-  Engine load(Io io, boolean verbose, OnFull given, OnFull defaultValue) throws IOException {
+  Engine load(
+      Io io, boolean verbose, OnFull given, OnFull defaultValue, SpeculationFlags speculation)
+      throws IOException {
     if (given == OnFull.STOP && cache.isBounded()) {
       throw new ParameterException(
           spec.commandLine(),
           "--on-full stop is for a cache without a budget: with one a text has no end");
     }
     if ((given == null ? defaultValue : given) == OnFull.STOP) {
-      return load(io, verbose);
+      return load(io, verbose, speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessChoice(io));
+    return model.load(io, verbose, limit, cache.endlessChoice(io), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
+    return load(io, verbose, new SpeculationFlags());
+  }
+
+  private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.choice(io));
+    return model.load(io, verbose, limit, cache.choice(io), speculation);
   }
 }

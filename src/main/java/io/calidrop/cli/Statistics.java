@@ -18,7 +18,7 @@ final class Statistics {
     return String.format(
         Locale.ROOT,
         "[load %.2f s | prompt %d tokens%s, %.0f tok/s | first token %.2f s"
-            + " | generated %d tokens, %.0f tok/s | context %s | %s | seed %d"
+            + " | generated %d tokens, %.0f tok/s%s | context %s | %s | seed %d"
             + " | cache %s]",
         loadNanos / 1e9,
         timings.promptTokens(),
@@ -27,10 +27,17 @@ final class Statistics {
         timings.firstTokenNanos() / 1e9,
         result.tokens().length,
         timings.decodeRate(),
+        drafted(result),
         context(result),
         result.stopReason().label(),
         result.seed(),
         cache(result.cache()));
+  }
+
+  private static String drafted(GenerationResult result) {
+    return result.draftedTokens() == 0
+        ? ""
+        : " (%d of %d guessed)".formatted(result.acceptedTokens(), result.draftedTokens());
   }
 
   private static String context(GenerationResult result) {
@@ -91,6 +98,8 @@ final class Statistics {
     json.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
     json.put("prompt_tokens_per_second", timings.promptRate());
     json.put("generated_tokens_per_second", timings.decodeRate());
+    json.put("drafted_tokens", result.draftedTokens());
+    json.put("accepted_tokens", result.acceptedTokens());
     json.put("context_used", result.contextUsed());
     boolean endless = result.contextLimit() == Integer.MAX_VALUE;
     json.put("context_limit", endless ? null : result.contextLimit());

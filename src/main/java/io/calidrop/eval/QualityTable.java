@@ -150,7 +150,8 @@ public final class QualityTable implements ResultTable {
                 mebibytes,
                 means)));
     List<CacheSetting> asked = settings.stream().filter(QualityTable::isAsAsked).toList();
-    charts.add(
+    if (!asked.isEmpty()) {
+      charts.add(
         new Chart.Lines(
             "kl-budget" + suffix,
             "Divergence by budget, " + text,
@@ -158,6 +159,7 @@ public final class QualityTable implements ResultTable {
             "KL (nats a token)",
             Chart.Scale.LOGARITHMIC_X,
             series(asked, CacheSetting::rows, means)));
+    }
     return charts;
   }
 

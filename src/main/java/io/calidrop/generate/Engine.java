@@ -30,6 +30,8 @@ public final class Engine implements AutoCloseable {
   private final Tokenizer tokenizer;
   private final EngineOptions options;
   private final CacheOptions cache;
+  private final Optional<DraftModel> draft;
+  private final Speculator speculator;
   private final Generator generator;
   private final CompletableFuture<ChatTemplate> template;
   private final long loadNanos;
@@ -39,14 +41,18 @@ public final class Engine implements AutoCloseable {
       Transformer model,
       Tokenizer tokenizer,
       CompletableFuture<ChatTemplate> template,
+      Optional<DraftModel> draft,
       EngineOptions options,
+      CacheOptions cache,
       long loadNanos) {
     this.file = file;
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
-    cache = options.cache().of(model.config().cacheShape(), contextLength());
-    this.generator = new Generator(model, tokenizer);
+    this.cache = cache;
+    this.draft = draft;
+    speculator = new Speculator(options.speculation(), draft);
+    generator = new Generator(model, tokenizer, speculator);
     this.template = template;
     this.loadNanos = loadNanos;
   }
@@ -60,7 +66,8 @@ public final class Engine implements AutoCloseable {
    * Loads a GGUF file.
    *
    * @throws io.calidrop.gguf.ModelFormatException if it is none or holds no supported model
-   * @throws IllegalArgumentException if no cache can be chosen for it as the options say
+   * @throws IllegalArgumentException if a draft model has another vocabulary, or no cache can be
+   *     chosen as the options say
    */
   public static Engine load(Path path, EngineOptions options) {
     long start = System.nanoTime();
@@ -71,11 +78,16 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      Transformer model =
-          ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
+      LoadOptions how = new LoadOptions(options.threads(), options.exact());
+      Transformer model = ModelLoader.load(file, how);
       try {
-        return new Engine(
-            file, model, join(tokenizer), template, options, System.nanoTime() - start);
+        CacheOptions cache =
+            options.cache().of(model.config().cacheShape(), contextLength(model, options));
+        Optional<DraftModel> draft =
+            options.speculation().draft().map(p -> DraftModel.load(p, join(tokenizer), how));
+        Tokenizer loaded = join(tokenizer);
+        long nanos = System.nanoTime() - start;
+        return new Engine(file, model, loaded, template, draft, options, cache, nanos);
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -144,11 +156,20 @@ public final class Engine implements AutoCloseable {
 
   /** Positions of a session of this engine. */
   public int contextLength() {
+    return contextLength(model, options);
+  }
+
+  private static int contextLength(Transformer model, EngineOptions options) {
     return options.contextLength() == 0 ? model.config().contextLength() : options.contextLength();
   }
 
   public InferenceSession newSession() {
     return model.newSession(contextLength(), cache);
+  }
+
+  /** For generations of this engine's sessions that share passes. */
+  public GenerationBatch newBatch() {
+    return new GenerationBatch(model, tokenizer, speculator);
   }
 
   /** A new conversation. */
@@ -207,6 +228,7 @@ public final class Engine implements AutoCloseable {
   /** Ends the threads and frees the weights. */
   @Override
   public void close() {
+    draft.ifPresent(DraftModel::close);
     model.close();
     file.close();
   }

@@ -18,8 +18,10 @@ import io.calidrop.tensor.CpuTopology;
  * @param contextLength most positions of a session, or 0: the model's trained length
  * @param cache how the KV cache is kept
  * @param exact float32 activations and scalar dequantisation: slow, the reference
+ * @param speculation how tokens are guessed ahead: the text is the same
  */
-public record EngineOptions(int threads, int contextLength, CacheChoice cache, boolean exact) {
+public record EngineOptions(
+    int threads, int contextLength, CacheChoice cache, boolean exact, Speculation speculation) {
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -30,22 +32,26 @@ public record EngineOptions(int threads, int contextLength, CacheChoice cache, b
     }
   }
 
-  /** A thread for each core, the trained context, a cache of half precision without a bound. */
+  /**
+   * A thread for each core, the trained context, a cache of half precision without a bound; tokens
+   * are guessed ahead where it pays.
+   */
   public static EngineOptions defaults() {
-    return new EngineOptions(CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false);
+    return new EngineOptions(
+        CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false, Speculation.auto());
   }
 
   public EngineOptions withThreads(int threads) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   public EngineOptions withContextLength(int contextLength) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   /** Keeps the cache another way; {@link #withMemory} or {@link #withBudget} does for most. */
   public EngineOptions withCache(CacheChoice cache) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   /**
@@ -74,7 +80,11 @@ public record EngineOptions(int threads, int contextLength, CacheChoice cache, b
                 CalibrationOptions.fold()));
   }
 
+  public EngineOptions withSpeculation(Speculation speculation) {
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+  }
+
   public EngineOptions withExact(boolean exact) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 }

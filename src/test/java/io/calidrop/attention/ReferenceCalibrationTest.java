@@ -79,7 +79,7 @@ class ReferenceCalibrationTest {
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */
   private static double[] given(
       ReferenceCalibration calibration, References options, float[] query) {
-    calibration.compare(query, 0, DIM, 1, scratch(options));
+    calibration.compare(query, 0, DIM, 1, false, scratch(options));
     SoftmaxPartials out = new SoftmaxPartials(1, ValueRows.valueDim(DIM));
     out.clear(1);
     calibration.merge(0, 0, query, 0, out, 0);
@@ -185,7 +185,7 @@ class ReferenceCalibrationTest {
     for (int t = 0; t < 5; t++) {
       System.arraycopy(tokens[t], 0, batch, t * DIM, DIM);
     }
-    calibration.compare(batch, 0, DIM, 5, scratch(options));
+    calibration.compare(batch, 0, DIM, 5, false, scratch(options));
     assertThat(calibration.calibrations()).as("reference, other again").isEqualTo(2);
     assertThat(calibration.skips()).as("between, twice").isEqualTo(2);
     assertThat(calibration.recomputations()).as("other").isEqualTo(1);
