@@ -133,7 +133,7 @@ public record CacheGrid(
             .withPolicy(calibrated.policy())
             .withCalibration(CalibrationOptions.off())
             .of(shape, context);
-    if (!best.kvTypes().equals(calibrated.kvTypes())) {
+    if (best.budget().isEmpty() || !best.kvTypes().equals(calibrated.kvTypes())) {
       settings.add(
           CacheSetting.plain(policy, budget, CacheSetting.BEST_PLAIN + as, asPruned(best)));
     }

@@ -152,13 +152,13 @@ public final class QualityTable implements ResultTable {
     List<CacheSetting> asked = settings.stream().filter(QualityTable::isAsAsked).toList();
     if (!asked.isEmpty()) {
       charts.add(
-        new Chart.Lines(
-            "kl-budget" + suffix,
-            "Divergence by budget, " + text,
-            "budget (rows)",
-            "KL (nats a token)",
-            Chart.Scale.LOGARITHMIC_X,
-            series(asked, CacheSetting::rows, means)));
+          new Chart.Lines(
+              "kl-budget" + suffix,
+              "Divergence by budget, " + text,
+              "budget (rows)",
+              "KL (nats a token)",
+              Chart.Scale.LOGARITHMIC_X,
+              series(asked, CacheSetting::rows, means)));
     }
     return charts;
   }
