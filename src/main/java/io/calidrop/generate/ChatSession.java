@@ -206,7 +206,8 @@ public final class ChatSession implements AutoCloseable {
     tokens.addAll(added);
     GenerationResult result;
     try {
-      result = generator.generate(session, tokens.array(), length, drawn(), onText, interrupted);
+      GenerationOptions drawn = template.afterThought(drawn(), asked(question));
+      result = generator.generate(session, tokens.array(), length, drawn, onText, interrupted);
     } catch (RuntimeException e) {
       tokens.truncate(start);
       throw e;
@@ -226,8 +227,7 @@ public final class ChatSession implements AutoCloseable {
     int start = answerStart;
     answerStart = -1;
     Turn turn = turns.getLast();
-    List<ChatMessage> asked = beginning();
-    asked.add(turn.question());
+    List<ChatMessage> asked = asked(turn.question());
     Optional<AnswerInHistory> written;
     try {
       written = AnswerInHistory.of(template, tokenizer, asked, turn.answer());
@@ -254,9 +254,14 @@ public final class ChatSession implements AutoCloseable {
 
   /** The marks that the coming answer begins inside of, because the template opens them. */
   public Optional<Reasoning> openedReasoning() {
+    return Reasoning.openedBy(template.render(asked(ChatMessage.user("1")), true));
+  }
+
+  /** The conversation as if a question were its first. */
+  private List<ChatMessage> asked(ChatMessage question) {
     List<ChatMessage> asked = beginning();
-    asked.add(ChatMessage.user("1"));
-    return Reasoning.openedBy(template.render(asked, true));
+    asked.add(question);
+    return asked;
   }
 
   /** The options with the turn's own seed. A conversation may have no end, an answer has one. */

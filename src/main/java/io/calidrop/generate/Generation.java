@@ -1,6 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.ConstraintState;
 import io.calidrop.sampling.Sampler;
 import io.calidrop.sampling.SamplerChain;
 import io.calidrop.tokenizer.Tokenizer;
@@ -26,6 +27,7 @@ final class Generation {
   private final Consumer<String> onText;
   private final BooleanSupplier interrupted;
   private final Sampler sampler;
+  private final ConstraintState constraint; // or null
   private final Utf8Decoder decoder = new Utf8Decoder();
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
@@ -52,8 +54,8 @@ final class Generation {
    * @param limit most positions of the sequence
    * @param speculator gives what drafts tokens
    * @param interrupted asked before each token; true ends the generation
-   * @throws IllegalArgumentException if nothing of the prompt is to be computed, or it exceeds the
-   *     limit
+   * @throws IllegalArgumentException if nothing of the prompt is to be computed, it exceeds the
+   *     limit, or the vocabulary cannot be bound by a constraint
    */
   Generation(
       Tokenizer tokenizer,
@@ -81,6 +83,7 @@ final class Generation {
     this.reused = reused;
     this.limit = limit;
     this.options = options;
+    constraint = options.constraint().map(c -> c.begin(tokenizer)).orElse(null);
     drafter = speculator.drafter(prompt, promptLength).orElse(null);
     this.onText = onText;
     this.interrupted = interrupted;
@@ -187,6 +190,9 @@ final class Generation {
 
   /** Samples the next token and takes it into the text. */
   private void next(float[] logits) {
+    if (constraint != null) {
+      constraint.mask(logits);
+    }
     next[0] = sampler.sample(logits);
     if (position == promptLength) {
       firstToken = System.nanoTime();
@@ -215,6 +221,9 @@ final class Generation {
       return StopReason.END_TOKEN;
     }
     sampler.accept(token);
+    if (constraint != null) {
+      constraint.accept(token);
+    }
     if (drafter != null) {
       drafter.accept(token);
     }
@@ -225,6 +234,9 @@ final class Generation {
     emit(stops.append(decoder.append(tokenizer.bytes(token))));
     if (stops.found()) {
       return StopReason.STOP_STRING;
+    }
+    if (constraint != null && constraint.isFinished()) {
+      return StopReason.COMPLETE;
     }
     if (count == options.maxTokens()) {
       return StopReason.LENGTH;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.Constraint;
 import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
@@ -115,7 +116,12 @@ class GenerationTest {
 
   private GenerationResult generate(
       Script script, int maxTokens, List<String> stop, BooleanSupplier interrupted) {
-    GenerationOptions options = new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop);
+    return generate(
+        script, new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop), interrupted);
+  }
+
+  private GenerationResult generate(
+      Script script, GenerationOptions options, BooleanSupplier interrupted) {
     GenerationResult result =
         script.run(
             new Generation(
@@ -147,6 +153,50 @@ class GenerationTest {
     assertThat(result.cache().activeBytes()).isEqualTo(17);
     assertThat(result.timings().promptTokens()).isEqualTo(3);
     assertThat(pieces).containsExactly("H", "e", "l", "l", "o");
+  }
+
+  private GenerationResult generate(
+      String text, int maxTokens, Constraint constraint, String... stop) {
+    GenerationOptions options =
+        new GenerationOptions(maxTokens, SamplerOptions.greedy(), List.of(stop))
+            .withConstraint(Optional.of(constraint));
+    return generate(new Script(text, 100), options, () -> false);
+  }
+
+  @Test
+  void aConstraintRulesOutWhatDoesNotFitAndEndsWhenNothingCanFollow() {
+    Constraint schema = Constraint.of("{\"enum\":[\"Paris\",\"Pau\",null]}");
+    GenerationResult result = generate("\"Pxuris, I think", 50, schema);
+    assertThat(result.text()).isEqualTo("\"Pau\"");
+    assertThat(result.stopReason()).isEqualTo(StopReason.COMPLETE);
+  }
+
+  @Test
+  void theEndTokenComesWhenTheValueIsComplete() {
+    Constraint number = Constraint.of("{\"type\":\"integer\"}");
+    GenerationResult result = generate("12", 50, number);
+    assertThat(result.text()).isEqualTo("12");
+    assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
+  }
+
+  @Test
+  void aConstrainedTextEndsAtTheTokenLimitAndAtStopStrings() {
+    pieces.clear();
+    GenerationResult cut = generate("{\"a\": 5}", 4, Constraint.object());
+    assertThat(cut.text()).isEqualTo("{\"a\"");
+    assertThat(cut.stopReason()).isEqualTo(StopReason.LENGTH);
+    pieces.clear();
+    GenerationResult stopped = generate("{\"a\": 5}", 50, Constraint.object(), "5");
+    assertThat(stopped.text()).isEqualTo("{\"a\": ");
+    assertThat(stopped.stopReason()).isEqualTo(StopReason.STOP_STRING);
+  }
+
+  @Test
+  void aConstraintBeginsAfterAThought() {
+    Constraint after = Constraint.of("{\"enum\":[7]}").after("</think>");
+    GenerationResult result = generate("I <think it is 8.</think>\n\n8, really", 50, after);
+    assertThat(result.text()).isEqualTo("I <think it is 8.</think>\n\n7");
+    assertThat(result.stopReason()).isEqualTo(StopReason.COMPLETE);
   }
 
   @Test
