@@ -1,10 +1,8 @@
 package io.calidrop.attention;
 
-import io.calidrop.attention.CalibrationOptions.References;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,8 +21,8 @@ final class BoundedCache extends KvCache {
   private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final CachePruner pruner;
   private final PositionRebase rebase;
-  private final ReferenceScratch[] referenceScratch; // [threads], or none
-  private final PageMemory memory; // of evicted rows, or null
+  private final boolean hasReferences;
+  private final PageMemory memory; // of stored rows, or null
 
   private int firstObserved = Integer.MAX_VALUE;
   private int pinned;
@@ -44,31 +42,23 @@ final class BoundedCache extends KvCache {
     group = shape.group();
     headDim = shape.headDim();
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
-    References references = options.calibration() instanceof References form ? form : null;
-    memory = references == null ? null : memory(references.store());
+    hasReferences = options.calibration() instanceof Paper;
+    memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
     int[] layers = shape.fullLayers();
     heads = new HeadState[layers.length * kvHeads];
     for (int i = 0; i < heads.length; i++) {
-      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
-    }
-    referenceScratch = new ReferenceScratch[references == null ? 0 : scratch.threads()];
-    for (int i = 0; i < referenceScratch.length; i++) {
-      referenceScratch[i] =
-          new ReferenceScratch(
-              options.kvTypes(), shape, ReferenceCalibration.valueLength(headDim, references));
+      PositionRotation rotation = rotations.ofLayer(layers[i / kvHeads]);
+      StoredRows stored =
+          options
+              .store()
+              .map(store -> new StoredRows(shape, store, memory, rotation, contextLength))
+              .orElse(null);
+      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, stored);
     }
     PositionRotation[] rotation = new PositionRotation[heads.length];
     Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
-    rebase = new PositionRebase(heads, referenceScratch, rotation);
-  }
-
-  private static PageMemory memory(Store store) {
-    return switch (store) {
-      case NONE -> null;
-      case RAM -> PageMemory.inRam();
-      case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
-    };
+    rebase = new PositionRebase(heads, rotation);
   }
 
   /** What is kept of a head, keys and values and more. */
@@ -184,7 +174,7 @@ final class BoundedCache extends KvCache {
     for (int i = from; i < to; i++) {
       sum.add(heads[i]);
     }
-    return sum.of(seen(), to - from, prunes, pruneNanos);
+    return sum.of(seen(), prunes, pruneNanos, memory == null ? "" : memory.trouble());
   }
 
   @Override
@@ -206,15 +196,30 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  boolean hasReferences() {
-    return referenceScratch.length > 0;
+  StoredRows stored(int layer, int kvHead) {
+    return hasReferences ? null : state(layer, kvHead).stored;
   }
 
   @Override
-  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
-    if (hasReferences()) {
-      ReferenceCalibration references = state(layer, kvHead).references;
-      references.compare(q, offset, stride, tokens, drafted() > 0, referenceScratch[worker]);
+  boolean hasReferences() {
+    return hasReferences;
+  }
+
+  @Override
+  void compare(
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    if (hasReferences) {
+      state(layer, kvHead)
+          .references
+          .compare(
+              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, scratch);
     }
   }
 
@@ -240,7 +245,7 @@ final class BoundedCache extends KvCache {
       int head = query % group;
       int o = offset + query / group * stride + head * headDim;
       if (state.references != null) {
-        state.references.merge(token, head, q, o, result, query);
+        state.references.merge(token, head, result, query);
       }
       long index = seen() + token;
       if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
@@ -280,11 +285,14 @@ final class BoundedCache extends KvCache {
 
   @Override
   void attended(WorkerPool pool, int count) {
+    for (int i = 0; i < heads.length && !hasReferences; i++) {
+      heads[i].looked(count);
+    }
     if (!schedule.prunes(seen() - count, seen())) {
       return;
     }
     long start = System.nanoTime();
-    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()));
+    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()), shift());
     if (policy.observation() != Observation.ALL) {
       for (HeadState head : heads) {
         head.forgetShares();

@@ -21,7 +21,7 @@ public final class CacheScratch {
   private record Fit(int rows, int samples) {}
 
   /** What one thread prunes with; the fit is null where nothing is fitted. */
-  record Worker(RowSelection selection, EvictedRows evicted, RowFit fit) {}
+  record Worker(RowSelection selection, EvictedRows evicted, EvictedRows folded, RowFit fit) {}
 
   /**
    * @param threads of the pool that caches are pruned by
@@ -62,6 +62,7 @@ public final class CacheScratch {
         i ->
             new Worker(
                 new RowSelection(),
+                new EvictedRows(shape.headDim()),
                 new EvictedRows(shape.headDim()),
                 size.rows() == 0 ? null : new RowFit(shape, size.rows(), size.samples())));
     return made;

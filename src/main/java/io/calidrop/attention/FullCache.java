@@ -90,7 +90,7 @@ final class FullCache extends KvCache {
     for (LayerRows layer : layers) {
       bytes += layer.bytes();
     }
-    return new CacheStatistics(seen(), seen(), 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0);
+    return CacheStatistics.of(seen(), seen(), bytes);
   }
 
   @Override
@@ -109,12 +109,25 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  StoredRows stored(int layer, int kvHead) {
+    return null;
+  }
+
+  @Override
   boolean hasReferences() {
     return false;
   }
 
   @Override
-  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
+  void compare(
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch) {
     // There are no references.
   }
 

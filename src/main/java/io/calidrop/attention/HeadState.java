@@ -1,7 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
@@ -17,9 +17,16 @@ final class HeadState {
   /** One reference for each query head of the group, or null. */
   final ReferenceCalibration references;
 
+  /** The evicted rows that can be read again, or null. */
+  final StoredRows stored;
+
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
+  /** What became of evicted rows. */
+  final EvictedLooks looks;
+
+  private long evicted; // rows
   private int[] positions = {}; // [rows]
   private int[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
@@ -32,41 +39,43 @@ final class HeadState {
       KvHead rows,
       CalibrationRows calibration,
       ReferenceCalibration references,
+      StoredRows stored,
       QueryRing queries,
+      EvictedLooks looks,
       boolean observed) {
     this.layer = layer;
     this.kvHead = kvHead;
     this.rows = rows;
     this.calibration = calibration;
     this.references = references;
+    this.stored = stored;
     this.queries = queries;
+    this.looks = looks;
     this.observed = observed;
   }
 
   /**
    * The state that a cache's options ask for.
    *
-   * @param memory of evicted rows, or null
+   * @param stored takes its evicted rows, or null
    */
   static HeadState of(
-      int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
+      int layer, int kvHead, CacheShape shape, CacheOptions options, StoredRows stored) {
     CalibrationOptions calibration = options.calibration();
     KvTypes types = options.kvTypes();
     int dim = shape.headDim();
-    ReferenceCalibration references = null;
-    if (calibration instanceof References form) {
-      int valueLength = ReferenceCalibration.valueLength(dim, form);
-      EvictedStore store =
-          memory == null ? null : new EvictedStore(memory, types.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape, form, store);
-    }
+    EvictedLooks looks = new EvictedLooks();
     return new HeadState(
         layer,
         kvHead,
         types.newHead(dim),
         calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, types) : null,
-        references,
+        calibration instanceof Paper paper
+            ? new ReferenceCalibration(shape, paper, stored, looks)
+            : null,
+        stored,
         options.queries().map(sample -> ring(sample, shape, types)).orElse(null),
+        looks,
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
 
@@ -100,6 +109,32 @@ final class HeadState {
     positions[row] = position;
     if (observed) {
       shares[row] = 0;
+    }
+  }
+
+  /** Notes that so many more rows were evicted. */
+  void evict(int rows) {
+    evicted += rows;
+  }
+
+  /** Rows that were evicted, stored ones included. */
+  long evicted() {
+    return evicted;
+  }
+
+  int storedRows() {
+    return stored == null ? 0 : stored.rows();
+  }
+
+  /**
+   * Counts what {@code tokens} tokens did with evicted rows, without references; takes it back if
+   * they are negative.
+   */
+  void looked(int tokens) {
+    if (evicted > 0) {
+      int rows = storedRows();
+      looks.add(
+          tokens, stored == null ? 0 : stored.read(), rows, evicted - rows, calibration != null);
     }
   }
 
@@ -157,6 +192,8 @@ final class HeadState {
     }
     if (references != null) {
       references.takeBack(count);
+    } else {
+      looked(-count);
     }
   }
 
@@ -189,8 +226,13 @@ final class HeadState {
     if (observed) {
       state.ints(shares, rows.rows());
     }
+    evicted = state.number(evicted);
+    looks.transfer(state);
     if (calibration != null) {
       calibration.transfer(state);
+    }
+    if (stored != null) {
+      stored.transfer(state);
     }
     if (references != null) {
       references.transfer(state);
@@ -225,11 +267,15 @@ final class HeadState {
 
   void clear() {
     rows.truncate(0);
+    evicted = 0;
     if (calibration != null) {
       calibration.clear();
     }
     if (references != null) {
       references.clear();
+    }
+    if (stored != null) {
+      stored.clear();
     }
   }
 

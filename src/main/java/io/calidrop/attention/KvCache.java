@@ -80,6 +80,11 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return (int) (seen - shift);
   }
 
+  /** By how much {@link #position} is less than {@link #seen}. */
+  final int shift() {
+    return shift;
+  }
+
   /** Tokens that the next batch may have. */
   public abstract int room();
 
@@ -333,6 +338,9 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** What stands in for a head's evicted tokens; no rows where nothing does. */
   abstract CalibrationRows calibration(int layer, int kvHead);
 
+  /** The evicted rows of a head that can be read again, or null. */
+  abstract StoredRows stored(int layer, int kvHead);
+
   /** Whether {@link #compare} has anything to do. */
   abstract boolean hasReferences();
 
@@ -342,7 +350,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    */
   abstract void compare(
-      int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker);
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();

@@ -39,6 +39,9 @@ final class PackedKeys extends KeyRows {
   static final VarHandle SHORT =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
 
+  static final VarHandle FLOAT =
+      MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
+
   private final int bits;
   private final int width; // bits of a field of an int
   private final int planes; // ints of lowest bits for 32 dimensions
@@ -165,6 +168,37 @@ final class PackedKeys extends KeyRows {
         int at = intsAt(from, g) + i * BYTES;
         INT.set(target, intsAt(to, g) + i * BYTES, (int) INT.get(source, at));
       }
+    }
+  }
+
+  @Override
+  int rowBytes() {
+    return (ints(0) * (groups - 1) + ints(groups - 1)) * Integer.BYTES + groups * Short.BYTES;
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      int at = intsAt(row, g);
+      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
+        INT.set(to, o, (int) INT.get(page, at));
+      }
+      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      int at = intsAt(row, g);
+      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
+        INT.set(page, at, (int) INT.get(from, o));
+      }
+      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
     }
   }
 

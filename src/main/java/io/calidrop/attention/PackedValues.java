@@ -158,6 +158,41 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
+  int rowBytes() {
+    return rowsBytes / ROWS + groups * (Short.BYTES + (bits == 5 ? Integer.BYTES : 0));
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int at = byteAt(row, 0);
+    int o = offset;
+    for (int i = 0; i < rowsBytes; i += ROWS) {
+      to[o++] = page[at + i];
+    }
+    int scales = groups * Short.BYTES;
+    System.arraycopy(page, scaleAt(row, 0), to, o, scales);
+    if (bits == 5) {
+      System.arraycopy(page, planeAt(row, 0), to, o + scales, groups * Integer.BYTES);
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int at = byteAt(row, 0);
+    int o = offset;
+    for (int i = 0; i < rowsBytes; i += ROWS) {
+      page[at + i] = from[o++];
+    }
+    int scales = groups * Short.BYTES;
+    System.arraycopy(from, o, page, scaleAt(row, 0), scales);
+    if (bits == 5) {
+      System.arraycopy(from, o + scales, page, planeAt(row, 0), groups * Integer.BYTES);
+    }
+  }
+
+  @Override
   void save(int page, MemorySegment to, long offset) {
     MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
   }

@@ -97,7 +97,7 @@ final class WindowRows {
 
   CacheStatistics statistics(long seen) {
     int kept = (int) Math.min(window, seen);
-    return new CacheStatistics(seen, kept, 0, bytes(), 0, 0, 0, 0, 0, 0, 0, 0);
+    return CacheStatistics.of(seen, kept, bytes());
   }
 
   long bytes() {

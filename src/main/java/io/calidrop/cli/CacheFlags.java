@@ -7,13 +7,14 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Paper;
-import io.calidrop.attention.CalibrationOptions.References;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.generate.EngineOptions;
+import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
@@ -25,6 +26,13 @@ import picocli.CommandLine.Spec;
 /** How the KV cache is kept. Options that would have no effect are refused. */
 @HelpGroup(Heading.CACHE)
 final class CacheFlags {
+  /** Where evicted tokens stay. */
+  private enum Place {
+    RAM,
+    FILE,
+    NONE
+  }
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -54,6 +62,28 @@ final class CacheFlags {
       description =
           "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
   private String policy;
+
+  @Option(
+      names = "--store",
+      paramLabel = "WHERE",
+      defaultValue = "ram",
+      description =
+          "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
+  private Place store;
+
+  @Option(
+      names = "--recall",
+      paramLabel = "ROWS",
+      description =
+          "How many of them, for each KV head. Default: " + StoreOptions.DEFAULT_RECALL + ".")
+  private Integer recall;
+
+  @Option(
+      names = "--store-size",
+      paramLabel = "SIZE",
+      converter = ByteSize.class,
+      description = "Most bytes of the store; what is older is calibrated. Default: 1G.")
+  private Long storeSize;
 
   @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
@@ -105,7 +135,7 @@ final class CacheFlags {
       paramLabel = "MODE",
       defaultValue = "fold",
       description =
-          "What stands in for evicted tokens: fold (fitted rows), recompute, paper, off. Default: ${DEFAULT-VALUE}.")
+          "What stands in for evicted tokens: fold (fitted rows), paper, off. Default: ${DEFAULT-VALUE}.")
   private Mode mode;
 
   @HelpGroup(Heading.CALIBRATION)
@@ -153,27 +183,10 @@ final class CacheFlags {
       names = "--recompute-threshold",
       paramLabel = "X",
       description =
-          "Cosine below which evicted tokens are attended, with paper and recompute. Default: "
+          "Cosine below which all stored rows are attended, with paper. Default: "
               + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
-              + ", "
-              + CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD
               + ".")
   private Float recomputeThreshold;
-
-  @HelpGroup(Heading.CALIBRATION)
-  @Option(
-      names = "--first-order",
-      description = "Let a reference's mass follow the query, with paper.")
-  private boolean firstOrder;
-
-  @HelpGroup(Heading.CALIBRATION)
-  @Option(
-      names = "--evicted-store",
-      paramLabel = "WHERE",
-      defaultValue = "ram",
-      description =
-          "Where evicted tokens stay, with paper and recompute: ram, file, none. Default: ${DEFAULT-VALUE}.")
-  private Store store;
 
   /**
    * The cache, which with a bound in bytes depends on the model. Impossible combinations are usage
@@ -215,19 +228,36 @@ final class CacheFlags {
         "--calibration-samples",
         "--calibrate-threshold",
         "--recompute-threshold",
-        "--first-order",
-        "--evicted-store");
+        "--store",
+        "--recall",
+        "--store-size");
     return CacheOptions.full(kvTypes.types());
   }
 
   private CacheOptions bounded(Io io) {
-    return CacheOptions.full(kvTypes.types()).bounded(budget(budget), policy(), calibration(io));
+    return CacheOptions.full(kvTypes.types())
+        .bounded(budget(budget), policy(), calibration(io))
+        .withStore(store());
+  }
+
+  private Optional<StoreOptions> store() {
+    if (store == Place.NONE) {
+      refuse("needs a store: add --store ram or file", "--recall", "--store-size");
+      return Optional.empty();
+    }
+    return Optional.of(
+        StoreOptions.beside(
+            kvTypes.types(),
+            store == Place.RAM ? StoreOptions.Place.RAM : StoreOptions.Place.FILE,
+            or(storeSize, StoreOptions.DEFAULT_BYTES),
+            or(recall, StoreOptions.DEFAULT_RECALL)));
   }
 
   /** What was given restricts what is best for the bytes. */
   private CachePlan plan(Io io) {
     CacheBudget any = budget(or(budget, sinks() + window()));
-    CachePlan plan = CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values());
+    CachePlan plan =
+        CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values()).withStore(store());
     plan = budget == null ? plan.withBudget(any) : plan.withRows(any);
     if (isGiven("--policy")) {
       plan = plan.withPolicy(policy());
@@ -279,11 +309,7 @@ final class CacheFlags {
           "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
               .formatted(context));
     }
-    return CacheOptions.full(kvTypes.types())
-        .bounded(
-            CacheBudget.of(rows),
-            EvictionPolicies.named(EvictionPolicies.DEFAULT),
-            CalibrationOptions.fold());
+    return EngineOptions.bounded(kvTypes.types(), rows);
   }
 
   private void refuseOfOtherModes(EvictionPolicy policy) {
@@ -294,18 +320,17 @@ final class CacheFlags {
       }
     }
     if (mode != Mode.PAPER) {
-      refuse("is for --calidrop paper", "--calibrate-threshold", "--first-order");
-    }
-    if (mode != Mode.PAPER && mode != Mode.RECOMPUTE) {
-      refuse("is for --calidrop paper or recompute", "--recompute-threshold", "--evicted-store");
+      refuse("is for --calidrop paper", "--calibrate-threshold", "--recompute-threshold");
+    } else {
+      refuse("is for --calidrop fold or off: paper attends all stored rows", "--recall");
     }
   }
 
   private CalibrationOptions calibration(Io io) {
     refuseOfOtherModes(policy());
     CalibrationOptions calibration = calibration();
-    if (calibration instanceof References references && references.store() == Store.NONE) {
-      io.err().println("without an evicted store nothing is recomputed");
+    if (mode == Mode.PAPER && store == Place.NONE) {
+      io.err().println("without a store nothing is recomputed");
     }
     return calibration;
   }
@@ -315,9 +340,6 @@ final class CacheFlags {
       case OFF -> CalibrationOptions.off();
       case FOLD -> new Fold(or(rows, CalibrationOptions.DEFAULT_ROWS), queries());
       case PAPER -> paper();
-      case RECOMPUTE ->
-          CalibrationOptions.recompute(
-              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD), store);
     };
   }
 
@@ -327,7 +349,7 @@ final class CacheFlags {
     float recompute =
         or(recomputeThreshold, Math.min(threshold, or(calibrateThreshold, threshold)));
     float calibrate = or(calibrateThreshold, Math.max(threshold, recompute));
-    return new Paper(calibrate, recompute, firstOrder, store);
+    return new Paper(calibrate, recompute);
   }
 
   private QuerySample queries() {

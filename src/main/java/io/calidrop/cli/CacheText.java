@@ -4,6 +4,7 @@ import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.generate.Engine;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -21,13 +22,14 @@ final class CacheText {
         .budget()
         .map(
             budget ->
-                "%s, %d rows a head, %s, calibration %s, %s"
+                "%s, %d rows a head, %s, calibration %s, %s%s"
                     .formatted(
                         types(options),
                         budget.rows(),
                         options.policy().name(),
                         calibration(options),
-                        size))
+                        size,
+                        options.store().map(CacheText::store).orElse("")))
         .orElseGet(() -> "%s, every token, %s".formatted(types(options), size));
   }
 
@@ -40,6 +42,8 @@ final class CacheText {
     json.put("policy", options.policy().name());
     json.put("calidrop", mode(options));
     json.put("calibration_rows", options.calibration() instanceof Fold fold ? fold.rows() : null);
+    json.put("store", options.store().map(store -> name(store.place())).orElse(null));
+    json.put("recall", options.store().map(store -> (Object) store.recall()).orElse(null));
     json.put("most_bytes", bytes(engine));
     return json;
   }
@@ -49,7 +53,16 @@ final class CacheText {
   }
 
   static String mode(CacheOptions options) {
-    return options.calibration().mode().toString().toLowerCase(Locale.ROOT);
+    return name(options.calibration().mode());
+  }
+
+  private static String store(StoreOptions store) {
+    return ", and a store in %s, of which %d rows are read"
+        .formatted(name(store.place()), store.recall());
+  }
+
+  private static String name(Enum<?> value) {
+    return value.toString().toLowerCase(Locale.ROOT);
   }
 
   private static String calibration(CacheOptions options) {

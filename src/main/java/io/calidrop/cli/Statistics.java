@@ -58,18 +58,29 @@ final class Statistics {
     if (cache.calibrationBytes() > 0) {
       text.append(" + calibration ").append(mebibytes(cache.calibrationBytes()));
     }
-    if (cache.evictedBytes() > 0) {
-      text.append(" + evicted ").append(mebibytes(cache.evictedBytes()));
-    }
-    if (cache.calibrations() + cache.recomputations() + cache.skips() > 0) {
+    if (cache.storedBytes() > 0) {
       text.append(
           String.format(
               Locale.ROOT,
-              ", calibrated %d, recomputed %d, skipped %d, similarity %.2f",
-              cache.calibrations(),
-              cache.recomputations(),
-              cache.skips(),
-              cache.meanSimilarity()));
+              " + store of %.0f tokens %s + sketches %s",
+              cache.stored(),
+              mebibytes(cache.storedBytes()),
+              mebibytes(cache.sketchBytes())));
+    }
+    if (!cache.storeTrouble().isEmpty()) {
+      text.append(" that cannot grow (").append(cache.storeTrouble()).append(')');
+    }
+    if (cache.looks() > 0) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              ", of evicted rows a step recomputed %.0f, skipped %.0f, calibrated %.0f",
+              cache.perLook(cache.recomputed()),
+              cache.perLook(cache.skipped()),
+              cache.perLook(cache.calibrated())));
+    }
+    if (cache.meanSimilarity() != 0) {
+      text.append(String.format(Locale.ROOT, ", similarity %.2f", cache.meanSimilarity()));
     }
     if (cache.prunes() > 0) {
       text.append(
@@ -112,14 +123,18 @@ final class Statistics {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("seen", cache.seen());
     json.put("kept", cache.kept());
+    json.put("stored", cache.stored());
+    json.put("folded", cache.folded());
     json.put("calibration_rows", cache.calibrationRows());
     json.put("active_bytes", cache.activeBytes());
+    json.put("stored_bytes", cache.storedBytes());
+    json.put("sketch_bytes", cache.sketchBytes());
     json.put("calibration_bytes", cache.calibrationBytes());
-    json.put("evicted_bytes", cache.evictedBytes());
-    json.put("calibrated", cache.calibrations());
-    json.put("recomputed", cache.recomputations());
-    json.put("skipped", cache.skips());
+    json.put("recomputed_rows", cache.perLook(cache.recomputed()));
+    json.put("skipped_rows", cache.perLook(cache.skipped()));
+    json.put("calibrated_rows", cache.perLook(cache.calibrated()));
     json.put("mean_similarity", cache.meanSimilarity());
+    json.put("store_trouble", cache.storeTrouble().isEmpty() ? null : cache.storeTrouble());
     json.put("prunes", cache.prunes());
     json.put("prune_seconds", cache.pruneNanos() / 1e9);
     return json;

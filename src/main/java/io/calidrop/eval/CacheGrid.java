@@ -7,12 +7,14 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Every policy with every budget and calibration, in every format; or for some bytes what a plan
@@ -25,7 +27,8 @@ import java.util.List;
  * @param budgets rows, unless there are {@code sizes}
  * @param sizes bytes, or none
  * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
- * @param thresholds cosines of {@link Mode#PAPER} and {@link Mode#RECOMPUTE}
+ * @param thresholds cosines of {@link Mode#PAPER}, which has a store unless they are -1
+ * @param recalls rows that each token reads of a store; 0 for none
  * @param equalBytes whether each fold of a budget stands beside the policy without calibration at
  *     the same bytes, in its own format and in the best
  */
@@ -40,6 +43,7 @@ public record CacheGrid(
     List<Mode> modes,
     List<Fold> folds,
     List<Float> thresholds,
+    List<Integer> recalls,
     boolean equalBytes) {
   /** As good as never: longer than any text that is attended here. */
   private static final int NEVER = 1 << 24;
@@ -80,10 +84,12 @@ public record CacheGrid(
         for (Mode mode : modes) {
           for (CalibrationOptions calibration : calibrations(mode)) {
             CacheOptions any = counted(options(format, policy, LEAST, calibration));
-            CacheMemory.fit(shape, any, bytes, context)
-                .filter(options -> options.budget().orElseThrow().rows() < context)
-                .map(options -> CacheSetting.fitted(policy, bytes, asPruned(options)))
-                .ifPresent(settings::add);
+            for (Optional<StoreOptions> store : stores(calibration, format)) {
+              CacheMemory.fit(shape, any.withStore(store), bytes, context)
+                  .filter(options -> options.budget().orElseThrow().rows() < context)
+                  .map(options -> CacheSetting.fitted(policy, bytes, asPruned(options)))
+                  .ifPresent(settings::add);
+            }
           }
         }
       }
@@ -100,7 +106,9 @@ public record CacheGrid(
     for (Mode mode : modes) {
       for (CalibrationOptions calibration : calibrations(mode)) {
         CacheOptions options = options(format, policy, budget, calibration);
-        settings.add(CacheSetting.bounded(policy, budget, options));
+        for (Optional<StoreOptions> store : stores(calibration, format)) {
+          settings.add(CacheSetting.bounded(policy, budget, options.withStore(store)));
+        }
         if (calibration instanceof Fold fold && equalBytes) {
           addWithout(settings, shape, context, budget, options, fold);
         }
@@ -132,6 +140,7 @@ public record CacheGrid(
             .withBudget(counted(plain).budget().orElseThrow())
             .withPolicy(calibrated.policy())
             .withCalibration(CalibrationOptions.off())
+            .withStore(Optional.empty())
             .of(shape, context);
     if (best.budget().isEmpty() || !best.kvTypes().equals(calibrated.kvTypes())) {
       settings.add(
@@ -179,14 +188,19 @@ public record CacheGrid(
     return switch (mode) {
       case OFF -> List.of(CalibrationOptions.off());
       case FOLD -> folds;
-      case PAPER -> thresholds.stream().map(x -> CalibrationOptions.paper(x, x, store(x))).toList();
-      case RECOMPUTE ->
-          thresholds.stream().map(x -> CalibrationOptions.recompute(x, store(x))).toList();
+      case PAPER -> thresholds.stream().map(x -> CalibrationOptions.paper(x, x)).toList();
     };
   }
 
-  /** No cosine lies below -1: then nothing is ever recomputed. */
-  private static Store store(float threshold) {
-    return threshold <= -1 ? Store.NONE : Store.RAM;
+  /** A store of each number of rows; one for references that attend all of it. */
+  private List<Optional<StoreOptions>> stores(CalibrationOptions calibration, KvTypes format) {
+    if (calibration instanceof Paper paper) {
+      return List.of(paper.recomputeThreshold() <= -1 ? Optional.empty() : store(1, format));
+    }
+    return recalls.stream().map(recall -> store(recall, format)).toList();
+  }
+
+  private static Optional<StoreOptions> store(int recall, KvTypes format) {
+    return recall == 0 ? Optional.empty() : Optional.of(StoreOptions.inRam(format, recall));
   }
 }

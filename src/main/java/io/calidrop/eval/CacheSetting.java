@@ -6,7 +6,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Off;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.report.Table;
 import java.util.LinkedHashMap;
@@ -45,7 +45,7 @@ public record CacheSetting(
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {
-    return new CacheSetting(policy, budget, 0, form(options.calibration()), options);
+    return new CacheSetting(policy, budget, 0, form(options), options);
   }
 
   /** Without calibration, at the bytes of another setting. */
@@ -55,20 +55,22 @@ public record CacheSetting(
 
   /** What fits into some bytes. */
   static CacheSetting fitted(String policy, long bytes, CacheOptions options) {
-    return new CacheSetting(policy, 0, bytes, form(options.calibration()), options);
+    return new CacheSetting(policy, 0, bytes, form(options), options);
   }
 
   static CacheSetting planned(long bytes, CacheOptions options) {
-    String form = options.budget().isEmpty() ? FULL : form(options.calibration());
+    String form = options.budget().isEmpty() ? FULL : form(options);
     return new CacheSetting(options.policy().name(), 0, bytes, form + PLANNED, options);
   }
 
-  private static String form(CalibrationOptions calibration) {
+  private static String form(CacheOptions options) {
+    CalibrationOptions calibration = options.calibration();
     String name = calibration.mode().toString().toLowerCase(Locale.ROOT);
+    String recall = options.store().map(store -> ", recall " + store.recall()).orElse("");
     return switch (calibration) {
-      case Off off -> name;
-      case Fold fold -> name + " " + numbers(fold);
-      case References references -> name + " " + references.recomputeThreshold();
+      case Off off -> name + recall;
+      case Fold fold -> name + " " + numbers(fold) + recall;
+      case Paper paper -> name + " " + paper.recomputeThreshold();
     };
   }
 
@@ -99,7 +101,7 @@ public record CacheSetting(
     }
     return isFull()
         ? FULL + ", " + types()
-        : "%s, %s, %s".formatted(policy, form(options.calibration()), types());
+        : "%s, %s, %s".formatted(policy, form(options), types());
   }
 
   public boolean isPlanned() {

@@ -30,9 +30,10 @@ class CacheGridTest {
         List.of("streaming", "h2o"),
         List.of(64, 256),
         List.of(),
-        List.of(Mode.OFF, Mode.PAPER, Mode.FOLD, Mode.RECOMPUTE),
+        List.of(Mode.OFF, Mode.PAPER, Mode.FOLD),
         folds,
         List.of(-1f, 0.8f),
+        List.of(0, 64),
         equalBytes);
   }
 
@@ -41,10 +42,10 @@ class CacheGridTest {
     List<Fold> folds =
         List.of(CalibrationOptions.fold(64, 128, 32), CalibrationOptions.fold(16, 128, 32));
     List<CacheSetting> settings = grid(KvType.F16, folds, true).settings(SHAPE, CONTEXT);
-    assertThat(settings).hasSize(2 * 2 * (1 + 2 + 2 * 3 + 2));
+    assertThat(settings).hasSize(2 * 2 * (2 + 2 + 2 * 4));
     assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();
     assertThat(grid(KvType.F16, folds, false).settings(SHAPE, CONTEXT))
-        .hasSize(2 * 2 * (1 + 2 + 2 + 2));
+        .hasSize(2 * 2 * (2 + 2 + 2 * 2));
   }
 
   @ParameterizedTest
@@ -53,7 +54,7 @@ class CacheGridTest {
     List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
     List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE, CONTEXT);
     for (int i = 0; i < settings.size(); i++) {
-      if (settings.get(i).mode() == Mode.FOLD) {
+      if (settings.get(i).mode() == Mode.FOLD && settings.get(i).options().store().isPresent()) {
         CacheSetting plain = settings.get(i + 1);
         assertThat(plain.form()).isEqualTo(CacheSetting.EQUAL_BYTES);
         assertThat(plain.rows()).isGreaterThan(settings.get(i).rows());
@@ -70,7 +71,7 @@ class CacheGridTest {
     List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
     List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE, CONTEXT);
     for (int i = 0; i < settings.size(); i++) {
-      if (settings.get(i).mode() == Mode.FOLD) {
+      if (settings.get(i).mode() == Mode.FOLD && settings.get(i).options().store().isPresent()) {
         CacheSetting best = settings.get(i + 2);
         assertThat(best.form()).isEqualTo(CacheSetting.BEST_PLAIN);
         assertThat(best.mode()).isEqualTo(Mode.OFF);
@@ -98,6 +99,7 @@ class CacheGridTest {
                 List.of(Mode.OFF, Mode.FOLD),
                 List.of(CalibrationOptions.fold(64, 128, 32)),
                 List.of(),
+                List.of(0),
                 true)
             .settings(SHAPE, CONTEXT);
     assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();

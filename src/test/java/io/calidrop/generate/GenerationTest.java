@@ -49,7 +49,8 @@ class GenerationTest {
         boolean whole = tokens == generation.to() - generation.from();
         generation.computed(tokens, drafted -> whole ? logits() : null);
       }
-      return generation.result(new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0));
+      return generation.result(
+          new CacheStatistics(0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     }
 
     private float[] logits() {

@@ -2,6 +2,7 @@ package io.calidrop.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.CacheForms;
 import io.calidrop.MicroModel;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
@@ -9,14 +10,16 @@ import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.gguf.GgufFile;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
@@ -77,9 +80,10 @@ class DraftTest {
       assertThat(passes).as("passes").isLessThan((count - PROMPT) / 2);
       CacheStatistics end = session.statistics();
       assertThat(end.kept()).isEqualTo(expected.end().kept());
-      assertThat(end.calibrations()).isEqualTo(expected.end().calibrations());
-      assertThat(end.recomputations()).isEqualTo(expected.end().recomputations());
-      assertThat(end.skips()).isEqualTo(expected.end().skips());
+      assertThat(end.looks()).isEqualTo(expected.end().looks());
+      assertThat(end.calibrated()).isEqualTo(expected.end().calibrated());
+      assertThat(end.recomputed()).isEqualTo(expected.end().recomputed());
+      assertThat(end.skipped()).isEqualTo(expected.end().skipped());
     }
   }
 
@@ -117,14 +121,16 @@ class DraftTest {
   void withEveryCalibration(String name) {
     try (GgufFile file = MicroModel.open(name, directory);
         Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
-      for (CalibrationOptions calibration :
-          List.of(
-              CalibrationOptions.off(),
-              CalibrationOptions.paper(0.9f, 0.6f, Store.NONE),
-              CalibrationOptions.paper(0.9f, 0.8f, Store.RAM),
-              CalibrationOptions.recompute(0.9f, Store.RAM))) {
-        assertNoTrace(model, bounded("h2o", Compress.ROLLING, calibration), 300);
+      CalibrationOptions.Fold fold = CalibrationOptions.fold(8, 32, 16);
+      CacheBudget budget = bounded("h2o", Compress.ROLLING, fold).budget().orElseThrow();
+      for (CacheOptions options :
+          CacheForms.of(KvTypes.of(KvType.F16), budget, EvictionPolicies.named("h2o"), fold)) {
+        assertNoTrace(model, options, 300);
       }
+      CacheOptions paper = bounded("h2o", Compress.ROLLING, CalibrationOptions.paper(0.9f, 0.8f));
+      assertNoTrace(model, paper, 300);
+      Optional<StoreOptions> store = Optional.of(StoreOptions.inRam(paper.kvTypes(), 1));
+      assertNoTrace(model, paper.withStore(store), 300);
     }
   }
 

@@ -9,6 +9,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -19,13 +20,14 @@ import java.util.OptionalInt;
  * evicted. Below that, rows of the coarsest format are kept, as many as fit beside what the policy
  * and the calibration take. Everything that is said besides the bytes restricts the choice.
  *
- * @param bytes that a session's cache may take, calibration included, an evicted store not
+ * @param bytes that a session's cache may take, calibration included, the store not
  * @param keys number format, if it is not free
  * @param values number format, if it is not free
  * @param rows of the budget, if they are not free: then formats and calibration are chosen
  * @param budget with any rows: sinks, window and how it is pruned where something is evicted
  * @param policy if it is not free
  * @param calibration if it is not free
+ * @param store of what is evicted
  * @param endless whether sequences may outgrow the context: then at most half of it is kept
  */
 public record CachePlan(
@@ -36,6 +38,7 @@ public record CachePlan(
     CacheBudget budget,
     Optional<EvictionPolicy> policy,
     Optional<CalibrationOptions> calibration,
+    Optional<StoreOptions> store,
     boolean endless)
     implements CacheChoice {
 
@@ -50,38 +53,52 @@ public record CachePlan(
         CacheBudget.of(least),
         Optional.empty(),
         Optional.empty(),
+        Optional.of(StoreOptions.inRam(Measured.FORMATS.getLast(), StoreOptions.DEFAULT_RECALL)),
         false);
   }
 
   /** In formats that are not free, where one is given. */
   public CachePlan withTypes(Optional<KvType> keys, Optional<KvType> values) {
-    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, endless);
+    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, store, endless);
   }
 
   /** With a budget whose rows are not free. */
   public CachePlan withRows(CacheBudget budget) {
     return new CachePlan(
-        bytes, keys, values, OptionalInt.of(budget.rows()), budget, policy, calibration, endless);
+        bytes,
+        keys,
+        values,
+        OptionalInt.of(budget.rows()),
+        budget,
+        policy,
+        calibration,
+        store,
+        endless);
   }
 
   public CachePlan withPolicy(EvictionPolicy policy) {
     return new CachePlan(
-        bytes, keys, values, rows, budget, Optional.of(policy), calibration, endless);
+        bytes, keys, values, rows, budget, Optional.of(policy), calibration, store, endless);
   }
 
   public CachePlan withCalibration(CalibrationOptions calibration) {
     return new CachePlan(
-        bytes, keys, values, rows, budget, policy, Optional.of(calibration), endless);
+        bytes, keys, values, rows, budget, policy, Optional.of(calibration), store, endless);
+  }
+
+  /** With another store of what is evicted, or none; its formats follow from the cache's. */
+  public CachePlan withStore(Optional<StoreOptions> store) {
+    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, store, endless);
   }
 
   /** With other sinks, another window or interval; its rows do not count. */
   public CachePlan withBudget(CacheBudget budget) {
-    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, endless);
+    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, store, endless);
   }
 
   /** For sequences that may outgrow the context. */
   public CachePlan forEndless() {
-    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, true);
+    return new CachePlan(bytes, keys, values, rows, budget, policy, calibration, store, true);
   }
 
   /**
@@ -140,7 +157,8 @@ public record CachePlan(
 
   private CacheOptions bounded(KvTypes format, Measured.Eviction best) {
     return CacheOptions.full(format)
-        .bounded(budget, policy.orElse(best.policy()), calibration.orElse(best.calibration()));
+        .bounded(budget, policy.orElse(best.policy()), calibration.orElse(best.calibration()))
+        .withStore(store.map(s -> StoreOptions.beside(format, s.place(), s.bytes(), s.recall())));
   }
 
   private IllegalArgumentException tooFew(CacheShape shape, CacheOptions smallest) {
