@@ -186,7 +186,7 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   int packedGroups() {
-    return 2;
+    return 1; // shifting the bits together again for a second one costs more than a buffer
   }
 
   @Override

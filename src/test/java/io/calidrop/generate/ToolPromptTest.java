@@ -109,7 +109,7 @@ class ToolPromptTest {
             1,
             0,
             0,
-            new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+            new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     return prompt.read(result, TOKENIZER);
   }
 
