@@ -134,7 +134,7 @@ public final class QualityTable implements ResultTable {
     ToDoubleFunction<CacheSetting> mebibytes =
         setting -> {
           Mean mean = means.get(setting.key());
-          return (mean.get("activeBytes") + mean.get("calibrationBytes") + mean.get("evictedBytes"))
+          return (mean.get("activeBytes") + mean.get("calibrationBytes") + mean.get("storeBytes"))
               / MEBIBYTE;
         };
     List<Chart> charts = new ArrayList<>();
@@ -142,7 +142,7 @@ public final class QualityTable implements ResultTable {
         new Chart.Lines(
             "kl-bytes" + suffix,
             "Divergence by all bytes, " + text,
-            "cache, calibration and evicted tokens (MiB)",
+            "cache, calibration and store (MiB)",
             "KL (nats a token)",
             Chart.Scale.LOGARITHMIC,
             series(
