@@ -19,6 +19,9 @@ module io.calidrop {
   requires static java.desktop;
   requires static jmh.core;
   requires static me.tongfei.progressbar;
+  requires static micrometer.core;
+  requires static micrometer.registry.prometheus;
+  requires static org.eclipse.jetty.server;
   requires static org.jline.builtins;
   requires static org.jline.reader;
   requires static org.jline.terminal;

@@ -6,11 +6,13 @@ import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.download.ModelStore;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
+import io.calidrop.generate.Speculation;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -62,16 +64,22 @@ final class LoadFlags {
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose, int context, CacheChoice cache, SpeculationFlags speculation)
       throws IOException {
+    positive(spec, "--threads", threads, 1);
+    Speculation how = speculation.speculation(store.open());
+    return load(io, verbose, path(io), context, cache, how);
+  }
+
+  /** Loads a model's file. */
+  Engine load(
+      Io io, boolean verbose, Path path, int context, CacheChoice cache, Speculation speculation) {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
-    Path path = path(io);
     if (verbose) {
       io.err()
           .printf(
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    EngineOptions how =
-        new EngineOptions(count, context, cache, exact, speculation.speculation(store.open()));
+    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation);
     Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
@@ -92,6 +100,12 @@ final class LoadFlags {
           spec.commandLine(), option + " must be at least 1, not " + value);
     }
     return value == null ? defaultValue : value;
+  }
+
+  /** The file that is named, or all of the models directory. */
+  List<Path> files(Io io) throws IOException {
+    List<Path> all = model == null ? store.open().list() : List.of();
+    return all.isEmpty() ? List.of(path(io)) : all;
   }
 
   /** The file of the model. */
