@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.eclipse.jetty.http.HttpFields;
@@ -23,6 +24,7 @@ final class HttpApi extends Handler.Abstract {
   private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
   private static final String MODEL = "/v1/models/";
   private static final String OLLAMA = "/api/";
+  private static final Set<String> WITHOUT_KEY = Set.of("/", "/health");
   private static final String METRICS = "text/plain; version=0.0.4; charset=utf-8";
 
   private static final List<String> UNSUPPORTED =
@@ -73,6 +75,7 @@ final class HttpApi extends Handler.Abstract {
     this.key = key.map(text -> text.getBytes(StandardCharsets.UTF_8));
     this.origin = origin;
     this.failures = failures;
+    get("/", new Page()::send);
     get("/health", exchange -> exchange.send(200, JSON.objectNode().put("status", "ok")));
     get(
         "/metrics",
@@ -173,7 +176,7 @@ final class HttpApi extends Handler.Abstract {
 
   private void route(Exchange exchange) throws IOException {
     String path = exchange.path();
-    if (!path.equals("/health")) {
+    if (!WITHOUT_KEY.contains(path)) {
       requireKey(exchange.request());
     }
     Route route = routes.get(path);

@@ -66,7 +66,7 @@ class ServerTest {
         RunningServer.ENGINE, options -> with(options, parallel, queue), AnsweringModel.endless());
   }
 
-  private static RunningServer open(Optional<String> key, Optional<String> origin) {
+  static RunningServer open(Optional<String> key, Optional<String> origin) {
     UnaryOperator<ServerOptions> change =
         options ->
             new ServerOptions(
