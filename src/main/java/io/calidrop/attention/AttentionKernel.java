@@ -89,6 +89,7 @@ final class AttentionKernel {
         if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
           continue;
         }
+        scratch.quadQueries = last + 1 - quad * QUAD;
         scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
@@ -126,6 +127,7 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
+        scratch.quadQueries = Math.min(QUAD, queries - quad * QUAD);
         scores(head, row, quad, scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
@@ -148,7 +150,6 @@ final class AttentionKernel {
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
-    scratch.forgetDecoded();
     scratch.segment.clear(quads * QUAD);
     Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
     return scratch.segment;

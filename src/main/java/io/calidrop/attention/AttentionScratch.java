@@ -4,12 +4,9 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
-  /** Dimensions of a key that are decoded together, perhaps beyond its last. */
-  private static final int MOST_FIELDS = 8;
-
   final AttentionScores attentionScores;
 
-  /** [quads][headDim][4] queries, scaled. */
+  /** [quads][headDim][4] queries, scaled, and room for packed keys' fields beyond the last one. */
   final float[] queries;
 
   /** [4][BLOCK] scores, then weights. */
@@ -24,18 +21,14 @@ final class AttentionScratch {
   /** [headDim] a query, rotated as the keys are. */
   final float[] rotated;
 
-  /** A decoded block of a quantised cache and what it was decoded from. */
-  final float[] keys;
+  /**
+   * [groups of 32 dimensions][4][BLOCK] sums of products with packed keys, or weights times the
+   * scales of packed values.
+   */
+  final float[] packed;
 
-  /** [TILE] decoded scales of a quantised tile. */
-  final float[] keyScales = new float[KeyRows.TILE];
-
-  final float[] values;
-  KeyRows keysOf;
-  int keysRow;
-  ValueRows valuesOf;
-  int valuesRow;
-  int valuesCount;
+  /** Queries of the current quad, which only the last of a tile has less than four of. */
+  int quadQueries = KvHead.QUAD;
 
   /**
    * @param maxQueries most queries of a KV head at a time
@@ -45,17 +38,11 @@ final class AttentionScratch {
     attentionScores = shape.scores();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = ValueRows.valueDim(valueLength);
-    queries = new float[padded * headDim];
+    queries = new float[padded * headDim + Integer.SIZE];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];
-    keys = new float[KvHead.BLOCK * headDim + MOST_FIELDS * KeyRows.TILE];
-    values = new float[KvHead.BLOCK * valueDim];
-  }
-
-  /** Rows may have changed since a block of them was decoded. */
-  void forgetDecoded() {
-    keysOf = null;
-    valuesOf = null;
+    int groups = Math.ceilDiv(Math.max(headDim, valueDim), RowPacker.GROUP);
+    packed = new float[groups * KvHead.QUAD * KvHead.BLOCK];
   }
 }

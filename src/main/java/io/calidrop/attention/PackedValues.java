@@ -6,41 +6,39 @@ import static io.calidrop.attention.PackedKeys.SHORT;
 import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
-import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static jdk.incubator.vector.VectorOperators.ASHR;
-import static jdk.incubator.vector.VectorOperators.I2F;
-import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
+import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row. A
- * block of rows is decoded to single precision just before use and stays in L1 for all its queries'
- * quads.
+ * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row.
  *
  * <p>A byte belongs to one row, so that threads can set different ones: an int lane holds four
  * rows, the first on top, with dimension d of each, or d and d + LANES in 4 bits each. Of five bits
- * the upper four lie there; the lowest bits of 32 dimensions of a row are one int, the first on
- * top.
+ * the lower four lie there; the signs of 32 dimensions of a row are one int, the first on top. The
+ * ints of 2 * LANES dimensions lie together for all rows.
+ *
+ * <p>Sums come straight from there, see {@link PackedSums}: of the codes, with weights that were
+ * multiplied by the rows' scales.
  */
 final class PackedValues extends ValueRows {
   private static final int ROWS = Integer.BYTES; // of an int
-  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
   private final int bits;
   private final int groups;
-  private final int rowsBytes; // of the ints of four rows
-  private final int planesAt; // [BLOCK][groups] ints of a page, with five bits
-  private final int scalesAt; // [BLOCK][groups] half-precision numbers of a page
+  private final int vectors; // of ints that a row has a byte in, of 2 * LANES dimensions
+  private final int planesAt; // [groups][BLOCK] ints of a page, with five bits
+  private final int scalesAt; // [groups][BLOCK] half-precision numbers, in pairs as in PackedKeys
   private final Hadamard rotation;
   private final List<byte[]> pages = new ArrayList<>();
 
@@ -49,8 +47,8 @@ final class PackedValues extends ValueRows {
     this.bits = bits;
     this.rotation = rotation;
     groups = Math.ceilDiv(valueDim, GROUP);
-    rowsBytes = ROWS * valueDim / (bits == Byte.SIZE ? 1 : 2);
-    planesAt = BLOCK / ROWS * rowsBytes;
+    vectors = bits == Byte.SIZE ? 2 : 1;
+    planesAt = BLOCK * vectors * valueDim / 2;
     scalesAt = planesAt + (bits == 5 ? BLOCK * groups * Integer.BYTES : 0);
   }
 
@@ -70,16 +68,21 @@ final class PackedValues extends ValueRows {
   }
 
   private int scaleAt(int row, int group) {
-    return scalesAt + (row % BLOCK * groups + group) * Short.BYTES;
+    int r = row % KeyRows.TILE;
+    int tile = group * BLOCK + row % BLOCK - r;
+    return scalesAt + Short.BYTES * (tile + 2 * (r % LANES) + r / LANES);
   }
 
   private int planeAt(int row, int group) {
-    return planesAt + (row % BLOCK * groups + group) * Integer.BYTES;
+    return planesAt + (group * BLOCK + row % BLOCK) * Integer.BYTES;
   }
 
-  /** Where the {@code i}th byte of a row lies in its page. */
+  /** Where the byte of a row in lane {@code i} of its vectors lies in its page. */
   private int byteAt(int row, int i) {
-    return row % BLOCK / ROWS * rowsBytes + ROWS * i + ROWS - 1 - row % ROWS;
+    int r = row % BLOCK;
+    int vector = i / LANES;
+    int at = (vector - vector % vectors) * BLOCK / ROWS + r / ROWS * vectors + vector % vectors;
+    return at * BYTES + i % LANES * Integer.BYTES + ROWS - 1 - r % ROWS;
   }
 
   @Override
@@ -91,7 +94,7 @@ final class PackedValues extends ValueRows {
     for (int g = 0; g * GROUP < valueLength; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       if (bits == 5) {
-        INT.set(page, planeAt(row, g), PackedKeys.lowestBits(codes, g * GROUP));
+        INT.set(page, planeAt(row, g), signs(codes, g * GROUP));
       }
     }
     if (bits == Byte.SIZE) {
@@ -100,14 +103,21 @@ final class PackedValues extends ValueRows {
       }
       return;
     }
-    int drop = bits - 4;
     for (int d = 0; d < valueLength; d += 2 * LANES) {
       for (int lane = 0; lane < LANES; lane++) {
-        int first = codes[d + lane] >> drop << 4;
-        int second = codes[d + lane + LANES] >> drop & 15;
-        page[byteAt(row, d / 2 + lane)] = (byte) (first | second);
+        int pair = codes[d + lane] << 4 | codes[d + lane + LANES] & 15;
+        page[byteAt(row, d / 2 + lane)] = (byte) pair;
       }
     }
+  }
+
+  /** The signs of 32 codes, that of the first on top. */
+  private static int signs(int[] codes, int from) {
+    int plane = 0;
+    for (int i = 0; i < GROUP; i++) {
+      plane |= codes[from + i] >>> Integer.SIZE - 1 << GROUP - 1 - i;
+    }
+    return plane;
   }
 
   @Override
@@ -124,7 +134,7 @@ final class PackedValues extends ValueRows {
       }
       if (bits == 5) {
         int plane = (int) INT.get(page, planeAt(row, d / GROUP));
-        code = 2 * code + (plane << d % GROUP >>> Integer.SIZE - 1);
+        code = code & 15 | plane << d % GROUP >> Integer.SIZE - 1 << 4;
       }
       out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, d / GROUP)));
     }
@@ -135,14 +145,14 @@ final class PackedValues extends ValueRows {
   void move(int from, int to) {
     byte[] source = pages.get(from / BLOCK);
     byte[] target = pages.get(to / BLOCK);
-    for (int i = 0; i < rowsBytes / ROWS; i++) {
+    for (int i = 0; i < vectors * valueDim / 2; i++) {
       target[byteAt(to, i)] = source[byteAt(from, i)];
     }
-    int scales = groups * Short.BYTES;
-    System.arraycopy(source, scaleAt(from, 0), target, scaleAt(to, 0), scales);
-    if (bits == 5) {
-      int planes = groups * Integer.BYTES;
-      System.arraycopy(source, planeAt(from, 0), target, planeAt(to, 0), planes);
+    for (int g = 0; g < groups; g++) {
+      SHORT.set(target, scaleAt(to, g), (short) SHORT.get(source, scaleAt(from, g)));
+      if (bits == 5) {
+        INT.set(target, planeAt(to, g), (int) INT.get(source, planeAt(from, g)));
+      }
     }
   }
 
@@ -169,77 +179,40 @@ final class PackedValues extends ValueRows {
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-      decode(pages.get(row / BLOCK), count, scratch.values);
-      scratch.valuesOf = this;
-      scratch.valuesRow = row;
-      scratch.valuesCount = count;
+    byte[] page = pages.get(row / BLOCK);
+    boolean four = scratch.quadQueries > 3;
+    int rows = VectorShape.roundUp(count, ROWS);
+    float[] scaled = scratch.packed;
+    for (int g = 0; g < groups; g++) {
+      int to = g * KvHead.QUAD * BLOCK;
+      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scaled, to);
+      for (int end = to + count; end < to + KvHead.QUAD * BLOCK; end += BLOCK) {
+        Arrays.fill(scaled, end, end + rows - count, 0f);
+      }
     }
-    F32Values.accumulate(scratch.values, 0, valueDim, count, weights, out, offset);
-  }
-
-  /** Decodes {@code count} rows of a page to [count, rounded up to four][valueDim]. */
-  private void decode(byte[] page, int count, float[] out) {
-    for (int row = 0; row < count; row += ROWS) {
-      int p = row / ROWS * rowsBytes;
-      int s = scaleAt(row, 0);
-      int o = row * valueDim;
-      switch (bits) {
-        case 4 -> decodeFour(page, p, s, groups, valueDim, out, o);
-        case 5 -> decodeFive(page, p, planeAt(row, 0), s, groups, valueDim, out, o);
-        default -> decodeEight(page, p, s, groups, valueDim, out, o);
+    for (int d = 0; d < valueDim; d += 2 * LANES) {
+      int v = d / 2 * vectors * BLOCK;
+      int g = d / GROUP;
+      int w = g * KvHead.QUAD * BLOCK;
+      int o = offset + d;
+      if (bits == 5) {
+        int planes = planeAt(0, g);
+        PackedSums.addFive(page, v, planes, d % GROUP, rows, scaled, w, four, out, o, valueDim);
+      } else {
+        PackedSums.add(page, v, rows, bits, scaled, w, four, out, o, valueDim);
       }
     }
   }
 
-  private static void decodeEight(
-      byte[] page, int p, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int at = s + d / GROUP * Short.BYTES;
-      for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Half.single((short) SHORT.get(page, at));
-        ((FloatVector) a.lanewise(ASHR, 24).convert(I2F, 0))
-            .mul(scale)
-            .intoArray(out, o + row * dim + d);
-        a = a.lanewise(LSHL, 8);
-      }
-    }
-  }
-
-  private static void decodeFour(
-      byte[] page, int p, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += 2 * LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int at = s + d / GROUP * Short.BYTES;
-      for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Half.single((short) SHORT.get(page, at));
-        int to = o + row * dim + d;
-        ((FloatVector) a.lanewise(ASHR, 28).convert(I2F, 0)).mul(scale).intoArray(out, to);
-        a = a.lanewise(LSHL, 4);
-        ((FloatVector) a.lanewise(ASHR, 28).convert(I2F, 0)).mul(scale).intoArray(out, to + LANES);
-        a = a.lanewise(LSHL, 4);
-      }
-    }
-  }
-
-  private static void decodeFive(
-      byte[] page, int p, int planes, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += 2 * LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int group = d / GROUP;
-      for (int row = 0; row < ROWS; row++, group += groups) {
-        float scale = Half.single((short) SHORT.get(page, s + group * Short.BYTES));
-        int plane = (int) INT.get(page, planes + group * Integer.BYTES) << d % GROUP;
-        int to = o + row * dim + d;
-        IntVector bit = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(LSHR, 31);
-        IntVector code = a.lanewise(ASHR, 27).and(-2).or(bit);
-        ((FloatVector) code.convert(I2F, 0)).mul(scale).intoArray(out, to);
-        a = a.lanewise(LSHL, 4);
-        bit = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(LSHR, 31);
-        code = a.lanewise(ASHR, 27).and(-2).or(bit);
-        ((FloatVector) code.convert(I2F, 0)).mul(scale).intoArray(out, to + LANES);
-        a = a.lanewise(LSHL, 4);
+  /** Multiplies weights [4][BLOCK] by the scales of a group of dimensions. */
+  private static void scale(byte[] page, int p, int count, float[] weights, float[] out, int to) {
+    for (int row = 0; row < count; row += KeyRows.TILE, p += BYTES) {
+      IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+      FloatVector low = Half.low(scales);
+      FloatVector high = Half.high(scales);
+      for (int w = row; w < KvHead.QUAD * BLOCK; w += BLOCK) {
+        FloatVector.fromArray(F, weights, w).mul(low).intoArray(out, to + w);
+        FloatVector.fromArray(F, weights, w + LANES).mul(high).intoArray(out, to + w + LANES);
       }
     }
   }
