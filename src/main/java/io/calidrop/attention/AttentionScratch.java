@@ -27,6 +27,12 @@ final class AttentionScratch {
    */
   final float[] packed;
 
+  /** What was read to have it in the cache, see {@link PackedKeys#fetch}: it keeps the reads. */
+  int fetched;
+
+  /** KV head whose queries of a single token are loaded, or -1. */
+  int loaded;
+
   /** Queries of the current quad, which only the last of a tile has less than four of. */
   int quadQueries = KvHead.QUAD;
 

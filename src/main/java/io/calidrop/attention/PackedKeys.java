@@ -183,13 +183,14 @@ final class PackedKeys extends KeyRows {
     byte[] page = pages.get(row / BLOCK);
     boolean four = scratch.quadQueries > 3;
     float[] sums = scratch.packed;
+    scratch.fetched += fetch(page);
     for (int tile = 0; tile < BLOCK; tile += TILE) {
       for (int g = 0; g < groups; g++) {
         int p = tile / TILE * tileBytes + g * groupBytes;
         int q = queryOffset + g * GROUP * QUAD;
         int s = g * QUAD * BLOCK + tile;
         if (bits == 5) {
-          PackedScores.sumFive(page, p, ints(g), queries, q, four, sums, s);
+          PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums, s);
           if (dims(g) > ints(g) * fields) {
             PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums, s);
           }
@@ -199,6 +200,18 @@ final class PackedKeys extends KeyRows {
         scale(page, p, sums, s, g > 0, scores, tile);
       }
     }
+  }
+
+  /**
+   * Reads a number of each cache line, all of which are then on their way at once: kernels compute
+   * between their loads, and wait for one after the other.
+   */
+  static int fetch(byte[] page) {
+    int sum = 0;
+    for (int i = 0; i < page.length; i += 64) {
+      sum += page[i];
+    }
+    return sum;
   }
 
   /**

@@ -165,11 +165,19 @@ final class PackedScores {
     b3.intoArray(sums, s + LANES);
   }
 
-  /** Sums the products with codes of 5 bits, six a round. */
+  /** Sums the products with codes of 5 bits, three a round, which are half of an int. */
   static void sumFive(
-      byte[] page, int p, int ints, float[] queries, int q, boolean four, float[] sums, int s) {
+      byte[] page,
+      int p,
+      int ints,
+      int dims,
+      float[] queries,
+      int q,
+      boolean four,
+      float[] sums,
+      int s) {
+    int rounds = Math.min(2 * ints, Math.ceilDiv(dims, 3));
     IntVector top = IntVector.broadcast(I, TOP[5]);
-    int second = ints * BYTES;
     FloatVector a0 = FloatVector.zero(F);
     FloatVector b0 = a0;
     FloatVector a1 = a0;
@@ -178,10 +186,13 @@ final class PackedScores {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    int at = p + BYTES;
-    for (int i = 0; i < ints; i++, at += BYTES, q += 6 * QUAD) {
+    for (int i = 0; i < rounds; i++, q += 3 * QUAD) {
+      int at = p + (1 + (i >> 1)) * BYTES;
+      int half = (i & 1) * 15;
       IntVector a = ByteVector.fromArray(B, page, at).reinterpretAsInts();
-      IntVector b = ByteVector.fromArray(B, page, at + second).reinterpretAsInts();
+      IntVector b = ByteVector.fromArray(B, page, at + ints * BYTES).reinterpretAsInts();
+      a = a.lanewise(LSHL, half);
+      b = b.lanewise(LSHL, half);
       FloatVector low0 = (FloatVector) a.and(top).convert(I2F, 0);
       FloatVector high0 = (FloatVector) b.and(top).convert(I2F, 0);
       FloatVector x00 =
@@ -210,16 +221,6 @@ final class PackedScores {
           IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6])).reinterpretAsFloats();
       a2 = low1.fma(x21, a2);
       b2 = high1.fma(x21, b2);
-      if (four) {
-        FloatVector x30 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3])).reinterpretAsFloats();
-        a3 = low0.fma(x30, a3);
-        b3 = high0.fma(x30, b3);
-        FloatVector x31 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7])).reinterpretAsFloats();
-        a3 = low1.fma(x31, a3);
-        b3 = high1.fma(x31, b3);
-      }
       FloatVector low2 = (FloatVector) a.lanewise(LSHL, 10).and(top).convert(I2F, 0);
       FloatVector high2 = (FloatVector) b.lanewise(LSHL, 10).and(top).convert(I2F, 0);
       FloatVector x02 =
@@ -234,67 +235,19 @@ final class PackedScores {
           IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 10])).reinterpretAsFloats();
       a2 = low2.fma(x22, a2);
       b2 = high2.fma(x22, b2);
-      FloatVector low3 = (FloatVector) a.lanewise(LSHL, 15).and(top).convert(I2F, 0);
-      FloatVector high3 = (FloatVector) b.lanewise(LSHL, 15).and(top).convert(I2F, 0);
-      FloatVector x03 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 12])).reinterpretAsFloats();
-      a0 = low3.fma(x03, a0);
-      b0 = high3.fma(x03, b0);
-      FloatVector x13 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 13])).reinterpretAsFloats();
-      a1 = low3.fma(x13, a1);
-      b1 = high3.fma(x13, b1);
-      FloatVector x23 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 14])).reinterpretAsFloats();
-      a2 = low3.fma(x23, a2);
-      b2 = high3.fma(x23, b2);
       if (four) {
+        FloatVector x30 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3])).reinterpretAsFloats();
+        a3 = low0.fma(x30, a3);
+        b3 = high0.fma(x30, b3);
+        FloatVector x31 =
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7])).reinterpretAsFloats();
+        a3 = low1.fma(x31, a3);
+        b3 = high1.fma(x31, b3);
         FloatVector x32 =
             IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 11])).reinterpretAsFloats();
         a3 = low2.fma(x32, a3);
         b3 = high2.fma(x32, b3);
-        FloatVector x33 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 15])).reinterpretAsFloats();
-        a3 = low3.fma(x33, a3);
-        b3 = high3.fma(x33, b3);
-      }
-      FloatVector low4 = (FloatVector) a.lanewise(LSHL, 20).and(top).convert(I2F, 0);
-      FloatVector high4 = (FloatVector) b.lanewise(LSHL, 20).and(top).convert(I2F, 0);
-      FloatVector x04 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 16])).reinterpretAsFloats();
-      a0 = low4.fma(x04, a0);
-      b0 = high4.fma(x04, b0);
-      FloatVector x14 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 17])).reinterpretAsFloats();
-      a1 = low4.fma(x14, a1);
-      b1 = high4.fma(x14, b1);
-      FloatVector x24 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 18])).reinterpretAsFloats();
-      a2 = low4.fma(x24, a2);
-      b2 = high4.fma(x24, b2);
-      FloatVector low5 = (FloatVector) a.lanewise(LSHL, 25).and(top).convert(I2F, 0);
-      FloatVector high5 = (FloatVector) b.lanewise(LSHL, 25).and(top).convert(I2F, 0);
-      FloatVector x05 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 20])).reinterpretAsFloats();
-      a0 = low5.fma(x05, a0);
-      b0 = high5.fma(x05, b0);
-      FloatVector x15 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 21])).reinterpretAsFloats();
-      a1 = low5.fma(x15, a1);
-      b1 = high5.fma(x15, b1);
-      FloatVector x25 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 22])).reinterpretAsFloats();
-      a2 = low5.fma(x25, a2);
-      b2 = high5.fma(x25, b2);
-      if (four) {
-        FloatVector x34 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 19])).reinterpretAsFloats();
-        a3 = low4.fma(x34, a3);
-        b3 = high4.fma(x34, b3);
-        FloatVector x35 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 23])).reinterpretAsFloats();
-        a3 = low5.fma(x35, a3);
-        b3 = high5.fma(x35, b3);
       }
     }
     a0.intoArray(sums, s);

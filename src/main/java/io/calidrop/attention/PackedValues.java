@@ -183,6 +183,7 @@ final class PackedValues extends ValueRows {
     boolean four = scratch.quadQueries > 3;
     int rows = VectorShape.roundUp(count, ROWS);
     float[] scaled = scratch.packed;
+    scratch.fetched += PackedKeys.fetch(page);
     for (int g = 0; g < groups; g++) {
       int to = g * KvHead.QUAD * BLOCK;
       scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scaled, to);
