@@ -150,6 +150,7 @@ final class AttentionKernel {
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
+    scratch.start(quads);
     scratch.segment.clear(quads * QUAD);
     Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
     return scratch.segment;

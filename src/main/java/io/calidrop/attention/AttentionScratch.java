@@ -22,10 +22,26 @@ final class AttentionScratch {
   final float[] rotated;
 
   /**
-   * [groups of 32 dimensions][4][BLOCK] sums of products with packed keys, or weights times the
-   * scales of packed values.
+   * [4][BLOCK] sums of products with a group of dimensions of packed keys, or weights times the
+   * scales of one of packed values.
    */
-  final float[] packed;
+  final float[] packed = new float[KvHead.QUAD * KvHead.BLOCK];
+
+  /** [4][dimensions of a group] sums of codes of packed values. */
+  final float[] codeSums = new float[KvHead.QUAD * RowPacker.GROUP];
+
+  /** A decoded block of packed rows and what it was decoded from. */
+  final float[] keys;
+
+  final float[] values;
+  KeyRows keysOf;
+  int keysRow;
+  ValueRows valuesOf;
+  int valuesRow;
+  int valuesCount;
+
+  /** Whether there is more than a quad, for which decoding a block pays. */
+  boolean decoding;
 
   /** What was read to have it in the cache, see {@link PackedKeys#fetch}: it keeps the reads. */
   int fetched;
@@ -48,7 +64,18 @@ final class AttentionScratch {
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];
-    int groups = Math.ceilDiv(Math.max(headDim, valueDim), RowPacker.GROUP);
-    packed = new float[groups * KvHead.QUAD * KvHead.BLOCK];
+    keys = new float[KvHead.BLOCK * headDim];
+    values = new float[KvHead.BLOCK * valueDim];
+  }
+
+  /**
+   * Rows may have changed since a block of them was decoded.
+   *
+   * @param quads that follow
+   */
+  void start(int quads) {
+    keysOf = null;
+    valuesOf = null;
+    decoding = quads > 1;
   }
 }

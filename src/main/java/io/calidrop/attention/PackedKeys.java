@@ -6,8 +6,12 @@ import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
@@ -28,7 +32,9 @@ import jdk.incubator.vector.IntVector;
  * six or eight dimensions, the first on top. Six times five bits leave two: those of five ints, the
  * last one's on top, are two dimensions more.
  *
- * <p>Scores come straight from there, see {@link PackedScores}.
+ * <p>Scores of a single quad of queries come straight from there, see {@link PackedScores}; for
+ * more, a block's codes are decoded to single precision first and stay in L1. Either way the same
+ * numbers are multiplied and added in the same order.
  */
 final class PackedKeys extends KeyRows {
   static final VarHandle INT =
@@ -181,23 +187,73 @@ final class PackedKeys extends KeyRows {
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
     byte[] page = pages.get(row / BLOCK);
-    boolean four = scratch.quadQueries > 3;
+    if (scratch.decoding) {
+      if (scratch.keysOf != this || scratch.keysRow != row) {
+        decode(page, scratch.keys);
+        scratch.keysOf = this;
+        scratch.keysRow = row;
+      }
+    } else {
+      scratch.fetched += fetch(page);
+    }
     float[] sums = scratch.packed;
-    scratch.fetched += fetch(page);
+    for (int g = 0; g < groups; g++) {
+      int q = queryOffset + g * GROUP * QUAD;
+      if (scratch.decoding) {
+        F32Keys.scores(scratch.keys, g * GROUP * BLOCK, dims(g), queries, q, sums);
+      } else {
+        sum(page, g, queries, q, scratch.quadQueries > 3, sums);
+      }
+      for (int tile = 0; tile < BLOCK; tile += TILE) {
+        scale(page, tile / TILE * tileBytes + g * groupBytes, sums, g > 0, scores, tile);
+      }
+    }
+  }
+
+  /** Sums the products with a group's codes, straight from the page. */
+  private void sum(byte[] page, int g, float[] queries, int q, boolean four, float[] sums) {
     for (int tile = 0; tile < BLOCK; tile += TILE) {
-      for (int g = 0; g < groups; g++) {
-        int p = tile / TILE * tileBytes + g * groupBytes;
-        int q = queryOffset + g * GROUP * QUAD;
-        int s = g * QUAD * BLOCK + tile;
-        if (bits == 5) {
-          PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums, s);
-          if (dims(g) > ints(g) * fields) {
-            PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums, s);
-          }
-        } else {
-          PackedScores.sum(page, p, ints(g), dims(g), bits, queries, q, four, sums, s);
+      int p = tile / TILE * tileBytes + g * groupBytes;
+      if (bits == 5) {
+        PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums, tile);
+        if (dims(g) > ints(g) * fields) {
+          PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums, tile);
         }
-        scale(page, p, sums, s, g > 0, scores, tile);
+      } else {
+        PackedScores.sum(page, p, ints(g), dims(g), bits, queries, q, four, sums, tile);
+      }
+    }
+  }
+
+  /**
+   * Decodes a page's codes to [groups][BLOCK / TILE][dimensions][TILE], as large as they are on top
+   * of an int.
+   */
+  private void decode(byte[] page, float[] out) {
+    for (int g = 0; g < groups; g++) {
+      for (int tile = 0; tile < BLOCK; tile += TILE) {
+        int p = tile / TILE * tileBytes + g * groupBytes;
+        int o = g * GROUP * BLOCK + tile * dims(g);
+        decode(page, p + BYTES, ints(g), bits, fields, dims(g), out, o);
+        decode(page, p + (1 + ints(g)) * BYTES, ints(g), bits, fields, dims(g), out, o + LANES);
+      }
+    }
+  }
+
+  private static void decode(
+      byte[] page, int p, int ints, int bits, int fields, int dims, float[] out, int o) {
+    int top = -1 << Integer.SIZE - bits;
+    IntVector spread = IntVector.zero(I);
+    int d = 0;
+    for (int i = 0; i <= ints && d < dims; i++) {
+      IntVector packed = spread;
+      if (i < ints) {
+        packed = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
+        spread = spread.lanewise(LSHR, SPARE).or(packed.lanewise(LSHL, Integer.SIZE - SPARE));
+      }
+      for (int end = Math.min(d + fields, dims); d < end; d++) {
+        ((FloatVector) packed.and(top).convert(I2F, 0)).intoArray(out, o + d * TILE);
+        packed = packed.lanewise(LSHL, bits);
       }
     }
   }
@@ -218,19 +274,19 @@ final class PackedKeys extends KeyRows {
    * Multiplies a tile's sums [4][BLOCK] by the rows' scales and adds them to others, or to none.
    */
   private static void scale(
-      byte[] page, int p, float[] sums, int from, boolean add, float[] scores, int to) {
+      byte[] page, int p, float[] sums, boolean add, float[] scores, int tile) {
     IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
     FloatVector low = Half.low(scales);
     FloatVector high = Half.high(scales);
-    for (int i = 0; i < QUAD * BLOCK; i += BLOCK) {
-      FloatVector a = FloatVector.fromArray(F, sums, from + i).mul(low);
-      FloatVector b = FloatVector.fromArray(F, sums, from + i + LANES).mul(high);
+    for (int i = tile; i < QUAD * BLOCK; i += BLOCK) {
+      FloatVector a = FloatVector.fromArray(F, sums, i).mul(low);
+      FloatVector b = FloatVector.fromArray(F, sums, i + LANES).mul(high);
       if (add) {
-        a = a.add(FloatVector.fromArray(F, scores, to + i));
-        b = b.add(FloatVector.fromArray(F, scores, to + i + LANES));
+        a = a.add(FloatVector.fromArray(F, scores, i));
+        b = b.add(FloatVector.fromArray(F, scores, i + LANES));
       }
-      a.intoArray(scores, to + i);
-      b.intoArray(scores, to + i + LANES);
+      a.intoArray(scores, i);
+      b.intoArray(scores, i + LANES);
     }
   }
 }

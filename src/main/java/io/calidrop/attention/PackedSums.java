@@ -33,7 +33,7 @@ final class PackedSums {
    *
    * @param v where the dimensions' ints begin
    * @param rows a multiple of four
-   * @param weights holds [4][BLOCK] at {@code w}
+   * @param weights [4][BLOCK]
    * @param out holds [4][dim] at {@code o}
    */
   static void add(
@@ -42,7 +42,6 @@ final class PackedSums {
       int rows,
       int bits,
       float[] weights,
-      int w,
       boolean four,
       float[] out,
       int o,
@@ -58,7 +57,7 @@ final class PackedSums {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    for (int i = w; i < w + rows; i += Integer.BYTES, v += BYTES + step) {
+    for (int i = 0; i < rows; i += Integer.BYTES, v += BYTES + step) {
       IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
       IntVector q = ByteVector.fromArray(B, page, v + step).reinterpretAsInts();
       q = q.lanewise(LSHL, nibble);
@@ -175,7 +174,6 @@ final class PackedSums {
       int dimension,
       int rows,
       float[] weights,
-      int w,
       boolean four,
       float[] out,
       int o,
@@ -189,7 +187,7 @@ final class PackedSums {
     FloatVector b2 = a0;
     FloatVector a3 = a0;
     FloatVector b3 = a0;
-    for (int i = w; i < w + rows; v += BYTES) {
+    for (int i = 0; i < rows; v += BYTES) {
       IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
       for (int end = i + Integer.BYTES; i < end; i++, planes += Integer.BYTES) {
         int plane = (int) PackedKeys.INT.get(page, planes) << dimension;

@@ -7,8 +7,12 @@ import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorShape;
@@ -28,11 +32,13 @@ import jdk.incubator.vector.IntVector;
  * the lower four lie there; the signs of 32 dimensions of a row are one int, the first on top. The
  * ints of 2 * LANES dimensions lie together for all rows.
  *
- * <p>Sums come straight from there, see {@link PackedSums}: of the codes, with weights that were
- * multiplied by the rows' scales.
+ * <p>Sums for a single quad of queries come straight from there, see {@link PackedSums}; for more,
+ * a block's codes are decoded to single precision first and stay in L1. Either way the same numbers
+ * are multiplied and added in the same order: codes and weights that the rows' scales are in.
  */
 final class PackedValues extends ValueRows {
   private static final int ROWS = Integer.BYTES; // of an int
+  private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
   private final int bits;
   private final int groups;
@@ -180,40 +186,125 @@ final class PackedValues extends ValueRows {
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
     byte[] page = pages.get(row / BLOCK);
-    boolean four = scratch.quadQueries > 3;
-    int rows = VectorShape.roundUp(count, ROWS);
-    float[] scaled = scratch.packed;
-    scratch.fetched += PackedKeys.fetch(page);
+    if (scratch.decoding) {
+      if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
+        decode(page, count, scratch.values);
+        scratch.valuesOf = this;
+        scratch.valuesRow = row;
+        scratch.valuesCount = count;
+      }
+    } else {
+      scratch.fetched += PackedKeys.fetch(page);
+    }
     for (int g = 0; g < groups; g++) {
-      int to = g * KvHead.QUAD * BLOCK;
-      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scaled, to);
-      for (int end = to + count; end < to + KvHead.QUAD * BLOCK; end += BLOCK) {
-        Arrays.fill(scaled, end, end + rows - count, 0f);
+      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
+      if (scratch.decoding) {
+        int dims = dims(g);
+        Arrays.fill(scratch.codeSums, 0f);
+        F32Values.accumulate(
+            scratch.values, g * GROUP * BLOCK, dims, count, scratch.packed, scratch.codeSums, 0);
+        addSums(scratch.codeSums, dims, bits, out, offset + g * GROUP, valueDim);
+      } else {
+        sum(page, g, count, scratch.packed, scratch.quadQueries > 3, out, offset);
       }
     }
-    for (int d = 0; d < valueDim; d += 2 * LANES) {
+  }
+
+  private int dims(int group) {
+    return Math.min(GROUP, valueDim - group * GROUP);
+  }
+
+  /** Adds a group's weighted sums, straight from the page. */
+  private void sum(
+      byte[] page, int g, int count, float[] weights, boolean four, float[] out, int offset) {
+    int rows = VectorShape.roundUp(count, ROWS);
+    for (int end = count; end < KvHead.QUAD * BLOCK; end += BLOCK) {
+      Arrays.fill(weights, end, end + rows - count, 0f);
+    }
+    int first = g * GROUP;
+    for (int d = first; d < first + dims(g); d += 2 * LANES) {
       int v = d / 2 * vectors * BLOCK;
-      int g = d / GROUP;
-      int w = g * KvHead.QUAD * BLOCK;
-      int o = offset + d;
       if (bits == 5) {
         int planes = planeAt(0, g);
-        PackedSums.addFive(page, v, planes, d % GROUP, rows, scaled, w, four, out, o, valueDim);
+        PackedSums.addFive(
+            page, v, planes, d - first, rows, weights, four, out, offset + d, valueDim);
       } else {
-        PackedSums.add(page, v, rows, bits, scaled, w, four, out, o, valueDim);
+        PackedSums.add(page, v, rows, bits, weights, four, out, offset + d, valueDim);
+      }
+    }
+  }
+
+  /** Adds sums of codes [4][dims] to sums of values [4][valueDim]. */
+  private static void addSums(
+      float[] sums, int dims, int bits, float[] out, int offset, int valueDim) {
+    FloatVector unit = FloatVector.broadcast(F, 1f / (1 << Integer.SIZE - bits));
+    for (int t = 0; t < KvHead.QUAD; t++) {
+      for (int d = 0; d < dims; d += LANES) {
+        int o = offset + t * valueDim + d;
+        FloatVector sum = FloatVector.fromArray(F, sums, t * dims + d);
+        sum.fma(unit, FloatVector.fromArray(F, out, o)).intoArray(out, o);
+      }
+    }
+  }
+
+  /**
+   * Decodes the codes of {@code count} rows, rounded up to four, to [groups][BLOCK][dimensions of
+   * the group], as large as they are on top of an int.
+   */
+  private void decode(byte[] page, int count, float[] out) {
+    for (int d = 0; d < valueDim; d += 2 * LANES) {
+      int g = d / GROUP;
+      int v = d / 2 * vectors * BLOCK;
+      int o = g * GROUP * BLOCK + d % GROUP;
+      if (bits == 5) {
+        decodeFive(page, v, planeAt(0, g), d % GROUP, count, out, o, dims(g));
+      } else {
+        int step = (vectors - 1) * BYTES;
+        int nibble = vectors == 1 ? 4 : 0;
+        decode(page, v, vectors * BYTES, 0, bits, count, out, o, dims(g));
+        decode(page, v + step, vectors * BYTES, nibble, bits, count, out, o + LANES, dims(g));
+      }
+    }
+  }
+
+  private static void decode(
+      byte[] page, int v, int step, int shift, int bits, int count, float[] out, int o, int dims) {
+    int top = -1 << Integer.SIZE - bits;
+    for (int row = 0; row < count; v += step) {
+      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts().lanewise(LSHL, shift);
+      for (int end = row + ROWS; row < end; row++, o += dims) {
+        ((FloatVector) p.and(top).convert(I2F, 0)).intoArray(out, o);
+        p = p.lanewise(LSHL, Byte.SIZE);
+      }
+    }
+  }
+
+  private static void decodeFive(
+      byte[] page, int v, int planes, int dimension, int count, float[] out, int o, int dims) {
+    for (int row = 0; row < count; v += BYTES) {
+      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
+      for (int end = row + ROWS; row < end; row++, o += dims) {
+        int plane = (int) INT.get(page, planes + row * Integer.BYTES) << dimension;
+        IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).and(1 << 31);
+        IntVector code = p.lanewise(LSHR, 1).and(15 << 27).or(signs);
+        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o);
+        signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).and(1 << 31);
+        code = p.lanewise(LSHL, 3).and(15 << 27).or(signs);
+        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o + LANES);
+        p = p.lanewise(LSHL, Byte.SIZE);
       }
     }
   }
 
   /** Multiplies weights [4][BLOCK] by the scales of a group of dimensions. */
-  private static void scale(byte[] page, int p, int count, float[] weights, float[] out, int to) {
+  private static void scale(byte[] page, int p, int count, float[] weights, float[] out) {
     for (int row = 0; row < count; row += KeyRows.TILE, p += BYTES) {
       IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
       FloatVector low = Half.low(scales);
       FloatVector high = Half.high(scales);
       for (int w = row; w < KvHead.QUAD * BLOCK; w += BLOCK) {
-        FloatVector.fromArray(F, weights, w).mul(low).intoArray(out, to + w);
-        FloatVector.fromArray(F, weights, w + LANES).mul(high).intoArray(out, to + w + LANES);
+        FloatVector.fromArray(F, weights, w).mul(low).intoArray(out, w);
+        FloatVector.fromArray(F, weights, w + LANES).mul(high).intoArray(out, w + LANES);
       }
     }
   }
