@@ -26,6 +26,7 @@ module io.calidrop {
 
   exports io.calidrop.attention;
   exports io.calidrop.attention.policy;
+  exports io.calidrop.constraint;
   exports io.calidrop.generate;
   exports io.calidrop.gguf;
   exports io.calidrop.model;

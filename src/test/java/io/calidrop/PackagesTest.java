@@ -26,17 +26,19 @@ class PackagesTest {
           Map.ofEntries(
               Map.entry(
                   "cli",
-                  "batch bench eval generate report download sampling model attention tensor "
+                  "batch bench eval generate report constraint download sampling model attention tensor "
                       + "tokenizer gguf text"),
-              Map.entry("batch", "generate download sampling model attention gguf text"),
+              Map.entry("batch", "generate constraint download sampling model attention gguf text"),
               Map.entry("bench", "sampling model attention tensor tokenizer gguf"),
               Map.entry("eval", "generate report model attention tokenizer"),
               Map.entry(
-                  "generate", "download template sampling model attention tensor tokenizer gguf"),
+                  "generate",
+                  "constraint download template sampling model attention tensor tokenizer gguf"),
               Map.entry("report", "template text"),
               Map.entry("model", "attention tensor gguf"),
               Map.entry("attention", "tensor"),
               Map.entry("tensor", "gguf"),
+              Map.entry("constraint", "tokenizer"),
               Map.entry("tokenizer", "gguf"),
               Map.entry("sampling", ""),
               Map.entry("template", ""),

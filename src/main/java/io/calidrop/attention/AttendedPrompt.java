@@ -19,8 +19,8 @@ public final class AttendedPrompt {
   private final int heads;
   private final int tokens;
   private final int window;
-  private long[][] beforeWindow; // [heads][rows]
-  private long[][] beforeLast; // [heads][rows]
+  private int[][] beforeWindow; // [heads][rows]
+  private int[][] beforeLast; // [heads][rows]
 
   /** Wants to know everything and evicts nothing. */
   private record Observer(QuerySample sample) implements EvictionPolicy {
@@ -92,8 +92,8 @@ public final class AttendedPrompt {
     }
   }
 
-  private long[][] shares() {
-    long[][] shares = new long[heads][];
+  private int[][] shares() {
+    int[][] shares = new int[heads][];
     for (int i = 0; i < heads; i++) {
       shares[i] = Arrays.copyOf(head(i).copyOfShares(), tokens);
     }
@@ -114,7 +114,7 @@ public final class AttendedPrompt {
    * @param window of the budget
    * @throws IllegalArgumentException if that is not the one it was recorded for
    */
-  long[] unobserved(Observation observation, int window, int head) {
+  int[] unobserved(Observation observation, int window, int head) {
     if (observation == Observation.WINDOW && Math.min(window, tokens) != this.window) {
       throw new IllegalArgumentException(
           "the prompt was recorded for a window of %d, not %d".formatted(this.window, window));

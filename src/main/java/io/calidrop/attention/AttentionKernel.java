@@ -37,6 +37,7 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch) {
+    scratch.loaded = -1;
     int dim = head.headDim;
     float scale = scratch.attentionScores.scale() * head.keys.queryScale();
     Hadamard rotation = head.keys.rotation();
@@ -81,6 +82,7 @@ final class AttentionKernel {
     int queries = tokens * group;
     int quads = Math.ceilDiv(queries, QUAD);
     SoftmaxPartials partials = start(scratch, quads);
+    NewestRows newest = head.newest;
     int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       for (int quad = 0; quad < quads; quad++) {
@@ -89,8 +91,13 @@ final class AttentionKernel {
         if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
           continue;
         }
-        scratch.quadQueries = last + 1 - quad * QUAD;
-        scores(head, row, quad, scratch);
+        scratch.quad(last + 1 - quad * QUAD);
+        boolean isNew = newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
+        dots(head, row, quad, scratch);
+        if (isNew) {
+          newest.addScores(row, quad, visible, group, scratch);
+        }
+        cap(scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
           int own = visible + query / group - row;
@@ -103,6 +110,9 @@ final class AttentionKernel {
         }
         int o = quad * QUAD * head.valueDim;
         head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
+        if (isNew) {
+          newest.accumulate(row, seen, quad, visible, group, scratch);
+        }
       }
     }
     finish(scratch, queries, out);
@@ -127,8 +137,9 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
-        scratch.quadQueries = Math.min(QUAD, queries - quad * QUAD);
-        scores(head, row, quad, scratch);
+        scratch.quad(Math.min(QUAD, queries - quad * QUAD));
+        dots(head, row, quad, scratch);
+        cap(scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
             VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
@@ -144,8 +155,11 @@ final class AttentionKernel {
     finish(scratch, queries, out);
   }
 
-  private static void scores(KvHead head, int row, int quad, AttentionScratch scratch) {
+  private static void dots(KvHead head, int row, int quad, AttentionScratch scratch) {
     head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+  }
+
+  private static void cap(AttentionScratch scratch) {
     scratch.attentionScores.cap(scratch.scores, 0, QUAD * BLOCK);
   }
 

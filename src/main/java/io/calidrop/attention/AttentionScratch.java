@@ -34,6 +34,10 @@ final class AttentionScratch {
   final float[] keys;
 
   final float[] values;
+
+  /** What blocks of {@link NewestRows} are attended with; null in itself. */
+  final AttentionScratch rests;
+
   KeyRows keysOf;
   int keysRow;
   ValueRows valuesOf;
@@ -46,7 +50,7 @@ final class AttentionScratch {
   /** What was read to have it in the cache, see {@link PackedKeys#fetch}: it keeps the reads. */
   int fetched;
 
-  /** KV head whose queries of a single token are loaded, or -1. */
+  /** KV head of a step's single token whose queries are loaded, or -1 if others are. */
   int loaded;
 
   /** Queries of the current quad, which only the last of a tile has less than four of. */
@@ -66,6 +70,7 @@ final class AttentionScratch {
     rotated = new float[headDim];
     keys = new float[KvHead.BLOCK * headDim];
     values = new float[KvHead.BLOCK * valueDim];
+    rests = maxQueries == 0 ? null : new AttentionScratch(shape, valueLength, 0);
   }
 
   /**
@@ -77,5 +82,16 @@ final class AttentionScratch {
     keysOf = null;
     valuesOf = null;
     decoding = quads > 1;
+    if (rests != null) {
+      rests.start(quads);
+    }
+  }
+
+  /** Takes note of the number of queries of the quad that follows. */
+  void quad(int queries) {
+    quadQueries = queries;
+    if (rests != null) {
+      rests.quadQueries = queries;
+    }
   }
 }

@@ -22,6 +22,8 @@ public final class AttentionStep {
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
   private final ShareLog[] logs; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
+  private final RecallScratch[] recall; // one a thread
+  private final SoftmaxPartials[] recalled; // [kvHeads], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
   private final WorkerPool.Task referenceTask = this::compareReferences;
@@ -30,6 +32,7 @@ public final class AttentionStep {
   private int layer;
   private int window; // tokens that the layer sees
   private int segmentCount;
+  private int recalls; // parts that attend stored rows
   private int[] ends = {}; // [sequences] parts up to the end of each
   private float[] q;
   private float[] out;
@@ -51,6 +54,10 @@ public final class AttentionStep {
       scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
+    recall = new RecallScratch[threads];
+    Arrays.setAll(recall, i -> new RecallScratch(shape));
+    recalled = new SoftmaxPartials[kvHeads];
+    Arrays.setAll(recalled, i -> partials(group));
     logs = new ShareLog[Math.max(threads, kvHeads)];
     Arrays.setAll(logs, i -> new ShareLog());
   }
@@ -93,10 +100,38 @@ public final class AttentionStep {
     for (AttentionScratch worker : scratch) {
       worker.loaded = -1;
     }
-    pool.run(tokenTask, kvHeads * segmentCount);
+    recalls = 0;
+    for (int h = 0; h < kvHeads; h++) {
+      if (stored(cache, h) != null) {
+        recalls = kvHeads;
+      }
+    }
+    pool.run(tokenTask, recalls + kvHeads * segmentCount);
     for (int h = 0; h < kvHeads; h++) {
       mergeSegments(cache, h);
     }
+  }
+
+  /** The rows of a head that are to be read again, or null where there are none. */
+  private StoredRows stored(KvCache cache, int kvHead) {
+    StoredRows stored = seesEverything() ? cache.stored(layer, kvHead) : null;
+    return stored == null || stored.rows() == 0 ? null : stored;
+  }
+
+  /** Attends stored rows; of a token of a sequence. */
+  private SoftmaxPartials recall(int sequence, int token, int kvHead, int worker) {
+    KvCache cache = batch.cache(sequence);
+    int offset = (batch.start(sequence) + token) * stride + kvHead * group * headDim;
+    stored(cache, kvHead)
+        .attend(
+            q,
+            offset,
+            group,
+            cache.position() + token,
+            cache.shift(),
+            scratch[worker],
+            recall[worker]);
+    return recall[worker].result;
   }
 
   private boolean hasReferences() {
@@ -155,7 +190,17 @@ public final class AttentionStep {
     int sequence = part / kvHeads;
     int kvHead = part % kvHeads;
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
-    batch.cache(sequence).compare(layer, kvHead, q, offset, stride, batch.count(sequence), worker);
+    batch
+        .cache(sequence)
+        .compare(
+            layer,
+            kvHead,
+            q,
+            offset,
+            stride,
+            batch.count(sequence),
+            scratch[worker],
+            recall[worker]);
   }
 
   private void attendTile(int part, int worker) {
@@ -194,10 +239,29 @@ public final class AttentionStep {
       AttentionKernel.attendAll(
           calibration.rows, segment, queries, calibration.bias, scratch, result);
     }
+    // Calibration rows are of the cache's types: their values lie rotated in the same sums.
+    head.restore(result, queries);
+    for (int t = 0; t < count && stored(cache, kvHead) != null; t++) {
+      SoftmaxPartials read = recall(sequence, first + t, kvHead, worker);
+      for (int query = 0; query < group; query++) {
+        result.merge(t * group + query, read, query);
+      }
+    }
     finish(sequence, kvHead, first, count, result, log);
   }
 
   private void attendSegment(int part, int worker) {
+    if (part < recalls) {
+      recalled[part].clear(group);
+      if (stored(batch.cache(0), part) != null) {
+        SoftmaxPartials read = recall(0, 0, part, worker);
+        for (int query = 0; query < group; query++) {
+          recalled[part].copy(query, read, query);
+        }
+      }
+      return;
+    }
+    part -= recalls;
     int kvHead = part / segmentCount;
     int segment = part % segmentCount;
     KvCache cache = batch.cache(0);
@@ -229,6 +293,10 @@ public final class AttentionStep {
         result.merge(query, segments[kvHead * segmentCount + segment], query);
       }
     }
+    cache.head(layer, kvHead).restore(result, group);
+    for (int query = 0; query < group && recalls > 0; query++) {
+      result.merge(query, recalled[kvHead], query);
+    }
     ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;
     finish(0, kvHead, 0, 1, result, log);
   }
@@ -239,8 +307,6 @@ public final class AttentionStep {
     KvCache cache = batch.cache(sequence);
     int tokens = batch.count(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
-    // Calibration rows are of the cache's types: their values lie rotated in the same sums.
-    cache.head(layer, kvHead).restore(result, count * group);
     if (seesEverything()) {
       cache.complete(layer, kvHead, first, count, tokens, q, offset, stride, result);
     }
@@ -251,7 +317,7 @@ public final class AttentionStep {
     if (log != null) {
       int from = Math.max(0, firstObserved(cache) - first) * group;
       int rows = cache.rows(layer, kvHead) - tokens + first + count;
-      cache.observe(layer, kvHead, rows, log, result, from, count * group);
+      cache.observe(layer, kvHead, first, tokens, rows, log, result, from, count * group);
     }
   }
 }

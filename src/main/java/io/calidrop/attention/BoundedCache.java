@@ -1,10 +1,8 @@
 package io.calidrop.attention;
 
-import io.calidrop.attention.CalibrationOptions.References;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -23,8 +21,8 @@ final class BoundedCache extends KvCache {
   private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final CachePruner pruner;
   private final PositionRebase rebase;
-  private final ReferenceScratch[] referenceScratch; // [threads], or none
-  private final PageMemory memory; // of evicted rows, or null
+  private final boolean hasReferences;
+  private final PageMemory memory; // of stored rows, or null
 
   private int firstObserved = Integer.MAX_VALUE;
   private int pinned;
@@ -37,38 +35,30 @@ final class BoundedCache extends KvCache {
       CacheOptions options,
       CacheScratch scratch,
       LayerRotations rotations) {
-    super(shape, options.kvTypes(), rotations);
+    super(shape, rotations, () -> options.kvTypes().newHead(shape.headDim()));
     budget = options.budget().orElseThrow();
     policy = options.policy();
     kvHeads = shape.kvHeads();
     group = shape.group();
     headDim = shape.headDim();
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
-    References references = options.calibration() instanceof References form ? form : null;
-    memory = references == null ? null : memory(references.store());
+    hasReferences = options.calibration() instanceof Paper;
+    memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
     int[] layers = shape.fullLayers();
     heads = new HeadState[layers.length * kvHeads];
     for (int i = 0; i < heads.length; i++) {
-      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, memory);
-    }
-    referenceScratch = new ReferenceScratch[references == null ? 0 : scratch.threads()];
-    for (int i = 0; i < referenceScratch.length; i++) {
-      referenceScratch[i] =
-          new ReferenceScratch(
-              options.kvTypes(), shape, ReferenceCalibration.valueLength(headDim, references));
+      PositionRotation rotation = rotations.ofLayer(layers[i / kvHeads]);
+      StoredRows stored =
+          options
+              .store()
+              .map(store -> new StoredRows(shape, store, memory, rotation, contextLength))
+              .orElse(null);
+      heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, stored);
     }
     PositionRotation[] rotation = new PositionRotation[heads.length];
     Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
-    rebase = new PositionRebase(heads, referenceScratch, rotation);
-  }
-
-  private static PageMemory memory(Store store) {
-    return switch (store) {
-      case NONE -> null;
-      case RAM -> PageMemory.inRam();
-      case FILE -> PageMemory.inFile(Path.of(System.getProperty("java.io.tmpdir")));
-    };
+    rebase = new PositionRebase(heads, rotation);
   }
 
   /** What is kept of a head, keys and values and more. */
@@ -121,6 +111,9 @@ final class BoundedCache extends KvCache {
       moveBack(pool, delta);
     }
     firstObserved = schedule.firstObserved(policy.observation(), seen());
+    for (int i = 0; i < heads.length && drafted() > 0; i++) {
+      heads[i].beginDraft(drafted());
+    }
   }
 
   @Override
@@ -139,6 +132,21 @@ final class BoundedCache extends KvCache {
       head.rows.set(row, keys, o, values, o);
       head.place(row, position() + token);
     }
+  }
+
+  @Override
+  public int draftRoom() {
+    return room() - 1; // what a prune has seen stays
+  }
+
+  @Override
+  void markFull() {
+    // Rows that were evicted do not come back.
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return false;
   }
 
   @Override
@@ -166,7 +174,7 @@ final class BoundedCache extends KvCache {
     for (int i = from; i < to; i++) {
       sum.add(heads[i]);
     }
-    return sum.of(seen(), to - from, prunes, pruneNanos);
+    return sum.of(seen(), prunes, pruneNanos, memory == null ? "" : memory.trouble());
   }
 
   @Override
@@ -188,15 +196,30 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  boolean hasReferences() {
-    return referenceScratch.length > 0;
+  StoredRows stored(int layer, int kvHead) {
+    return hasReferences ? null : state(layer, kvHead).stored;
   }
 
   @Override
-  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
-    if (hasReferences()) {
-      ReferenceCalibration references = state(layer, kvHead).references;
-      references.compare(q, offset, stride, tokens, referenceScratch[worker]);
+  boolean hasReferences() {
+    return hasReferences;
+  }
+
+  @Override
+  void compare(
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    if (hasReferences) {
+      state(layer, kvHead)
+          .references
+          .compare(
+              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, scratch);
     }
   }
 
@@ -222,7 +245,7 @@ final class BoundedCache extends KvCache {
       int head = query % group;
       int o = offset + query / group * stride + head * headDim;
       if (state.references != null) {
-        state.references.merge(token, head, q, o, result, query);
+        state.references.merge(token, head, result, query);
       }
       long index = seen() + token;
       if (state.queries != null && state.queries.keeps(index, tokens - token - 1)) {
@@ -233,22 +256,43 @@ final class BoundedCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
-    log.addTo(state(layer, kvHead), rows, result, from, to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
+    HeadState state = state(layer, kvHead);
+    int firstDrafted = tokens - drafted();
+    int sure = Math.clamp((long) (firstDrafted - first) * group, from, to);
+    if (from < sure) {
+      state.addShares(log.sum(rows, state.rows.values, result, from, sure), rows);
+    }
+    for (int query = sure; query < to; query += group) {
+      int token = first + query / group - firstDrafted;
+      int[] sums = log.sum(rows, state.rows.values, result, query, query + group);
+      state.addDraftedShares(token, sums, rows);
+    }
   }
 
   @Override
-  boolean attendsPromptsWhole() {
+  public boolean attendsPromptsWhole() {
     return schedule.isOnce();
   }
 
   @Override
   void attended(WorkerPool pool, int count) {
+    for (int i = 0; i < heads.length && !hasReferences; i++) {
+      heads[i].looked(count);
+    }
     if (!schedule.prunes(seen() - count, seen())) {
       return;
     }
     long start = System.nanoTime();
-    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()));
+    pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()), shift());
     if (policy.observation() != Observation.ALL) {
       for (HeadState head : heads) {
         head.forgetShares();
@@ -260,6 +304,12 @@ final class BoundedCache extends KvCache {
 
   @Override
   void drop(int tokens) {
+    if (tokens > 0) {
+      for (HeadState head : heads) {
+        head.settle(drafted(), (int) (seen() - tokens));
+      }
+      return;
+    }
     for (HeadState head : heads) {
       head.clear();
     }
@@ -270,7 +320,7 @@ final class BoundedCache extends KvCache {
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      long[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
+      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
     }
     schedule.expectPrompt(prompt.tokens());

@@ -12,7 +12,6 @@ public final class CacheMemory {
     CacheBudget budget = options.budget().orElseThrow();
     HeadState head = HeadState.of(0, 0, shape, options, null);
     head.extend(budget.rows() + budget.pruneInterval());
-    head.scores();
     if (head.calibration != null) {
       head.calibration.rows.extend(head.calibration.capacity());
     }

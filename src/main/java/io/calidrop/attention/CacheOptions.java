@@ -2,7 +2,7 @@ package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Off;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import java.util.Optional;
 
 /**
@@ -12,12 +12,14 @@ import java.util.Optional;
  * @param budget bound of the cache, or empty: every token stays
  * @param policy chooses the rows that stay within the budget
  * @param calibration what stands in for the others
+ * @param store where the others stay to be read again; only what leaves it is calibrated
  */
 public record CacheOptions(
     KvTypes kvTypes,
     Optional<CacheBudget> budget,
     EvictionPolicy policy,
-    CalibrationOptions calibration) {
+    CalibrationOptions calibration,
+    Optional<StoreOptions> store) {
   /** Of a cache without a bound: there is nothing to choose. */
   private record EveryToken() implements EvictionPolicy {
     @Override
@@ -38,13 +40,16 @@ public record CacheOptions(
     if (budget.isEmpty() && !(calibration instanceof Off)) {
       throw new IllegalArgumentException("calibration needs a budget: nothing is evicted without");
     }
+    if (budget.isEmpty() && store.isPresent()) {
+      throw new IllegalArgumentException("a store needs a budget: nothing is evicted without");
+    }
   }
 
   /** The last queries that a cache keeps of each head, if anything asks for some. */
   public Optional<QuerySample> queries() {
     return switch (calibration) {
       case Fold fold -> Optional.of(fold.queries());
-      case References references -> policy.queries().or(() -> Optional.of(LAST));
+      case Paper paper -> policy.queries().or(() -> Optional.of(LAST));
       case Off off -> policy.queries();
     };
   }
@@ -53,7 +58,7 @@ public record CacheOptions(
   @Override
   public String toString() {
     return budget
-        .map(b -> "%s, %s, %s, %s".formatted(kvTypes, b, name(policy), calibration))
+        .map(b -> "%s, %s, %s, %s, %s".formatted(kvTypes, b, name(policy), calibration, store))
         .orElse(kvTypes.toString());
   }
 
@@ -68,12 +73,18 @@ public record CacheOptions(
 
   /** A cache that keeps every token. */
   public static CacheOptions full(KvTypes kvTypes) {
-    return new CacheOptions(kvTypes, Optional.empty(), new EveryToken(), CalibrationOptions.off());
+    return new CacheOptions(
+        kvTypes, Optional.empty(), new EveryToken(), CalibrationOptions.off(), Optional.empty());
   }
 
   /** The cache with a bound. */
   public CacheOptions bounded(
       CacheBudget budget, EvictionPolicy policy, CalibrationOptions calibration) {
-    return new CacheOptions(kvTypes, Optional.of(budget), policy, calibration);
+    return new CacheOptions(kvTypes, Optional.of(budget), policy, calibration, store);
+  }
+
+  /** The same with another store, or none. */
+  public CacheOptions withStore(Optional<StoreOptions> store) {
+    return new CacheOptions(kvTypes, budget, policy, calibration, store);
   }
 }

@@ -4,7 +4,8 @@ import io.calidrop.tensor.WorkerPool;
 
 /**
  * The one place where rows leave a cache: a policy scores them, each head keeps the best within its
- * budget, what leaves is folded into calibration rows or references. Heads are pruned in parallel.
+ * budget; what leaves goes into the store, and what leaves that, or finds none, is folded into
+ * calibration rows. Heads are pruned in parallel.
  */
 final class CachePruner {
   /** Rows beyond those kept whose memory stays, so that it need not be allocated again. */
@@ -16,6 +17,7 @@ final class CachePruner {
   private final EvictionPolicy policy;
   private final HeadRows[] views; // [layers][kvHeads]
   private final int[] keep; // [layers][kvHeads] rows that a head keeps
+  private final CacheScratch scratch;
   private final CacheScratch.Worker[] workers; // [threads]
   private final WorkerPool.Task scoreTask = this::score;
   private final WorkerPool.Task pruneTask = this::prune;
@@ -30,6 +32,7 @@ final class CachePruner {
   private long seen;
   private int protectedRows;
   private int slack;
+  private int shift;
 
   CachePruner(
       HeadState[] heads,
@@ -46,6 +49,7 @@ final class CachePruner {
     for (int i = 0; i < heads.length; i++) {
       views[i] = new HeadRows(heads[i], shape, budget, rotations[i]);
     }
+    this.scratch = scratch;
     workers = scratch.workers(options.calibration());
     layerScores = new float[kvHeads][];
     layerRows = new int[kvHeads];
@@ -59,11 +63,13 @@ final class CachePruner {
    *
    * @param seen tokens that the sequence has had
    * @param protectedRows first rows of each head that stay
+   * @param shift by which positions are less than those in the sequence
    */
-  void run(WorkerPool pool, long seen, int protectedRows, int slack) {
+  void run(WorkerPool pool, long seen, int protectedRows, int slack, int shift) {
     this.seen = seen;
     this.protectedRows = protectedRows;
     this.slack = slack;
+    this.shift = shift;
     pool.run(scoreTask, heads.length);
     for (int layer = 0; layer * kvHeads < heads.length; layer++) {
       divide(layer);
@@ -72,13 +78,13 @@ final class CachePruner {
   }
 
   private void score(int head, int worker) {
-    policy.score(views[head].at(seen), heads[head].scores());
+    policy.score(views[head].at(seen), scores(head));
   }
 
   private void divide(int layer) {
     for (int h = 0; h < kvHeads; h++) {
       HeadState head = heads[layer * kvHeads + h];
-      layerScores[h] = head.scores();
+      layerScores[h] = scores(layer * kvHeads + h);
       layerRows[h] = head.rows.rows();
       from[h] = firstCandidate(layerRows[h]);
       to[h] = endOfCandidates(layerRows[h]);
@@ -95,6 +101,10 @@ final class CachePruner {
             to),
         divided);
     System.arraycopy(divided, 0, keep, layer * kvHeads, kvHeads);
+  }
+
+  private float[] scores(int head) {
+    return scratch.scores(head, heads[head].rows.rows());
   }
 
   private int firstCandidate(int rows) {
@@ -115,13 +125,15 @@ final class CachePruner {
     int first = firstCandidate(rows);
     int end = endOfCandidates(rows);
     int free = keep[index] - (rows - (end - first));
-    boolean[] kept = tools.selection().select(head.scores(), rows, first, end, free);
-    EvictedRows evicted = tools.evicted();
-    evicted.clear();
+    boolean[] kept = tools.selection().select(scores(index), rows, first, end, free);
+    EvictedRows folded = tools.folded();
+    folded.clear();
+    tools.evicted().clear();
     CalibrationRows calibration = head.calibration;
     for (int row = 0; calibration != null && row < calibration.count(); row++) {
-      evicted.add(calibration.rows, row, calibration.bias[row], calibration.positions[row]);
+      folded.add(calibration.rows, row, calibration.bias[row], calibration.positions[row]);
     }
+    EvictedRows evicted = head.stored == null ? folded : tools.evicted();
     int count = 0;
     for (int row = 0; row < rows; row++) {
       if (!kept[row]) {
@@ -135,8 +147,14 @@ final class CachePruner {
     }
     head.rows.truncate(count);
     head.release(count + Math.min(budget.pruneInterval(), MOST_SLACK));
-    if (calibration != null) {
-      tools.fit().fold(calibration, evicted, head.queries, seen);
+    head.evict(rows - count);
+    int before = calibration == null ? 0 : calibration.count();
+    if (head.stored != null) {
+      head.stored.age(seen + budget.pruneInterval());
+      head.stored.add(evicted, shift, folded);
+    }
+    if (calibration != null && folded.count() > before) {
+      tools.fit().fold(calibration, folded, head.queries, seen);
     }
     if (head.references != null) {
       head.references.evict(evicted, head.queries, seen - 1);

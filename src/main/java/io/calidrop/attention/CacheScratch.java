@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
@@ -13,13 +14,14 @@ import java.util.Map;
 public final class CacheScratch {
   private final CacheShape shape;
   private final int threads;
+  private float[][] scores = {}; // [heads][rows]
   private final Map<Fit, Worker[]> workers = new HashMap<>();
 
   /** What the size of a thread's scratch depends on; no rows where nothing is fitted. */
   private record Fit(int rows, int samples) {}
 
   /** What one thread prunes with; the fit is null where nothing is fitted. */
-  record Worker(RowSelection selection, EvictedRows evicted, RowFit fit) {}
+  record Worker(RowSelection selection, EvictedRows evicted, EvictedRows folded, RowFit fit) {}
 
   /**
    * @param threads of the pool that caches are pruned by
@@ -31,6 +33,17 @@ public final class CacheScratch {
 
   int threads() {
     return threads;
+  }
+
+  /** Room for the scores of a head's rows, for the threads of the pool. */
+  synchronized float[] scores(int head, int rows) {
+    if (scores.length <= head) {
+      scores = Arrays.copyOf(scores, shape.fullLayers().length * shape.kvHeads());
+    }
+    if (scores[head] == null || scores[head].length < rows) {
+      scores[head] = new float[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    return scores[head];
   }
 
   /** One for each thread. */
@@ -49,6 +62,7 @@ public final class CacheScratch {
         i ->
             new Worker(
                 new RowSelection(),
+                new EvictedRows(shape.headDim()),
                 new EvictedRows(shape.headDim()),
                 size.rows() == 0 ? null : new RowFit(shape, size.rows(), size.samples())));
     return made;

@@ -8,7 +8,6 @@ package io.calidrop.attention;
 public sealed interface CalibrationOptions {
   int DEFAULT_ROWS = 128;
   float DEFAULT_CALIBRATE_THRESHOLD = 0.8f;
-  float DEFAULT_RECOMPUTE_THRESHOLD = 0.7f;
 
   /** The names of the forms. */
   enum Mode {
@@ -17,18 +16,7 @@ public sealed interface CalibrationOptions {
     /** One reference per query head, as the paper has it. */
     PAPER,
     /** Calibration rows per KV head, fitted on recent queries. */
-    FOLD,
-    /** One reference per query head to first order, refreshed from the evicted store. */
-    RECOMPUTE
-  }
-
-  /** Where evicted tokens stay. */
-  enum Store {
-    NONE,
-    /** Native memory. */
-    RAM,
-    /** A memory-mapped temporary file. */
-    FILE
+    FOLD
   }
 
   /** The form's name. */
@@ -61,24 +49,15 @@ public sealed interface CalibrationOptions {
     }
   }
 
-  /** Forms in which queries are compared with a reference. */
-  sealed interface References extends CalibrationOptions {
-    /** Least cosine between a query and its reference at which what that saw is used again. */
-    float calibrateThreshold();
-
-    /** Cosine below which the evicted tokens are attended anew. */
-    float recomputeThreshold();
-
-    /** Whether the reference's mass follows the query to first order. */
-    boolean firstOrder();
-
-    /** Where evicted tokens stay for that; with {@link Store#NONE} nothing is attended anew. */
-    Store store();
-  }
-
-  /** The paper's form, or its reference to first order. */
-  record Paper(float calibrateThreshold, float recomputeThreshold, boolean firstOrder, Store store)
-      implements References {
+  /**
+   * The paper's form: queries are compared with a reference.
+   *
+   * @param calibrateThreshold least cosine between a query and its reference at which what that saw
+   *     is used again
+   * @param recomputeThreshold cosine below which the stored rows are attended anew, if there is a
+   *     store
+   */
+  record Paper(float calibrateThreshold, float recomputeThreshold) implements CalibrationOptions {
     public Paper {
       if (!(recomputeThreshold <= calibrateThreshold)) {
         throw new IllegalArgumentException(
@@ -90,35 +69,6 @@ public sealed interface CalibrationOptions {
     @Override
     public Mode mode() {
       return Mode.PAPER;
-    }
-  }
-
-  /** First order above the threshold, the evicted store below. */
-  record Recompute(float threshold, Store store) implements References {
-    public Recompute {
-      if (Float.isNaN(threshold)) {
-        throw new IllegalArgumentException("the recompute threshold must be a number");
-      }
-    }
-
-    @Override
-    public Mode mode() {
-      return Mode.RECOMPUTE;
-    }
-
-    @Override
-    public float calibrateThreshold() {
-      return threshold;
-    }
-
-    @Override
-    public float recomputeThreshold() {
-      return threshold;
-    }
-
-    @Override
-    public boolean firstOrder() {
-      return true;
     }
   }
 
@@ -135,12 +85,7 @@ public sealed interface CalibrationOptions {
     return new Fold(rows, new QuerySample(window, samples));
   }
 
-  /** The paper's own form. */
-  static Paper paper(float calibrateThreshold, float recomputeThreshold, Store store) {
-    return new Paper(calibrateThreshold, recomputeThreshold, false, store);
-  }
-
-  static Recompute recompute(float threshold, Store store) {
-    return new Recompute(threshold, store);
+  static Paper paper(float calibrateThreshold, float recomputeThreshold) {
+    return new Paper(calibrateThreshold, recomputeThreshold);
   }
 }

@@ -50,6 +50,28 @@ final class EvictedRows {
 
   /** Adds a row of a head. */
   void add(KvHead head, int row, float bias, int position) {
+    int i = next(bias, position);
+    head.getKey(row, keys, i * headDim);
+    head.getValue(row, values, i * headDim);
+  }
+
+  /** Adds a row: key and value [headDim] from their first elements on. */
+  void add(float[] key, float[] value, float bias, int position) {
+    int i = next(bias, position);
+    System.arraycopy(key, 0, keys, i * headDim, headDim);
+    System.arraycopy(value, 0, values, i * headDim, headDim);
+  }
+
+  /** Adds the rows of another from {@code first} on. */
+  void add(EvictedRows other, int first) {
+    for (int row = first; row < other.count; row++) {
+      int i = next(other.bias[row], other.positions[row]);
+      System.arraycopy(other.keys, row * headDim, keys, i * headDim, headDim);
+      System.arraycopy(other.values, row * headDim, values, i * headDim, headDim);
+    }
+  }
+
+  private int next(float bias, int position) {
     if (count == positions.length) {
       int size = Math.max(KvHead.BLOCK, 2 * count);
       keys = Arrays.copyOf(keys, size * headDim);
@@ -57,10 +79,8 @@ final class EvictedRows {
       this.bias = Arrays.copyOf(this.bias, size);
       positions = Arrays.copyOf(positions, size);
     }
-    head.getKey(row, keys, count * headDim);
-    head.getValue(row, values, count * headDim);
     this.bias[count] = bias;
     positions[count] = position;
-    count++;
+    return count++;
   }
 }

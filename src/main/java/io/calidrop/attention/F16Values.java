@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.PackedKeys.SHORT;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -71,6 +72,27 @@ final class F16Values extends ValueRows {
         values.get(to / BLOCK),
         to % BLOCK * valueDim,
         valueDim);
+  }
+
+  @Override
+  int rowBytes() {
+    return valueLength * Short.BYTES;
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    short[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      SHORT.set(to, offset + d * Short.BYTES, page[valueOffset(row, d)]);
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    short[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      page[valueOffset(row, d)] = (short) SHORT.get(from, offset + d * Short.BYTES);
+    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.PackedKeys.FLOAT;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -53,6 +54,27 @@ final class F32Values extends ValueRows {
         values.get(to / BLOCK),
         to % BLOCK * valueDim,
         valueDim);
+  }
+
+  @Override
+  int rowBytes() {
+    return valueLength * Float.BYTES;
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    float[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      FLOAT.set(to, offset + d * Float.BYTES, page[row % BLOCK * valueDim + d]);
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    float[] page = values.get(row / BLOCK);
+    for (int d = 0; d < valueLength; d++) {
+      page[row % BLOCK * valueDim + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+    }
   }
 
   @Override

@@ -9,13 +9,17 @@ final class FullCache extends KvCache {
   private final LayerRows[] layers;
   private final int kvHeads;
   private final int contextLength;
+  private final boolean plain; // all rows alike, new or old
 
   FullCache(CacheShape shape, KvTypes types, int contextLength, LayerRotations rotations) {
-    super(shape, types, rotations);
+    super(shape, rotations, () -> types.newFullHead(shape.headDim()));
     kvHeads = shape.kvHeads();
     this.contextLength = contextLength;
+    plain = types.newFullHead(shape.headDim()).newest == null;
     layers = new LayerRows[shape.fullLayers().length];
-    Arrays.setAll(layers, i -> new LayerRows(types, kvHeads, shape.headDim()));
+    Arrays.setAll(
+        layers,
+        i -> new LayerRows(kvHeads, shape.headDim(), () -> types.newFullHead(shape.headDim())));
   }
 
   @Override
@@ -54,8 +58,25 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  public int draftRoom() {
+    return room();
+  }
+
+  @Override
+  void markFull() {
+    for (LayerRows layer : layers) {
+      layer.mark();
+    }
+  }
+
+  @Override
+  boolean isFullRewindable() {
+    return plain;
+  }
+
+  @Override
   boolean canDrop(long tokens) {
-    return true;
+    return layers.length == 0 || layers[0].canTruncate((int) tokens);
   }
 
   @Override
@@ -69,7 +90,7 @@ final class FullCache extends KvCache {
     for (LayerRows layer : layers) {
       bytes += layer.bytes();
     }
-    return new CacheStatistics(seen(), seen(), 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0);
+    return CacheStatistics.of(seen(), seen(), bytes);
   }
 
   @Override
@@ -88,12 +109,25 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  StoredRows stored(int layer, int kvHead) {
+    return null;
+  }
+
+  @Override
   boolean hasReferences() {
     return false;
   }
 
   @Override
-  void compare(int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker) {
+  void compare(
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch) {
     // There are no references.
   }
 
@@ -118,13 +152,21 @@ final class FullCache extends KvCache {
 
   @Override
   void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to) {
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to) {
     throw new IllegalStateException("a full cache observes nothing");
   }
 
   @Override
-  boolean attendsPromptsWhole() {
-    return true;
+  public boolean attendsPromptsWhole() {
+    return plain;
   }
 
   @Override

@@ -1,7 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
@@ -17,13 +17,21 @@ final class HeadState {
   /** One reference for each query head of the group, or null. */
   final ReferenceCalibration references;
 
+  /** The evicted rows that can be read again, or null. */
+  final StoredRows stored;
+
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
-  private float[] scores = {}; // [rows], while they are pruned
+  /** What became of evicted rows. */
+  final EvictedLooks looks;
+
+  private long evicted; // rows
   private int[] positions = {}; // [rows]
-  private long[] shares = {}; // [rows] in units of ShareLog.ONE
+  private int[] shares = {}; // [rows] in units of ShareLog.ONE
   private final boolean observed;
+  private int[][] draftedShares = {}; // [drafted tokens][rows] of them what these gave
+  private int[] draftedRows = {}; // [drafted tokens] rows that they gave shares
 
   HeadState(
       int layer,
@@ -31,41 +39,43 @@ final class HeadState {
       KvHead rows,
       CalibrationRows calibration,
       ReferenceCalibration references,
+      StoredRows stored,
       QueryRing queries,
+      EvictedLooks looks,
       boolean observed) {
     this.layer = layer;
     this.kvHead = kvHead;
     this.rows = rows;
     this.calibration = calibration;
     this.references = references;
+    this.stored = stored;
     this.queries = queries;
+    this.looks = looks;
     this.observed = observed;
   }
 
   /**
    * The state that a cache's options ask for.
    *
-   * @param memory of evicted rows, or null
+   * @param stored takes its evicted rows, or null
    */
   static HeadState of(
-      int layer, int kvHead, CacheShape shape, CacheOptions options, PageMemory memory) {
+      int layer, int kvHead, CacheShape shape, CacheOptions options, StoredRows stored) {
     CalibrationOptions calibration = options.calibration();
     KvTypes types = options.kvTypes();
     int dim = shape.headDim();
-    ReferenceCalibration references = null;
-    if (calibration instanceof References form) {
-      int valueLength = ReferenceCalibration.valueLength(dim, form);
-      EvictedStore store =
-          memory == null ? null : new EvictedStore(memory, types.newHead(dim, valueLength));
-      references = new ReferenceCalibration(shape, form, store);
-    }
+    EvictedLooks looks = new EvictedLooks();
     return new HeadState(
         layer,
         kvHead,
         types.newHead(dim),
         calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, types) : null,
-        references,
+        calibration instanceof Paper paper
+            ? new ReferenceCalibration(shape, paper, stored, looks)
+            : null,
+        stored,
         options.queries().map(sample -> ring(sample, shape, types)).orElse(null),
+        looks,
         options.policy().observation() != EvictionPolicy.Observation.NONE);
   }
 
@@ -102,12 +112,30 @@ final class HeadState {
     }
   }
 
-  /** Room for the scores of all rows. */
-  float[] scores() {
-    if (scores.length < rows.rows()) {
-      scores = new float[positions.length];
+  /** Notes that so many more rows were evicted. */
+  void evict(int rows) {
+    evicted += rows;
+  }
+
+  /** Rows that were evicted, stored ones included. */
+  long evicted() {
+    return evicted;
+  }
+
+  int storedRows() {
+    return stored == null ? 0 : stored.rows();
+  }
+
+  /**
+   * Counts what {@code tokens} tokens did with evicted rows, without references; takes it back if
+   * they are negative.
+   */
+  void looked(int tokens) {
+    if (evicted > 0) {
+      int rows = storedRows();
+      looks.add(
+          tokens, stored == null ? 0 : stored.read(), rows, evicted - rows, calibration != null);
     }
-    return scores;
   }
 
   /** Moves a row to another position; its share stays. */
@@ -124,10 +152,48 @@ final class HeadState {
     return (double) shares[row] / ShareLog.ONE;
   }
 
-  /** Adds [rows] shares; tiles of a batch do so from several threads. */
+  /**
+   * Adds [rows] shares, up to the most that there can be, which comes to the same in any order;
+   * tiles of a batch do so from several threads.
+   */
   synchronized void addShares(int[] sums, int rows) {
     for (int row = 0; row < rows; row++) {
-      shares[row] += sums[row];
+      int sum = shares[row] + sums[row];
+      shares[row] = sum < 0 ? Integer.MAX_VALUE : sum;
+    }
+  }
+
+  /** Begins a batch whose last {@code tokens} tokens may be taken back. */
+  void beginDraft(int tokens) {
+    if (observed && draftedRows.length < tokens) {
+      draftedRows = new int[tokens];
+      draftedShares = Arrays.copyOf(draftedShares, tokens);
+    }
+    Arrays.fill(draftedRows, 0);
+  }
+
+  /**
+   * Keeps [rows] shares of a drafted token's queries until it is known to stay. Those of different
+   * tokens may come from different threads.
+   */
+  void addDraftedShares(int token, int[] sums, int rows) {
+    if (draftedShares[token] == null || draftedShares[token].length < rows) {
+      draftedShares[token] = new int[VectorShape.roundUp(rows, KvHead.BLOCK)];
+    }
+    System.arraycopy(sums, 0, draftedShares[token], 0, rows);
+    draftedRows[token] = rows;
+  }
+
+  /** Takes the last {@code count} of {@code drafted} tokens back; the others stay. */
+  void settle(int drafted, int count) {
+    rows.truncate(rows.rows() - count);
+    for (int token = 0; token < drafted - count && observed; token++) {
+      addShares(draftedShares[token], draftedRows[token]);
+    }
+    if (references != null) {
+      references.takeBack(count);
+    } else {
+      looked(-count);
     }
   }
 
@@ -150,7 +216,6 @@ final class HeadState {
     if (positions.length > size) {
       positions = Arrays.copyOf(positions, size);
       shares = Arrays.copyOf(shares, Math.min(size, shares.length));
-      scores = new float[0];
     }
   }
 
@@ -159,10 +224,15 @@ final class HeadState {
     fitToRows();
     state.ints(positions, rows.rows());
     if (observed) {
-      state.longs(shares, rows.rows());
+      state.ints(shares, rows.rows());
     }
+    evicted = state.number(evicted);
+    looks.transfer(state);
     if (calibration != null) {
       calibration.transfer(state);
+    }
+    if (stored != null) {
+      stored.transfer(state);
     }
     if (references != null) {
       references.transfer(state);
@@ -178,7 +248,7 @@ final class HeadState {
    * @param recorded holds the shares of all queries and every query of the last tokens
    * @param earlier [rows] shares that this head's policy would not have observed, or null
    */
-  void adopt(HeadState recorded, long seen, long[] earlier) {
+  void adopt(HeadState recorded, long seen, int[] earlier) {
     rows.copyFrom(recorded.rows);
     fitToRows();
     System.arraycopy(recorded.positions, 0, positions, 0, rows.rows());
@@ -191,25 +261,27 @@ final class HeadState {
   }
 
   /** A copy of all rows' shares. */
-  long[] copyOfShares() {
+  int[] copyOfShares() {
     return Arrays.copyOf(shares, rows.rows());
   }
 
   void clear() {
     rows.truncate(0);
+    evicted = 0;
     if (calibration != null) {
       calibration.clear();
     }
     if (references != null) {
       references.clear();
     }
+    if (stored != null) {
+      stored.clear();
+    }
   }
 
   /** Bytes of rows and what a policy keeps of each. */
   long activeBytes() {
-    return rows.bytes()
-        + (long) (positions.length + scores.length) * Integer.BYTES
-        + (long) shares.length * Long.BYTES;
+    return rows.bytes() + (long) (positions.length + shares.length) * Integer.BYTES;
   }
 
   /** Bytes of what stands in for evicted tokens, and of the queries it is fitted on. */

@@ -2,7 +2,10 @@ package io.calidrop.attention;
 
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tensor.WorkerPool;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -21,8 +24,9 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   private final int[] full; // [layers] number of a layer among those that see everything
   private long seen;
   private int shift; // tokens seen, less this, is the next position
+  private int drafted; // last tokens of the batch that may be taken back
 
-  KvCache(CacheShape shape, KvTypes types, LayerRotations rotations) {
+  KvCache(CacheShape shape, LayerRotations rotations, Supplier<KvHead> windowHead) {
     this.shape = shape;
     this.rotations = rotations;
     windows = new WindowRows[shape.layers()];
@@ -31,7 +35,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     for (int layer = 0; layer < windows.length; layer++) {
       full[layer] = count;
       if (shape.windows().has(layer)) {
-        windows[layer] = new WindowRows(types, shape);
+        windows[layer] = new WindowRows(shape, windowHead);
       } else {
         count++;
       }
@@ -76,6 +80,11 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return (int) (seen - shift);
   }
 
+  /** By how much {@link #position} is less than {@link #seen}. */
+  final int shift() {
+    return shift;
+  }
+
   /** Tokens that the next batch may have. */
   public abstract int room();
 
@@ -94,6 +103,18 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * prune if a budget says {@link CacheBudget.Compress#ONCE}.
    */
   public abstract void expectPrompt(int tokens);
+
+  /** Tokens that the next batch may have and be taken back: it then ends before a prune. */
+  public abstract int draftRoom();
+
+  /**
+   * Announces how many of the next batch's last tokens {@link #truncate} may take back; if any, it
+   * is to follow, and to tell which stay. The batch has others before them, and keeps to {@link
+   * #draftRoom}.
+   */
+  public final void draft(int count) {
+    drafted = count;
+  }
 
   /** Rebases positions if the next batch would leave the context. */
   public abstract void begin(WorkerPool pool);
@@ -141,6 +162,24 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return Math.ceilDiv(rows, AttentionKernel.SEGMENT);
   }
 
+  /**
+   * Makes sure, where every token stays, that the sequence can be cut to its present tokens until
+   * the next mark.
+   */
+  public final void mark() {
+    for (WindowRows window : windows) {
+      if (window != null) {
+        window.mark();
+      }
+    }
+    markFull();
+  }
+
+  /** Whether the sequence can always be cut to any of its tokens. */
+  public final boolean isRewindable() {
+    return isFullRewindable() && Arrays.stream(windows).allMatch(Objects::isNull);
+  }
+
   /** Whether the sequence can be cut to its first {@code tokens} tokens. */
   public final boolean canTruncate(long tokens) {
     if (tokens == seen) {
@@ -151,14 +190,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
         return false;
       }
     }
-    return canDrop(tokens);
+    return tokens >= seen - drafted || canDrop(tokens);
   }
 
   /**
    * Forgets every token from {@code tokens} on.
    *
    * @throws IllegalArgumentException unless {@link #canTruncate}: rows that were evicted, or that
-   *     left a window, do not come back
+   *     left a window, do not come back, nor what rounding took from the newest
    */
   public final void truncate(long tokens) {
     if (!canTruncate(tokens)) {
@@ -166,16 +205,22 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
           "a cache of %d tokens cannot go back to %d, only to 0: it no longer holds all of them"
               .formatted(seen, tokens));
     }
-    if (tokens != seen) {
-      seen = tokens;
-      shift = 0;
+    if (tokens != seen || drafted > 0) {
       for (WindowRows window : windows) {
         if (window != null) {
           window.truncate(tokens);
         }
       }
       drop((int) tokens);
+      seen = tokens;
+      shift = tokens == 0 ? 0 : shift;
+      drafted = 0;
     }
+  }
+
+  /** Last tokens of the batch that may be taken back. */
+  final int drafted() {
+    return drafted;
   }
 
   /**
@@ -276,13 +321,25 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** What they hold together. */
   abstract CacheStatistics fullStatistics();
 
-  /** Whether they can be cut to their first {@code tokens} tokens, fewer than there are. */
+  /** See {@link #mark}. */
+  abstract void markFull();
+
+  /** Whether they can always be cut to any number of tokens. */
+  abstract boolean isFullRewindable();
+
+  /**
+   * Whether they can be cut to their first {@code tokens} tokens, fewer than there are, all of
+   * which stayed in the last batch.
+   */
   abstract boolean canDrop(long tokens);
 
   /* Of layers that see everything, by their number among all. */
 
   /** What stands in for a head's evicted tokens; no rows where nothing does. */
   abstract CalibrationRows calibration(int layer, int kvHead);
+
+  /** The evicted rows of a head that can be read again, or null. */
+  abstract StoredRows stored(int layer, int kvHead);
 
   /** Whether {@link #compare} has anything to do. */
   abstract boolean hasReferences();
@@ -293,7 +350,14 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    */
   abstract void compare(
-      int layer, int kvHead, float[] q, int offset, int stride, int tokens, int worker);
+      int layer,
+      int kvHead,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      AttentionScratch attention,
+      RecallScratch scratch);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();
@@ -322,20 +386,33 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /**
    * Adds the shares of attention that observed queries of a tile gave to each row.
    *
+   * @param first index of the tile's first token in the batch
+   * @param tokens tokens of the batch
    * @param rows rows that the tile sees
    * @param from first query of the tile that is observed
    * @param to one after the last
    */
   abstract void observe(
-      int layer, int kvHead, int rows, ShareLog log, SoftmaxPartials result, int from, int to);
+      int layer,
+      int kvHead,
+      int first,
+      int tokens,
+      int rows,
+      ShareLog log,
+      SoftmaxPartials result,
+      int from,
+      int to);
 
-  /** Whether no row leaves before all of a prompt has been attended. */
-  abstract boolean attendsPromptsWhole();
+  /**
+   * Whether it attends a prompt as any other that does not evict before its end, so that one can
+   * begin with what {@linkplain #adopt another} has attended.
+   */
+  public abstract boolean attendsPromptsWhole();
 
   /** All layers have attended {@code count} more tokens, {@link #seen} now. */
   abstract void attended(WorkerPool pool, int count);
 
-  /** Drops the rows of every token from {@code tokens} on. */
+  /** Drops the rows of every token from {@code tokens} on; those of a draft before it stay. */
   abstract void drop(int tokens);
 
   /** Takes over the rows of a prompt of {@link #seen} tokens. */

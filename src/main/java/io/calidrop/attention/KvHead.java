@@ -26,11 +26,19 @@ final class KvHead {
   /** Length of a sum of values, see {@link ValueRows#valueDim}. */
   final int valueDim;
 
+  /** What the newest rows have lost, or null. */
+  final NewestRows newest;
+
   private int rows;
   private int pages;
 
   KvHead(KeyRows keys, ValueRows values) {
+    this(keys, values, null);
+  }
+
+  KvHead(KeyRows keys, ValueRows values, NewestRows newest) {
     this.keys = keys;
+    this.newest = newest;
     this.values = values;
     headDim = keys.headDim;
     valueLength = values.valueLength;
@@ -47,6 +55,9 @@ final class KvHead {
    * {@link #set}.
    */
   void extend(int count) {
+    if (newest != null) {
+      newest.extend(rows, count);
+    }
     rows += count;
     while (pages * BLOCK < rows) {
       pages++;
@@ -57,11 +68,29 @@ final class KvHead {
 
   /** Drops every row from {@code rows} on. */
   void truncate(int rows) {
+    if (newest != null && rows < this.rows) {
+      newest.truncate(rows);
+    }
     this.rows = Math.min(rows, this.rows);
+  }
+
+  /** Makes sure that the head can be cut to its present rows until the next mark. */
+  void mark() {
+    if (newest != null) {
+      newest.mark(rows);
+    }
+  }
+
+  /** Whether the head can be cut to so many rows as if it never had more. */
+  boolean canTruncate(int rows) {
+    return newest == null || newest.canTruncate(rows);
   }
 
   /** Drops the first {@code count} rows, a multiple of the page; the others move to the front. */
   void dropFirst(int count) {
+    if (newest != null) {
+      newest.dropFirst(count);
+    }
     rows -= count;
     for (int dropped = 0; dropped < count; dropped += BLOCK) {
       pages--;
@@ -87,7 +116,13 @@ final class KvHead {
    */
   void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
     setKey(row, key, keyOffset);
+    if (newest != null) {
+      newest.setKey(row);
+    }
     setValue(row, value, valueOffset);
+    if (newest != null) {
+      newest.setValue(row);
+    }
   }
 
   /** Carries the rows in use, as they are stored at this width of vectors. */
@@ -109,6 +144,9 @@ final class KvHead {
         load(p, segment, 0);
       }
     }
+    if (newest != null) {
+      newest.transfer(state, rows);
+    }
   }
 
   /** Takes over all rows of a head of the same format and dimensions. */
@@ -124,7 +162,7 @@ final class KvHead {
 
   /** Allocated bytes. */
   long bytes() {
-    return (long) pages * pageBytes();
+    return (long) pages * pageBytes() + (newest == null ? 0 : newest.bytes());
   }
 
   /** Bytes of a page, and of what {@link #save} writes. */
@@ -154,6 +192,23 @@ final class KvHead {
   void move(int from, int to) {
     keys.move(from, to);
     values.move(from, to);
+  }
+
+  /** Bytes of a row, and of what {@link #saveRow} writes. */
+  int rowBytes() {
+    return keys.rowBytes() + values.rowBytes();
+  }
+
+  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
+  void saveRow(int row, byte[] to, int offset) {
+    keys.saveRow(row, to, offset);
+    values.saveRow(row, to, offset + keys.rowBytes());
+  }
+
+  /** Overwrites a row with one that {@link #saveRow} wrote. */
+  void loadRow(int row, byte[] from, int offset) {
+    keys.loadRow(row, from, offset);
+    values.loadRow(row, from, offset + keys.rowBytes());
   }
 
   /** Copies a page to memory, as it is stored. */

@@ -11,6 +11,12 @@ public record KvTypes(KvType keys, KvType values) {
     return newHead(headDim, headDim);
   }
 
+  /** A head that keeps every row, of which the newest are nearly exact. */
+  KvHead newFullHead(int headDim) {
+    return new KvHead(
+        keys.newKeys(headDim), values.newValues(headDim, headDim), NewestRows.of(this, headDim));
+  }
+
   KvHead newHead(int headDim, int valueLength) {
     return new KvHead(keys.newKeys(headDim), values.newValues(valueLength, headDim));
   }

@@ -1,16 +1,17 @@
 package io.calidrop.attention;
 
 import java.util.Arrays;
+import java.util.function.Supplier;
 
 /** The keys and values of one layer in a cache that keeps every token: one row for each. */
 final class LayerRows {
   private final KvHead[] heads; // [kvHeads]
   private final int headDim;
 
-  LayerRows(KvTypes types, int kvHeads, int headDim) {
+  LayerRows(int kvHeads, int headDim, Supplier<KvHead> newHead) {
     this.headDim = headDim;
     heads = new KvHead[kvHeads];
-    Arrays.setAll(heads, i -> types.newHead(headDim));
+    Arrays.setAll(heads, i -> newHead.get());
   }
 
   KvHead head(int kvHead) {
@@ -34,6 +35,18 @@ final class LayerRows {
       int o = offset + h * headDim;
       heads[h].set(heads[h].rows() - count + token, keys, o, values, o);
     }
+  }
+
+  /** See {@link KvCache#mark}. */
+  void mark() {
+    for (KvHead head : heads) {
+      head.mark();
+    }
+  }
+
+  /** Whether {@link #truncate} can leave so many tokens; all heads are alike. */
+  boolean canTruncate(int tokens) {
+    return heads[0].canTruncate(tokens);
   }
 
   /** Drops every token from {@code tokens} on. */

@@ -42,6 +42,9 @@ final class PackedKeys extends KeyRows {
   static final VarHandle SHORT =
       MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
 
+  static final VarHandle FLOAT =
+      MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
+
   /** Bits that fields of five leave of an int. */
   private static final int SPARE = 2;
 
@@ -104,9 +107,20 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void set(int row, float[] x, int offset) {
-    byte[] page = pages.get(row / BLOCK);
     RowPacker packer = RowPacker.ofThread();
     packer.pack(x, offset, headDim, rotation, bits);
+    set(row, packer);
+  }
+
+  /** Sets a row to what the last one lost that this thread has packed. */
+  void setRest(int row) {
+    RowPacker packer = RowPacker.ofThread();
+    packer.packRest(headDim, bits);
+    set(row, packer);
+  }
+
+  private void set(int row, RowPacker packer) {
+    byte[] page = pages.get(row / BLOCK);
     for (int g = 0; g < groups; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       int at = intsAt(row, g);
@@ -165,6 +179,37 @@ final class PackedKeys extends KeyRows {
   }
 
   @Override
+  int rowBytes() {
+    return (ints(0) * (groups - 1) + ints(groups - 1)) * Integer.BYTES + groups * Short.BYTES;
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      int at = intsAt(row, g);
+      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
+        INT.set(to, o, (int) INT.get(page, at));
+      }
+      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      int at = intsAt(row, g);
+      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
+        INT.set(page, at, (int) INT.get(from, o));
+      }
+      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
+    }
+  }
+
+  @Override
   void save(int page, MemorySegment to, long offset) {
     MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
   }
@@ -181,7 +226,7 @@ final class PackedKeys extends KeyRows {
 
   @Override
   float queryScale() {
-    return 1f / (1 << Integer.SIZE - bits);
+    return 1;
   }
 
   @Override
@@ -205,7 +250,7 @@ final class PackedKeys extends KeyRows {
         sum(page, g, queries, q, scratch.quadQueries > 3, sums);
       }
       for (int tile = 0; tile < BLOCK; tile += TILE) {
-        scale(page, tile / TILE * tileBytes + g * groupBytes, sums, g > 0, scores, tile);
+        scale(page, tile / TILE * tileBytes + g * groupBytes, bits, sums, g > 0, scores, tile);
       }
     }
   }
@@ -274,10 +319,11 @@ final class PackedKeys extends KeyRows {
    * Multiplies a tile's sums [4][BLOCK] by the rows' scales and adds them to others, or to none.
    */
   private static void scale(
-      byte[] page, int p, float[] sums, boolean add, float[] scores, int tile) {
+      byte[] page, int p, int bits, float[] sums, boolean add, float[] scores, int tile) {
     IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-    FloatVector low = Half.low(scales);
-    FloatVector high = Half.high(scales);
+    float unit = 1f / (1 << Integer.SIZE - bits);
+    FloatVector low = Half.low(scales).mul(unit);
+    FloatVector high = Half.high(scales).mul(unit);
     for (int i = tile; i < QUAD * BLOCK; i += BLOCK) {
       FloatVector a = FloatVector.fromArray(F, sums, i).mul(low);
       FloatVector b = FloatVector.fromArray(F, sums, i + LANES).mul(high);

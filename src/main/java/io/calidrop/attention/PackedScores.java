@@ -17,8 +17,8 @@ import jdk.incubator.vector.IntVector;
 
 /**
  * Products of four queries, or of three, with a group of dimensions of a tile of {@link
- * PackedKeys}. The field on top of an int, all else masked away, is its code times a power of two,
- * which queries make up for; the rows' scales come last.
+ * PackedKeys}. The field on top of an int, all else masked away, is its code times a power of two;
+ * that and the rows' scales come last.
  *
  * <p>The bodies are as long as C2 bears: it schedules within a basic block, and with eight fields
  * in one, all are unpacked before the first is used, to memory. The branches for the fourth query

@@ -54,7 +54,7 @@ final class PackedValues extends ValueRows {
     this.rotation = rotation;
     groups = Math.ceilDiv(valueDim, GROUP);
     vectors = bits == Byte.SIZE ? 2 : 1;
-    planesAt = BLOCK * vectors * valueDim / 2;
+    planesAt = BLOCK * lanes();
     scalesAt = planesAt + (bits == 5 ? BLOCK * groups * Integer.BYTES : 0);
   }
 
@@ -93,9 +93,20 @@ final class PackedValues extends ValueRows {
 
   @Override
   void set(int row, float[] x, int offset) {
-    byte[] page = pages.get(row / BLOCK);
     RowPacker packer = RowPacker.ofThread();
     packer.pack(x, offset, valueLength, rotation, bits);
+    set(row, packer);
+  }
+
+  /** Sets a row to what the last one lost that this thread has packed. */
+  void setRest(int row) {
+    RowPacker packer = RowPacker.ofThread();
+    packer.packRest(valueLength, bits);
+    set(row, packer);
+  }
+
+  private void set(int row, RowPacker packer) {
+    byte[] page = pages.get(row / BLOCK);
     int[] codes = packer.codes;
     for (int g = 0; g * GROUP < valueLength; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
@@ -151,7 +162,7 @@ final class PackedValues extends ValueRows {
   void move(int from, int to) {
     byte[] source = pages.get(from / BLOCK);
     byte[] target = pages.get(to / BLOCK);
-    for (int i = 0; i < vectors * valueDim / 2; i++) {
+    for (int i = 0; i < lanes(); i++) {
       target[byteAt(to, i)] = source[byteAt(from, i)];
     }
     for (int g = 0; g < groups; g++) {
@@ -159,6 +170,46 @@ final class PackedValues extends ValueRows {
       if (bits == 5) {
         INT.set(target, planeAt(to, g), (int) INT.get(source, planeAt(from, g)));
       }
+    }
+  }
+
+  @Override
+  int rowBytes() {
+    return lanes() + groups * (Short.BYTES + (bits == 5 ? Integer.BYTES : 0));
+  }
+
+  /** Bytes that a row has in lanes. */
+  private int lanes() {
+    return vectors * valueDim / 2;
+  }
+
+  @Override
+  void saveRow(int row, byte[] to, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int i = 0; i < lanes(); i++) {
+      to[o++] = page[byteAt(row, i)];
+    }
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
+    }
+    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
+      INT.set(to, o, (int) INT.get(page, planeAt(row, g)));
+    }
+  }
+
+  @Override
+  void loadRow(int row, byte[] from, int offset) {
+    byte[] page = pages.get(row / BLOCK);
+    int o = offset;
+    for (int i = 0; i < lanes(); i++) {
+      page[byteAt(row, i)] = from[o++];
+    }
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
+    }
+    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
+      INT.set(page, planeAt(row, g), (int) INT.get(from, o));
     }
   }
 

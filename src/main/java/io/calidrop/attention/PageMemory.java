@@ -4,28 +4,39 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
 /**
- * Memory for evicted rows, which only ever grows: native, or mapped from a temporary file. The file
- * is deleted when it is opened where the system allows it, at the latest when the process ends in
- * whatever way.
+ * Memory for evicted rows, which only ever grows: native, or mapped from a temporary file until the
+ * disk is full. The file is deleted when it is opened where the system allows it, at the latest
+ * when the process ends in whatever way. Threads may allocate side by side.
  */
 final class PageMemory implements AutoCloseable {
-  private static final long CHUNK = 16 << 20;
+  private static final long LEAST_CHUNK = 1 << 18;
+  private static final long MOST_CHUNK = 16 << 20;
   private static final long ALIGNMENT = 64;
+  private static final int ZEROS = 1 << 16;
 
   private final Arena arena = Arena.ofShared();
   private final FileChannel file; // null: native memory
   private MemorySegment chunk = MemorySegment.NULL;
+  private String trouble = "";
   private long used;
   private long reserved;
 
   private PageMemory(FileChannel file) {
     this.file = file;
+  }
+
+  static PageMemory of(StoreOptions.Place place) {
+    return switch (place) {
+      case RAM -> inRam();
+      case FILE -> inFile(Path.of(System.getProperty("java.io.tmpdir")));
+    };
   }
 
   static PageMemory inRam() {
@@ -46,15 +57,23 @@ final class PageMemory implements AutoCloseable {
               StandardOpenOption.DELETE_ON_CLOSE));
     } catch (IOException e) {
       throw new UncheckedIOException(
-          "no file for evicted tokens can be made in %s (%s): use --evicted-store ram"
+          "no file for evicted tokens can be made in %s (%s): use --store ram"
               .formatted(directory, e.getMessage()),
           e);
     }
   }
 
+  /** Room for a page, or null where there is none left: see {@link #trouble}. */
   synchronized MemorySegment allocate(long bytes) {
     if (chunk.byteSize() - used < bytes) {
-      chunk = newChunk(Math.max(CHUNK, bytes));
+      MemorySegment next =
+          trouble.isEmpty()
+              ? newChunk(Math.max(Math.clamp(reserved, LEAST_CHUNK, MOST_CHUNK), bytes))
+              : null;
+      if (next == null) {
+        return null;
+      }
+      chunk = next;
       used = 0;
     }
     MemorySegment page = chunk.asSlice(used, bytes);
@@ -63,19 +82,30 @@ final class PageMemory implements AutoCloseable {
   }
 
   private MemorySegment newChunk(long bytes) {
-    long start = reserved;
-    reserved += bytes;
     if (file == null) {
+      reserved += bytes;
       return arena.allocate(bytes, ALIGNMENT);
     }
     try {
-      return file.map(FileChannel.MapMode.READ_WRITE, start, bytes, arena);
+      // A hole in the file would be found to have no room on the disk only when it is written to,
+      // by a signal.
+      ByteBuffer zeros = ByteBuffer.allocate(ZEROS);
+      for (long at = reserved; at < reserved + bytes; ) {
+        zeros.clear().limit((int) Math.min(ZEROS, reserved + bytes - at));
+        at += file.write(zeros, at);
+      }
+      MemorySegment mapped = file.map(FileChannel.MapMode.READ_WRITE, reserved, bytes, arena);
+      reserved += bytes;
+      return mapped;
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "the file for evicted tokens cannot grow to %d bytes: %s"
-              .formatted(reserved, e.getMessage()),
-          e);
+      trouble = e.getMessage();
+      return null;
     }
+  }
+
+  /** Why the memory cannot grow, or nothing. */
+  synchronized String trouble() {
+    return trouble;
   }
 
   /** Frees the memory and deletes the file. */

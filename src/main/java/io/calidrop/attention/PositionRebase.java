@@ -6,19 +6,18 @@ import io.calidrop.tensor.WorkerPool;
  * Moves everything that a bounded cache holds back by some positions, so that a sequence can
  * outgrow the trained context. Rows but the sinks go to {@code max(position - delta, first free
  * position)}, in order: recent rows keep their distances, what lies far back is squeezed together
- * behind the sinks. Keys are rotated by exactly the difference.
+ * behind the sinks. Keys are rotated by exactly the difference. What is stored does not move:
+ * {@link StoredRows} goes by positions in the sequence.
  */
 final class PositionRebase {
   private final HeadState[] heads;
-  private final ReferenceScratch[] scratch;
   private final PositionRotation[] rotations; // [heads]
   private final WorkerPool.Task task = this::shift;
   private int delta;
   private int sinks;
 
-  PositionRebase(HeadState[] heads, ReferenceScratch[] scratch, PositionRotation[] rotations) {
+  PositionRebase(HeadState[] heads, PositionRotation[] rotations) {
     this.heads = heads;
-    this.scratch = scratch;
     this.rotations = rotations;
   }
 
@@ -46,7 +45,7 @@ final class PositionRebase {
       shift(rotation, head.calibration, key);
     }
     if (head.references != null) {
-      head.references.shift(rotation, delta, sinks, scratch[worker]);
+      head.references.shift(rotation, delta);
     }
   }
 

@@ -1,9 +1,12 @@
 package io.calidrop.attention;
 
+import io.calidrop.tensor.Half;
+
 /**
  * Queries of a KV head's group at the last tokens, after rotation, each with the log-sum-exp that
  * its own step produced. Of a long window it keeps every so many tokens: a fit needs little more
- * queries than it has unknowns. In half precision unless the cache is in single.
+ * queries than it has unknowns. In 8 bits a dimension, as rows of type q8_0 are, unless the cache
+ * is in single precision.
  */
 final class QueryRing {
   private final int tokens; // of which queries are kept
@@ -11,7 +14,10 @@ final class QueryRing {
   private final int group;
   private final int dim;
   private final float[] singles; // [tokens][group][dim], or null
-  private final short[] halves; // the same, or null
+  private final byte[] codes; // the same, rotated, or null
+  private final short[] scales; // [tokens][group][groups of dimensions] in half precision, or null
+  private final int scalesOfQuery;
+  private final Hadamard rotation;
   private final float[] logSumExp; // [tokens][group]
   private final int[] positions; // [tokens]
 
@@ -26,7 +32,10 @@ final class QueryRing {
     this.dim = dim;
     int size = tokens * group * dim;
     singles = single ? new float[size] : null;
-    halves = single ? null : new short[size];
+    codes = single ? null : new byte[size];
+    scalesOfQuery = Math.ceilDiv(dim, RowPacker.GROUP);
+    scales = single ? null : new short[tokens * group * scalesOfQuery];
+    rotation = Hadamard.of(dim);
     logSumExp = new float[tokens * group];
     positions = new int[tokens];
   }
@@ -61,9 +70,12 @@ final class QueryRing {
       System.arraycopy(query, offset, singles, row * dim, dim);
       return;
     }
+    RowPacker packer = RowPacker.ofThread();
+    packer.pack(query, offset, dim, rotation, Byte.SIZE);
     for (int d = 0; d < dim; d++) {
-      halves[row * dim + d] = Float.floatToFloat16(query[offset + d]);
+      codes[row * dim + d] = (byte) packer.codes[d];
     }
+    System.arraycopy(packer.scales, 0, scales, row * scalesOfQuery, scalesOfQuery);
   }
 
   private int slot(long index) {
@@ -80,14 +92,17 @@ final class QueryRing {
 
   /** Copies a query to {@code out[offset ..]} [headDim]. */
   void get(long index, int head, float[] out, int offset) {
-    int from = (slot(index) * group + head) * dim;
+    int row = slot(index) * group + head;
+    int from = row * dim;
     if (singles != null) {
       System.arraycopy(singles, from, out, offset, dim);
       return;
     }
     for (int d = 0; d < dim; d++) {
-      out[offset + d] = Float.float16ToFloat(halves[from + d]);
+      short scale = scales[row * scalesOfQuery + d / RowPacker.GROUP];
+      out[offset + d] = codes[from + d] * Half.single(scale);
     }
+    rotation.apply(out, offset, dim);
   }
 
   /** Turns every query back by {@code delta} positions. */
@@ -110,7 +125,8 @@ final class QueryRing {
     if (singles != null) {
       state.floats(singles, singles.length);
     } else {
-      state.shorts(halves, halves.length);
+      state.bytes(codes, codes.length);
+      state.shorts(scales, scales.length);
     }
     state.floats(logSumExp, logSumExp.length);
     state.ints(positions, positions.length);
@@ -133,7 +149,12 @@ final class QueryRing {
   }
 
   long bytes() {
-    int width = singles != null ? Float.BYTES : Short.BYTES;
-    return (long) tokens * (group * ((long) dim * width + Float.BYTES) + Integer.BYTES);
+    long numbers =
+        singles != null
+            ? (long) singles.length * Float.BYTES
+            : codes.length + (long) scales.length * Short.BYTES;
+    return numbers
+        + (long) logSumExp.length * Float.BYTES
+        + (long) positions.length * Integer.BYTES;
   }
 }

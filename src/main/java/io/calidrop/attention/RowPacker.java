@@ -1,7 +1,9 @@
 package io.calidrop.attention;
 
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.I2F;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
@@ -53,6 +55,24 @@ final class RowPacker {
     System.arraycopy(row, offset, x, 0, length);
     Arrays.fill(x, length, padded, 0f);
     rotation.apply(x, 0, length);
+    round(padded, bits);
+  }
+
+  /**
+   * Makes codes of {@code bits} bits and scales of what the last row, of {@code length} numbers,
+   * lost in its own.
+   */
+  void packRest(int length, int bits) {
+    int padded = VectorShape.roundUp(length, GROUP);
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector code = (FloatVector) IntVector.fromArray(I, codes, i).convert(I2F, 0);
+      FloatVector kept = code.mul(Half.single(scales[i / GROUP]));
+      FloatVector.fromArray(F, x, i).sub(kept).intoArray(x, i);
+    }
+    round(padded, bits);
+  }
+
+  private void round(int padded, int bits) {
     for (int g = 0; g * GROUP < padded; g++) {
       scales[g] = scale(g * GROUP, bits);
       round(x, g * GROUP, Half.single(scales[g]), lowest(bits), codes);

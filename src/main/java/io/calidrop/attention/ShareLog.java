@@ -18,8 +18,11 @@ import jdk.incubator.vector.VectorOperators;
  * same in any order, and so for any batch and number of threads.
  */
 final class ShareLog {
-  /** A share of one. Sums of a tile's queries fit into an int, those of a sequence into a long. */
-  static final int ONE = 1 << 23;
+  /**
+   * A share of one: what thousands of queries gave to a row fits into an int, and a share of a
+   * hundred thousandth still counts.
+   */
+  static final int ONE = 1 << 18;
 
   private float[] weights = {}; // [blocks][quads][4][BLOCK]
   private float[] max = {}; // [blocks][quads][4] maximum that the weights are relative to
@@ -48,12 +51,13 @@ final class ShareLog {
   }
 
   /**
-   * Adds the shares that queries {@code [from, to)} gave to each row.
+   * The shares that queries {@code [from, to)} gave to each row, [rows], valid until the next call.
    *
+   * @param values of the rows
    * @param result the queries' attention over everything, for the normaliser
    */
-  void addTo(HeadState state, int rows, SoftmaxPartials result, int from, int to) {
-    float weightScale = state.rows.values.weightScale();
+  int[] sum(int rows, ValueRows values, SoftmaxPartials result, int from, int to) {
+    float weightScale = values.weightScale();
     Arrays.fill(sums, 0, Math.ceilDiv(rows, BLOCK) * BLOCK, 0);
     for (int query = from; query < to; query++) {
       float logSumExp = result.logSumExp(query);
@@ -65,7 +69,7 @@ final class ShareLog {
         }
       }
     }
-    state.addShares(sums, rows);
+    return sums;
   }
 
   private static void add(float[] weights, int from, float factor, int[] sums, int row) {

@@ -2,47 +2,53 @@ package io.calidrop.attention;
 
 /** Adds up the heads' parts of {@link CacheStatistics}. */
 final class StatisticsSum {
+  private int heads;
   private long kept;
+  private long stored;
+  private long folded;
   private long calibrationRows;
   private long activeBytes;
   private long calibrationBytes;
-  private long evictedBytes;
-  private long calibrations;
-  private long recomputations;
-  private long skips;
-  private double similarities;
+  private long storedBytes;
+  private long sketchBytes;
+  private final EvictedLooks looks = new EvictedLooks();
 
   void add(HeadState head) {
+    heads++;
     kept += head.rows.rows();
+    stored += head.storedRows();
+    folded += head.evicted() - head.storedRows();
     activeBytes += head.activeBytes();
     calibrationBytes += head.calibrationBytes();
     if (head.calibration != null) {
       calibrationRows += head.calibration.count();
     }
-    ReferenceCalibration references = head.references;
-    if (references != null) {
-      evictedBytes += references.storedBytes();
-      calibrations += references.calibrations();
-      recomputations += references.recomputations();
-      skips += references.skips();
-      similarities += references.similarities();
+    if (head.stored != null) {
+      storedBytes += head.stored.bytes();
+      sketchBytes += head.stored.sketchBytes();
     }
+    looks.add(head.looks);
   }
 
-  CacheStatistics of(long seen, int heads, long prunes, long pruneNanos) {
-    long compared = calibrations + recomputations + skips;
+  CacheStatistics of(long seen, long prunes, long pruneNanos, String storeTrouble) {
+    double all = Math.max(1, heads); // every layer may see a window only
     return new CacheStatistics(
         seen,
-        (double) kept / Math.max(1, heads), // every layer may see a window only
-        (double) calibrationRows / Math.max(1, heads),
+        kept / all,
+        stored / all,
+        folded / all,
+        calibrationRows / all,
         activeBytes,
         calibrationBytes,
-        evictedBytes,
-        calibrations,
-        recomputations,
-        skips,
-        compared == 0 ? 0 : similarities / compared,
+        storedBytes,
+        sketchBytes,
+        looks.count,
+        looks.recomputed,
+        looks.skipped,
+        looks.calibrated,
+        looks.count == 0 ? 0 : looks.similarities / looks.count,
         prunes,
-        pruneNanos);
+        pruneNanos,
+        storeTrouble);
   }
 }

@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.tensor.WorkerPool;
+import java.util.function.Supplier;
 
 /**
  * The keys and values of a layer that sees the last tokens only: those of the window, and at most a
@@ -12,8 +13,11 @@ final class WindowRows {
   private final int window;
   private long first; // token of the first row, a multiple of the segment
 
-  WindowRows(KvTypes types, CacheShape shape) {
-    rows = new LayerRows(types, shape.kvHeads(), shape.headDim());
+  /**
+   * @param newHead of the layer
+   */
+  WindowRows(CacheShape shape, Supplier<KvHead> newHead) {
+    rows = new LayerRows(shape.kvHeads(), shape.headDim(), newHead);
     window = shape.windows().tokens();
   }
 
@@ -46,7 +50,13 @@ final class WindowRows {
 
   /** Whether what the token after {@code tokens} others sees is still there. */
   boolean canTruncate(long tokens) {
-    return tokens == 0 || first <= Math.max(0, oldest(tokens));
+    return tokens == 0
+        || first <= Math.max(0, oldest(tokens)) && rows.canTruncate((int) (tokens - first));
+  }
+
+  /** See {@link KvCache#mark}. */
+  void mark() {
+    rows.mark();
   }
 
   /** Drops every token from {@code tokens} on. */
@@ -87,7 +97,7 @@ final class WindowRows {
 
   CacheStatistics statistics(long seen) {
     int kept = (int) Math.min(window, seen);
-    return new CacheStatistics(seen, kept, 0, bytes(), 0, 0, 0, 0, 0, 0, 0, 0);
+    return CacheStatistics.of(seen, kept, bytes());
   }
 
   long bytes() {
@@ -96,7 +106,7 @@ final class WindowRows {
 
   /** Bytes of a layer that has passed its window. */
   static long fullBytes(KvTypes types, CacheShape shape) {
-    WindowRows layer = new WindowRows(types, shape);
+    WindowRows layer = new WindowRows(shape, () -> types.newHead(shape.headDim()));
     layer.rows.extend(layer.window + AttentionKernel.SEGMENT);
     return layer.bytes();
   }

@@ -19,6 +19,8 @@ public final class BatchPass {
   private long skipped;
   private long promptTokens;
   private long generatedTokens;
+  private long draftedTokens;
+  private long acceptedTokens;
 
   /** Is told of each request in turn. */
   public interface Progress {
@@ -59,6 +61,8 @@ public final class BatchPass {
         skipped,
         promptTokens,
         generatedTokens,
+        draftedTokens,
+        acceptedTokens,
         (System.nanoTime() - start) / 1e9,
         interrupted.getAsBoolean());
   }
@@ -92,5 +96,7 @@ public final class BatchPass {
     GenerationResult.Timings timings = result.timings();
     promptTokens += timings.promptTokens() + timings.reusedTokens();
     generatedTokens += result.tokens().length;
+    draftedTokens += result.draftedTokens();
+    acceptedTokens += result.acceptedTokens();
   }
 }

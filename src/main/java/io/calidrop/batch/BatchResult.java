@@ -1,7 +1,10 @@
 package io.calidrop.batch;
 
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.ToolAnswer;
+import io.calidrop.generate.ToolCall;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -14,10 +17,17 @@ final class BatchResult {
     Map<String, Object> record = new LinkedHashMap<>();
     record.put("id", request.id().value());
     GenerationResult result = outcome.result().orElse(null);
-    record.put("text", result == null ? null : result.text());
-    record.put(
-        "finish_reason",
-        result == null ? "error" : result.stopReason().toString().toLowerCase(Locale.ROOT));
+    List<ToolCall> calls = outcome.tools().map(ToolAnswer::calls).orElse(List.of());
+    if (calls.isEmpty()) {
+      record.put("text", result == null ? null : result.text());
+      record.put(
+          "finish_reason",
+          result == null ? "error" : result.stopReason().toString().toLowerCase(Locale.ROOT));
+    } else {
+      record.put("text", outcome.tools().get().text());
+      record.put("tool_calls", calls.stream().map(BatchResult::call).toList());
+      record.put("finish_reason", "tool_calls");
+    }
     if (result != null) {
       GenerationResult.Timings timings = result.timings();
       Map<String, Object> usage = new LinkedHashMap<>();
@@ -37,5 +47,16 @@ final class BatchResult {
     }
     record.put("error", outcome.error().orElse(null));
     return record;
+  }
+
+  private static Map<String, Object> call(ToolCall call) {
+    Map<String, Object> function = new LinkedHashMap<>();
+    function.put("name", call.name());
+    function.put("arguments", call.arguments());
+    Map<String, Object> named = new LinkedHashMap<>();
+    named.put("id", call.id());
+    named.put("type", "function");
+    named.put("function", function);
+    return named;
   }
 }

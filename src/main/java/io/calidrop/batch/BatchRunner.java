@@ -3,9 +3,12 @@ package io.calidrop.batch;
 import io.calidrop.generate.ChatTemplate;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationBatch;
+import io.calidrop.generate.GenerationOptions;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
+import io.calidrop.generate.ToolAnswer;
+import io.calidrop.generate.ToolPrompt;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import java.io.IOException;
@@ -51,22 +54,29 @@ public final class BatchRunner implements AutoCloseable {
    * What became of a request.
    *
    * @param result empty where the request failed
+   * @param tools what the answer calls; empty where there was nothing to call
    * @param error why it did
    */
-  record Outcome(Optional<GenerationResult> result, Optional<String> error) {
+  record Outcome(
+      Optional<GenerationResult> result, Optional<ToolAnswer> tools, Optional<String> error) {
     static Outcome failed(String error) {
-      return new Outcome(Optional.empty(), Optional.of(error));
+      return new Outcome(Optional.empty(), Optional.empty(), Optional.of(error));
     }
 
-    static Outcome of(GenerationResult result) {
-      return new Outcome(Optional.of(result), Optional.empty());
+    static Outcome of(GenerationResult result, Optional<ToolAnswer> tools) {
+      return new Outcome(Optional.of(result), tools, Optional.empty());
     }
   }
 
   private record Finished(BatchRequest request, Outcome outcome) {}
 
   /** A request and its tokens, or what is wrong with it. */
-  private record Prompt(BatchRequest request, int[] tokens, Optional<String> error) {}
+  private record Prompt(
+      BatchRequest request,
+      int[] tokens,
+      GenerationOptions options,
+      Optional<ToolPrompt> tools,
+      Optional<String> error) {}
 
   /** A session that answers one request at a time. */
   private static final class Slot {
@@ -85,7 +95,7 @@ public final class BatchRunner implements AutoCloseable {
   public BatchRunner(Engine engine, Supplier<ChatTemplate> templates, int parallel) {
     this.engine = engine;
     this.templates = templates;
-    batch = new GenerationBatch(engine.model(), engine.tokenizer());
+    batch = engine.newBatch();
     prefix = new SharedPrefix(engine.model());
     copies = parallel > 1;
     for (int i = 0; i < parallel; i++) {
@@ -124,23 +134,35 @@ public final class BatchRunner implements AutoCloseable {
       return null;
     }
     if (request.error().isPresent()) {
-      return new Prompt(request, new int[0], request.error());
+      return wrong(request, request.error().get());
     }
     RequestBody body = request.body();
     if (body.text().isEmpty() && template == null) {
       template = templates.get();
     }
     try {
-      int[] tokens =
-          body.text().isPresent()
-              ? engine.encode(body.text().get())
-              : template
-                  .withArguments(body.templateArguments())
-                  .encode(body.messages(), true, engine.tokenizer());
-      return new Prompt(request, tokens, Optional.empty());
+      if (body.text().isPresent()) {
+        int[] tokens = engine.encode(body.text().get());
+        return new Prompt(request, tokens, body.options(), Optional.empty(), Optional.empty());
+      }
+      ChatTemplate written = template.withArguments(body.templateArguments());
+      if (body.tools().isPresent()) {
+        ToolPrompt tools = ToolPrompt.of(written, body.messages(), body.tools().get());
+        int[] tokens = tools.template().encode(tools.messages(), true, engine.tokenizer());
+        GenerationOptions options = tools.options(body.options());
+        return new Prompt(request, tokens, options, Optional.of(tools), Optional.empty());
+      }
+      int[] tokens = written.encode(body.messages(), true, engine.tokenizer());
+      GenerationOptions options = written.afterThought(body.options(), body.messages());
+      return new Prompt(request, tokens, options, Optional.empty(), Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
-      return new Prompt(request, new int[0], Optional.of(e.getMessage()));
+      return wrong(request, e.getMessage());
     }
+  }
+
+  private static Prompt wrong(BatchRequest request, String error) {
+    return new Prompt(
+        request, new int[0], request.body().options(), Optional.empty(), Optional.of(error));
   }
 
   private void start(Prompt prompt, int[] following, BooleanSupplier interrupted) {
@@ -159,20 +181,21 @@ public final class BatchRunner implements AutoCloseable {
           slot.session,
           prompt.tokens(),
           prompt.tokens().length,
-          request.body().options(),
+          prompt.options(),
           text -> {},
           interrupted,
-          result -> finish(slot, request, result));
+          result -> finish(slot, prompt, result));
     } catch (IllegalArgumentException e) {
       free.push(slot);
       finished.add(new Finished(request, Outcome.failed(e.getMessage())));
     }
   }
 
-  private void finish(Slot slot, BatchRequest request, GenerationResult result) {
+  private void finish(Slot slot, Prompt prompt, GenerationResult result) {
     free.push(slot);
     if (result.stopReason() != StopReason.INTERRUPTED) {
-      finished.add(new Finished(request, Outcome.of(result)));
+      Optional<ToolAnswer> calls = prompt.tools().map(t -> t.read(result, engine.tokenizer()));
+      finished.add(new Finished(prompt.request(), Outcome.of(result, calls)));
     }
   }
 

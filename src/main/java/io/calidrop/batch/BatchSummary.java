@@ -9,6 +9,8 @@ import java.util.Map;
  * @param results in the output, earlier ones included
  * @param failed those of them that are errors
  * @param skipped requests that had a result before
+ * @param draftedTokens guessed and computed with others
+ * @param acceptedTokens those of them that were right
  * @param interrupted whether the pass was ended from outside
  */
 public record BatchSummary(
@@ -17,6 +19,8 @@ public record BatchSummary(
     long skipped,
     long promptTokens,
     long generatedTokens,
+    long draftedTokens,
+    long acceptedTokens,
     double seconds,
     boolean interrupted) {
 
@@ -28,6 +32,8 @@ public record BatchSummary(
     fields.put("skipped", skipped);
     fields.put("prompt_tokens", promptTokens);
     fields.put("generated_tokens", generatedTokens);
+    fields.put("drafted_tokens", draftedTokens);
+    fields.put("accepted_tokens", acceptedTokens);
     fields.put("seconds", seconds);
     fields.put("interrupted", interrupted);
     return fields;

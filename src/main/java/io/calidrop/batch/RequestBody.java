@@ -2,6 +2,7 @@ package io.calidrop.batch;
 
 import io.calidrop.generate.ChatMessage;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.Tools;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -14,15 +15,17 @@ import java.util.Optional;
  * @param text to continue as it stands, without a chat template
  * @param options with the request's own values
  * @param templateArguments values for the chat template, by name
+ * @param tools functions that the answer may call
  */
 public record RequestBody(
     List<ChatMessage> messages,
     Optional<String> text,
     GenerationOptions options,
-    Map<String, Object> templateArguments) {
+    Map<String, Object> templateArguments,
+    Optional<Tools> tools) {
 
   static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
-    return new RequestBody(messages, Optional.empty(), options, Map.of());
+    return new RequestBody(messages, Optional.empty(), options, Map.of(), Optional.empty());
   }
 
   /** With a system message before the others, unless they begin with one or are none. */
@@ -32,6 +35,6 @@ public record RequestBody(
     }
     List<ChatMessage> all = new ArrayList<>(messages);
     all.addFirst(ChatMessage.system(system.get()));
-    return new RequestBody(all, text, options, templateArguments);
+    return new RequestBody(all, text, options, templateArguments, tools);
   }
 }

@@ -20,6 +20,7 @@ final class RequestDraft {
   private List<ChatMessage> messages; // null until there are any
   private String text; // or null
   private Integer maxTokens; // or null
+  private final RequestTools tools = new RequestTools();
 
   RequestDraft(RequestFormat format, GenerationOptions defaults) {
     this.format = format;
@@ -85,6 +86,16 @@ final class RequestDraft {
     options = options.withSampling(change.apply(options.sampling()));
   }
 
+  void responseFormat(JsonNode value) {
+    options = options.withConstraint(ResponseFormat.of(value));
+  }
+
+  /** Functions that the answer may call. */
+  RequestTools tools() {
+    requireTemplate();
+    return tools;
+  }
+
   /** Takes a value for the template, unless {@link #templateArguments} names it, too. */
   void templateArgument(String name, Object value) {
     requireTemplate();
@@ -115,6 +126,7 @@ final class RequestDraft {
         messages == null ? List.of() : messages,
         Optional.ofNullable(text),
         options,
-        templateArguments);
+        templateArguments,
+        tools.finish());
   }
 }

@@ -36,6 +36,10 @@ final class RequestFields {
     sampling(
         "presence_penalty", (options, value) -> options.withPresencePenalty(Values.number(value)));
     sampling("seed", (options, value) -> options.withSeed(Values.wholeLong(value)));
+    FIELDS.put("response_format", RequestDraft::responseFormat);
+    FIELDS.put("tools", (draft, value) -> draft.tools().tools(value));
+    FIELDS.put("tool_choice", (draft, value) -> draft.tools().choice(value));
+    FIELDS.put("parallel_tool_calls", (draft, value) -> draft.tools().several(value));
     FIELDS.put("chat_template_kwargs", RequestDraft::templateArguments);
     FIELDS.put(
         "reasoning_effort",
@@ -62,15 +66,10 @@ final class RequestFields {
     idle("logprobs", RequestFields::isFalse, "probabilities are not told");
     idle("top_logprobs", RequestFields::isZero, "probabilities are not told");
     idle("logit_bias", RequestFields::isEmpty, "tokens are not biased");
-    idle("response_format", RequestFields::isText, "an answer is free text, {\"type\":\"text\"}");
     idle("modalities", RequestFields::isOnlyText, "an answer is text, [\"text\"]");
     idle("verbosity", value -> is(value, "medium"), "there is only \"medium\"");
-    String noTools = "there are no tools";
-    idle("tools", RequestFields::isEmpty, noTools);
-    idle("functions", RequestFields::isEmpty, noTools);
-    idle("tool_choice", RequestFields::isNoChoice, noTools);
-    idle("function_call", RequestFields::isNoChoice, noTools);
-    idle("parallel_tool_calls", JsonNode::isBoolean, "it is true or false");
+    idle("functions", RequestFields::isEmpty, "they are called tools");
+    idle("function_call", RequestFields::isNoChoice, "it is called tool_choice");
     idle("audio", RequestFields::isEmpty, "an answer is text");
     idle("prediction", RequestFields::isEmpty, "answers are not predicted");
     idle("web_search_options", value -> false, "there is no search");
@@ -131,10 +130,6 @@ final class RequestFields {
 
   private static boolean isEmpty(JsonNode value) {
     return value.isContainerNode() && value.isEmpty() || is(value, "");
-  }
-
-  private static boolean isText(JsonNode value) {
-    return value.isObject() && value.size() == 1 && is(value.path("type"), "text");
   }
 
   private static boolean isOnlyText(JsonNode value) {

@@ -2,6 +2,7 @@ package io.calidrop.batch;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.generate.ChatMessage;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -10,20 +11,13 @@ import java.util.Map;
  * content is a text, or parts of text, which are joined.
  */
 final class RequestMessages {
-  private static final List<String> FIELDS = List.of("role", "content");
+  private static final List<String> FIELDS =
+      List.of("role", "content", "tool_calls", "tool_call_id");
   private static final List<String> PART_FIELDS = List.of("type", "text");
 
   /** Fields of messages that stand for what there is not; without a value they say nothing. */
   private static final List<String> EMPTY =
-      List.of(
-          "name",
-          "refusal",
-          "annotations",
-          "audio",
-          "tool_calls",
-          "tool_call_id",
-          "function_call",
-          "reasoning_content");
+      List.of("name", "refusal", "annotations", "audio", "function_call", "reasoning_content");
 
   private RequestMessages() {}
 
@@ -35,14 +29,36 @@ final class RequestMessages {
       check(field.getKey(), field.getValue());
     }
     String role = role(message.path("role"));
+    Map<String, Object> more = more(message, role);
     JsonNode content = message.path("content");
     if (content.isMissingNode() || content.isNull()) {
       if (role.equals("assistant")) {
-        return ChatMessage.assistant("");
+        return new ChatMessage(role, "", more);
       }
       throw new IllegalArgumentException("the %s's message has no content".formatted(role));
     }
-    return new ChatMessage(role, content.isArray() ? joined(content) : content(content));
+    return new ChatMessage(role, content.isArray() ? joined(content) : content(content), more);
+  }
+
+  /** The calls of an answer, and which call a tool's result is of. */
+  private static Map<String, Object> more(JsonNode message, String role) {
+    Map<String, Object> more = new LinkedHashMap<>();
+    JsonNode calls = message.path("tool_calls");
+    if (!calls.isEmpty()) {
+      require(role.equals("assistant"), "tool_calls");
+      more.put("tool_calls", RequestTools.calls(calls));
+    }
+    if (message.path("tool_call_id").isTextual()) {
+      require(role.equals("tool"), "tool_call_id");
+      more.put("tool_call_id", message.get("tool_call_id").textValue());
+    }
+    return more;
+  }
+
+  private static void require(boolean fits, String field) {
+    if (!fits) {
+      throw new IllegalArgumentException(field + ": a message of this role has none");
+    }
   }
 
   private static void check(String name, JsonNode value) {
@@ -63,14 +79,11 @@ final class RequestMessages {
   private static String role(JsonNode value) {
     String role = value.isTextual() ? value.textValue() : "";
     return switch (role) {
-      case "system", "user", "assistant" -> role;
+      case "system", "user", "assistant", "tool" -> role;
       case "developer" -> "system";
-      case "tool", "function" ->
-          throw new IllegalArgumentException(
-              "the role %s is not supported: there are no tools".formatted(role));
       default ->
           throw new IllegalArgumentException(
-              "a role is system, developer, user or assistant, not " + Values.shown(value));
+              "a role is system, developer, user, assistant or tool, not " + Values.shown(value));
     };
   }
 

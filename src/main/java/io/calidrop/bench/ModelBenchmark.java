@@ -2,7 +2,9 @@ package io.calidrop.bench;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.model.InferenceSession;
+import io.calidrop.model.TokenRun;
 import io.calidrop.model.Transformer;
+import java.util.List;
 import java.util.Random;
 
 /**
@@ -15,11 +17,15 @@ public final class ModelBenchmark {
    * A measurement.
    *
    * @param test {@code pp} and the tokens of the prompt, or {@code tg} and the tokens generated,
-   *     with {@code @ d} and the tokens that were in the cache before, as llama-bench names them
+   *     with {@code @ d} and the tokens that were in the cache before, as llama-bench names them;
+   *     with {@code + g} the tokens guessed for each pass
    * @param mean tokens per second
    * @param deviation standard deviation over the repetitions
    */
   public record Result(String test, double mean, double deviation) {}
+
+  /** Most tokens that are guessed for a pass. */
+  public static final int MOST_GUESSES = 64;
 
   private static final long SEED = 42;
 
@@ -38,18 +44,64 @@ public final class ModelBenchmark {
 
   /** Tokens per second of a prompt of {@code count} tokens after {@code depth} others. */
   public Result prefill(int count, int depth) {
-    return measure("pp" + count, count, depth, false);
+    return measure(
+        "pp" + count,
+        count,
+        depth,
+        (session, tokens) -> model.forward(session, tokens, depth, depth + count, true));
   }
 
   /** Tokens per second of {@code count} tokens decoded one by one after {@code depth} others. */
   public Result decode(int count, int depth) {
-    return measure("tg" + count, count, depth, true);
+    return measure(
+        "tg" + count,
+        count,
+        depth,
+        (session, tokens) -> {
+          for (int i = depth; i < depth + count; i++) {
+            model.forward(session, tokens, i, i + 1, true);
+          }
+        });
   }
 
-  private Result measure(String name, int count, int depth, boolean singly) {
-    int[] tokens = new Random(SEED).ints(depth + count, 0, model.config().vocabulary()).toArray();
+  /**
+   * Tokens per second of {@code count} tokens where so many are guessed for each pass.
+   *
+   * @param chance that a guess is right where those before it are
+   */
+  public Result speculate(int count, int depth, int guesses, double chance) {
+    Random random = new Random(SEED);
+    return measure(
+        "tg%d + g%d at %s".formatted(count, guesses, chance),
+        count,
+        depth,
+        (session, tokens) -> {
+          int start = session.position();
+          for (int done = 0; done < count; done = session.position() - start) {
+            int from = depth + done;
+            model.forward(
+                List.of(new TokenRun(session, tokens, from, from + 1 + guesses, guesses)));
+            int right = 0;
+            int most = Math.min(session.position() - start - done, count - done) - 1;
+            while (right < most && random.nextDouble() < chance) {
+              right++;
+            }
+            session.truncate(start + done + 1 + right);
+          }
+        });
+  }
+
+  /** Computes tokens from the depth on. */
+  @FunctionalInterface
+  private interface Work {
+    void run(InferenceSession session, int[] tokens);
+  }
+
+  private Result measure(String name, int count, int depth, Work work) {
+    int length = depth + count + MOST_GUESSES;
+    int[] tokens = new Random(SEED).ints(length, 0, model.config().vocabulary()).toArray();
     double[] rates = new double[repetitions];
-    try (InferenceSession session = model.newSession(contextLength(depth + count), cache)) {
+    try (InferenceSession session = model.newSession(contextLength(length), cache)) {
       fill(session, tokens, depth);
       for (int i = -1; i < repetitions; i++) {
         if (session.canTruncate(depth)) {
@@ -59,7 +111,7 @@ public final class ModelBenchmark {
           fill(session, tokens, depth);
         } // a bounded cache goes on from where it is, which costs the same
         long start = System.nanoTime();
-        run(session, tokens, depth, count, singly);
+        work.run(session, tokens);
         double rate = count * 1e9 / (System.nanoTime() - start);
         if (i >= 0) {
           rates[i] = rate;
@@ -72,21 +124,12 @@ public final class ModelBenchmark {
   private void fill(InferenceSession session, int[] tokens, int depth) {
     if (depth > 0) {
       model.forward(session, tokens, 0, depth, false);
+      session.mark();
     }
   }
 
   private int contextLength(int tokens) {
     return cache.budget().isEmpty() ? tokens : model.config().contextLength();
-  }
-
-  private void run(InferenceSession session, int[] tokens, int from, int count, boolean singly) {
-    if (!singly) {
-      model.forward(session, tokens, from, from + count, true);
-      return;
-    }
-    for (int i = from; i < from + count; i++) {
-      model.forward(session, tokens, i, i + 1, true);
-    }
   }
 
   private static Result result(String test, double[] rates) {

@@ -61,6 +61,21 @@ final class BenchModelCommand implements Callable<Integer> {
   private List<Integer> depths;
 
   @Option(
+      names = "--guess",
+      paramLabel = "N",
+      split = ",",
+      description = "Also measure generating with N tokens guessed for each pass.")
+  private List<Integer> guesses = List.of();
+
+  @Option(
+      names = "--acceptance",
+      paramLabel = "P",
+      defaultValue = "0.8",
+      description =
+          "How likely a guess is right where those before it are. Default: ${DEFAULT-VALUE}.")
+  private double acceptance;
+
+  @Option(
       names = {"-r", "--repetitions"},
       paramLabel = "N",
       defaultValue = "5",
@@ -71,6 +86,10 @@ final class BenchModelCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     if (repetitions < 1) {
       throw new ParameterException(spec.commandLine(), "-r must be at least 1");
+    }
+    if (guesses.stream().anyMatch(n -> n < 1 || n > ModelBenchmark.MOST_GUESSES)) {
+      throw new ParameterException(
+          spec.commandLine(), "--guess: from 1 to " + ModelBenchmark.MOST_GUESSES);
     }
     CalidropCommand root = parent.root();
     List<Map<String, Object>> rows = new ArrayList<>();
@@ -86,6 +105,9 @@ final class BenchModelCommand implements Callable<Integer> {
         for (int count : generations) {
           if (count > 0) {
             rows.add(row(engine, benchmark.decode(count, depth)));
+            for (int guessed : guesses) {
+              rows.add(row(engine, benchmark.speculate(count, depth, guessed, acceptance)));
+            }
           }
         }
       }

@@ -7,10 +7,9 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Paper;
-import io.calidrop.attention.CalibrationOptions.References;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.EngineOptions;
@@ -18,6 +17,7 @@ import io.calidrop.gguf.GgufFile;
 import io.calidrop.model.ModelConfig;
 import io.calidrop.model.ModelInspection;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import picocli.CommandLine.Mixin;
@@ -29,6 +29,13 @@ import picocli.CommandLine.Spec;
 /** How the KV cache is kept. Options that would have no effect are refused. */
 @HelpGroup(Heading.CACHE)
 final class CacheFlags {
+  /** Where evicted tokens stay. */
+  private enum Place {
+    RAM,
+    FILE,
+    NONE
+  }
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -56,6 +63,28 @@ final class CacheFlags {
       description =
           "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
   private String policy;
+
+  @Option(
+      names = "--store",
+      paramLabel = "WHERE",
+      defaultValue = "ram",
+      description =
+          "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
+  private Place store;
+
+  @Option(
+      names = "--recall",
+      paramLabel = "ROWS",
+      description =
+          "How many of them, for each KV head. Default: " + StoreOptions.DEFAULT_RECALL + ".")
+  private Integer recall;
+
+  @Option(
+      names = "--store-size",
+      paramLabel = "SIZE",
+      converter = ByteSize.class,
+      description = "Most bytes of the store; what is older is calibrated. Default: 1G.")
+  private Long storeSize;
 
   @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
@@ -107,7 +136,7 @@ final class CacheFlags {
       paramLabel = "MODE",
       defaultValue = "fold",
       description =
-          "What stands in for evicted tokens: fold (fitted rows), recompute, paper, off. Default: ${DEFAULT-VALUE}.")
+          "What stands in for evicted tokens: fold (fitted rows), paper, off. Default: ${DEFAULT-VALUE}.")
   private Mode mode;
 
   @HelpGroup(Heading.CALIBRATION)
@@ -155,27 +184,10 @@ final class CacheFlags {
       names = "--recompute-threshold",
       paramLabel = "X",
       description =
-          "Cosine below which evicted tokens are attended, with paper and recompute. Default: "
+          "Cosine below which all stored rows are attended, with paper. Default: "
               + CalibrationOptions.DEFAULT_CALIBRATE_THRESHOLD
-              + ", "
-              + CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD
               + ".")
   private Float recomputeThreshold;
-
-  @HelpGroup(Heading.CALIBRATION)
-  @Option(
-      names = "--first-order",
-      description = "Let a reference's mass follow the query, with paper.")
-  private boolean firstOrder;
-
-  @HelpGroup(Heading.CALIBRATION)
-  @Option(
-      names = "--evicted-store",
-      paramLabel = "WHERE",
-      defaultValue = "ram",
-      description =
-          "Where evicted tokens stay, with paper and recompute: ram, file, none. Default: ${DEFAULT-VALUE}.")
-  private Store store;
 
   /**
    * The options, given a model's file, whose shape a budget in bytes depends on. Impossible
@@ -214,8 +226,9 @@ final class CacheFlags {
         "--calibration-samples",
         "--calibrate-threshold",
         "--recompute-threshold",
-        "--first-order",
-        "--evicted-store");
+        "--store",
+        "--recall",
+        "--store-size");
     return CacheOptions.full(kvTypes.types());
   }
 
@@ -225,8 +238,8 @@ final class CacheFlags {
     }
     refuseOfOtherModes(EvictionPolicies.named(policy));
     CalibrationOptions calibration = calibration();
-    if (calibration instanceof References references && references.store() == Store.NONE) {
-      io.err().println("without an evicted store nothing is recomputed");
+    if (mode == Mode.PAPER && store == Place.NONE) {
+      io.err().println("without a store nothing is recomputed");
     }
     int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
     int window = or(this.window, CacheBudget.DEFAULT_WINDOW);
@@ -240,7 +253,21 @@ final class CacheFlags {
                 compress,
                 positions),
             EvictionPolicies.named(policy, queries()),
-            calibration);
+            calibration)
+        .withStore(store());
+  }
+
+  private Optional<StoreOptions> store() {
+    if (store == Place.NONE) {
+      refuse("needs a store: add --store ram or file", "--recall", "--store-size");
+      return Optional.empty();
+    }
+    return Optional.of(
+        StoreOptions.beside(
+            kvTypes.types(),
+            store == Place.RAM ? StoreOptions.Place.RAM : StoreOptions.Place.FILE,
+            or(storeSize, StoreOptions.DEFAULT_BYTES),
+            or(recall, StoreOptions.DEFAULT_RECALL)));
   }
 
   private CacheOptions fit(CacheOptions options, Path model) {
@@ -289,10 +316,9 @@ final class CacheFlags {
       }
     }
     if (mode != Mode.PAPER) {
-      refuse("is for --calidrop paper", "--calibrate-threshold", "--first-order");
-    }
-    if (mode != Mode.PAPER && mode != Mode.RECOMPUTE) {
-      refuse("is for --calidrop paper or recompute", "--recompute-threshold", "--evicted-store");
+      refuse("is for --calidrop paper", "--calibrate-threshold", "--recompute-threshold");
+    } else {
+      refuse("is for --calidrop fold or off: paper attends all stored rows", "--recall");
     }
   }
 
@@ -301,9 +327,6 @@ final class CacheFlags {
       case OFF -> CalibrationOptions.off();
       case FOLD -> new Fold(or(rows, CalibrationOptions.DEFAULT_ROWS), queries());
       case PAPER -> paper();
-      case RECOMPUTE ->
-          CalibrationOptions.recompute(
-              or(recomputeThreshold, CalibrationOptions.DEFAULT_RECOMPUTE_THRESHOLD), store);
     };
   }
 
@@ -313,7 +336,7 @@ final class CacheFlags {
     float recompute =
         or(recomputeThreshold, Math.min(threshold, or(calibrateThreshold, threshold)));
     float calibrate = or(calibrateThreshold, Math.max(threshold, recompute));
-    return new Paper(calibrate, recompute, firstOrder, store);
+    return new Paper(calibrate, recompute);
   }
 
   private QuerySample queries() {

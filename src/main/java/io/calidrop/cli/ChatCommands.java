@@ -240,23 +240,31 @@ final class ChatCommands {
       int bar = (int) Math.round(share * BAR);
       err.printf(
           Locale.ROOT,
-          "layer %2d [%s%s] %5.0f kept + %3.0f rows for %d folded, %s%n",
+          "layer %2d [%s%s] %5.0f kept + %5.0f stored + %3.0f rows for %.0f folded, %s%n",
           layer,
           "#".repeat(bar),
           ".".repeat(BAR - bar),
           l.kept(),
+          l.stored(),
           l.calibrationRows(),
-          Math.round(l.seen() - l.kept()),
+          l.folded(),
           Sizes.bytes(l.bytes()));
     }
     err.printf(
         Locale.ROOT,
-        "%d tokens seen, %.0f kept a head; cache %s, calibration %s, evicted %s, %d prunes%n",
+        "%d tokens seen, %.0f kept a head; cache %s, store %s, sketches %s, calibration %s, %d prunes; of evicted rows a step recomputed %.0f, skipped %.0f, calibrated %.0f%n",
         cache.seen(),
         cache.kept(),
         Sizes.bytes(cache.activeBytes()),
+        Sizes.bytes(cache.storedBytes()),
+        Sizes.bytes(cache.sketchBytes()),
         Sizes.bytes(cache.calibrationBytes()),
-        Sizes.bytes(cache.evictedBytes()),
-        cache.prunes());
+        cache.prunes(),
+        cache.perLook(cache.recomputed()),
+        cache.perLook(cache.skipped()),
+        cache.perLook(cache.calibrated()));
+    if (!cache.storeTrouble().isEmpty()) {
+      err.printf("the store cannot grow (%s): its oldest rows are folded%n", cache.storeTrouble());
+    }
   }
 }

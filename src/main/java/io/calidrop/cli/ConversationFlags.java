@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
 final class ConversationFlags {
   @Mixin private ModelFlags model;
   @Mixin private TemplateFlags template;
+  @Mixin private SpeculationFlags speculation;
 
   @Option(
       names = "--system",
@@ -47,6 +48,6 @@ final class ConversationFlags {
   /** Loads the model. */
   Engine load(Io io, boolean verbose, OnFull defaultValue) throws IOException {
     template.read();
-    return model.load(io, verbose, onFull, defaultValue);
+    return model.load(io, verbose, onFull, defaultValue, speculation);
   }
 }

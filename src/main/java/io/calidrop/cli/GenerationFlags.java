@@ -1,10 +1,15 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
+import io.calidrop.constraint.Constraint;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
+import io.calidrop.text.Utf8;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.ThreadLocalRandom;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,6 +45,15 @@ final class GenerationFlags {
       paramLabel = "TEXT",
       description = "End when this text appears; may be repeated.")
   private List<String> stop = new ArrayList<>();
+
+  @HelpGroup(Heading.GENERATION)
+  @Option(
+      names = "--json-schema",
+      paramLabel = "FILE",
+      description =
+          "Answer with JSON that fits this JSON schema; {} is any JSON. In a batch, for requests "
+              + "without a response_format.")
+  private Path schema;
 
   @Option(
       names = "--temp",
@@ -112,12 +126,13 @@ final class GenerationFlags {
   private Long seed;
 
   /** The options; a value out of range is a usage error. */
-  GenerationOptions options(int defaultMaxTokens) {
+  GenerationOptions options(int defaultMaxTokens) throws IOException {
     return options(defaultMaxTokens, ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
   }
 
   /** The options with a seed that is always the same unless another is given. */
-  GenerationOptions options(int defaultMaxTokens, long defaultSeed) {
+  GenerationOptions options(int defaultMaxTokens, long defaultSeed) throws IOException {
+    String schemaText = schema == null ? null : Utf8.read(schema);
     try {
       SamplerOptions sampling =
           new SamplerOptions(
@@ -132,9 +147,21 @@ final class GenerationFlags {
               presencePenalty,
               seed == null ? defaultSeed : seed);
       return new GenerationOptions(
-          maxTokens == null ? defaultMaxTokens : maxTokens, sampling, stop);
+          maxTokens == null ? defaultMaxTokens : maxTokens,
+          sampling,
+          stop,
+          Optional.ofNullable(schemaText).map(this::constraint));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
+  }
+
+  private Constraint constraint(String text) {
+    try {
+      return Constraint.of(text);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(
+          "--json-schema %s: %s".formatted(schema, e.getMessage()), e);
     }
   }
 }

@@ -36,7 +36,7 @@ abstract class GridDefaults implements IDefaultValueProvider {
       super(
           "64,128,256,512",
           "streaming,h2o,snapkv,expected,random",
-          "off,paper,fold,recompute",
+          "off,paper,fold",
           "rolling",
           "absolute",
           "1,2,3,4");

@@ -53,7 +53,7 @@ final class GridFlags {
       names = "--calidrop",
       paramLabel = "MODE",
       split = ",",
-      description = "Calibrations: off, paper, fold, recompute. Default: ${DEFAULT-VALUE}.")
+      description = "Calibrations: off, paper, fold. Default: ${DEFAULT-VALUE}.")
   private List<Mode> modes;
 
   @Option(
@@ -112,8 +112,18 @@ final class GridFlags {
       split = ",",
       defaultValue = "0.8",
       description =
-          "Cosines below which paper and recompute attend evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
+          "Cosines below which paper attends evicted tokens; -1: never. Default: ${DEFAULT-VALUE}.")
   private List<Float> thresholds;
+
+  @HelpGroup(Heading.CACHE)
+  @Option(
+      names = "--recall",
+      paramLabel = "ROWS",
+      split = ",",
+      defaultValue = "0",
+      description =
+          "Evicted rows that each token reads of a store in RAM; 0: there is none. Default: ${DEFAULT-VALUE}.")
+  private List<Integer> recalls;
 
   @HelpGroup(Heading.CALIBRATION)
   @Option(
@@ -166,6 +176,7 @@ final class GridFlags {
               modes,
               folds(),
               thresholds,
+              recalls,
               equalBytes)
           .settings(shape);
     } catch (IllegalArgumentException e) {

@@ -58,6 +58,17 @@ final class LoadFlags {
    */
   Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
       throws IOException {
+    return load(io, verbose, context, cache, new SpeculationFlags());
+  }
+
+  /** Loads the model, fetching the default one if it is not there yet. */
+  Engine load(
+      Io io,
+      boolean verbose,
+      int context,
+      Function<Path, CacheOptions> cache,
+      SpeculationFlags speculation)
+      throws IOException {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
     Path path = path(io);
     if (verbose) {
@@ -67,7 +78,9 @@ final class LoadFlags {
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
     CacheOptions options = cache.apply(path);
-    Engine engine = Engine.load(path, new EngineOptions(count, context, options, exact));
+    EngineOptions how =
+        new EngineOptions(count, context, options, exact, speculation.speculation(store.open()));
+    Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());

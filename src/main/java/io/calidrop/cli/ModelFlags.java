@@ -1,11 +1,8 @@
 package io.calidrop.cli;
 
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
-import java.nio.file.Path;
-import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -42,23 +39,28 @@ final class ModelFlags {
    *
    * @param given what the user wants, or null
    */
-  Engine load(Io io, boolean verbose, OnFull given, OnFull defaultValue) throws IOException {
+  Engine load(
+      Io io, boolean verbose, OnFull given, OnFull defaultValue, SpeculationFlags speculation)
+      throws IOException {
     if (given == OnFull.STOP && cache.isBounded()) {
       throw new ParameterException(
           spec.commandLine(),
           "--on-full stop is for a cache without a budget: with one a text has no end");
     }
     if ((given == null ? defaultValue : given) == OnFull.STOP) {
-      return load(io, verbose);
+      return load(io, verbose, speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessOptions(io, limit));
+    return model.load(io, verbose, limit, cache.endlessOptions(io, limit), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
+    return load(io, verbose, new SpeculationFlags());
+  }
+
+  private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    Function<Path, CacheOptions> options = cache.options(io);
-    return model.load(io, verbose, limit, options);
+    return model.load(io, verbose, limit, cache.options(io), speculation);
   }
 }

@@ -9,6 +9,7 @@ import io.calidrop.generate.Reasoning;
 import io.calidrop.generate.StopReason;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.jline.utils.Signals;
 
 /** Answers one prompt on stdout, with its statistics on stderr; Ctrl-C ends it. */
@@ -20,15 +21,19 @@ record OneAnswer(Io io, GenerationOptions options, boolean quiet, boolean json, 
     GenerationResult generate(Consumer<String> onText, Interrupts interrupts);
   }
 
+  /** The line end that closes a file or what a pipe brings; it is no part of a question. */
+  private static final Pattern LAST_LINE_END = Pattern.compile("\\R\\z");
+
   /** Answers a question; returns the exit code. */
   int to(Engine engine, ConversationFlags conversation, String question)
       throws JsonProcessingException {
+    String asked = LAST_LINE_END.matcher(question).replaceFirst("");
     try (ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
       conversation.system().ifPresent(chat::system);
       return show(
           engine,
           chat.openedReasoning(),
-          (onText, interrupts) -> chat.send(question, onText, interrupts));
+          (onText, interrupts) -> chat.send(asked, onText, interrupts));
     }
   }
 

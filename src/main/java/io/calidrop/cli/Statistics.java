@@ -17,7 +17,7 @@ final class Statistics {
     return String.format(
         Locale.ROOT,
         "[load %.2f s | prompt %d tokens%s, %.0f tok/s | first token %.2f s"
-            + " | generated %d tokens, %.0f tok/s | context %s | %s | seed %d"
+            + " | generated %d tokens, %.0f tok/s%s | context %s | %s | seed %d"
             + " | cache %s]",
         loadNanos / 1e9,
         timings.promptTokens(),
@@ -26,10 +26,17 @@ final class Statistics {
         timings.firstTokenNanos() / 1e9,
         result.tokens().length,
         timings.decodeRate(),
+        drafted(result),
         context(result),
         result.stopReason().label(),
         result.seed(),
         cache(result.cache()));
+  }
+
+  private static String drafted(GenerationResult result) {
+    return result.draftedTokens() == 0
+        ? ""
+        : " (%d of %d guessed)".formatted(result.acceptedTokens(), result.draftedTokens());
   }
 
   private static String context(GenerationResult result) {
@@ -50,18 +57,29 @@ final class Statistics {
     if (cache.calibrationBytes() > 0) {
       text.append(" + calibration ").append(mebibytes(cache.calibrationBytes()));
     }
-    if (cache.evictedBytes() > 0) {
-      text.append(" + evicted ").append(mebibytes(cache.evictedBytes()));
-    }
-    if (cache.calibrations() + cache.recomputations() + cache.skips() > 0) {
+    if (cache.storedBytes() > 0) {
       text.append(
           String.format(
               Locale.ROOT,
-              ", calibrated %d, recomputed %d, skipped %d, similarity %.2f",
-              cache.calibrations(),
-              cache.recomputations(),
-              cache.skips(),
-              cache.meanSimilarity()));
+              " + store of %.0f tokens %s + sketches %s",
+              cache.stored(),
+              mebibytes(cache.storedBytes()),
+              mebibytes(cache.sketchBytes())));
+    }
+    if (!cache.storeTrouble().isEmpty()) {
+      text.append(" that cannot grow (").append(cache.storeTrouble()).append(')');
+    }
+    if (cache.looks() > 0) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              ", of evicted rows a step recomputed %.0f, skipped %.0f, calibrated %.0f",
+              cache.perLook(cache.recomputed()),
+              cache.perLook(cache.skipped()),
+              cache.perLook(cache.calibrated())));
+    }
+    if (cache.meanSimilarity() != 0) {
+      text.append(String.format(Locale.ROOT, ", similarity %.2f", cache.meanSimilarity()));
     }
     if (cache.prunes() > 0) {
       text.append(
@@ -90,6 +108,8 @@ final class Statistics {
     json.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
     json.put("prompt_tokens_per_second", timings.promptRate());
     json.put("generated_tokens_per_second", timings.decodeRate());
+    json.put("drafted_tokens", result.draftedTokens());
+    json.put("accepted_tokens", result.acceptedTokens());
     json.put("context_used", result.contextUsed());
     boolean endless = result.contextLimit() == Integer.MAX_VALUE;
     json.put("context_limit", endless ? null : result.contextLimit());
@@ -101,14 +121,18 @@ final class Statistics {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("seen", cache.seen());
     json.put("kept", cache.kept());
+    json.put("stored", cache.stored());
+    json.put("folded", cache.folded());
     json.put("calibration_rows", cache.calibrationRows());
     json.put("active_bytes", cache.activeBytes());
+    json.put("stored_bytes", cache.storedBytes());
+    json.put("sketch_bytes", cache.sketchBytes());
     json.put("calibration_bytes", cache.calibrationBytes());
-    json.put("evicted_bytes", cache.evictedBytes());
-    json.put("calibrated", cache.calibrations());
-    json.put("recomputed", cache.recomputations());
-    json.put("skipped", cache.skips());
+    json.put("recomputed_rows", cache.perLook(cache.recomputed()));
+    json.put("skipped_rows", cache.perLook(cache.skipped()));
+    json.put("calibrated_rows", cache.perLook(cache.calibrated()));
     json.put("mean_similarity", cache.meanSimilarity());
+    json.put("store_trouble", cache.storeTrouble().isEmpty() ? null : cache.storeTrouble());
     json.put("prunes", cache.prunes());
     json.put("prune_seconds", cache.pruneNanos() / 1e9);
     return json;

@@ -7,11 +7,13 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Every policy with every budget and calibration.
@@ -20,7 +22,8 @@ import java.util.List;
  * @param pruneInterval tokens between prunes, with {@code ROLLING}
  * @param positions what becomes of positions beyond the context
  * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
- * @param thresholds cosines of {@link Mode#PAPER} and {@link Mode#RECOMPUTE}
+ * @param thresholds cosines of {@link Mode#PAPER}, which has a store unless they are -1
+ * @param recalls rows that each token reads of a store; 0 for none
  * @param equalBytes whether each fold stands beside the policy without calibration at the same
  *     bytes
  */
@@ -34,6 +37,7 @@ public record CacheGrid(
     List<Mode> modes,
     List<Fold> folds,
     List<Float> thresholds,
+    List<Integer> recalls,
     boolean equalBytes) {
   /** As good as never: longer than any text that is attended here. */
   private static final int NEVER = 1 << 24;
@@ -50,7 +54,9 @@ public record CacheGrid(
         for (Mode mode : modes) {
           for (CalibrationOptions calibration : calibrations(mode)) {
             CacheOptions options = options(policy, budget, calibration);
-            settings.add(CacheSetting.bounded(policy, budget, options));
+            for (Optional<StoreOptions> store : stores(calibration)) {
+              settings.add(CacheSetting.bounded(policy, budget, options.withStore(store)));
+            }
             if (calibration instanceof Fold fold && equalBytes) {
               settings.add(withoutCalibration(policy, budget, options, fold, shape));
             }
@@ -109,14 +115,19 @@ public record CacheGrid(
     return switch (mode) {
       case OFF -> List.of(CalibrationOptions.off());
       case FOLD -> folds;
-      case PAPER -> thresholds.stream().map(x -> CalibrationOptions.paper(x, x, store(x))).toList();
-      case RECOMPUTE ->
-          thresholds.stream().map(x -> CalibrationOptions.recompute(x, store(x))).toList();
+      case PAPER -> thresholds.stream().map(x -> CalibrationOptions.paper(x, x)).toList();
     };
   }
 
-  /** No cosine lies below -1: then nothing is ever recomputed. */
-  private static Store store(float threshold) {
-    return threshold <= -1 ? Store.NONE : Store.RAM;
+  /** A store of each number of rows; one for references that attend all of it. */
+  private List<Optional<StoreOptions>> stores(CalibrationOptions calibration) {
+    if (calibration instanceof Paper paper) {
+      return List.of(paper.recomputeThreshold() <= -1 ? Optional.empty() : store(1));
+    }
+    return recalls.stream().map(this::store).toList();
+  }
+
+  private Optional<StoreOptions> store(int recall) {
+    return recall == 0 ? Optional.empty() : Optional.of(StoreOptions.inRam(kvTypes, recall));
   }
 }

@@ -6,7 +6,7 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Off;
-import io.calidrop.attention.CalibrationOptions.References;
+import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import java.util.LinkedHashMap;
@@ -41,15 +41,17 @@ public record CacheSetting(String policy, int budget, String form, CacheOptions 
   }
 
   static CacheSetting bounded(String policy, int budget, CacheOptions options) {
-    return new CacheSetting(policy, budget, form(options.calibration()), options);
+    return new CacheSetting(policy, budget, form(options), options);
   }
 
-  private static String form(CalibrationOptions calibration) {
+  private static String form(CacheOptions options) {
+    CalibrationOptions calibration = options.calibration();
     String name = calibration.mode().toString().toLowerCase(Locale.ROOT);
+    String recall = options.store().map(store -> ", recall " + store.recall()).orElse("");
     return switch (calibration) {
-      case Off off -> name;
-      case Fold fold -> name + " " + numbers(fold);
-      case References references -> name + " " + references.recomputeThreshold();
+      case Off off -> name + recall;
+      case Fold fold -> name + " " + numbers(fold) + recall;
+      case Paper paper -> name + " " + paper.recomputeThreshold();
     };
   }
 

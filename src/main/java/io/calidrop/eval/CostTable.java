@@ -42,7 +42,7 @@ public final class CostTable {
     cells.put("decode", point.decodeRate());
     cells.put("activeBytes", cache.activeBytes());
     cells.put("calibrationBytes", cache.calibrationBytes());
-    cells.put("evictedBytes", cache.evictedBytes());
+    cells.put("storeBytes", cache.storedBytes() + cache.sketchBytes());
     cells.put("residentBytes", point.residentBytes());
     return cells;
   }
@@ -84,7 +84,7 @@ public final class CostTable {
 
   private static double bytes(Map<String, Double> sums) {
     double bytes =
-        mean(sums, "activeBytes") + mean(sums, "calibrationBytes") + mean(sums, "evictedBytes");
+        mean(sums, "activeBytes") + mean(sums, "calibrationBytes") + mean(sums, "storeBytes");
     return bytes / MEBIBYTE;
   }
 
@@ -109,7 +109,7 @@ public final class CostTable {
     row.put("decode t/s", Table.rounded(mean(sums, "decode"), 1));
     row.put("cache MiB", Table.rounded(mean(sums, "activeBytes") / MEBIBYTE, 1));
     row.put("calibration MiB", Table.rounded(mean(sums, "calibrationBytes") / MEBIBYTE, 1));
-    row.put("evicted MiB", Table.rounded(mean(sums, "evictedBytes") / MEBIBYTE, 1));
+    row.put("store MiB", Table.rounded(mean(sums, "storeBytes") / MEBIBYTE, 1));
     double resident = mean(sums, "residentBytes");
     row.put("resident MiB", resident < 0 ? null : Math.round(resident / MEBIBYTE));
     return row;

@@ -89,9 +89,9 @@ public final class ErrorTable implements ResultTable {
     List<CacheStatistics> layers = result.layers();
     Map<String, Object> cells = new LinkedHashMap<>();
     cells.put("errors", result.errors());
-    cells.put("calibrated", layers.stream().map(CacheStatistics::calibrations).toList());
-    cells.put("recomputed", layers.stream().map(CacheStatistics::recomputations).toList());
-    cells.put("skipped", layers.stream().map(CacheStatistics::skips).toList());
+    cells.put("calibrated", layers.stream().map(CacheStatistics::calibrated).toList());
+    cells.put("recomputed", layers.stream().map(CacheStatistics::recomputed).toList());
+    cells.put("skipped", layers.stream().map(CacheStatistics::skipped).toList());
     return cells;
   }
 
@@ -130,8 +130,8 @@ public final class ErrorTable implements ResultTable {
         new Report.Section(
             "actions",
             "Actions by layer",
-            "Shares of queries that used their reference again (calibrated), attended the evicted "
-                + "tokens (recomputed) or went without (skipped).",
+            "Shares of evicted rows that calibration stood in for (calibrated), that were read "
+                + "(recomputed) or left out (skipped).",
             new Table(actions()),
             List.of()));
   }
@@ -195,7 +195,7 @@ public final class ErrorTable implements ResultTable {
   private List<Map<String, Object>> actions() {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (CacheSetting setting : settings) {
-      if (setting.mode() != Mode.PAPER && setting.mode() != Mode.RECOMPUTE) {
+      if (setting.mode() != Mode.PAPER && setting.options().store().isEmpty()) {
         continue;
       }
       Sum sum = sums.get(setting.key());

@@ -51,7 +51,7 @@ public final class QualityTable implements ResultTable {
    */
   public static Map<String, Object> cells(CacheQuality.Result result, double without) {
     CacheStatistics cache = result.cache();
-    long queries = cache.calibrations() + cache.recomputations() + cache.skips();
+    long evicted = cache.recomputed() + cache.skipped() + cache.calibrated();
     Map<String, Object> cells = new LinkedHashMap<>();
     cells.put("kl", result.divergence());
     cells.put("kl95", result.divergence95());
@@ -60,10 +60,10 @@ public final class QualityTable implements ResultTable {
     cells.put("loss", Math.log(result.perplexity()));
     cells.put("lossFull", Math.log(result.fullPerplexity()));
     cells.put("lossWithout", Math.log(without));
-    cells.put("recomputed", queries == 0 ? 0.0 : (double) cache.recomputations() / queries);
+    cells.put("recomputed", evicted == 0 ? 0.0 : (double) cache.recomputed() / evicted);
     cells.put("activeBytes", cache.activeBytes());
     cells.put("calibrationBytes", cache.calibrationBytes());
-    cells.put("evictedBytes", cache.evictedBytes());
+    cells.put("storeBytes", cache.storedBytes() + cache.sketchBytes());
     return cells;
   }
 
@@ -87,7 +87,7 @@ public final class QualityTable implements ResultTable {
               text.getKey(),
               "KL: divergence from the full cache, nats a token; same top: share of equal likeliest "
                   + "tokens; agreement: greedy tokens in common, at most 128; none: perplexity "
-                  + "without any context; MiB at the end of the text. Means over the places of the "
+                  + "without any context; recomputed: share of evicted rows that were read; MiB at the end of the text. Means over the places of the "
                   + "text (of the logarithm for perplexities).",
               new Table(rows(text.getValue())),
               charts(suffix, text.getKey(), text.getValue())));
@@ -106,11 +106,11 @@ public final class QualityTable implements ResultTable {
       row.put("perplexity", Table.rounded(Math.exp(mean.get("loss")), 3));
       row.put("full", Table.rounded(Math.exp(mean.get("lossFull")), 3));
       row.put("none", Table.rounded(Math.exp(mean.get("lossWithout")), 3));
-      boolean references = setting.mode() == Mode.PAPER || setting.mode() == Mode.RECOMPUTE;
-      row.put("recomputed", references ? Table.rounded(mean.get("recomputed"), 3) : null);
+      boolean reads = setting.options().store().isPresent();
+      row.put("recomputed", reads ? Table.rounded(mean.get("recomputed"), 3) : null);
       row.put("cache MiB", Table.rounded(mean.get("activeBytes") / MEBIBYTE, 1));
       row.put("calibration MiB", Table.rounded(mean.get("calibrationBytes") / MEBIBYTE, 1));
-      row.put("evicted MiB", Table.rounded(mean.get("evictedBytes") / MEBIBYTE, 1));
+      row.put("store MiB", Table.rounded(mean.get("storeBytes") / MEBIBYTE, 1));
       rows.add(row);
     }
     return rows;

@@ -70,7 +70,7 @@ public final class SessionSource {
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
     InferenceSession session = model.newSession(positions, options);
-    if (prompt != null && options.kvTypes().equals(kvTypes)) {
+    if (prompt != null && session.canAdopt() && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {
       model.forward(session, tokens, 0, context, false);

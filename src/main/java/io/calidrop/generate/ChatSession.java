@@ -37,6 +37,8 @@ public final class ChatSession implements AutoCloseable {
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
   private int answerStart = -1; // tokens before the last answer, until it is settled
   private int snapshotAt = -1; // how many of them there were at the snapshot, or none
+  private int markedAt = -1; // how many there were when the session was marked, or none
+  private int marked; // its position then
   private long draws; // generations so far: each has a seed of its own
 
   /**
@@ -157,6 +159,7 @@ public final class ChatSession implements AutoCloseable {
     tokens.truncate(0);
     answerStart = -1;
     snapshotAt = -1;
+    markedAt = -1;
     session.truncate(0);
   }
 
@@ -195,11 +198,16 @@ public final class ChatSession implements AutoCloseable {
     } else if (!session.canTruncate(session.position() - 1)) {
       session.transfer(StateStreams.to(snapshot.write()));
       snapshotAt = start;
+    } else {
+      session.mark();
+      marked = session.position();
+      markedAt = start;
     }
     tokens.addAll(added);
     GenerationResult result;
     try {
-      result = generator.generate(session, tokens.array(), length, drawn(), onText, interrupted);
+      GenerationOptions drawn = template.afterThought(drawn(), asked(question));
+      result = generator.generate(session, tokens.array(), length, drawn, onText, interrupted);
     } catch (RuntimeException e) {
       tokens.truncate(start);
       throw e;
@@ -219,8 +227,7 @@ public final class ChatSession implements AutoCloseable {
     int start = answerStart;
     answerStart = -1;
     Turn turn = turns.getLast();
-    List<ChatMessage> asked = beginning();
-    asked.add(turn.question());
+    List<ChatMessage> asked = asked(turn.question());
     Optional<AnswerInHistory> written;
     try {
       written = AnswerInHistory.of(template, tokenizer, asked, turn.answer());
@@ -247,9 +254,14 @@ public final class ChatSession implements AutoCloseable {
 
   /** The marks that the coming answer begins inside of, because the template opens them. */
   public Optional<Reasoning> openedReasoning() {
+    return Reasoning.openedBy(template.render(asked(ChatMessage.user("1")), true));
+  }
+
+  /** The conversation as if a question were its first. */
+  private List<ChatMessage> asked(ChatMessage question) {
     List<ChatMessage> asked = beginning();
-    asked.add(ChatMessage.user("1"));
-    return Reasoning.openedBy(template.render(asked, true));
+    asked.add(question);
+    return asked;
   }
 
   /** The options with the turn's own seed. A conversation may have no end, an answer has one. */
@@ -331,6 +343,10 @@ public final class ChatSession implements AutoCloseable {
     }
     if (snapshotAt == start) {
       session.transfer(StateStreams.from(snapshot.read()));
+      return Restored.SNAPSHOT;
+    }
+    if (markedAt == start && session.canTruncate(marked)) {
+      session.truncate(marked);
       return Restored.SNAPSHOT;
     }
     session.truncate(0);

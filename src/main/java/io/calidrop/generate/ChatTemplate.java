@@ -188,9 +188,11 @@ public final class ChatTemplate {
       Map<String, Object> turn = new LinkedHashMap<>();
       turn.put("role", message.role());
       turn.put("content", onContent.apply(message.content()));
+      message.more().forEach((key, value) -> turn.put(key, marked(value, onContent)));
       turns.add(turn);
     }
     Map<String, Object> values = new LinkedHashMap<>(arguments);
+    values.computeIfPresent("tools", (name, tools) -> marked(tools, onContent));
     values.put("messages", turns);
     values.put("add_generation_prompt", addGenerationPrompt);
     values.put("bos_token", bosToken);
@@ -200,6 +202,33 @@ public final class ChatTemplate {
     } catch (TemplateException e) {
       throw failure(name, e);
     }
+  }
+
+  /** A value with its texts guarded. */
+  private static Object marked(Object value, UnaryOperator<String> onContent) {
+    return switch (value) {
+      case String text -> onContent.apply(text);
+      case List<?> list -> list.stream().map(element -> marked(element, onContent)).toList();
+      case Map<?, ?> map -> {
+        Map<String, Object> marked = new LinkedHashMap<>();
+        map.forEach((key, element) -> marked.put((String) key, marked(element, onContent)));
+        yield marked;
+      }
+      case null, default -> value;
+    };
+  }
+
+  /**
+   * The options for the answer to a conversation: where the template opens a thought, a constraint
+   * begins when the thought is over.
+   */
+  public GenerationOptions afterThought(GenerationOptions options, List<ChatMessage> messages) {
+    if (options.constraint().isEmpty()) {
+      return options;
+    }
+    return Reasoning.openedBy(render(messages, true))
+        .map(marks -> options.withConstraint(options.constraint().map(c -> c.after(marks.close()))))
+        .orElse(options);
   }
 
   /** A refusal is about the conversation, all else about the template. */
@@ -265,7 +294,8 @@ public final class ChatTemplate {
   private ControlGuard guard(List<ChatMessage> messages, Tokenizer tokenizer) {
     StringBuilder all =
         new StringBuilder(source).append(bosToken).append(eosToken).append(arguments);
-    messages.forEach(message -> all.append(message.role()).append(message.content()));
+    messages.forEach(
+        message -> all.append(message.role()).append(message.content()).append(message.more()));
     return new ControlGuard(tokenizer, ControlGuard.unusedMark(all));
   }
 }

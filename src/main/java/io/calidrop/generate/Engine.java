@@ -29,6 +29,8 @@ public final class Engine implements AutoCloseable {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final EngineOptions options;
+  private final Optional<DraftModel> draft;
+  private final Speculator speculator;
   private final Generator generator;
   private final CompletableFuture<ChatTemplate> template;
   private final long loadNanos;
@@ -38,13 +40,16 @@ public final class Engine implements AutoCloseable {
       Transformer model,
       Tokenizer tokenizer,
       CompletableFuture<ChatTemplate> template,
+      Optional<DraftModel> draft,
       EngineOptions options,
       long loadNanos) {
     this.file = file;
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
-    this.generator = new Generator(model, tokenizer);
+    this.draft = draft;
+    speculator = new Speculator(options.speculation(), draft);
+    generator = new Generator(model, tokenizer, speculator);
     this.template = template;
     this.loadNanos = loadNanos;
   }
@@ -58,6 +63,7 @@ public final class Engine implements AutoCloseable {
    * Loads a GGUF file.
    *
    * @throws io.calidrop.gguf.ModelFormatException if it is none or holds no supported model
+   * @throws IllegalArgumentException if a draft model has another vocabulary
    */
   public static Engine load(Path path, EngineOptions options) {
     long start = System.nanoTime();
@@ -68,11 +74,13 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      Transformer model =
-          ModelLoader.load(file, new LoadOptions(options.threads(), options.exact()));
+      LoadOptions how = new LoadOptions(options.threads(), options.exact());
+      Transformer model = ModelLoader.load(file, how);
       try {
+        Optional<DraftModel> draft =
+            options.speculation().draft().map(p -> DraftModel.load(p, join(tokenizer), how));
         return new Engine(
-            file, model, join(tokenizer), template, options, System.nanoTime() - start);
+            file, model, join(tokenizer), template, draft, options, System.nanoTime() - start);
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -148,6 +156,11 @@ public final class Engine implements AutoCloseable {
     return model.newSession(contextLength(), options.cache());
   }
 
+  /** For generations of this engine's sessions that share passes. */
+  public GenerationBatch newBatch() {
+    return new GenerationBatch(model, tokenizer, speculator);
+  }
+
   /** A new conversation. */
   public ChatSession chat(GenerationOptions options) {
     return chat(options, template());
@@ -204,6 +217,7 @@ public final class Engine implements AutoCloseable {
   /** Ends the threads and frees the weights. */
   @Override
   public void close() {
+    draft.ifPresent(DraftModel::close);
     model.close();
     file.close();
   }

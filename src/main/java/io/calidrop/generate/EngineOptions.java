@@ -4,8 +4,10 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
+import java.util.Optional;
 
 /**
  * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
@@ -15,8 +17,10 @@ import io.calidrop.tensor.CpuTopology;
  * @param contextLength most positions of a session, or 0: the model's trained length
  * @param cache how the KV cache is kept
  * @param exact float32 activations and scalar dequantisation: slow, the reference
+ * @param speculation how tokens are guessed ahead: the text is the same
  */
-public record EngineOptions(int threads, int contextLength, CacheOptions cache, boolean exact) {
+public record EngineOptions(
+    int threads, int contextLength, CacheOptions cache, boolean exact, Speculation speculation) {
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -27,27 +31,31 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
     }
   }
 
-  /** A thread for each core, the trained context, a cache of half precision without a bound. */
+  /**
+   * A thread for each core, the trained context, a cache of half precision without a bound; tokens
+   * are guessed ahead where it pays.
+   */
   public static EngineOptions defaults() {
-    return new EngineOptions(CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false);
+    return new EngineOptions(
+        CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false, Speculation.auto());
   }
 
   public EngineOptions withThreads(int threads) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   public EngineOptions withContextLength(int contextLength) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   /** Keeps the cache another way; {@link #withBudget} does for most. */
   public EngineOptions withCache(CacheOptions cache) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   /**
-   * Bounds the cache with the default policy and calibration: texts and conversations may be of any
-   * length.
+   * Bounds the cache with the default policy, calibration and store: texts and conversations may be
+   * of any length.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
@@ -58,10 +66,16 @@ public record EngineOptions(int threads, int contextLength, CacheOptions cache, 
             .bounded(
                 CacheBudget.of(rows),
                 EvictionPolicies.named(EvictionPolicies.DEFAULT),
-                CalibrationOptions.fold()));
+                CalibrationOptions.fold())
+            .withStore(
+                Optional.of(StoreOptions.inRam(cache.kvTypes(), StoreOptions.DEFAULT_RECALL))));
+  }
+
+  public EngineOptions withSpeculation(Speculation speculation) {
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   public EngineOptions withExact(boolean exact) {
-    return new EngineOptions(threads, contextLength, cache, exact);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 }

@@ -1,6 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.ConstraintState;
 import io.calidrop.sampling.Sampler;
 import io.calidrop.sampling.SamplerChain;
 import io.calidrop.tokenizer.Tokenizer;
@@ -8,10 +9,13 @@ import io.calidrop.tokenizer.Utf8Decoder;
 import java.util.Arrays;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
  * A generation under way, apart from the model: it says which tokens are to be computed next and
- * takes the logits after them, until it is done.
+ * takes the logits after them, until it is done. The next token may be followed by drafted ones:
+ * each stays if it is what is sampled in its place, from the same logits and by the same draw as
+ * without a draft.
  */
 final class Generation {
   private final Tokenizer tokenizer;
@@ -23,10 +27,17 @@ final class Generation {
   private final Consumer<String> onText;
   private final BooleanSupplier interrupted;
   private final Sampler sampler;
+  private final ConstraintState constraint; // or null
   private final Utf8Decoder decoder = new Utf8Decoder();
   private final StopStrings stops;
   private final StringBuilder text = new StringBuilder();
-  private final int[] next = new int[1];
+  private final Drafter drafter; // or null
+  private final int[] draft = new int[Speculation.MOST];
+  private final double[] chances = new double[Speculation.MOST]; // of a draft up to each token
+  private final int[] next = new int[1 + Speculation.MOST]; // a token, and a draft
+  private int drafted; // tokens of the draft
+  private int draftedTokens; // that were computed so far
+  private int acceptedTokens; // those of them that stayed
   private int[] generated = new int[256];
   private int count;
   private int position; // tokens computed
@@ -41,9 +52,10 @@ final class Generation {
    * @param prompt holds the prompt in {@code [0, promptLength)}
    * @param reused tokens of the prompt that need not be computed
    * @param limit most positions of the sequence
+   * @param speculator gives what drafts tokens
    * @param interrupted asked before each token; true ends the generation
-   * @throws IllegalArgumentException if nothing of the prompt is to be computed, or it exceeds the
-   *     limit
+   * @throws IllegalArgumentException if nothing of the prompt is to be computed, it exceeds the
+   *     limit, or the vocabulary cannot be bound by a constraint
    */
   Generation(
       Tokenizer tokenizer,
@@ -52,6 +64,7 @@ final class Generation {
       int reused,
       int limit,
       GenerationOptions options,
+      Speculator speculator,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
     if (promptLength <= reused) {
@@ -70,6 +83,8 @@ final class Generation {
     this.reused = reused;
     this.limit = limit;
     this.options = options;
+    constraint = options.constraint().map(c -> c.begin(tokenizer)).orElse(null);
+    drafter = speculator.drafter(prompt, promptLength).orElse(null);
     this.onText = onText;
     this.interrupted = interrupted;
     position = reused;
@@ -99,17 +114,60 @@ final class Generation {
   }
 
   int to() {
-    return isDecoding() ? 1 : promptLength;
+    return isDecoding() ? 1 + drafted : promptLength;
+  }
+
+  /** Drafted tokens, the last of those to compute. */
+  int drafted() {
+    return drafted;
+  }
+
+  /** Drafts at most so many tokens to follow the next one; returns how many. */
+  int draft(int most) {
+    if (drafter == null) {
+      return 0;
+    }
+    int room = Math.min(most, limit - position - 1);
+    if (options.maxTokens() != GenerationOptions.UNLIMITED) {
+      room = Math.min(room, options.maxTokens() - count - 1);
+    }
+    drafted = room == 0 ? 0 : drafter.draft(room, draft, chances);
+    System.arraycopy(draft, 0, next, 1, drafted);
+    for (int i = 1; i < drafted; i++) {
+      chances[i] *= chances[i - 1];
+    }
+    return drafted;
+  }
+
+  /** How likely the draft is right up to a token of it. */
+  double chance(int token) {
+    return chances[token];
+  }
+
+  /** Drops all but the first tokens of the draft. */
+  void keepDraft(int tokens) {
+    drafted = tokens;
+  }
+
+  /** Tokens of the sequence that are computed, those of a draft that did not stay left out. */
+  int position() {
+    return position;
+  }
+
+  /** Tokens of drafts that were computed so far and stayed. */
+  int acceptedTokens() {
+    return acceptedTokens;
   }
 
   /**
    * Tells that tokens were computed.
    *
    * @param tokens how many of those that were to be
-   * @param logits after the last of them, overwritten; ignored where the prompt goes on
+   * @param logits after so many drafted tokens, overwritten; not asked for where the prompt goes on
    */
-  void computed(int tokens, float[] logits) {
-    position += tokens;
+  void computed(int tokens, IntFunction<float[]> logits) {
+    int checked = Math.max(0, tokens - (to() - from() - drafted));
+    position += tokens - checked;
     if (position < promptLength) {
       if (interrupted.getAsBoolean()) {
         promptEnd = System.nanoTime();
@@ -119,6 +177,21 @@ final class Generation {
     }
     if (position == promptLength) {
       promptEnd = System.nanoTime();
+    }
+    draftedTokens += checked;
+    drafted = 0;
+    next(logits.apply(0));
+    for (int i = 1; i <= checked && !isDone() && next[0] == next[i]; i++) {
+      position++;
+      acceptedTokens++;
+      next(logits.apply(i));
+    }
+  }
+
+  /** Samples the next token and takes it into the text. */
+  private void next(float[] logits) {
+    if (constraint != null) {
+      constraint.mask(logits);
     }
     next[0] = sampler.sample(logits);
     if (position == promptLength) {
@@ -137,6 +210,9 @@ final class Generation {
   private void finish(StopReason why) {
     reason = why;
     end = System.nanoTime();
+    if (drafter != null) {
+      drafter.close();
+    }
   }
 
   /** Takes a sampled token into the text; the reason to stop, or null to go on with it. */
@@ -145,6 +221,12 @@ final class Generation {
       return StopReason.END_TOKEN;
     }
     sampler.accept(token);
+    if (constraint != null) {
+      constraint.accept(token);
+    }
+    if (drafter != null) {
+      drafter.accept(token);
+    }
     if (count == generated.length) {
       generated = Arrays.copyOf(generated, 2 * count);
     }
@@ -152,6 +234,9 @@ final class Generation {
     emit(stops.append(decoder.append(tokenizer.bytes(token))));
     if (stops.found()) {
       return StopReason.STOP_STRING;
+    }
+    if (constraint != null && constraint.isFinished()) {
+      return StopReason.COMPLETE;
     }
     if (count == options.maxTokens()) {
       return StopReason.LENGTH;
@@ -187,6 +272,8 @@ final class Generation {
             answered ? end - firstToken : 0),
         position,
         limit,
+        draftedTokens,
+        acceptedTokens,
         cache);
   }
 }

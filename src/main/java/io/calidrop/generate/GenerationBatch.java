@@ -16,18 +16,42 @@ import java.util.function.Consumer;
 public final class GenerationBatch {
   private final Transformer model;
   private final Tokenizer tokenizer;
+  private final Speculator speculator;
+  private final DraftPlan plan;
   private final List<Member> members = new ArrayList<>();
 
   private record Member(
       InferenceSession session, Generation generation, Consumer<GenerationResult> onDone) {
     TokenRun next() {
-      return new TokenRun(session, generation.tokens(), generation.from(), generation.to());
+      return new TokenRun(
+          session, generation.tokens(), generation.from(), generation.to(), generation.drafted());
+    }
+
+    /** Returns how many drafted tokens stay. */
+    int computed(int tokens) {
+      boolean drafted = generation.drafted() > 0;
+      int before = generation.acceptedTokens();
+      try {
+        generation.computed(tokens, session::logits);
+      } finally {
+        if (drafted) {
+          session.truncate(generation.position());
+        }
+      }
+      return generation.acceptedTokens() - before;
     }
   }
 
+  /** Generations whose tokens are computed one by one. */
   public GenerationBatch(Transformer model, Tokenizer tokenizer) {
+    this(model, tokenizer, Speculator.NONE);
+  }
+
+  GenerationBatch(Transformer model, Tokenizer tokenizer, Speculator speculator) {
     this.model = model;
     this.tokenizer = tokenizer;
+    this.speculator = speculator;
+    plan = speculator.plan();
   }
 
   /** Generations under way. */
@@ -58,29 +82,48 @@ public final class GenerationBatch {
     int reused = session.position();
     Generation generation =
         new Generation(
-            tokenizer, prompt, length, reused, session.limit(), options, onText, interrupted);
+            tokenizer,
+            prompt,
+            length,
+            reused,
+            session.limit(),
+            options,
+            speculator,
+            onText,
+            interrupted);
     session.expectPrompt(length - reused);
     members.add(new Member(session, generation, onDone));
   }
 
-  /** One pass over the weights, and with it another token for each that has had its prompt. */
+  /**
+   * One pass over the weights, and with it another token for each that has had its prompt, or
+   * several where they were guessed.
+   */
   public void step() {
     // Single tokens come first: nobody waits for another's prompt, which takes the room that is
     // left.
     members.sort((a, b) -> Boolean.compare(b.generation.isDecoding(), a.generation.isDecoding()));
+    long start = System.nanoTime();
+    plan.draft(members.stream().map(Member::generation).toList());
+    long drafted = System.nanoTime();
     int[] before = members.stream().mapToInt(member -> member.session.position()).toArray();
     model.forward(members.stream().map(Member::next).toList());
+    long end = System.nanoTime();
+    int tokens = 0;
+    int accepted = 0;
     List<Member> done = new ArrayList<>();
     for (int i = 0; i < before.length; i++) {
       Member member = members.get(i);
       int computed = member.session.position() - before[i];
       if (computed > 0) {
-        member.generation.computed(computed, member.session.logits());
+        tokens += computed;
+        accepted += member.computed(computed);
       }
       if (member.generation.isDone()) {
         done.add(member);
       }
     }
+    plan.passed(tokens, accepted, drafted - start, end - drafted);
     members.removeAll(done);
     done.forEach(
         member -> member.onDone.accept(member.generation.result(member.session.statistics())));

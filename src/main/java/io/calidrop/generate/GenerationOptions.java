@@ -1,7 +1,9 @@
 package io.calidrop.generate;
 
+import io.calidrop.constraint.Constraint;
 import io.calidrop.sampling.SamplerOptions;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What to generate. The defaults are those of {@link #defaults()}; each {@code with} method returns
@@ -10,8 +12,10 @@ import java.util.List;
  * @param maxTokens most tokens, or {@link #UNLIMITED}: up to the context
  * @param sampling how tokens are chosen
  * @param stop texts that end the generation when they appear
+ * @param constraint what the text must be: no token is chosen that does not fit it
  */
-public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<String> stop) {
+public record GenerationOptions(
+    int maxTokens, SamplerOptions sampling, List<String> stop, Optional<Constraint> constraint) {
   /** As many tokens as the context holds. */
   public static final int UNLIMITED = -1;
 
@@ -29,6 +33,11 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
     }
   }
 
+  /** Options for any text. */
+  public GenerationOptions(int maxTokens, SamplerOptions sampling, List<String> stop) {
+    this(maxTokens, sampling, stop, Optional.empty());
+  }
+
   /**
    * At most {@value #DEFAULT_MAX_TOKENS} tokens, chosen as {@link SamplerOptions#defaults()} says,
    * without stop texts.
@@ -38,11 +47,11 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
   }
 
   public GenerationOptions withMaxTokens(int maxTokens) {
-    return new GenerationOptions(maxTokens, sampling, stop);
+    return new GenerationOptions(maxTokens, sampling, stop, constraint);
   }
 
   public GenerationOptions withSampling(SamplerOptions sampling) {
-    return new GenerationOptions(maxTokens, sampling, stop);
+    return new GenerationOptions(maxTokens, sampling, stop, constraint);
   }
 
   public GenerationOptions withStop(String... stop) {
@@ -50,6 +59,10 @@ public record GenerationOptions(int maxTokens, SamplerOptions sampling, List<Str
   }
 
   public GenerationOptions withStop(List<String> stop) {
-    return new GenerationOptions(maxTokens, sampling, stop);
+    return new GenerationOptions(maxTokens, sampling, stop, constraint);
+  }
+
+  public GenerationOptions withConstraint(Optional<Constraint> constraint) {
+    return new GenerationOptions(maxTokens, sampling, stop, constraint);
   }
 }

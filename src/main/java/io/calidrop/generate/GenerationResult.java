@@ -9,6 +9,8 @@ import io.calidrop.attention.CacheStatistics;
  * @param seed what repeats the text
  * @param contextUsed positions taken in the context afterwards
  * @param contextLimit most positions, or {@link Integer#MAX_VALUE} with a bounded cache
+ * @param draftedTokens tokens that were guessed and computed with others, see {@link Speculation}
+ * @param acceptedTokens those of them that were right
  * @param cache what the KV cache holds afterwards
  */
 public record GenerationResult(
@@ -19,6 +21,8 @@ public record GenerationResult(
     Timings timings,
     int contextUsed,
     int contextLimit,
+    int draftedTokens,
+    int acceptedTokens,
     CacheStatistics cache) {
 
   /**
@@ -28,7 +32,7 @@ public record GenerationResult(
    * @param reusedTokens tokens of the prompt whose keys and values were still in the cache
    * @param promptNanos time for the computed ones
    * @param firstTokenNanos time from the request to the first token
-   * @param decodeTokens tokens computed one by one after the first
+   * @param decodeTokens tokens computed after the first
    * @param decodeNanos time for those
    */
   public record Timings(

@@ -11,10 +11,12 @@ import java.util.function.Consumer;
 final class Generator {
   private final Transformer model;
   private final Tokenizer tokenizer;
+  private final Speculator speculator;
 
-  Generator(Transformer model, Tokenizer tokenizer) {
+  Generator(Transformer model, Tokenizer tokenizer, Speculator speculator) {
     this.model = model;
     this.tokenizer = tokenizer;
+    this.speculator = speculator;
   }
 
   /**
@@ -35,7 +37,7 @@ final class Generator {
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
-    GenerationBatch batch = new GenerationBatch(model, tokenizer);
+    GenerationBatch batch = new GenerationBatch(model, tokenizer, speculator);
     AtomicReference<GenerationResult> result = new AtomicReference<>();
     batch.add(session, prompt, length, options, onText, interrupted, result::set);
     while (result.get() == null) {

@@ -60,7 +60,7 @@ public final class SharedPrefix {
     } else {
       session.truncate(0);
     }
-    if (copies || budget.isPresent()) {
+    if (copies || !session.isRewindable()) {
       learn(session, prompt, fits, known, Math.min(common(following, prompt), most));
     }
   }

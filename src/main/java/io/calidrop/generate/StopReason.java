@@ -4,6 +4,8 @@ package io.calidrop.generate;
 public enum StopReason {
   /** The model produced one of its end tokens. */
   END_TOKEN("end of turn"),
+  /** The text is all that its constraint allows. */
+  COMPLETE("complete"),
   /** A stop string appeared; it is not part of the text. */
   STOP_STRING("stop string"),
   /** As many tokens as were asked for. */

@@ -7,6 +7,7 @@ import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -22,7 +23,7 @@ public final class InferenceSession implements AutoCloseable {
   private final KvCache cache;
   private boolean promptExpected;
   private AttentionObserver observer; // or null
-  private float[] logits; // [vocabulary], when first wanted
+  private float[][] logits = new float[1][]; // [tokens][vocabulary], when first wanted
 
   InferenceSession(
       ModelConfig config,
@@ -94,18 +95,26 @@ public final class InferenceSession implements AutoCloseable {
   }
 
   /**
-   * The logits [vocabulary] after the last token of the session's last {@link TokenRun}, valid
-   * until its next one.
+   * The logits [vocabulary] after the last token of the session's last {@link TokenRun} that was no
+   * guess, valid until its next one.
    */
   public float[] logits() {
-    return logits;
+    return logits[0];
   }
 
-  void logits(float[] from, int offset) {
-    if (logits == null) {
-      logits = new float[config.vocabulary()];
+  /** The logits after so many guessed tokens of the last {@link TokenRun}. */
+  public float[] logits(int drafted) {
+    return logits[drafted];
+  }
+
+  void logits(int drafted, float[] from, int offset) {
+    if (logits.length <= drafted) {
+      logits = Arrays.copyOf(logits, Math.max(drafted + 1, 2 * logits.length));
     }
-    System.arraycopy(from, offset, logits, 0, logits.length);
+    if (logits[drafted] == null) {
+      logits[drafted] = new float[config.vocabulary()];
+    }
+    System.arraycopy(from, offset, logits[drafted], 0, config.vocabulary());
   }
 
   /**
@@ -148,6 +157,24 @@ public final class InferenceSession implements AutoCloseable {
     cache.pin(tokens);
   }
 
+  /**
+   * Makes sure that the session can go back to here, until the next mark; without effect where
+   * there is a budget.
+   */
+  public void mark() {
+    cache.mark();
+  }
+
+  /** Whether the session can begin with a prompt that was attended once for many. */
+  public boolean canAdopt() {
+    return cache.attendsPromptsWhole();
+  }
+
+  /** Whether the session can always go back to any position. */
+  public boolean isRewindable() {
+    return cache.isRewindable();
+  }
+
   /** Whether the session can go back to its first {@code position} tokens. */
   public boolean canTruncate(int position) {
     return cache.canTruncate(position);
@@ -166,14 +193,21 @@ public final class InferenceSession implements AutoCloseable {
     cache.truncate(position);
   }
 
-  /** Adds as many of {@code tokens[from, to)} to a pass as there is room for; returns how many. */
-  int addTo(ForwardPass pass, int[] tokens, int from, int to) {
+  /** Adds as many of a run's tokens to a pass as there is room for; returns how many. */
+  int addTo(ForwardPass pass, TokenRun run) {
+    int certain = run.certain();
     if (cache.seen() == 0 && !promptExpected) {
-      cache.expectPrompt(to - from);
+      cache.expectPrompt(certain);
     }
-    int added = pass.add(cache, rotations, tokens, from, to);
+    int end = run.drafted() == 0 ? run.to() : run.from() + Math.max(certain, room(run));
+    int added = pass.add(cache, rotations, run.tokens(), run.from(), end);
+    cache.draft(Math.max(0, added - certain));
     promptExpected &= added == 0;
     return added;
+  }
+
+  private int room(TokenRun run) {
+    return Math.min(run.to() - run.from(), cache.draftRoom());
   }
 
   /**

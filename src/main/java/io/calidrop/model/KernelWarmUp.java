@@ -19,8 +19,9 @@ import java.util.Arrays;
  */
 final class KernelWarmUp {
   private static final int ROUNDS = 25;
-  private static final int BATCH = 8;
-  private static final int CONTEXT = 16;
+  private static final int BATCH = 12; // more than the kernels of small batches take
+  private static final int SMALL_BATCH = 4;
+  private static final int CONTEXT = 32;
   private static final int VOCABULARY = 32;
 
   /** As a half-precision scale a small number, as quants small ones. */
@@ -64,7 +65,8 @@ final class KernelWarmUp {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
         session.truncate(0);
-        model.forward(session, tokens, 0, BATCH, false);
+        model.forward(session, tokens, 0, BATCH, (token, logits, offset) -> {});
+        model.forward(session, tokens, 0, SMALL_BATCH, false);
         model.forward(session, tokens, 0, 1, true);
         model.forward(session, tokens, 0, 1, true);
       }

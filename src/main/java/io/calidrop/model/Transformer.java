@@ -26,7 +26,19 @@ public final class Transformer implements AutoCloseable {
   private final Arena arena;
   private final ForwardPass pass;
   private final CacheScratch scratch;
-  private int[] last = new int[1]; // indices in the pass whose logits are wanted
+  private final int[] last = new int[1]; // index in the pass whose logits are wanted
+
+  /**
+   * Logits that a session wants.
+   *
+   * @param drafted how many guessed tokens they come after
+   * @param token index in the pass of the last of these
+   */
+  private record Wanted(InferenceSession session, int drafted, int token) {
+    void give(float[] logits, int offset) {
+      session.logits(drafted, logits, offset);
+    }
+  }
 
   Transformer(ModelConfig config, ModelWeights weights, WorkerPool pool, Arena arena) {
     this.config = config;
@@ -92,7 +104,7 @@ public final class Transformer implements AutoCloseable {
       return null;
     }
     last[0] = pass.tokens() - 1;
-    pass.logits(last, 1, (i, logits, offset) -> session.logits(logits, offset));
+    pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
     return session.logits();
   }
 
@@ -115,7 +127,7 @@ public final class Transformer implements AutoCloseable {
   /** A pass of one session's tokens, as many as fit; returns how many. */
   private int run(InferenceSession session, int[] tokens, int from, int to) {
     pass.clear();
-    int added = session.addTo(pass, tokens, from, to);
+    int added = session.addTo(pass, new TokenRun(session, tokens, from, to));
     pass.run(session.observer());
     return added;
   }
@@ -123,8 +135,8 @@ public final class Transformer implements AutoCloseable {
   /**
    * One pass over the weights for several sessions, each of which gets what it would get alone, to
    * the bit. It takes as many tokens as fit, of the first sessions first: {@link
-   * InferenceSession#position} tells how many. A session whose last token was taken has the {@link
-   * InferenceSession#logits} after it.
+   * InferenceSession#position} tells how many. A session whose last token but guesses was taken has
+   * the {@link InferenceSession#logits} after it, and after each guess that was taken.
    *
    * @throws IllegalArgumentException as {@link #forward}, or if a session comes twice; all sessions
    *     are then unchanged
@@ -136,21 +148,19 @@ public final class Transformer implements AutoCloseable {
     if (runs.stream().map(TokenRun::session).distinct().count() < runs.size()) {
       throw new IllegalArgumentException("a session comes twice in one pass");
     }
-    if (last.length < runs.size()) {
-      last = new int[runs.size()];
-    }
-    List<InferenceSession> whole = new ArrayList<>();
+    List<Wanted> wanted = new ArrayList<>();
     pass.clear();
     for (TokenRun run : runs) {
-      int added = run.session().addTo(pass, run.tokens(), run.from(), run.to());
-      if (added == run.to() - run.from()) {
-        last[whole.size()] = pass.tokens() - 1;
-        whole.add(run.session());
+      int before = pass.tokens() - 1;
+      int added = run.session().addTo(pass, run);
+      for (int token = run.certain(); token <= added; token++) {
+        wanted.add(new Wanted(run.session(), token - run.certain(), before + token));
       }
     }
     if (pass.tokens() > 0) {
       pass.run(null);
-      pass.logits(last, whole.size(), (i, logits, offset) -> whole.get(i).logits(logits, offset));
+      int[] tokens = wanted.stream().mapToInt(Wanted::token).toArray();
+      pass.logits(tokens, tokens.length, (i, logits, o) -> wanted.get(i).give(logits, o));
     }
   }
 

@@ -126,6 +126,9 @@ public final class SamplerChain implements Sampler {
     candidates.softmax(temperature);
     double rest = random.nextDouble();
     int last = candidates.size() - 1;
+    while (candidates.probability(last) == 0) {
+      last--; // rounding must not give what cannot be
+    }
     int i = 0;
     while (i < last && rest >= candidates.probability(i)) {
       rest -= candidates.probability(i++);

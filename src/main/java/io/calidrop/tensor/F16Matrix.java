@@ -1,9 +1,12 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -13,13 +16,13 @@ import jdk.incubator.vector.IntVector;
 /**
  * F16 weights: IEEE half precision.
  *
- * <p>A tile is [pairs of columns][lanes] ints, the even column in the low half. An odd last column
+ * <p>A tile is [pairs of columns][rows] ints, the even column in the low half. An odd last column
  * is paired with zero.
  */
 final class F16Matrix extends TiledMatrix {
 
   F16Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, Math.ceilDiv(columns, 2L) * VectorShape.BYTES, arena);
+    super(rows, columns, Math.ceilDiv(columns, 2L) * STEP, arena);
   }
 
   @Override
@@ -35,47 +38,68 @@ final class F16Matrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     for (int c = 0; c < columns(); c++) {
-      long to = (c / 2L * LANES + lane) * Integer.BYTES + c % 2 * Short.BYTES;
+      long to = c / 2L * STEP + lane * 4L + c % 2 * Short.BYTES;
       tile.set(SHORT, to, source.get(SHORT, offset + 2L * c));
     }
   }
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    for (int tile = 0; tile < tiles; tile += 2) {
-      long p = address + tile * tileBytes();
-      dot(p, p + tileBytes(), columns(), x.floats, out, row + tile * LANES);
-    }
+    dot(address, tiles, columns(), x.floats, out, row);
   }
 
-  /* One addition waits for the one before it, so two tiles are computed side by side. */
-  private static void dot(long p, long q, int columns, float[] x, float[] out, int row) {
-    FloatVector a = FloatVector.zero(F);
-    FloatVector b = a;
-    for (int c = 0; c < columns; c += 2) {
-      IntVector wa = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-      IntVector wb = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      p += VectorShape.BYTES;
-      q += VectorShape.BYTES;
-      FloatVector x0 = IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
-      a = Half.low(wa).fma(x0, a);
-      b = Half.low(wb).fma(x0, b);
-      FloatVector x1 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretAsFloats();
-      a = Half.high(wa).fma(x1, a);
-      b = Half.high(wb).fma(x1, b);
+  private static void dot(long p, int tiles, int columns, float[] x, float[] out, int row) {
+    for (int tile = 0; tile < tiles; tile++) {
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
+      long base = p & ADDRESS;
+      for (int c = 0; c < columns; c += 2) {
+        long q = base + (long) (c / 2) * STEP;
+        FloatVector xc =
+            IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+        IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        IntVector w1 = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        FloatVector v0 =
+            w0.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        FloatVector v1 =
+            w1.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = v0.fma(xc, acc0);
+        acc1 = v1.fma(xc, acc1);
+        xc = IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretAsFloats();
+        v0 =
+            w0.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        v1 =
+            w1.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = v0.fma(xc, acc0);
+        acc1 = v1.fma(xc, acc1);
+      }
+      p += (long) Math.ceilDiv(columns, 2) * STEP;
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
-    a.intoArray(out, row);
-    b.intoArray(out, row + LANES);
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    unpack(address + column / 2 * (long) VectorShape.BYTES, count, half * LANES, scratch.floats);
+    unpack(address + column / 2 * (long) STEP, count, half * LANES, scratch.floats);
   }
 
   private static void unpack(long p, int count, int half, float[] w) {
-    for (int c = 0; c < count; c += 2, p += VectorShape.BYTES) {
+    for (int c = 0; c < count; c += 2, p += STEP) {
       IntVector pair = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
       Half.low(pair).intoArray(w, c * ROW_BLOCK + half);
       Half.high(pair).intoArray(w, (c + 1) * ROW_BLOCK + half);

@@ -16,7 +16,7 @@ public final class Half {
   /** What a number is too small by when it is decoded without the multiplication. */
   public static final float BIAS = 0x1p112f;
 
-  private static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
+  static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
 
   private Half() {}
 

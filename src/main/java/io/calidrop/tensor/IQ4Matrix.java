@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -22,8 +23,9 @@ import jdk.incubator.vector.VectorSpecies;
  * with a scale for each 32 columns; q in 0..15, see {@link NonLinearBlocks#VALUES}.
  *
  * <p>A run of columns under one d is a block of 32 (18 bytes in the file) or a super-block of 256
- * (136 bytes). In a tile it is [5][lanes] or [35][lanes] ints: d as float32, in IQ4_XS eight scales
- * in two, then for each block of 32 columns four of nibbles, see {@link PairBits}.
+ * (136 bytes). In a tile it is [5][rows] or [35][rows] ints: for each block of 32 columns four of
+ * nibbles, see {@link PairBits}; after the first block d as float32; in IQ4_XS four scales after d
+ * and after the fifth block.
  */
 final class IQ4Matrix extends TiledMatrix {
   private static final VectorSpecies<Byte> B = ByteVector.SPECIES_PREFERRED;
@@ -32,6 +34,7 @@ final class IQ4Matrix extends TiledMatrix {
   private static final short CENTER = 128;
 
   private static final byte[] TABLE = new byte[B.length()];
+  private static final int D = 4 * STEP;
   private static final int[] MASKS = {0x0f0f0f0f, 0x00ff00ff};
 
   static {
@@ -49,7 +52,7 @@ final class IQ4Matrix extends TiledMatrix {
    */
   IQ4Matrix(boolean scaled, int rows, int columns, Arena arena) {
     int runBlocks = scaled ? 8 : 1;
-    int runBytes = (scaled ? 35 : 5) * VectorShape.BYTES;
+    int runBytes = (scaled ? 35 : 5) * STEP;
     super(rows, columns, (long) columns / Activations.BLOCK / runBlocks * runBytes, arena);
     this.scaled = scaled;
     this.runBlocks = runBlocks;
@@ -69,18 +72,17 @@ final class IQ4Matrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[Activations.BLOCK];
-    long to = lane * 4L;
     for (int run = 0; run < columns() / Activations.BLOCK / runBlocks; run++) {
+      long to = (long) run * runBytes + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset));
-      tile.set(INT, to, Float.floatToRawIntBits(d));
-      to += VectorShape.BYTES;
+      tile.set(INT, to + D, Float.floatToRawIntBits(d));
       if (scaled) {
-        for (int b = 0; b < runBlocks; b += 4, to += VectorShape.BYTES) {
+        for (int b = 0; b < runBlocks; b += 4) {
           int scales = 0;
           for (int i = 0; i < 4; i++) {
             scales |= (NonLinearBlocks.scale(source, offset, b + i) & 0xff) << 8 * i;
           }
-          tile.set(INT, to, scales);
+          tile.set(INT, to + scales(b), scales);
         }
       }
       offset += scaled ? 8 : 2;
@@ -88,11 +90,21 @@ final class IQ4Matrix extends TiledMatrix {
         for (int i = 0; i < q.length; i++) {
           q[i] = (byte) NonLinearBlocks.quant(source, offset, i);
         }
-        for (int k = 0; k < 16; k += 4, to += VectorShape.BYTES) {
-          tile.set(INT, to, PairBits.pack(q, 0, k, 0, 4));
+        for (int k = 0; k < 4; k++) {
+          tile.set(INT, to + nibbles(b) + k * STEP, PairBits.pack(q, 0, 4 * k, 0, 4));
         }
       }
     }
+  }
+
+  /** Where the nibbles of block {@code i} of a run begin. */
+  private static int nibbles(int i) {
+    return (4 * i + (i + 7 >> 3) + (i + 3 >> 2)) * STEP;
+  }
+
+  /** Where the scales of block {@code i} of a run are. */
+  private static int scales(int i) {
+    return (5 + 17 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -108,57 +120,94 @@ final class IQ4Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector bytes = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int run = 0; run < runs; run++) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        long q = p + (runBlocks == 1 ? 1 : 3) * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < runBlocks; i++) {
           int b = run * runBlocks + i;
-          IntVector low = IntVector.zero(I);
-          IntVector high = low;
-          for (int k = b * 16; k < b * 16 + 16; k += 4) {
-            IntVector w = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-            q += VectorShape.BYTES;
-            IntVector v02 =
-                w.and(nibbles).reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
-            IntVector v13 =
-                w.lanewise(LSHR, 4)
+          IntVector low0 = IntVector.zero(I);
+          IntVector low1 = low0;
+          IntVector high0 = low0;
+          IntVector high1 = low0;
+          for (int j = 0; j < 4; j++) {
+            int k = b * 16 + 4 * j;
+            long at = base + nibbles(i) + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
+            IntVector even0 =
+                w0.and(nibbles).reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
+            IntVector even1 =
+                w1.and(nibbles).reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
+            IntVector odd0 =
+                w0.lanewise(LSHR, 4)
                     .and(nibbles)
                     .reinterpretAsBytes()
                     .selectFrom(table)
                     .reinterpretAsInts();
-            ShortVector w0 = v02.and(bytes).reinterpretAsShorts().sub(CENTER);
-            ShortVector w1 = v13.and(bytes).reinterpretAsShorts().sub(CENTER);
-            ShortVector w2 = v02.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER);
-            ShortVector w3 = v13.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER);
+            IntVector odd1 =
+                w1.lanewise(LSHR, 4)
+                    .and(nibbles)
+                    .reinterpretAsBytes()
+                    .selectFrom(table)
+                    .reinterpretAsInts();
             ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
             ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
             ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
             ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            IntVector s = w0.mul(x0).add(w1.mul(x1)).reinterpretAsInts();
-            low = low.add(s.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            high = high.add(s.lanewise(ASHR, 16));
-            s = w2.mul(x2).add(w3.mul(x3)).reinterpretAsInts();
-            low = low.add(s.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            high = high.add(s.lanewise(ASHR, 16));
+            ShortVector p0 = even0.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x0);
+            ShortVector p1 = even1.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x0);
+            ShortVector q0 = odd0.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x1);
+            ShortVector q1 = odd1.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x1);
+            IntVector s0 = p0.add(q0).reinterpretAsInts();
+            IntVector s1 = p1.add(q1).reinterpretAsInts();
+            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            high0 = high0.add(s0.lanewise(ASHR, 16));
+            high1 = high1.add(s1.lanewise(ASHR, 16));
+            p0 = even0.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x2);
+            p1 = even1.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x2);
+            q0 = odd0.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x3);
+            q1 = odd1.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x3);
+            s0 = p0.add(q0).reinterpretAsInts();
+            s1 = p1.add(q1).reinterpretAsInts();
+            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            high0 = high0.add(s0.lanewise(ASHR, 16));
+            high1 = high1.add(s1.lanewise(ASHR, 16));
           }
-          FloatVector scale = d;
+          FloatVector factor = FloatVector.broadcast(F, scales[b]);
+          FloatVector scale0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+          FloatVector scale1 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
           if (runBlocks > 1) {
-            scale =
-                d.mul(
-                    IntVector.fromMemorySegment(
-                            I, MEMORY, p + (1 + (i >> 2)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                        .lanewise(LSHR, 8 * (i & 3))
-                        .lanewise(LSHL, 24)
+            long at = base + scales(i);
+            int shift = 24 - 8 * (i & 3);
+            scale0 =
+                scale0.mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                        .lanewise(LSHL, shift)
+                        .lanewise(ASHR, 24)
+                        .convert(I2F, 0));
+            scale1 =
+                scale1.mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .lanewise(LSHL, shift)
                         .lanewise(ASHR, 24)
                         .convert(I2F, 0));
           }
-          acc = ((FloatVector) low.add(high).convert(I2F, 0)).fma(scale.mul(scales[b]), acc);
+          IntVector sum0 = low0.add(high0);
+          IntVector sum1 = low1.add(high1);
+          acc0 = ((FloatVector) sum0.convert(I2F, 0)).fma(scale0.mul(factor), acc0);
+          acc1 = ((FloatVector) sum1.convert(I2F, 0)).fma(scale1.mul(factor), acc1);
         }
-        p = q;
+        p += (runBlocks == 1 ? 5 : 35) * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
@@ -175,18 +224,15 @@ final class IQ4Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     for (int run = 0; run < runs; run++) {
       FloatVector d =
-          IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-      long q = p + (runBlocks == 1 ? 1 : 3) * VectorShape.BYTES;
+          IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
       for (int i = 0; i < runBlocks; i++) {
         int b = run * runBlocks + i;
         FloatVector scale = d;
         if (runBlocks > 1) {
           scale =
               d.mul(
-                  IntVector.fromMemorySegment(
-                          I, MEMORY, p + (1 + (i >> 2)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                      .lanewise(LSHR, 8 * (i & 3))
-                      .lanewise(LSHL, 24)
+                  IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+                      .lanewise(LSHL, 24 - 8 * (i & 3))
                       .lanewise(ASHR, 24)
                       .convert(I2F, 0));
         }
@@ -194,7 +240,7 @@ final class IQ4Matrix extends TiledMatrix {
         for (int k = 0; k < 16; k++) {
           IntVector index =
               IntVector.fromMemorySegment(
-                      I, MEMORY, q + (k >> 2) * VectorShape.BYTES, LITTLE_ENDIAN)
+                      I, MEMORY, p + nibbles(i) + (k >> 2) * STEP, LITTLE_ENDIAN)
                   .lanewise(LSHR, 4 * (k & 3))
                   .and(nibbles);
           IntVector v = index.reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
@@ -204,9 +250,8 @@ final class IQ4Matrix extends TiledMatrix {
           ((FloatVector) v.lanewise(LSHR, 16).and(0xff).sub(CENTER).convert(I2F, 0))
               .intoArray(w, (column + 2) * ROW_BLOCK + half);
         }
-        q += 4 * VectorShape.BYTES;
       }
-      p = q;
+      p += (runBlocks == 1 ? 5 : 35) * STEP;
     }
   }
 

@@ -20,18 +20,20 @@ final class KScales {
         : at(source, offset, i + 4) >> 4 | (at(source, offset, i) >> 6) << 4;
   }
 
-  /** Writes a row's scales as two ints of a tile and its minima as the two below. */
-  static void repack(MemorySegment source, long offset, MemorySegment tile, long to) {
-    for (int half = 0; half < 2; half++) {
-      int scales = 0;
-      int minima = 0;
-      for (int i = 0; i < 4; i++) {
-        scales |= scale(source, offset, half * 4 + i) << 8 * i;
-        minima |= min(source, offset, half * 4 + i) << 8 * i;
-      }
-      tile.set(TiledMatrix.INT, to + half * VectorShape.BYTES, scales);
-      tile.set(TiledMatrix.INT, to + (2 + half) * VectorShape.BYTES, minima);
+  /**
+   * Writes a row's scales of four blocks as an int of a tile and their minima as the one below.
+   *
+   * @param half which four blocks, 0 or 1
+   */
+  static void repack(MemorySegment source, long offset, int half, MemorySegment tile, long to) {
+    int scales = 0;
+    int minima = 0;
+    for (int i = 0; i < 4; i++) {
+      scales |= scale(source, offset, half * 4 + i) << 8 * i;
+      minima |= min(source, offset, half * 4 + i) << 8 * i;
     }
+    tile.set(TiledMatrix.INT, to, scales);
+    tile.set(TiledMatrix.INT, to + TiledMatrix.STEP, minima);
   }
 
   private static int at(MemorySegment source, long offset, int i) {

@@ -17,6 +17,13 @@ final class OffHeap {
   @SuppressWarnings("restricted")
   static final MemorySegment MEMORY = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
 
+  /**
+   * What an address is and-ed with: it changes none, but tells C2 that each is within {@link
+   * #MEMORY}. Otherwise it checks every access, and splits loops to check less often: more
+   * instructions than the kernels have of their own.
+   */
+  static final long ADDRESS = Long.MAX_VALUE >> 1;
+
   private OffHeap() {}
 
   /**

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -20,19 +21,20 @@ import jdk.incubator.vector.ShortVector;
  * Q2_K weights: {@code w = d * scale * q - dmin * min}, q in 0..3, with a 4-bit scale and minimum
  * for each 16 columns.
  *
- * <p>A super-block of 256 columns is 84 bytes in the file. In a tile it is [22][lanes] ints: d and
- * dmin as float32, 16 bytes of a scale (low nibble) and a minimum (high) in four, then for each of
- * 8 blocks of 32 columns two of bit pairs, see {@link PairBits}. Halves of a block as in {@link
- * Q6_KMatrix}.
+ * <p>A super-block of 256 columns is 84 bytes in the file. In a tile it is [22][rows] ints: of each
+ * of 8 blocks of 32 columns two of bit pairs, see {@link PairBits}; after the first block d and
+ * dmin as float32, and after each second one, from the first on, four bytes of a scale (low nibble)
+ * and a minimum (high). Halves of a block as in {@link Q6_KMatrix}.
  */
 final class Q2_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 84;
   private static final int INTS = 22;
+  private static final int D = 2 * STEP;
   private static final int[] MASKS = {0x00030003};
 
   Q2_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
@@ -48,24 +50,35 @@ final class Q2_KMatrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[COLUMNS];
-    long to = lane * 4L;
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
       for (int i = 0; i < q.length; i++) {
         q[i] = (byte) SuperBlocks.q2Quant(source, offset, i);
       }
-      for (int i = 0; i < 4; i += 2, to += VectorShape.BYTES) {
-        float scale = Float.float16ToFloat(source.get(SHORT, offset + 80 + i));
-        tile.set(INT, to, Float.floatToRawIntBits(scale));
+      long to = (long) s * INTS * STEP + lane * 4L;
+      for (int i = 0; i < 2; i++) {
+        float scale = Float.float16ToFloat(source.get(SHORT, offset + 80 + 2 * i));
+        tile.set(INT, to + D + i * STEP, Float.floatToRawIntBits(scale));
       }
-      for (int i = 0; i < 16; i += 4, to += VectorShape.BYTES) {
-        tile.set(INT, to, source.get(INT, offset + i));
+      for (int i = 0; i < 8; i += 2) {
+        tile.set(INT, to + scales(i), source.get(INT, offset + 2 * i));
       }
-      for (int b = 0; b < COLUMNS; b += Activations.BLOCK) {
-        for (int k = 0; k < 16; k += 8, to += VectorShape.BYTES) {
-          tile.set(INT, to, PairBits.pack(q, b, k, 0, 2));
+      for (int i = 0; i < 8; i++) {
+        for (int k = 0; k < 2; k++) {
+          int pairs = PairBits.pack(q, i * Activations.BLOCK, 8 * k, 0, 2);
+          tile.set(INT, to + bits(i) + k * STEP, pairs);
         }
       }
     }
+  }
+
+  /** Where the bits of block {@code i} begin. */
+  private static int bits(int i) {
+    return (2 * i + 2 * (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
+  }
+
+  /** Where the scales of block {@code i} are. */
+  private static int scales(int i) {
+    return (4 + 5 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -81,93 +94,135 @@ final class Q2_KMatrix extends TiledMatrix {
     float[] scales = input.scales;
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        FloatVector dmin =
-            IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
-                .neg();
-        long q = p + 6 * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector first = ShortVector.zero(S);
-          ShortVector second = first;
+          ShortVector first0 = ShortVector.zero(S);
+          ShortVector first1 = first0;
+          ShortVector second0 = first0;
+          ShortVector second1 = first0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            IntVector w =
-                IntVector.fromMemorySegment(
-                        I, MEMORY, q + (j >> 1) * VectorShape.BYTES, LITTLE_ENDIAN)
+            long q = base + bits(i) + (j >> 1) * STEP;
+            IntVector w0 =
+                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
                     .lanewise(LSHR, 8 * (j & 1));
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            IntVector w0 = w.and(lows);
-            IntVector w1 = w.lanewise(LSHR, 2).and(lows);
-            IntVector w2 = w.lanewise(LSHR, 4).and(lows);
-            IntVector w3 = w.lanewise(LSHR, 6).and(lows);
-            first = first.add(w0.reinterpretAsShorts().mul(x0));
-            second = second.add(w1.reinterpretAsShorts().mul(x1));
-            first = first.add(w2.reinterpretAsShorts().mul(x2));
-            second = second.add(w3.reinterpretAsShorts().mul(x3));
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                    .lanewise(LSHR, 8 * (j & 1));
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            IntVector v0 = w0.and(lows);
+            IntVector v1 = w1.and(lows);
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 2).and(lows);
+            v1 = w1.lanewise(LSHR, 2).and(lows);
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 4).and(lows);
+            v1 = w1.lanewise(LSHR, 4).and(lows);
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 6).and(lows);
+            v1 = w1.lanewise(LSHR, 6).and(lows);
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
           }
-          q += 2 * VectorShape.BYTES;
-          IntVector packed =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, p + (2 + (i >> 1)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 16 * (i & 1));
-          IntVector s;
+          long at = base + scales(i);
+          int shift = 16 * (i & 1);
+          FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;
-          s = first.reinterpretAsInts();
+          IntVector s;
+          IntVector packed0 =
+              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
+          IntVector packed1 =
+              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift);
+          FloatVector d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+          FloatVector d1 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+
+          s = first0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.and(15).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
-          s = second.reinterpretAsInts();
+          scale = (FloatVector) packed0.and(15).convert(I2F, 0);
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = second0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHR, 8).and(15).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+          scale = (FloatVector) packed0.lanewise(LSHR, 8).and(15).convert(I2F, 0);
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = first1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed1.and(15).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          s = second1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed1.lanewise(LSHR, 8).and(15).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
         }
         for (int h = 0; h < 16; h++) {
-          IntVector min =
+          long at = base + scales(h >> 1);
+          int shift = 8 * (h & 3) + 4;
+          FloatVector factor = FloatVector.broadcast(F, halfSums[2 * b + h]);
+          FloatVector d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D + STEP, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          FloatVector d1 =
               IntVector.fromMemorySegment(
-                      I, MEMORY, p + (2 + (h >> 2)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 8 * (h & 3) + 4)
+                      I, MEMORY, base + D + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          IntVector min0 =
+              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift)
                   .and(15);
-          acc =
-              dmin.mul(min.convert(I2F, 0)).fma(FloatVector.broadcast(F, halfSums[2 * b + h]), acc);
+          IntVector min1 =
+              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift)
+                  .and(15);
+          acc0 = d0.mul(min0.convert(I2F, 0)).fma(factor, acc0);
+          acc1 = d1.mul(min1.convert(I2F, 0)).fma(factor, acc1);
         }
-        p = q;
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / COLUMNS * (long) INTS * VectorShape.BYTES;
+    long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.shorts, scratch.scales, scratch.minima);
   }
 
   private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
-    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+    FloatVector d =
+        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
+        IntVector.fromMemorySegment(I, MEMORY, p + D + STEP, LITTLE_ENDIAN)
             .reinterpretAsFloats()
             .neg();
     for (int h = 0; h < 16; h++) {
-      long at = p + (2 + (h >> 2)) * VectorShape.BYTES;
       IntVector packed =
-          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, 8 * (h & 3));
+          IntVector.fromMemorySegment(I, MEMORY, p + scales(h >> 1), LITTLE_ENDIAN)
+              .lanewise(LSHR, 8 * (h & 3));
       d.mul(packed.and(15).convert(I2F, 0)).intoArray(scales, h * ROW_BLOCK + half);
       dmin.mul(packed.lanewise(LSHR, 4).and(15).convert(I2F, 0))
           .intoArray(minima, h * ROW_BLOCK + half);
     }
     int o = 2 * half;
     for (int i = 0; i < 16; i++) {
-      IntVector q =
-          IntVector.fromMemorySegment(I, MEMORY, p + (6 + i) * VectorShape.BYTES, LITTLE_ENDIAN);
+      long at = p + bits(i >> 1) + (i & 1) * STEP;
+      IntVector q = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
       for (int shift = 0; shift < 16; shift += 2) {
         q.lanewise(LSHR, shift).and(lows).reinterpretAsShorts().intoArray(w, o);
         o += 2 * ROW_BLOCK;

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -19,18 +20,19 @@ import jdk.incubator.vector.ShortVector;
  * Q3_K weights: {@code w = d * scale * (q - 4)}, q in 0..7, with a signed scale for each 16
  * columns.
  *
- * <p>A super-block of 256 columns is 110 bytes in the file. In a tile it is [29][lanes] ints: d as
- * float32, 16 scales in four, then for each of 8 blocks of 32 columns one of third bits and two of
- * low bit pairs, see {@link PairBits}. Halves of a block as in {@link Q6_KMatrix}.
+ * <p>A super-block of 256 columns is 110 bytes in the file. In a tile it is [29][rows] ints: of
+ * each of 8 blocks of 32 columns one of third bits and two of low bit pairs, see {@link PairBits};
+ * between them d and scales as in {@link Q6_KMatrix}, as are the halves of a block.
  */
 final class Q3_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 110;
   private static final int INTS = 29;
+  private static final int D = 3 * STEP;
   private static final int[] MASKS = {0x00030003, 0x00040004};
 
   Q3_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
@@ -46,29 +48,38 @@ final class Q3_KMatrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[COLUMNS];
-    long to = lane * 4L;
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
       for (int i = 0; i < q.length; i++) {
         q[i] = (byte) SuperBlocks.q3Quant(source, offset, i);
       }
+      long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset + 108));
-      tile.set(INT, to, Float.floatToRawIntBits(d));
-      to += VectorShape.BYTES;
-      for (int i = 0; i < 16; i += 4, to += VectorShape.BYTES) {
+      tile.set(INT, to + D, Float.floatToRawIntBits(d));
+      for (int i = 0; i < 8; i += 2) {
         int scales = 0;
         for (int j = 0; j < 4; j++) {
-          scales |= (SuperBlocks.q3Scale(source, offset + 96, i + j) - 32 & 0xff) << 8 * j;
+          scales |= (SuperBlocks.q3Scale(source, offset + 96, 2 * i + j) - 32 & 0xff) << 8 * j;
         }
-        tile.set(INT, to, scales);
+        tile.set(INT, to + scales(i), scales);
       }
-      for (int b = 0; b < COLUMNS; b += Activations.BLOCK) {
-        tile.set(INT, to, PairBits.pack(q, b, 0, 2, 1));
-        to += VectorShape.BYTES;
-        for (int k = 0; k < 16; k += 8, to += VectorShape.BYTES) {
-          tile.set(INT, to, PairBits.pack(q, b, k, 0, 2));
+      for (int i = 0; i < 8; i++) {
+        int b = i * Activations.BLOCK;
+        tile.set(INT, to + bits(i), PairBits.pack(q, b, 0, 2, 1));
+        for (int k = 0; k < 2; k++) {
+          tile.set(INT, to + bits(i) + (1 + k) * STEP, PairBits.pack(q, b, 8 * k, 0, 2));
         }
       }
     }
+  }
+
+  /** Where the bits of block {@code i} begin. */
+  private static int bits(int i) {
+    return (3 * i + (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
+  }
+
+  /** Where the scales of block {@code i} are. */
+  private static int scales(int i) {
+    return (4 + 7 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -85,76 +96,118 @@ final class Q3_KMatrix extends TiledMatrix {
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
     IntVector thirds = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        long q = p + 5 * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector first =
+          ShortVector first0 =
               IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretAsShorts().mul((short) -4);
-          ShortVector second =
+          ShortVector first1 = first0;
+          ShortVector second0 =
               IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretAsShorts().mul((short) -4);
+          ShortVector second1 = second0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            IntVector h =
+            long q = base + bits(i);
+            IntVector h0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
-            IntVector w =
-                IntVector.fromMemorySegment(
-                        I, MEMORY, q + (1 + (j >> 1)) * VectorShape.BYTES, LITTLE_ENDIAN)
+            IntVector h1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                    .lanewise(LSHR, 4 * j);
+            q += STEP + (j >> 1) * STEP;
+            IntVector w0 =
+                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
                     .lanewise(LSHR, 8 * (j & 1));
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            IntVector w0 = w.and(lows).or(h.lanewise(LSHL, 2).and(thirds));
-            IntVector w1 = w.lanewise(LSHR, 2).and(lows).or(h.lanewise(LSHL, 1).and(thirds));
-            IntVector w2 = w.lanewise(LSHR, 4).and(lows).or(h.and(thirds));
-            IntVector w3 = w.lanewise(LSHR, 6).and(lows).or(h.lanewise(LSHR, 1).and(thirds));
-            first = first.add(w0.reinterpretAsShorts().mul(x0));
-            second = second.add(w1.reinterpretAsShorts().mul(x1));
-            first = first.add(w2.reinterpretAsShorts().mul(x2));
-            second = second.add(w3.reinterpretAsShorts().mul(x3));
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                    .lanewise(LSHR, 8 * (j & 1));
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            IntVector v0 = w0.and(lows).or(h0.lanewise(LSHL, 2).and(thirds));
+            IntVector v1 = w1.and(lows).or(h1.lanewise(LSHL, 2).and(thirds));
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 2).and(lows).or(h0.lanewise(LSHL, 1).and(thirds));
+            v1 = w1.lanewise(LSHR, 2).and(lows).or(h1.lanewise(LSHL, 1).and(thirds));
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 4).and(lows).or(h0.and(thirds));
+            v1 = w1.lanewise(LSHR, 4).and(lows).or(h1.and(thirds));
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 6).and(lows).or(h0.lanewise(LSHR, 1).and(thirds));
+            v1 = w1.lanewise(LSHR, 6).and(lows).or(h1.lanewise(LSHR, 1).and(thirds));
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
           }
-          q += 3 * VectorShape.BYTES;
-          IntVector packed =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, p + (1 + (i >> 1)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 16 * (i & 1));
-          IntVector s;
+          long at = base + scales(i);
+          int shift = 16 * (i & 1);
+          FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;
-          s = first.reinterpretAsInts();
+          IntVector s;
+          IntVector packed0 =
+              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
+          IntVector packed1 =
+              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift);
+          FloatVector d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+          FloatVector d1 =
+              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+
+          s = first0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
-          s = second.reinterpretAsInts();
+          scale = (FloatVector) packed0.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = second0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+          scale = (FloatVector) packed0.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = first1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed1.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          s = second1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed1.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
         }
-        p = q;
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / COLUMNS * (long) INTS * VectorShape.BYTES;
+    long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.shorts, scratch.scales);
   }
 
   private static void unpack(long p, int half, short[] w, float[] scales) {
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
     IntVector thirds = IntVector.broadcast(I, MASKS[1]);
-    Q6_KMatrix.unpackScales(p, half, scales);
+    FloatVector d =
+        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
     int o = 2 * half;
     for (int i = 0; i < 8; i++) {
-      long q = p + (5 + 3 * i) * VectorShape.BYTES;
+      for (int h = 0; h < 2; h++) {
+        IntVector scale =
+            IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+                .lanewise(LSHR, 16 * (i & 1) + 8 * h)
+                .lanewise(LSHL, 24)
+                .lanewise(ASHR, 24);
+        d.mul(scale.convert(I2F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
+      }
+      long q = p + bits(i);
       for (int k = 0; k < 16; k++) {
         IntVector h = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, k);
-        IntVector.fromMemorySegment(
-                I, MEMORY, q + (1 + (k >> 3)) * VectorShape.BYTES, LITTLE_ENDIAN)
+        IntVector.fromMemorySegment(I, MEMORY, q + (1 + (k >> 3)) * STEP, LITTLE_ENDIAN)
             .lanewise(LSHR, 2 * (k & 7))
             .and(lows)
             .or(h.lanewise(LSHL, 2).and(thirds))

@@ -1,9 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -21,7 +21,7 @@ import jdk.incubator.vector.ShortVector;
  *
  * <p>A block of 32 columns is 18 bytes in the file: d as a half precision number, then four ints of
  * eight nibbles. A tile takes blocks in pairs, so that every vector is aligned to a cache line:
- * [pairs of blocks][9][lanes] ints, the first of both blocks' d, the others of nibbles.
+ * [pairs of blocks][9][rows] ints: four of nibbles, both blocks' d, and the other block's nibbles.
  */
 final class Q4_0Matrix extends TiledMatrix {
   private static final int FILE_BYTES = 18;
@@ -29,7 +29,7 @@ final class Q4_0Matrix extends TiledMatrix {
   private static final int[] NIBBLES = {0x000f000f};
 
   Q4_0Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, pairs(columns) * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, pairs(columns) * INTS * STEP, arena);
   }
 
   private static long pairs(int columns) {
@@ -50,11 +50,11 @@ final class Q4_0Matrix extends TiledMatrix {
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     for (int b = 0; b < columns() / Activations.BLOCK; b++) {
       long from = offset + (long) b * FILE_BYTES;
-      long to = (b / 2L * INTS * LANES + lane) * Integer.BYTES;
-      tile.set(SHORT, to + b % 2 * Short.BYTES, source.get(SHORT, from));
+      long to = b / 2L * INTS * STEP + lane * 4L;
+      tile.set(SHORT, to + 4 * STEP + b % 2 * Short.BYTES, source.get(SHORT, from));
       for (int j = 0; j < 4; j++) {
         int q = source.get(INT, from + Short.BYTES + j * Integer.BYTES);
-        tile.set(INT, to + (1 + b % 2 * 4 + j) * (long) VectorShape.BYTES, q);
+        tile.set(INT, to + (b % 2 * 5 + j) * STEP, q);
       }
     }
   }
@@ -72,34 +72,65 @@ final class Q4_0Matrix extends TiledMatrix {
     float[] scales = input.scales;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
-      IntVector ds = IntVector.zero(I);
-      for (int b = 0; b < blocks; b++) {
-        if ((b & 1) == 0) {
-          ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-        } else {
-          ds = ds.lanewise(ASHR, 16);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
+      for (int pair = 0; pair < blocks; pair += 2) {
+        long base = p & ADDRESS;
+        for (int i = 0; i < 2; i++) {
+          int b = pair + i;
+          ShortVector s0 = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
+          ShortVector s1 = s0;
+          for (int j = 0; j < 4; j++) {
+            int k = b * 16 + 4 * j;
+            long q = base + i * (5 * STEP) + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            s0 = s0.add(w0.and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+          }
+          int shift = 16 - 16 * i;
+          FloatVector factor = FloatVector.broadcast(F, scales[b]);
+          IntVector t0 = s0.reinterpretAsInts();
+          IntVector t1 = s1.reinterpretAsInts();
+          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16));
+          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16));
+          IntVector half0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHL, shift);
+          IntVector half1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHL, shift);
+          FloatVector d0 =
+              half0
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretAsFloats()
+                  .mul(Half.BIAS);
+          FloatVector d1 =
+              half1
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretAsFloats()
+                  .mul(Half.BIAS);
+          acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
         }
-        ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
-        ShortVector odd = ShortVector.zero(S);
-        for (int k = b * 16; k < b * 16 + 16; k += 4) {
-          IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-          ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          even = even.add(w.and(nibbles).reinterpretAsShorts().mul(x0));
-          odd = odd.add(w.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(x1));
-          even = even.add(w.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(x2));
-          odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
-        }
-        IntVector s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-        acc = ((FloatVector) s.convert(I2F, 0)).fma(Half.low(ds).mul(scales[b]), acc);
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
@@ -107,7 +138,7 @@ final class Q4_0Matrix extends TiledMatrix {
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long pair = column / (2 * Activations.BLOCK);
     unpack(
-        address + pair * INTS * VectorShape.BYTES,
+        address + pair * INTS * STEP,
         count / Activations.BLOCK,
         half * LANES,
         scratch.shorts,
@@ -118,12 +149,11 @@ final class Q4_0Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int b = 0; b < blocks; b++) {
       if (b % 2 == 0) {
-        IntVector ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
+        IntVector ds = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
         Half.low(ds).intoArray(scales, b * ROW_BLOCK + half);
         if (b + 1 < blocks) {
           Half.high(ds).intoArray(scales, (b + 1) * ROW_BLOCK + half);
         }
-        p += VectorShape.BYTES;
       }
       int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
       for (int j = 0; j < 4; j++) {
@@ -132,8 +162,9 @@ final class Q4_0Matrix extends TiledMatrix {
           q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
-        p += VectorShape.BYTES;
+        p += STEP;
       }
+      p += b % 2 == 0 ? STEP : 0;
     }
   }
 

@@ -1,9 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -20,14 +20,14 @@ import jdk.incubator.vector.ShortVector;
  * Q4_1 weights: {@code w = d * q + m}, q in 0..15.
  *
  * <p>A block of 32 columns, 20 bytes as in the file, is five ints: d and m as half precision
- * numbers, then four of eight nibbles. A tile interleaves the ints of its rows, [blocks][5][lanes].
+ * numbers, then four of eight nibbles. In a tile it is [5][rows] ints, d and m the last.
  */
 final class Q4_1Matrix extends TiledMatrix {
   private static final int INTS = 5;
   private static final int[] NIBBLES = {0x000f000f};
 
   Q4_1Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
   }
 
   @Override
@@ -44,7 +44,8 @@ final class Q4_1Matrix extends TiledMatrix {
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     int ints = columns() / Activations.BLOCK * INTS;
     for (int i = 0; i < ints; i++) {
-      tile.set(INT, ((long) i * LANES + lane) * Integer.BYTES, source.get(INT, offset + i * 4L));
+      int to = i % INTS == 0 ? i + INTS - 1 : i - 1;
+      tile.set(INT, (long) to * STEP + lane * 4L, source.get(INT, offset + i * 4L));
     }
   }
 
@@ -55,8 +56,7 @@ final class Q4_1Matrix extends TiledMatrix {
 
   /* The sixteen products of a short lane, less 8 times the sum of its activations, are within 16 * 8 *
    * 255 = 32,640; the sum starts from that offset and may wrap around on the way. The low and the high lane
-   * of an int are widened separately because their sum does not fit. Two accumulators halve the chain of
-   * additions. */
+   * of an int are widened separately because their sum does not fit. */
   private static void dot(
       long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -66,31 +66,72 @@ final class Q4_1Matrix extends TiledMatrix {
     float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < blocks; b++) {
-        ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
-        ShortVector odd = ShortVector.zero(S);
-        IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-        FloatVector d = Half.low(dm).mul(scales[b]);
-        acc = Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc);
-        p += VectorShape.BYTES;
-        for (int k = b * 16; k < b * 16 + 16; k += 4) {
-          IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-          ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          even = even.add(w.and(nibbles).reinterpretAsShorts().mul(x0));
-          odd = odd.add(w.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(x1));
-          even = even.add(w.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(x2));
-          odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
+        long base = p & ADDRESS;
+        ShortVector s0 = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
+        ShortVector s1 = s0;
+        for (int j = 0; j < 4; j++) {
+          int k = b * 16 + 4 * j;
+          long q = base + j * STEP;
+          IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+          IntVector w1 =
+              IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+          ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+          s0 = s0.add(w0.and(nibbles).reinterpretAsShorts().mul(xk));
+          s1 = s1.add(w1.and(nibbles).reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+          s0 = s0.add(w0.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+          s1 = s1.add(w1.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+          s0 = s0.add(w0.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+          s1 = s1.add(w1.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+          s0 = s0.add(w0.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+          s1 = s1.add(w1.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
         }
-        IntVector s = even.add(odd).reinterpretAsInts();
-        s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b]);
-        acc = ((FloatVector) s.convert(I2F, 0)).fma(d, acc);
+        IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN);
+        IntVector dm1 =
+            IntVector.fromMemorySegment(
+                I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+        FloatVector factor = FloatVector.broadcast(F, sums[b]);
+        FloatVector m0 =
+            dm0.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        FloatVector m1 =
+            dm1.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = m0.fma(factor, acc0);
+        acc1 = m1.fma(factor, acc1);
+        IntVector total = IntVector.broadcast(I, totals[b]);
+        factor = FloatVector.broadcast(F, scales[b]);
+        IntVector t0 = s0.reinterpretAsInts();
+        IntVector t1 = s1.reinterpretAsInts();
+        t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
+        t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+        FloatVector d0 =
+            dm0.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        FloatVector d1 =
+            dm1.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
+        acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
@@ -98,7 +139,7 @@ final class Q4_1Matrix extends TiledMatrix {
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     int block = column / Activations.BLOCK;
     unpack(
-        address + (long) block * INTS * VectorShape.BYTES,
+        address + (long) block * INTS * STEP,
         count / Activations.BLOCK,
         half * LANES,
         scratch.shorts,
@@ -110,19 +151,18 @@ final class Q4_1Matrix extends TiledMatrix {
       long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int b = 0; b < blocks; b++) {
-      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
+      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
       Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
       Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
       int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
       for (int j = 0; j < 4; j++) {
-        IntVector q =
-            IntVector.fromMemorySegment(I, MEMORY, p + (1 + j) * VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
         for (int shift = 0; shift < 16; shift += 4) {
           q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
       }
-      p += INTS * VectorShape.BYTES;
+      p += INTS * STEP;
     }
   }
 

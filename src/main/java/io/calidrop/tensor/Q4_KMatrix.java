@@ -1,9 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -20,18 +20,19 @@ import jdk.incubator.vector.ShortVector;
  * Q4_K weights: {@code w = d * scale * q - dmin * min}, q in 0..15, with a 6-bit scale and min for
  * each 32 columns.
  *
- * <p>A super-block of 256 columns is 144 bytes in the file. In a tile it is [38][lanes] ints: d and
- * dmin as float32 (half precision would be subnormal, which is slow on some processors), 2 ints of
- * scales, 2 of minima, then for each of 8 blocks four ints of nibbles in the order of Q4_0.
+ * <p>A super-block of 256 columns is 144 bytes in the file. In a tile it is [38][rows] ints in the
+ * order in which they are needed: of each of 8 blocks four ints of nibbles in the order of Q4_0;
+ * after the first block d and dmin as float32 (half precision would be subnormal, which is slow on
+ * some processors), after the first and the fifth an int of scales and one of minima.
  */
 final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
-  private static final int INTS = 38;
+  static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
   Q4_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
@@ -47,25 +48,37 @@ final class Q4_KMatrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
-      long to = ((long) s * INTS * LANES + lane) * Integer.BYTES;
+      long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset));
       float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
-      tile.set(INT, to, Float.floatToRawIntBits(d));
-      tile.set(INT, to + VectorShape.BYTES, Float.floatToRawIntBits(dmin));
-      KScales.repack(source, offset + 4, tile, to + 2 * VectorShape.BYTES);
+      tile.set(INT, to + 4 * STEP, Float.floatToRawIntBits(d));
+      tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(dmin));
+      for (int half = 0; half < 2; half++) {
+        KScales.repack(source, offset + 4, half, tile, to + scales(4 * half));
+      }
       for (int chunk = 0; chunk < 4; chunk++) {
         for (int j = 0; j < 4; j++) {
           // In the file the low nibbles of 32 bytes are one block and the high nibbles the next; in
           // a tile the nibbles of a byte are columns j and j + 16 of the same block.
           int first = source.get(INT, offset + 16 + chunk * 32 + j * 4);
           int second = source.get(INT, offset + 16 + chunk * 32 + 16 + j * 4);
-          long ints = to + (6 + chunk * 8 + j) * (long) VectorShape.BYTES;
-          tile.set(INT, ints, first & 0x0f0f0f0f | (second & 0x0f0f0f0f) << 4);
-          tile.set(
-              INT, ints + 4 * VectorShape.BYTES, first >>> 4 & 0x0f0f0f0f | second & 0xf0f0f0f0);
+          int low = first & 0x0f0f0f0f | (second & 0x0f0f0f0f) << 4;
+          int high = first >>> 4 & 0x0f0f0f0f | second & 0xf0f0f0f0;
+          tile.set(INT, to + nibbles(2 * chunk) + j * STEP, low);
+          tile.set(INT, to + nibbles(2 * chunk + 1) + j * STEP, high);
         }
       }
     }
+  }
+
+  /** Where the nibbles of block {@code i} begin. */
+  static int nibbles(int i) {
+    return (4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2)) * STEP;
+  }
+
+  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
+  static int scales(int i) {
+    return (6 + 18 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -83,59 +96,109 @@ final class Q4_KMatrix extends TiledMatrix {
     float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        FloatVector dmin =
-            IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
-                .neg();
-        long q = p + 6 * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector even = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
-          ShortVector odd = ShortVector.zero(S);
-          for (int k = (b + i) * 16; k < (b + i) * 16 + 16; k += 4) {
-            IntVector w = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-            q += VectorShape.BYTES;
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            even = even.add(w.and(nibbles).reinterpretAsShorts().mul(x0));
-            odd = odd.add(w.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(x1));
-            even = even.add(w.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(x2));
-            odd = odd.add(w.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(x3));
+          ShortVector s0 = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
+          ShortVector s1 = s0;
+          for (int j = 0; j < 4; j++) {
+            int k = (b + i) * 16 + 4 * j;
+            long q = base + nibbles(i) + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            s0 = s0.add(w0.and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            s0 = s0.add(w0.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+            s1 = s1.add(w1.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
           }
-          IntVector s = even.add(odd).reinterpretAsInts();
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b + i]);
-          long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+          long at = base + scales(i);
           int shift = 8 * (i & 3);
-          FloatVector scale =
+          FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
+          FloatVector min0 =
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          FloatVector min1 =
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          FloatVector d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          FloatVector d1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
+          IntVector total = IntVector.broadcast(I, totals[b + i]);
+          IntVector t0 = s0.reinterpretAsInts();
+          IntVector t1 = s1.reinterpretAsInts();
+          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
+          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+          factor = FloatVector.broadcast(F, scales[b + i]);
+          FloatVector scale0 =
               (FloatVector)
                   IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
                       .convert(I2F, 0);
-          FloatVector min =
+          FloatVector scale1 =
               (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+                  IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
                       .convert(I2F, 0);
-          acc = dmin.mul(min).fma(FloatVector.broadcast(F, sums[b + i]), acc);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+          d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+          d1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+          acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
         }
-        p = q;
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
+  }
+
+  @Override
+  int packedGroups() {
+    return 2;
+  }
+
+  @Override
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    int block = group * x.blocks();
+    Q4_KGroup.multiply(address, columns() / COLUMNS, x.fine, block, out, o, stride);
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     unpack(
-        address + column / COLUMNS * (long) INTS * VectorShape.BYTES,
+        address + column / COLUMNS * (long) INTS * STEP,
         half * LANES,
         scratch.shorts,
         scratch.scales,
@@ -144,31 +207,31 @@ final class Q4_KMatrix extends TiledMatrix {
 
   private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
-    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+    FloatVector d =
+        IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN).reinterpretAsFloats();
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
+        IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
             .reinterpretAsFloats()
             .neg();
-    long q = p + 6 * VectorShape.BYTES;
     for (int i = 0; i < 8; i++) {
-      long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+      long at = p + scales(i);
       int shift = 8 * (i & 3);
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
       IntVector min =
-          IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+          IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
       d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
       dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
       int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
       for (int j = 0; j < 4; j++) {
+        long q = p + nibbles(i) + j * STEP;
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         for (int s = 0; s < 16; s += 4) {
           v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
-        q += VectorShape.BYTES;
       }
     }
   }

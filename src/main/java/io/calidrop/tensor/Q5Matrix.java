@@ -1,9 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -20,8 +20,8 @@ import jdk.incubator.vector.ShortVector;
  * Q5_1 weights, {@code w = d * q + m}, and Q5_0 weights, {@code w = d * (q - 16)}; q in 0..31.
  *
  * <p>A block of 32 columns is 24 bytes in a file of Q5_1, 22 in one of Q5_0. In a tile it is
- * [6][lanes] ints: d and m (0 in Q5_0) as half-precision numbers, fifth bits, then four ints of
- * nibbles, see {@link PairBits}.
+ * [6][rows] ints: fifth bits, four ints of nibbles, see {@link PairBits}, then d and m (0 in Q5_0)
+ * as half-precision numbers.
  */
 final class Q5Matrix extends TiledMatrix {
   private static final int INTS = 6;
@@ -33,7 +33,7 @@ final class Q5Matrix extends TiledMatrix {
    * @param minima whether the format is Q5_1
    */
   Q5Matrix(boolean minima, int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
     this.minima = minima;
   }
 
@@ -56,13 +56,13 @@ final class Q5Matrix extends TiledMatrix {
       for (int i = 0; i < q.length; i++) {
         q[i] = (byte) LegacyBlocks.q5Quant(source, offset + head, i);
       }
-      tile.set(INT, to, minima ? source.get(INT, offset) : source.get(SHORT, offset) & 0xffff);
-      to += VectorShape.BYTES;
       tile.set(INT, to, PairBits.pack(q, 0, 0, 4, 1));
-      to += VectorShape.BYTES;
-      for (int k = 0; k < 16; k += 4, to += VectorShape.BYTES) {
+      to += STEP;
+      for (int k = 0; k < 16; k += 4, to += STEP) {
         tile.set(INT, to, PairBits.pack(q, 0, k, 0, 4));
       }
+      tile.set(INT, to, minima ? source.get(INT, offset) : source.get(SHORT, offset) & 0xffff);
+      to += STEP;
     }
   }
 
@@ -89,43 +89,85 @@ final class Q5Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < blocks; b++) {
-        ShortVector even = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
-        ShortVector odd = ShortVector.zero(S);
-        IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-        FloatVector d = Half.low(dm).mul(scales[b]);
-        acc = Half.high(dm).fma(FloatVector.broadcast(F, sums[b]), acc);
-        IntVector high =
-            IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN);
-        p += 2 * VectorShape.BYTES;
-        for (int k = b * 16; k < b * 16 + 16; k += 4) {
-          IntVector w = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-          IntVector h = high.lanewise(LSHL, 4);
-          high = high.lanewise(LSHR, 4);
-          ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          IntVector w0 = w.and(nibbles).or(h.and(fifths));
-          IntVector w1 = w.lanewise(LSHR, 4).and(nibbles).or(h.lanewise(LSHR, 1).and(fifths));
-          IntVector w2 = w.lanewise(LSHR, 8).and(nibbles).or(h.lanewise(LSHR, 2).and(fifths));
-          IntVector w3 = w.lanewise(LSHR, 12).and(nibbles).or(h.lanewise(LSHR, 3).and(fifths));
-          even = even.add(w0.reinterpretAsShorts().mul(x0));
-          odd = odd.add(w1.reinterpretAsShorts().mul(x1));
-          even = even.add(w2.reinterpretAsShorts().mul(x2));
-          odd = odd.add(w3.reinterpretAsShorts().mul(x3));
+        long base = p & ADDRESS;
+        ShortVector s0 = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
+        ShortVector s1 = s0;
+        for (int j = 0; j < 4; j++) {
+          int k = b * 16 + 4 * j;
+          long q = base + STEP + j * STEP;
+          IntVector h0 =
+              IntVector.fromMemorySegment(I, MEMORY, base, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
+          IntVector h1 =
+              IntVector.fromMemorySegment(I, MEMORY, base + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 4 * j);
+          IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+          IntVector w1 =
+              IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+          ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+          IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(fifths));
+          IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(fifths));
+          s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+          s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+          v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 3).and(fifths));
+          v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 3).and(fifths));
+          s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+          s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+          v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
+          v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
+          s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+          s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+          xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+          v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
+          v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
+          s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+          s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
         }
-        IntVector s = even.add(odd).reinterpretAsInts();
-        s =
-            s.lanewise(LSHL, 16)
-                .lanewise(ASHR, 16)
-                .add(s.lanewise(ASHR, 16))
-                .add(totals[b] * withMinima);
-        acc = ((FloatVector) s.convert(I2F, 0)).fma(d, acc);
+        IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN);
+        IntVector dm1 =
+            IntVector.fromMemorySegment(
+                I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+        FloatVector factor = FloatVector.broadcast(F, sums[b]);
+        FloatVector m0 =
+            dm0.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        FloatVector m1 =
+            dm1.lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = m0.fma(factor, acc0);
+        acc1 = m1.fma(factor, acc1);
+        IntVector total = IntVector.broadcast(I, totals[b] * withMinima);
+        factor = FloatVector.broadcast(F, scales[b]);
+        IntVector t0 = s0.reinterpretAsInts();
+        IntVector t1 = s1.reinterpretAsInts();
+        t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
+        t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+        FloatVector d0 =
+            dm0.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        FloatVector d1 =
+            dm1.lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretAsFloats()
+                .mul(Half.BIAS);
+        acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
+        acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
@@ -133,7 +175,7 @@ final class Q5Matrix extends TiledMatrix {
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     int block = column / Activations.BLOCK;
     unpack(
-        address + (long) block * INTS * VectorShape.BYTES,
+        address + (long) block * INTS * STEP,
         count / Activations.BLOCK,
         half * LANES,
         scratch.shorts,
@@ -146,14 +188,13 @@ final class Q5Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
     for (int b = 0; b < blocks; b++) {
-      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-      IntVector high = IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN);
+      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN);
+      IntVector high = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
       Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
       Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
       int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
       for (int j = 0; j < 4; j++) {
-        IntVector q =
-            IntVector.fromMemorySegment(I, MEMORY, p + (2 + j) * VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + (1 + j) * STEP, LITTLE_ENDIAN);
         IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
         for (int s = 0; s < 4; s++) {
           q.lanewise(LSHR, 4 * s)
@@ -165,7 +206,7 @@ final class Q5Matrix extends TiledMatrix {
           o += 2 * ROW_BLOCK;
         }
       }
-      p += INTS * VectorShape.BYTES;
+      p += INTS * STEP;
     }
   }
 

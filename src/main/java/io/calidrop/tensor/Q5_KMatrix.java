@@ -1,9 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -20,9 +20,9 @@ import jdk.incubator.vector.ShortVector;
  * Q5_K weights: {@code w = d * scale * q - dmin * min}, q in 0..31, with a 6-bit scale and min for
  * each 32 columns.
  *
- * <p>A super-block of 256 columns is 176 bytes in the file. In a tile it is [46][lanes] ints: d,
- * dmin, scales and minima as in Q4_K, then for each of 8 blocks an int of fifth bits, bit k of its
- * low and high half belonging to pair k, and four ints of nibbles in the order of Q4_0.
+ * <p>A super-block of 256 columns is 176 bytes in the file. In a tile it is [46][rows] ints: of
+ * each of 8 blocks an int of fifth bits, bit k of its low and high half belonging to pair k, and
+ * four ints of nibbles in the order of Q4_0; between them d, dmin, scales and minima as in Q4_K.
  */
 final class Q5_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
@@ -31,7 +31,7 @@ final class Q5_KMatrix extends TiledMatrix {
   private static final int[] MASKS = {0x000f000f, 0x00100010};
 
   Q5_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
@@ -50,24 +50,36 @@ final class Q5_KMatrix extends TiledMatrix {
         new byte[Activations.BLOCK]; // bit b of byte i is the fifth of column i of block b
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
       MemorySegment.copy(source, BYTE, offset + 16, high, 0, high.length);
-      long to = ((long) s * INTS * LANES + lane) * Integer.BYTES;
+      long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset));
       float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
-      tile.set(INT, to, Float.floatToRawIntBits(d));
-      tile.set(INT, to + VectorShape.BYTES, Float.floatToRawIntBits(dmin));
-      KScales.repack(source, offset + 4, tile, to + 2 * VectorShape.BYTES);
+      tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(d));
+      tile.set(INT, to + 6 * STEP, Float.floatToRawIntBits(dmin));
+      for (int half = 0; half < 2; half++) {
+        KScales.repack(source, offset + 4, half, tile, to + scales(4 * half));
+      }
       for (int b = 0; b < 8; b++) {
-        long block = to + (6 + b * 5) * (long) VectorShape.BYTES;
+        long block = to + bits(b);
         tile.set(INT, block, PairBits.pack(high, 0, 0, b, 1));
         for (int j = 0; j < 4; j++) {
           long from = offset + 48 + b / 2 * 32 + j * 4;
           int shift = b % 2 * 4;
           int first = source.get(INT, from) >>> shift & 0x0f0f0f0f;
           int second = source.get(INT, from + 16) >>> shift & 0x0f0f0f0f;
-          tile.set(INT, block + (1 + j) * (long) VectorShape.BYTES, first | second << 4);
+          tile.set(INT, block + (1 + j) * STEP, first | second << 4);
         }
       }
     }
+  }
+
+  /** Where the bits of block {@code i} begin. */
+  private static int bits(int i) {
+    return (5 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2)) * STEP;
+  }
+
+  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
+  private static int scales(int i) {
+    return (7 + 22 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -87,67 +99,112 @@ final class Q5_KMatrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        FloatVector dmin =
-            IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
-                .neg();
-        long q = p + 6 * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector even = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
-          ShortVector odd = ShortVector.zero(S);
-          IntVector high = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-          q += VectorShape.BYTES;
+          ShortVector s0 = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
+          ShortVector s1 = s0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            IntVector w = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-            q += VectorShape.BYTES;
-            IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            IntVector w0 = w.and(nibbles).or(h.and(fifths));
-            IntVector w1 = w.lanewise(LSHR, 4).and(nibbles).or(h.lanewise(LSHR, 1).and(fifths));
-            IntVector w2 = w.lanewise(LSHR, 8).and(nibbles).or(h.lanewise(LSHR, 2).and(fifths));
-            IntVector w3 = w.lanewise(LSHR, 12).and(nibbles).or(h.lanewise(LSHR, 3).and(fifths));
-            even = even.add(w0.reinterpretAsShorts().mul(x0));
-            odd = odd.add(w1.reinterpretAsShorts().mul(x1));
-            even = even.add(w2.reinterpretAsShorts().mul(x2));
-            odd = odd.add(w3.reinterpretAsShorts().mul(x3));
+            long q = base + bits(i);
+            IntVector h0 =
+                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
+            IntVector h1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                    .lanewise(LSHR, 4 * j);
+            q += STEP + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(fifths));
+            IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(fifths));
+            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 3).and(fifths));
+            v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 3).and(fifths));
+            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
+            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
+            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
+            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
+            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
+            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
           }
-          IntVector s = even.add(odd).reinterpretAsInts();
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16)).add(totals[b + i]);
-          long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+          long at = base + scales(i);
           int shift = 8 * (i & 3);
-          FloatVector scale =
+          FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
+          FloatVector min0 =
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          FloatVector min1 =
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(0xff)
+                      .convert(I2F, 0);
+          FloatVector d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + 6 * STEP, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          FloatVector d1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + 6 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats()
+                  .neg();
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
+          IntVector total = IntVector.broadcast(I, totals[b + i]);
+          IntVector t0 = s0.reinterpretAsInts();
+          IntVector t1 = s1.reinterpretAsInts();
+          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
+          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+          factor = FloatVector.broadcast(F, scales[b + i]);
+          FloatVector scale0 =
               (FloatVector)
                   IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
                       .convert(I2F, 0);
-          FloatVector min =
+          FloatVector scale1 =
               (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+                  IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
                       .convert(I2F, 0);
-          acc = dmin.mul(min).fma(FloatVector.broadcast(F, sums[b + i]), acc);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+          d0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+          d1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+          acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
         }
-        p = q;
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     unpack(
-        address + column / COLUMNS * (long) INTS * VectorShape.BYTES,
+        address + column / COLUMNS * (long) INTS * STEP,
         half * LANES,
         scratch.shorts,
         scratch.scales,
@@ -157,26 +214,27 @@ final class Q5_KMatrix extends TiledMatrix {
   private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
-    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
+    FloatVector d =
+        IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN).reinterpretAsFloats();
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + VectorShape.BYTES, LITTLE_ENDIAN)
+        IntVector.fromMemorySegment(I, MEMORY, p + 6 * STEP, LITTLE_ENDIAN)
             .reinterpretAsFloats()
             .neg();
-    long q = p + 6 * VectorShape.BYTES;
     for (int i = 0; i < 8; i++) {
-      long at = p + (2 + (i >> 2)) * VectorShape.BYTES;
+      long at = p + scales(i);
       int shift = 8 * (i & 3);
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
       IntVector min =
-          IntVector.fromMemorySegment(I, MEMORY, at + 2 * VectorShape.BYTES, LITTLE_ENDIAN)
+          IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
       d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
       dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
       int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
+      long q = p + bits(i);
       IntVector high = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      q += VectorShape.BYTES;
+      q += STEP;
       for (int j = 0; j < 4; j++) {
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
@@ -189,7 +247,7 @@ final class Q5_KMatrix extends TiledMatrix {
               .intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
-        q += VectorShape.BYTES;
+        q += STEP;
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -19,19 +20,21 @@ import jdk.incubator.vector.ShortVector;
  * Q6_K weights: {@code w = d * scale * (q - 32)}, q in 0..63, with a signed scale for each 16
  * columns.
  *
- * <p>A super-block of 256 columns is 210 bytes in the file. In a tile it is [53][lanes] ints: d as
- * float32, 16 scales in four, then for each of 8 blocks of 32 columns two of high bit pairs and
- * four of nibbles, see {@link PairBits}. The even pairs of a block belong to its first 16 columns,
- * the odd ones to the others.
+ * <p>A super-block of 256 columns is 210 bytes in the file. In a tile it is [53][rows] ints: of
+ * each of 8 blocks of 32 columns two of high bit pairs and four of nibbles, see {@link PairBits};
+ * after the first block d as float32, and after each second one, from the first on, the four scales
+ * of it and the next. The even pairs of a block belong to its first 16 columns, the odd ones to the
+ * others.
  */
 final class Q6_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 210;
-  private static final int INTS = 53;
+  static final int INTS = 53;
+  static final int D = 6 * STEP;
   private static final int[] MASKS = {0x000f000f, 0x00300030};
 
   Q6_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * VectorShape.BYTES, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
@@ -47,26 +50,37 @@ final class Q6_KMatrix extends TiledMatrix {
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[COLUMNS];
-    long to = lane * 4L;
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
       for (int i = 0; i < q.length; i++) {
         q[i] = (byte) SuperBlocks.q6Quant(source, offset, i);
       }
+      long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset + 208));
-      tile.set(INT, to, Float.floatToRawIntBits(d));
-      to += VectorShape.BYTES;
-      for (int i = 0; i < 16; i += 4, to += VectorShape.BYTES) {
-        tile.set(INT, to, source.get(INT, offset + 192 + i));
+      tile.set(INT, to + D, Float.floatToRawIntBits(d));
+      for (int i = 0; i < 8; i += 2) {
+        tile.set(INT, to + scales(i), source.get(INT, offset + 192 + 2 * i));
       }
-      for (int b = 0; b < COLUMNS; b += Activations.BLOCK) {
-        for (int k = 0; k < 16; k += 8, to += VectorShape.BYTES) {
-          tile.set(INT, to, PairBits.pack(q, b, k, 4, 2));
+      for (int i = 0; i < 8; i++) {
+        for (int k = 0; k < 2; k++) {
+          int high = PairBits.pack(q, i * Activations.BLOCK, 8 * k, 4, 2);
+          tile.set(INT, to + bits(i) + k * STEP, high);
         }
-        for (int k = 0; k < 16; k += 4, to += VectorShape.BYTES) {
-          tile.set(INT, to, PairBits.pack(q, b, k, 0, 4));
+        for (int k = 0; k < 4; k++) {
+          int low = PairBits.pack(q, i * Activations.BLOCK, 4 * k, 0, 4);
+          tile.set(INT, to + bits(i) + (2 + k) * STEP, low);
         }
       }
     }
+  }
+
+  /** Where the bits of block {@code i} begin. */
+  static int bits(int i) {
+    return (6 * i + (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
+  }
+
+  /** Where the scales of block {@code i} are. */
+  static int scales(int i) {
+    return (7 + 13 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -84,81 +98,130 @@ final class Q6_KMatrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector highs = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
-        FloatVector d =
-            IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-        long q = p + 5 * VectorShape.BYTES;
+        long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector first =
+          ShortVector first0 =
               IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretAsShorts().mul((short) -32);
-          ShortVector second =
+          ShortVector first1 = first0;
+          ShortVector second0 =
               IntVector.broadcast(I, halves[2 * (b + i) + 1])
                   .reinterpretAsShorts()
                   .mul((short) -32);
+          ShortVector second1 = second0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            IntVector h =
-                IntVector.fromMemorySegment(
-                        I, MEMORY, q + (j >> 1) * VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 8 * (j & 1));
-            IntVector w =
-                IntVector.fromMemorySegment(
-                    I, MEMORY, q + (2 + j) * VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            IntVector w0 = w.and(nibbles).or(h.lanewise(LSHL, 4).and(highs));
-            IntVector w1 = w.lanewise(LSHR, 4).and(nibbles).or(h.lanewise(LSHL, 2).and(highs));
-            IntVector w2 = w.lanewise(LSHR, 8).and(nibbles).or(h.and(highs));
-            IntVector w3 = w.lanewise(LSHR, 12).and(nibbles).or(h.lanewise(LSHR, 2).and(highs));
-            first = first.add(w0.reinterpretAsShorts().mul(x0));
-            second = second.add(w1.reinterpretAsShorts().mul(x1));
-            first = first.add(w2.reinterpretAsShorts().mul(x2));
-            second = second.add(w3.reinterpretAsShorts().mul(x3));
+            long q = base + bits(i) + (j >> 1) * STEP;
+            int shift = 8 * (j & 1);
+            IntVector h0 =
+                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, shift);
+            IntVector h1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                    .lanewise(LSHR, shift);
+            q = base + bits(i) + (2 + j) * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+            IntVector w1 =
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(highs));
+            IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(highs));
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 2).and(highs));
+            v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 2).and(highs));
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.and(highs));
+            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.and(highs));
+            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
+            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
+            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 2).and(highs));
+            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 2).and(highs));
+            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
+            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
           }
-          q += 6 * VectorShape.BYTES;
+          long at = base + scales(i);
+          int shift = 16 * (i & 1);
+          FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           IntVector packed =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, p + (1 + (i >> 1)) * VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 16 * (i & 1));
-          IntVector s;
+              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
+          FloatVector d =
+              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
           FloatVector scale;
-          s = first.reinterpretAsInts();
+          IntVector s;
+          s = first0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
           scale = (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
-          s = second.reinterpretAsInts();
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc0);
+          s = second0.reinterpretAsInts();
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
           scale = (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(scales[b + i]), acc);
+          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc0);
+          packed =
+              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift);
+          d =
+              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .reinterpretAsFloats();
+          s = first1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc1);
+          s = second1.reinterpretAsInts();
+          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          scale = (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
+          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc1);
         }
-        p = q;
+        p += INTS * STEP;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
   @Override
+  int packedGroups() {
+    return 1; // shifting the bits together again for a second one costs more than a buffer
+  }
+
+  @Override
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    int block = group * x.blocks();
+    Q6_KGroup.multiply(address, columns() / COLUMNS, x.bytes, block, out, o, stride);
+  }
+
+  @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / COLUMNS * (long) INTS * VectorShape.BYTES;
+    long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.shorts, scratch.scales);
   }
 
   private static void unpack(long p, int half, short[] w, float[] scales) {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector highs = IntVector.broadcast(I, MASKS[1]);
-    unpackScales(p, half, scales);
+    FloatVector d =
+        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
     int o = 2 * half;
     for (int i = 0; i < 8; i++) {
-      long q = p + (5 + 6 * i) * VectorShape.BYTES;
+      for (int h = 0; h < 2; h++) {
+        IntVector scale =
+            IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+                .lanewise(LSHR, 16 * (i & 1) + 8 * h)
+                .lanewise(LSHL, 24)
+                .lanewise(ASHR, 24);
+        d.mul(scale.convert(I2F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
+      }
       for (int j = 0; j < 4; j++) {
+        long q = p + bits(i);
         IntVector h =
-            IntVector.fromMemorySegment(I, MEMORY, q + (j >> 1) * VectorShape.BYTES, LITTLE_ENDIAN)
+            IntVector.fromMemorySegment(I, MEMORY, q + (j >> 1) * STEP, LITTLE_ENDIAN)
                 .lanewise(LSHR, 8 * (j & 1));
-        IntVector v =
-            IntVector.fromMemorySegment(I, MEMORY, q + (2 + j) * VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + (2 + j) * STEP, LITTLE_ENDIAN);
         for (int s = 0; s < 4; s++) {
           v.lanewise(LSHR, 4 * s)
               .and(nibbles)
@@ -169,23 +232,6 @@ final class Q6_KMatrix extends TiledMatrix {
           o += 2 * ROW_BLOCK;
         }
       }
-    }
-  }
-
-  /**
-   * d times each of sixteen signed scales, of a super-block at {@code p} that starts with d and
-   * four ints of them.
-   */
-  static void unpackScales(long p, int half, float[] scales) {
-    FloatVector d = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN).reinterpretAsFloats();
-    for (int h = 0; h < 16; h++) {
-      long at = p + (1 + (h >> 2)) * VectorShape.BYTES;
-      IntVector scale =
-          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
-              .lanewise(LSHR, 8 * (h & 3))
-              .lanewise(LSHL, 24)
-              .lanewise(ASHR, 24);
-      d.mul(scale.convert(I2F, 0)).intoArray(scales, h * ROW_BLOCK + half);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -9,6 +10,7 @@ import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.B2S;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,13 +23,13 @@ import jdk.incubator.vector.ShortVector;
  * Q8_0 weights: {@code w = d * q}, q a signed byte.
  *
  * <p>A block of 32 columns is 34 bytes in the file: d as a half precision number, then the bytes. A
- * tile takes blocks in pairs: [pairs of blocks][lanes] ints of both blocks' d, then for each of the
- * two [16][lanes] pairs of bytes, in the order of {@link QuantizedActivations#PAIR_COLUMNS}.
+ * tile takes blocks in pairs: [16][rows] pairs of bytes of the first, in the order of {@link
+ * QuantizedActivations#PAIR_COLUMNS}, [rows] ints of both blocks' d, and the pairs of the second.
  */
 final class Q8_0Matrix extends TiledMatrix {
   private static final int FILE_BYTES = 34;
-  private static final int BLOCK_BYTES = Activations.BLOCK * VectorShape.LANES;
-  private static final int PAIR_BYTES = VectorShape.BYTES + 2 * BLOCK_BYTES;
+  private static final int BLOCK_BYTES = Activations.BLOCK * ROW_BLOCK;
+  private static final int PAIR_BYTES = STEP + 2 * BLOCK_BYTES;
 
   Q8_0Matrix(int rows, int columns, Arena arena) {
     super(rows, columns, Math.ceilDiv(columns, 2 * Activations.BLOCK) * (long) PAIR_BYTES, arena);
@@ -48,13 +50,14 @@ final class Q8_0Matrix extends TiledMatrix {
     for (int b = 0; b < columns() / Activations.BLOCK; b++) {
       long from = offset + (long) b * FILE_BYTES;
       long to = b / 2L * PAIR_BYTES;
-      tile.set(SHORT, to + lane * 4L + b % 2 * 2, source.get(SHORT, from));
-      to += VectorShape.BYTES + b % 2 * (long) BLOCK_BYTES;
+      tile.set(SHORT, to + BLOCK_BYTES + lane * 4L + b % 2 * 2, source.get(SHORT, from));
+      to += b % 2 * (long) (BLOCK_BYTES + STEP);
       for (int k = 0; k < 16; k++) {
         int column = (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
         byte first = source.get(BYTE, from + 2 + column);
         byte second = source.get(BYTE, from + 2 + column + 2);
-        tile.set(SHORT, to + ((long) k * LANES + lane) * 2, (short) (first & 0xff | second << 8));
+        tile.set(
+            SHORT, to + ((long) k * ROW_BLOCK + lane) * 2, (short) (first & 0xff | second << 8));
       }
     }
   }
@@ -68,43 +71,88 @@ final class Q8_0Matrix extends TiledMatrix {
   private static void dot(
       long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
     for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc = FloatVector.zero(F);
-      IntVector ds = IntVector.zero(I);
-      for (int b = 0; b < blocks; b++) {
-        if ((b & 1) == 0) {
-          ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-          p += VectorShape.BYTES;
-        } else {
-          ds = ds.lanewise(ASHR, 16);
+      FloatVector acc0 = FloatVector.zero(F);
+      FloatVector acc1 = acc0;
+      for (int pair = 0; pair < blocks; pair += 2) {
+        long base = p & ADDRESS;
+        for (int i = 0; i < 2; i++) {
+          int b = pair + i;
+          IntVector low0 = IntVector.zero(I);
+          IntVector low1 = low0;
+          IntVector high0 = low0;
+          IntVector high1 = low0;
+          for (int j = 0; j < 8; j++) {
+            int k = b * 16 + 2 * j;
+            long q = base + i * (BLOCK_BYTES + STEP) + j * STEP;
+            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector w0 =
+                (ShortVector)
+                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
+                        .convertShape(B2S, S, 0);
+            ShortVector w1 =
+                (ShortVector)
+                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q + 2 * LANES, LITTLE_ENDIAN)
+                        .convertShape(B2S, S, 0);
+            w0 = w0.mul(xk);
+            w1 = w1.mul(xk);
+            q += VectorShape.BYTES;
+            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            ShortVector v0 =
+                (ShortVector)
+                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
+                        .convertShape(B2S, S, 0);
+            ShortVector v1 =
+                (ShortVector)
+                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q + 2 * LANES, LITTLE_ENDIAN)
+                        .convertShape(B2S, S, 0);
+            v0 = v0.mul(xk);
+            v1 = v1.mul(xk);
+            IntVector s0 = w0.add(v0).reinterpretAsInts();
+            IntVector s1 = w1.add(v1).reinterpretAsInts();
+            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
+            high0 = high0.add(s0.lanewise(ASHR, 16));
+            high1 = high1.add(s1.lanewise(ASHR, 16));
+          }
+          int shift = 16 - 16 * i;
+          FloatVector factor = FloatVector.broadcast(F, scales[b]);
+          IntVector half0 =
+              IntVector.fromMemorySegment(I, MEMORY, base + BLOCK_BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHL, shift);
+          IntVector half1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, base + BLOCK_BYTES + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHL, shift);
+          FloatVector d0 =
+              half0
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretAsFloats()
+                  .mul(Half.BIAS);
+          FloatVector d1 =
+              half1
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretAsFloats()
+                  .mul(Half.BIAS);
+          IntVector sum0 = low0.add(high0);
+          IntVector sum1 = low1.add(high1);
+          acc0 = ((FloatVector) sum0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
+          acc1 = ((FloatVector) sum1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
         }
-        IntVector low = IntVector.zero(I);
-        IntVector high = low;
-        for (int k = b * 16; k < b * 16 + 16; k += 2) {
-          ShortVector w0 =
-              (ShortVector)
-                  ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, p, LITTLE_ENDIAN)
-                      .convertShape(B2S, S, 0);
-          ShortVector w1 =
-              (ShortVector)
-                  ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, p + 2 * LANES, LITTLE_ENDIAN)
-                      .convertShape(B2S, S, 0);
-          p += 4 * LANES;
-          ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          IntVector s = w0.mul(x0).add(w1.mul(x1)).reinterpretAsInts();
-          low = low.add(s.lanewise(LSHL, 16).lanewise(ASHR, 16));
-          high = high.add(s.lanewise(ASHR, 16));
-        }
-        acc = ((FloatVector) low.add(high).convert(I2F, 0)).fma(Half.low(ds).mul(scales[b]), acc);
+        p += PAIR_BYTES;
       }
-      acc.intoArray(out, row + tile * LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+    // The address is that of a vector of ints, and so is that of the scales; bytes are half as
+    // long.
     unpack(
-        address + column / (2 * Activations.BLOCK) * (long) PAIR_BYTES,
+        address - half * 2L * LANES + column / (2 * Activations.BLOCK) * (long) PAIR_BYTES,
         count / Activations.BLOCK,
         half * LANES,
         scratch.floats,
@@ -113,18 +161,16 @@ final class Q8_0Matrix extends TiledMatrix {
 
   private static void unpack(long p, int blocks, int half, float[] w, float[] scales) {
     for (int b = 0; b < blocks; b++) {
-      if (b % 2 == 0) {
-        IntVector ds = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-        Half.low(ds).intoArray(scales, b * ROW_BLOCK + half);
-        if (b + 1 < blocks) {
-          Half.high(ds).intoArray(scales, (b + 1) * ROW_BLOCK + half);
-        }
-        p += VectorShape.BYTES;
-      }
+      IntVector ds =
+          IntVector.fromMemorySegment(
+              I, MEMORY, p + (b / 2) * (long) PAIR_BYTES + BLOCK_BYTES + 2 * half, LITTLE_ENDIAN);
+      Half.low(ds.lanewise(LSHR, b % 2 * 16)).intoArray(scales, b * ROW_BLOCK + half);
+      long q = p + (b / 2) * (long) PAIR_BYTES + b % 2 * (BLOCK_BYTES + STEP);
       for (int k = 0; k < 16; k++) {
         IntVector s =
             ((ShortVector)
-                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, p, LITTLE_ENDIAN)
+                    ByteVector.fromMemorySegment(
+                            HALF_BYTES, MEMORY, q + k * VectorShape.BYTES, LITTLE_ENDIAN)
                         .convertShape(B2S, S, 0))
                 .reinterpretAsInts();
         int column = b * Activations.BLOCK + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
@@ -132,7 +178,6 @@ final class Q8_0Matrix extends TiledMatrix {
             .intoArray(w, column * ROW_BLOCK + half);
         ((FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0))
             .intoArray(w, (column + 2) * ROW_BLOCK + half);
-        p += 2 * LANES;
       }
     }
   }

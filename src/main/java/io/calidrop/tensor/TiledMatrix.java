@@ -7,12 +7,19 @@ import java.util.Arrays;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * A matrix repacked into tiles of {@link VectorShape#LANES} rows. The tile of row group {@code r}
- * holds all columns of rows {@code r * LANES ..}, so that a thread reads one sequential stream;
- * rows beyond the last are zero.
+ * A matrix repacked into tiles of {@link Matrix#ROW_BLOCK} rows, all columns of them; rows beyond
+ * the last are zero. A number of a tile, whatever its format, is two vectors side by side, one lane
+ * a row, so that a broadcast activation serves two products.
+ *
+ * <p>Kernels read a tile strictly upwards: what they need late lies late. A step back of a few
+ * cache lines stops the processor from fetching ahead, which halves the speed.
  */
 abstract class TiledMatrix extends Matrix {
   static final int LANES = VectorShape.LANES;
+
+  /** Bytes from an int of a row to the next one. */
+  static final int STEP = ROW_BLOCK * Integer.BYTES;
+
   static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -26,12 +33,12 @@ abstract class TiledMatrix extends Matrix {
   private final long tileBytes;
 
   /**
-   * @param tileBytes bytes of one tile: all columns of {@link #LANES} rows
+   * @param tileBytes bytes of one tile
    */
   TiledMatrix(int rows, int columns, long tileBytes, Arena arena) {
     super(rows, columns);
     this.tileBytes = tileBytes;
-    this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, 2L * rowBlocks()));
+    this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
   }
 
   /** Columns that {@link #unpack} takes at a time. */
@@ -55,10 +62,25 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
+  /** Most groups of tokens that {@link #multiplyPacked} is for, 0 where a format lacks it. */
+  int packedGroups() {
+    return 0;
+  }
+
   /**
-   * Unpacks columns {@code [column, column + count)} of the tile at {@code address}.
+   * Multiplies the tile at {@code address} by a group of tokens without unpacking it to memory.
    *
-   * @param half which tile of its row block it is, 0 or 1
+   * @param out as for {@link #multiplyGroup}, but overwritten
+   */
+  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+    throw new UnsupportedOperationException();
+  }
+
+  /**
+   * Unpacks columns {@code [column, column + count)} of half of the rows of a tile.
+   *
+   * @param address of the tile's first vector of those rows
+   * @param half which half it is, 0 or 1
    */
   abstract void unpack(long address, int column, int count, int half, MatMulScratch scratch);
 
@@ -87,8 +109,8 @@ abstract class TiledMatrix extends Matrix {
    */
   final void repack(MemorySegment source, int first, long rowBytes, int from, int to) {
     for (int row = from * ROW_BLOCK; row < Math.min(to * ROW_BLOCK, rows()); row++) {
-      MemorySegment tile = tiles.asSlice(row / LANES * tileBytes, tileBytes);
-      repackRow(source, (row - first) * rowBytes, tile, row % LANES);
+      MemorySegment tile = tiles.asSlice(row / ROW_BLOCK * tileBytes, tileBytes);
+      repackRow(source, (row - first) * rowBytes, tile, row % ROW_BLOCK);
     }
   }
 
@@ -101,7 +123,16 @@ abstract class TiledMatrix extends Matrix {
   public final void multiply(
       Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch) {
     if (x.tokens() == 1) {
-      multiplyVector(address(2 * from), 2 * (to - from), x, out, from * ROW_BLOCK);
+      multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
+      return;
+    }
+    if (x.groups() <= packedGroups()) {
+      for (int block = from; block < to; block++) {
+        for (int group = 0; group < x.groups(); group++) {
+          int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
+          multiplyPacked(address(block), x, group, out, o, stride);
+        }
+      }
       return;
     }
     for (int token = 0; token < x.groups() * Activations.GROUP; token++) {
@@ -109,21 +140,17 @@ abstract class TiledMatrix extends Matrix {
     }
     int step = unpackedColumns();
     for (int block = from; block < to; block++) {
-      scratch.touched += OffHeap.touch(address(2 * block), 2 * tileBytes);
+      scratch.touched += OffHeap.touch(address(block), tileBytes);
       for (int column = 0; column < columns(); column += step) {
         int count = Math.min(step, columns() - column);
-        unpack(address(2 * block), column, count, 0, scratch);
-        unpack(address(2 * block + 1), column, count, 1, scratch);
+        unpack(address(block), column, count, 0, scratch);
+        unpack(address(block) + VectorShape.BYTES, column, count, 1, scratch);
         for (int group = 0; group < x.groups(); group++) {
           int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
           multiplyGroup(scratch, x, group, column, count, out, o, stride);
         }
       }
     }
-  }
-
-  final long tileBytes() {
-    return tileBytes;
   }
 
   private long address(int tile) {

@@ -56,6 +56,33 @@ class AttentionTest {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      value = KvType.class,
+      names = {"Q5_0", "Q4_0"})
+  void theNewestRowsOfAFullCacheAreNearlyExact(KvType type) {
+    AttentionStream stream = new AttentionStream(5, 6, 2, 64, 200);
+    float[] exact = stream.run(CacheOptions.full(KvType.F32), 1, 200);
+    float[] packed = stream.run(CacheOptions.full(type), 1, 200);
+    int width = 6 * 64;
+    double recent = distance(exact, packed, 0, NewestRows.LEAST * width);
+    double later = distance(exact, packed, 150 * width, 200 * width);
+    assertThat(recent).isLessThan(0.01).isLessThan(0.2 * later);
+    assertThat(NewestRows.first(NewestRows.LEAST + KvHead.BLOCK - 1)).isZero();
+    assertThat(NewestRows.first(NewestRows.LEAST + KvHead.BLOCK)).isEqualTo(KvHead.BLOCK);
+  }
+
+  /** Relative distance of two vectors' parts. */
+  private static double distance(float[] x, float[] y, int from, int to) {
+    double distance = 0;
+    double norm = 0;
+    for (int i = from; i < to; i++) {
+      distance += Math.pow(x[i] - y[i], 2);
+      norm += Math.pow(x[i], 2);
+    }
+    return Math.sqrt(distance / norm);
+  }
+
   private static void assertAgrees(KvTypes types, CacheShape shape, int tokens) {
     int heads = shape.heads();
     int kvHeads = shape.kvHeads();

@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.within;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CalibrationOptions.Mode;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
+import java.util.Optional;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -31,6 +32,10 @@ class BoundedCachePropertyTest {
         .bounded(bound, EvictionPolicies.named(POLICIES.get(policy % POLICIES.size())), how);
   }
 
+  private static Optional<StoreOptions> store(KvType keys, KvType values, int recall) {
+    return Optional.of(new StoreOptions(Place.RAM, 1 << 20, recall, new KvTypes(keys, values)));
+  }
+
   @Property(tries = 40, seed = "5")
   void cutsAndThreadsChangeNoBit(
       @ForAll @IntRange(min = 1, max = 3) int kvHeads,
@@ -45,6 +50,7 @@ class BoundedCachePropertyTest {
       @ForAll KvType keys,
       @ForAll KvType values,
       @ForAll Mode mode,
+      @ForAll @IntRange(min = 0, max = 70) int recall,
       @ForAll Compress compress) {
     AttentionStream stream =
         new AttentionStream(interval, kvHeads * group, kvHeads, 2 * halfDim, 100);
@@ -52,11 +58,11 @@ class BoundedCachePropertyTest {
         switch (mode) {
           case OFF -> CalibrationOptions.off();
           case FOLD -> CalibrationOptions.fold(rows, window, Math.max(1, window / 3));
-          case PAPER -> CalibrationOptions.paper(0.7f, 0.4f, Store.RAM);
-          case RECOMPUTE -> CalibrationOptions.recompute(0.6f, Store.RAM);
+          case PAPER -> CalibrationOptions.paper(0.7f, 0.4f);
         };
     CacheOptions options =
-        options(new KvTypes(keys, values), budget, interval, compress, policy, how);
+        options(new KvTypes(keys, values), budget, interval, compress, policy, how)
+            .withStore(recall == 0 ? Optional.empty() : store(keys, values, recall));
     float[] expected = stream.run(options, 1, 100);
     assertThat(stream.run(options, 3, batch)).isEqualTo(expected);
     for (float x : expected) {
@@ -72,14 +78,17 @@ class BoundedCachePropertyTest {
       @ForAll @IntRange(min = 4, max = 70) int budget,
       @ForAll @IntRange(min = 1, max = 40) int interval,
       @ForAll @IntRange(min = 0, max = 10) int policy,
-      @ForAll boolean recompute) {
+      @ForAll @IntRange(min = 0, max = 2) int form) {
     AttentionStream stream = new AttentionStream(budget, kvHeads * group, kvHeads, 2 * halfDim, 90);
     CalibrationOptions how =
-        recompute
-            ? CalibrationOptions.recompute(2, Store.RAM)
-            : CalibrationOptions.fold(90, 30, 10);
+        switch (form) {
+          case 0 -> CalibrationOptions.fold(90, 30, 10);
+          case 1 -> CalibrationOptions.paper(2, 2);
+          default -> CalibrationOptions.off();
+        };
     CacheOptions options =
-        options(KvTypes.of(KvType.F32), budget, interval, Compress.ROLLING, policy, how);
+        options(KvTypes.of(KvType.F32), budget, interval, Compress.ROLLING, policy, how)
+            .withStore(form == 0 ? Optional.empty() : store(KvType.F32, KvType.F32, 90));
     float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 90);
     float[] actual = stream.run(options, 2, 25);
     for (int i = 0; i < full.length; i++) {

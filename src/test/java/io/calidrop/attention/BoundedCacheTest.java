@@ -8,7 +8,7 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CalibrationOptions.Mode;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.attention.policy.H2oPolicy;
 import io.calidrop.attention.policy.StreamingPolicy;
@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
@@ -70,9 +71,16 @@ class BoundedCacheTest {
     return switch (mode) {
       case OFF -> CalibrationOptions.off();
       case FOLD -> CalibrationOptions.fold(10, 24, 12);
-      case PAPER -> new CalibrationOptions.Paper(0.8f, 0.5f, false, Store.RAM);
-      case RECOMPUTE -> CalibrationOptions.recompute(0.7f, Store.RAM);
+      case PAPER -> CalibrationOptions.paper(0.8f, 0.5f);
     };
+  }
+
+  private static Optional<StoreOptions> store(KvTypes types, int recall) {
+    return Optional.of(new StoreOptions(Place.RAM, 1 << 20, recall, types));
+  }
+
+  private static Optional<StoreOptions> store(KvType type, int recall) {
+    return store(KvTypes.of(type), recall);
   }
 
   @ParameterizedTest
@@ -83,7 +91,8 @@ class BoundedCacheTest {
     for (Mode mode : Mode.values()) {
       for (Compress compress : Compress.values()) {
         CacheBudget budget = budget(200, 16, compress);
-        CacheOptions options = options(KvType.F16, budget, policy, calibration(mode));
+        CacheOptions options =
+            options(KvType.F16, budget, policy, calibration(mode)).withStore(store(KvType.Q4_0, 5));
         assertThat(stream.run(options, 2, 13)).as("%s %s", mode, compress).isEqualTo(expected);
       }
     }
@@ -96,7 +105,9 @@ class BoundedCacheTest {
       for (Compress compress : Compress.values()) {
         AttentionStream stream = new AttentionStream(2, 9, 3, 20, 150);
         KvTypes types = TYPES.get(2 * mode.ordinal() + compress.ordinal());
-        CacheOptions options = options(types, budget(24, 20, compress), policy, calibration(mode));
+        CacheOptions options =
+            options(types, budget(24, 20, compress), policy, calibration(mode))
+                .withStore(mode == Mode.FOLD ? Optional.empty() : store(types, 9));
         float[] expected = stream.run(options, 1, 150);
         assertThat(stream.run(options, 2, 1))
             .as("%s %s one by one", mode, compress)
@@ -114,17 +125,15 @@ class BoundedCacheTest {
     AttentionStream stream = new AttentionStream(3, 6, 2, 24, 140);
     float[] expected = stream.run(CacheOptions.full(KvType.F32), 1, 140);
     for (int rows : new int[] {12, 30, 70}) {
-      for (boolean firstOrder : new boolean[] {false, true}) {
-        for (Mode mode : List.of(Mode.PAPER, Mode.RECOMPUTE)) {
-          CalibrationOptions always =
-              mode == Mode.PAPER
-                  ? new CalibrationOptions.Paper(2, 2, firstOrder, Store.RAM)
-                  : CalibrationOptions.recompute(2, Store.RAM);
-          CacheOptions options =
-              options(KvType.F32, budget(rows, 16, Compress.ROLLING), policy, always);
-          assertClose(stream.run(options, 2, 11), expected, 1e-5);
-        }
-      }
+      CacheBudget budget = budget(rows, 16, Compress.ROLLING);
+      CacheOptions paper =
+          options(KvType.F32, budget, policy, CalibrationOptions.paper(2, 2))
+              .withStore(store(KvType.F32, 1));
+      assertClose(stream.run(paper, 2, 11), expected, 1e-5);
+      CacheOptions all =
+          options(KvType.F32, budget, policy, calibration(Mode.FOLD))
+              .withStore(store(KvType.F32, 140));
+      assertClose(stream.run(all, 2, 11), expected, 1e-5);
     }
   }
 
@@ -147,13 +156,15 @@ class BoundedCacheTest {
     AttentionScores scores = new AttentionScores(0.6f, 2.5f);
     AttentionStream stream = new AttentionStream(4, 4, 2, 16, 110, scores);
     float[] expected = stream.run(CacheOptions.full(KvType.F32), 1, 110);
-    for (CalibrationOptions calibration :
+    CacheBudget budget = budget(30, 16, Compress.ROLLING);
+    CacheOptions fold =
+        options(KvType.F32, budget, "expected", CalibrationOptions.fold(200, 32, 16));
+    for (CacheOptions options :
         List.of(
-            CalibrationOptions.fold(200, 32, 16),
-            CalibrationOptions.recompute(2, Store.RAM),
-            CalibrationOptions.paper(2, 2, Store.RAM))) {
-      CacheBudget budget = budget(30, 16, Compress.ROLLING);
-      CacheOptions options = options(KvType.F32, budget, "expected", calibration);
+            fold,
+            fold.withStore(store(KvType.F32, 110)),
+            options(KvType.F32, budget, "expected", CalibrationOptions.paper(2, 2))
+                .withStore(store(KvType.F32, 1)))) {
       assertClose(stream.run(options, 2, 16), expected, 1e-5);
     }
   }
@@ -246,16 +257,14 @@ class BoundedCacheTest {
   void aFileHoldsTheSameAsMemoryAndIsNotLeftBehind(@TempDir Path directory) throws IOException {
     AttentionStream stream = new AttentionStream(7, 4, 1, 32, 300);
     CacheBudget budget = budget(20, 32, Compress.ROLLING);
-    float[] expected =
-        stream.run(
-            options(KvType.F16, budget, "streaming", CalibrationOptions.recompute(0.9f, Store.RAM)),
-            1,
-            32);
+    CacheOptions options =
+        options(KvType.F16, budget, "streaming", CalibrationOptions.off())
+            .withStore(store(KvType.Q8_0, 16));
+    float[] expected = stream.run(options, 1, 32);
     String before = System.setProperty("java.io.tmpdir", directory.toString());
     try {
-      CacheOptions options =
-          options(KvType.F16, budget, "streaming", CalibrationOptions.recompute(0.9f, Store.FILE));
-      assertThat(stream.run(options, 2, 32)).isEqualTo(expected);
+      StoreOptions file = new StoreOptions(Place.FILE, 1 << 20, 16, KvTypes.of(KvType.Q8_0));
+      assertThat(stream.run(options.withStore(Optional.of(file)), 2, 32)).isEqualTo(expected);
     } finally {
       System.setProperty("java.io.tmpdir", before);
     }
@@ -294,7 +303,8 @@ class BoundedCacheTest {
     CacheBudget rebase = new CacheBudget(20, 4, 8, 16, Compress.ROLLING, Positions.REBASE);
     CacheOptions options =
         CacheOptions.full(TYPES.get(2 * mode.ordinal() + 1))
-            .bounded(rebase, new H2oPolicy(), calibration(mode));
+            .bounded(rebase, new H2oPolicy(), calibration(mode))
+            .withStore(store(TYPES.get(mode.ordinal()), 30));
     try (KvCache cache = stream.newCache(options, 100, 1)) {
       for (float x : stream.run(cache, 1, from -> 16)) {
         assertThat(x).isFinite();
@@ -322,11 +332,19 @@ class BoundedCacheTest {
       }
     }
     HeadState head =
-        new HeadState(0, 0, KvTypes.of(KvType.F32).newHead(dim), rows, null, ring, false);
+        new HeadState(
+            0,
+            0,
+            KvTypes.of(KvType.F32).newHead(dim),
+            rows,
+            null,
+            null,
+            ring,
+            new EvictedLooks(),
+            false);
     double[][] before = masses(rows, ring);
     try (WorkerPool pool = new WorkerPool(1)) {
-      new PositionRebase(
-              new HeadState[] {head}, new ReferenceScratch[0], new PositionRotation[] {rotation})
+      new PositionRebase(new HeadState[] {head}, new PositionRotation[] {rotation})
           .run(pool, 500, 4);
     }
     double[][] after = masses(rows, ring);

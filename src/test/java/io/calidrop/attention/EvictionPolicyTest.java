@@ -308,6 +308,6 @@ class EvictionPolicyTest {
         .bounded(
             CacheBudget.of(64),
             EvictionPolicies.named(name, new QuerySample(window, samples)),
-            CalibrationOptions.recompute(0.5f, CalibrationOptions.Store.RAM));
+            CalibrationOptions.paper(0.5f, 0.5f));
   }
 }

@@ -4,8 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.calidrop.attention.CalibrationOptions.Paper;
-import io.calidrop.attention.CalibrationOptions.References;
-import io.calidrop.attention.CalibrationOptions.Store;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.tensor.VectorMath;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -14,10 +13,8 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
-/** The paper's form of calibration, and ours to first order. */
+/** The paper's form of calibration. */
 @Tag("kernel")
 class ReferenceCalibrationTest {
   private static final int DIM = 16;
@@ -41,19 +38,21 @@ class ReferenceCalibrationTest {
     return (float) Math.sqrt(VectorMath.dot(x, 0, x, 0, DIM));
   }
 
-  private static References always(boolean firstOrder) {
-    return new Paper(-1, -1, firstOrder, Store.NONE);
-  }
+  private static final Paper ALWAYS = CalibrationOptions.paper(-1, -1);
 
-  /** A calibration that rows were evicted into, so many at a time, in some order. */
-  private ReferenceCalibration evicted(References options, List<Integer> order, int step) {
-    PageMemory memory = options.store() == Store.NONE ? null : PageMemory.inRam();
-    int valueLength = ReferenceCalibration.valueLength(DIM, options);
-    EvictedStore store =
-        memory == null
-            ? null
-            : new EvictedStore(memory, KvTypes.of(KvType.F32).newHead(DIM, valueLength));
-    ReferenceCalibration calibration = new ReferenceCalibration(SHAPE, options, store);
+  private final EvictedLooks looks = new EvictedLooks();
+
+  /**
+   * A calibration that rows were evicted into, so many at a time, in some order.
+   *
+   * @param stored whether there is a store
+   */
+  private ReferenceCalibration evicted(
+      Paper options, boolean stored, List<Integer> order, int step) {
+    StoreOptions all = new StoreOptions(Place.RAM, 1 << 20, 1, KvTypes.of(KvType.F32));
+    StoredRows store =
+        stored ? new StoredRows(SHAPE, all, PageMemory.inRam(), (x, o, by) -> {}, 1000) : null;
+    ReferenceCalibration calibration = new ReferenceCalibration(SHAPE, options, store, looks);
     QueryRing ring = new QueryRing(1, 1, 1, DIM, true);
     ring.put(0, 0, 0, reference, 0, 1);
     KvHead head = KvTypes.of(KvType.F32).newHead(DIM);
@@ -66,23 +65,26 @@ class ReferenceCalibrationTest {
       for (int row : order.subList(from, Math.min(ROWS, from + step))) {
         rows.add(head, row, 0, row);
       }
+      if (stored) {
+        store.add(rows, 0, new EvictedRows(DIM));
+      }
       calibration.evict(rows, ring, 0);
     }
     return calibration;
   }
 
-  private static ReferenceScratch scratch(References options) {
-    return new ReferenceScratch(
-        KvTypes.of(KvType.F32), SHAPE, ReferenceCalibration.valueLength(DIM, options));
+  private static void compare(ReferenceCalibration calibration, float[] queries, int tokens) {
+    AttentionScratch attention = new AttentionScratch(SHAPE, DIM, 4);
+    calibration.compare(
+        queries, 0, DIM, tokens, 100, 0, false, attention, new RecallScratch(SHAPE));
   }
 
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */
-  private static double[] given(
-      ReferenceCalibration calibration, References options, float[] query) {
-    calibration.compare(query, 0, DIM, 1, scratch(options));
+  private static double[] given(ReferenceCalibration calibration, float[] query) {
+    compare(calibration, query, 1);
     SoftmaxPartials out = new SoftmaxPartials(1, ValueRows.valueDim(DIM));
     out.clear(1);
-    calibration.merge(0, 0, query, 0, out, 0);
+    calibration.merge(0, 0, out, 0);
     float[] output = new float[DIM];
     out.finish(0, output, 0, DIM);
     double[] all = new double[1 + DIM];
@@ -93,9 +95,9 @@ class ReferenceCalibrationTest {
     return all;
   }
 
-  /** Exact attention of a query over the evicted rows: log-sum-exp, output, then mean key. */
+  /** Exact attention of a query over the evicted rows: log-sum-exp, then output. */
   private double[] exact(float[] query) {
-    double[] all = new double[1 + 2 * DIM];
+    double[] all = new double[1 + DIM];
     double sum = 0;
     for (int row = 0; row < ROWS; row++) {
       double score = 0;
@@ -106,7 +108,6 @@ class ReferenceCalibrationTest {
       sum += weight;
       for (int d = 0; d < DIM; d++) {
         all[1 + d] += weight * values[row * DIM + d];
-        all[1 + DIM + d] += weight * keys[row * DIM + d];
       }
     }
     all[0] = Math.log(sum);
@@ -122,25 +123,21 @@ class ReferenceCalibrationTest {
     return order;
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void foldingOneByOneInAnyOrderIsFoldingAtOnce(boolean firstOrder) {
-    References options = always(firstOrder);
+  @Test
+  void foldingOneByOneInAnyOrderIsFoldingAtOnce() {
     float[] query = gaussian(DIM);
-    double[] expected = given(evicted(options, shuffled(1), ROWS), options, query);
+    double[] expected = given(evicted(ALWAYS, false, shuffled(1), ROWS), query);
     for (int step : new int[] {1, 9}) {
-      double[] actual = given(evicted(options, shuffled(step + 1), step), options, query);
+      double[] actual = given(evicted(ALWAYS, false, shuffled(step + 1), step), query);
       for (int i = 0; i < expected.length; i++) {
         assertThat(actual[i]).isCloseTo(expected[i], within(1e-5));
       }
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(booleans = {false, true})
-  void theReferenceItselfGetsWhatItWouldOfTheEvictedRows(boolean firstOrder) {
-    References options = always(firstOrder);
-    double[] actual = given(evicted(options, shuffled(1), 16), options, reference);
+  @Test
+  void theReferenceItselfGetsWhatItWouldOfTheEvictedRows() {
+    double[] actual = given(evicted(ALWAYS, false, shuffled(1), 16), reference);
     double[] expected = exact(reference);
     for (int i = 0; i < actual.length; i++) {
       assertThat(actual[i]).isCloseTo(expected[i], within(1e-5));
@@ -148,29 +145,18 @@ class ReferenceCalibrationTest {
   }
 
   @Test
-  void toFirstOrderTheMassFollowsTheQueryAndTheOutputStays() {
-    float[] query = gaussian(DIM);
-    double[] exact = exact(reference);
-    double slope = 0;
-    for (int d = 0; d < DIM; d++) {
-      slope += (query[d] - reference[d]) * exact[1 + DIM + d] / Math.sqrt(DIM);
-    }
-    References zero = always(false);
-    References first = always(true);
-    double[] replayed = given(evicted(zero, shuffled(1), 16), zero, query);
-    double[] followed = given(evicted(first, shuffled(1), 16), first, query);
-    assertThat(replayed[0]).isCloseTo(exact[0], within(1e-5));
-    assertThat(followed[0]).isCloseTo(exact[0] + slope, within(1e-5));
-    for (int d = 1; d <= DIM; d++) {
-      assertThat(replayed[d]).isCloseTo(exact[d], within(1e-5));
-      assertThat(followed[d]).isCloseTo(exact[d], within(1e-5));
+  void anyOtherQueryGetsTheSame() {
+    double[] expected = exact(reference);
+    double[] actual = given(evicted(ALWAYS, false, shuffled(1), 16), gaussian(DIM));
+    for (int i = 0; i < actual.length; i++) {
+      assertThat(actual[i]).isCloseTo(expected[i], within(1e-5));
     }
   }
 
   @Test
   void similarityDecidesTokenByTokenAndRecomputingMovesTheReference() {
-    References options = new Paper(0.9f, 0.5f, false, Store.RAM);
-    ReferenceCalibration calibration = evicted(options, shuffled(1), ROWS);
+    ReferenceCalibration calibration =
+        evicted(CalibrationOptions.paper(0.9f, 0.5f), true, shuffled(1), ROWS);
     float[] other = gaussian(DIM);
     float along =
         VectorMath.dot(other, 0, reference, 0, DIM)
@@ -185,15 +171,16 @@ class ReferenceCalibrationTest {
     for (int t = 0; t < 5; t++) {
       System.arraycopy(tokens[t], 0, batch, t * DIM, DIM);
     }
-    calibration.compare(batch, 0, DIM, 5, scratch(options));
-    assertThat(calibration.calibrations()).as("reference, other again").isEqualTo(2);
-    assertThat(calibration.skips()).as("between, twice").isEqualTo(2);
-    assertThat(calibration.recomputations()).as("other").isEqualTo(1);
+    compare(calibration, batch, 5);
+    assertThat(looks.count).isEqualTo(5);
+    assertThat(looks.calibrated).as("reference, other again").isEqualTo(2 * ROWS);
+    assertThat(looks.skipped).as("between, twice").isEqualTo(2 * ROWS);
+    assertThat(looks.recomputed).as("other").isEqualTo(ROWS);
     SoftmaxPartials out = new SoftmaxPartials(5, ValueRows.valueDim(DIM));
     out.clear(5);
     double[][] expected = {exact(reference), null, exact(other), exact(other), null};
     for (int t = 0; t < 5; t++) {
-      calibration.merge(t, 0, batch, t * DIM, out, t);
+      calibration.merge(t, 0, out, t);
       if (expected[t] == null) {
         assertThat(out.logSumExp(t)).isEqualTo(Float.NEGATIVE_INFINITY);
       } else {

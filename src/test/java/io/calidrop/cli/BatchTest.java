@@ -65,6 +65,54 @@ class BatchTest {
   }
 
   @Test
+  void answersFitWhatTheirLinesAskFor() throws IOException {
+    Path schema = Files.writeString(directory.resolve("s.json"), "{\"enum\":[\"yes\",\"no\"]}");
+    String chat =
+        "{\"custom_id\":%d,\"body\":{\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]%s}}";
+    String tool =
+        "{'type':'function','function':{'name':'f','parameters':{'properties':{'a':{'type':'boolean'}},"
+            + "'required':['a']}}}";
+    List<String> fields =
+        List.of(
+            "",
+            ",'response_format':{'type':'json_object'},'max_tokens':1",
+            ",'response_format':{'type':'json_schema','json_schema':{'name':'n','schema':{'const':[1]}}}",
+            ",'response_format':{'type':'text'}",
+            ",'tools':[" + tool + "],'tool_choice':'required','parallel_tool_calls':false",
+            ",'response_format':{'type':'json_schema','json_schema':{'schema':{'not':{}}}}");
+    List<String> lines = new ArrayList<>();
+    for (String field : fields) {
+      lines.add(chat.formatted(lines.size(), field.replace('\'', '"')));
+    }
+    Path in = Files.write(directory.resolve("in.jsonl"), lines);
+    Path out = directory.resolve("out.jsonl");
+    String model = AnsweringModel.endless().toString();
+    batch(in, out, "--model", model, "--json-schema", schema.toString(), "--parallel", "3", "-q");
+    List<JsonNode> results = new ArrayList<>(results(out));
+    results.sort((a, b) -> Integer.compare(a.get("id").asInt(), b.get("id").asInt()));
+    assertThat(results.get(0).get("text").asText()).isIn("\"yes\"", "\"no\"");
+    assertThat(results.get(0).get("finish_reason").asText()).isEqualTo("complete");
+    assertThat(results.get(1).get("text").asText()).isEqualTo("{");
+    assertThat(results.get(1).get("finish_reason").asText()).isEqualTo("length");
+    assertThat(results.get(2).get("text").asText()).isEqualTo("[1]");
+    assertThat(results.get(3).get("finish_reason").asText()).isEqualTo("length");
+    assertThat(results.get(4).get("finish_reason").asText()).isEqualTo("tool_calls");
+    JsonNode function = results.get(4).at("/tool_calls/0/function");
+    assertThat(function.get("name").asText()).isEqualTo("f");
+    assertThat(JSON.readTree(function.get("arguments").asText()).get("a").isBoolean()).isTrue();
+    assertThat(results.get(5).get("error").asText())
+        .isEqualTo("response_format: the schema: not is not supported");
+  }
+
+  @Test
+  void aWrongSchemaIsAUsageError() throws IOException {
+    Path schema = Files.writeString(directory.resolve("s.json"), "{\"minLenght\":1}");
+    Outcome outcome = batch(prompts(1), directory.resolve("o"), "--json-schema", schema.toString());
+    assertThat(outcome.code()).isEqualTo(2);
+    assertThat(outcome.err()).contains("--json-schema", "unknown keyword minLenght");
+  }
+
+  @Test
   void everyLineHasAResultAndWrongOnesAnError() throws IOException {
     Path in =
         Files.write(

@@ -76,10 +76,17 @@ class CacheFlagsTest {
     JsonNode cache = json.get("cache");
     assertThat(cache.get("seen").asInt()).isEqualTo(json.get("context_used").asInt());
     assertThat(cache.get("kept").asDouble()).isBetween(128.0, 256.0);
-    assertThat(cache.get("calibration_rows").asDouble()).isBetween(1.0, 128.0);
+    assertThat(cache.get("kept").asDouble() + cache.get("stored").asDouble())
+        .isEqualTo(cache.get("seen").asInt());
+    assertThat(cache.get("folded").asDouble()).isZero();
+    assertThat(cache.get("calibration_rows").asDouble()).isZero();
+    assertThat(cache.get("recomputed_rows").asDouble()).isBetween(200.0, 256.0);
+    assertThat(cache.get("skipped_rows").asDouble()).isGreaterThan(2000);
+    assertThat(cache.get("calibrated_rows").asDouble()).isZero();
     assertThat(cache.get("active_bytes").asLong()).isLessThan(1 << 20);
     assertThat(cache.get("calibration_bytes").asLong()).isBetween(1L << 14, 1L << 18);
-    assertThat(cache.get("evicted_bytes").asLong()).isZero();
+    assertThat(cache.get("stored_bytes").asLong()).isGreaterThan(1 << 19);
+    assertThat(cache.get("sketch_bytes").asLong()).isGreaterThan(1 << 17);
     assertThat(cache.get("prunes").asInt()).isGreaterThan(70);
     assertThat(cache.get("prune_seconds").asDouble()).isPositive();
   }
@@ -95,10 +102,10 @@ class CacheFlagsTest {
             "40",
             "--prune-interval",
             "16",
-            "--calidrop",
-            "recompute",
-            "--evicted-store",
+            "--store",
             "file",
+            "--recall",
+            "16",
             "-n",
             "60",
             "--temp",
@@ -109,8 +116,9 @@ class CacheFlagsTest {
     assertThat(outcome.err())
         .hasLineCount(1)
         .containsPattern(
-            "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB \\+ evicted [\\d.]+ MiB,"
-                + " calibrated \\d+, recomputed \\d+, skipped 0, similarity 0\\.\\d\\d, \\d prunes in");
+            "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB"
+                + " \\+ store of \\d\\d tokens [\\d.]+ MiB \\+ sketches [\\d.]+ MiB, of evicted rows a step"
+                + " recomputed 1\\d, skipped \\d+, calibrated 0, \\d prunes in");
   }
 
   @Test
@@ -155,8 +163,11 @@ class CacheFlagsTest {
         arguments(
             "--calibration-rows is for --calidrop fold",
             "--budget 99 --calidrop off --calibration-rows 3"),
-        arguments("--evicted-store is for", "--budget 99 --evicted-store ram"),
-        arguments("--first-order is for", "--budget 99 --calidrop recompute --first-order"),
+        arguments("--store needs a budget", "--store ram"),
+        arguments("--recall needs a store", "--budget 99 --store none --recall 8"),
+        arguments("--recall is for", "--budget 99 --calidrop paper --recall 8"),
+        arguments("read of the store must be at least 1", "--budget 99 --recall 0"),
+        arguments("--recompute-threshold is for", "--budget 99 --recompute-threshold 0.5"),
         arguments("at most the calibration window", "--budget 99 --calibration-samples 200"),
         arguments(
             "must not exceed the calibrate threshold",

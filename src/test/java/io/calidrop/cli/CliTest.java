@@ -201,6 +201,22 @@ class CliTest {
   }
 
   @Test
+  void theLineEndThatClosesAPipeIsNoPartOfTheQuestion() {
+    String[] options = withModel("run", "--temp", "0", "-n", "1", "--json");
+    String tokens = promptTokens(Outcome.of("What is the capital of France?", false, options));
+    for (String ending : List.of("\n", "\r\n")) {
+      Outcome outcome = Outcome.of("What is the capital of France?" + ending, false, options);
+      assertThat(promptTokens(outcome)).isEqualTo(tokens);
+    }
+    Outcome two = Outcome.of("What is the capital of France?\n\n", false, options);
+    assertThat(promptTokens(two)).isNotEqualTo(tokens);
+  }
+
+  private static String promptTokens(Outcome outcome) {
+    return outcome.out().replaceAll("(?s).*(\"prompt_tokens\" : \\d+).*", "$1");
+  }
+
+  @Test
   void chatsLineByLine() {
     Outcome outcome =
         Outcome.of(

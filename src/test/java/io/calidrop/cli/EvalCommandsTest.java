@@ -180,14 +180,16 @@ class EvalCommandsTest {
             "--policies",
             "streaming",
             "--calidrop",
-            "off,recompute",
+            "off",
+            "--recall",
+            "0,32",
             "--json");
     JsonNode tables = new ObjectMapper().readTree(error.out());
     assertThat(tables.get("error")).hasSize(2);
     assertThat(tables.get("error").get(1).get("error").asDouble())
         .isLessThan(tables.get("error").get(0).get("error").asDouble());
     assertThat(tables.get("error-layers")).hasSize(2);
-    assertThat(tables.get("actions")).hasSize(2);
+    assertThat(tables.get("actions")).hasSize(1);
     Outcome cost =
         eval(
             "cost",

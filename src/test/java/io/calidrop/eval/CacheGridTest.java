@@ -28,9 +28,10 @@ class CacheGridTest {
         CacheBudget.Positions.ABSOLUTE,
         List.of("streaming", "h2o"),
         List.of(64, 256),
-        List.of(Mode.OFF, Mode.PAPER, Mode.FOLD, Mode.RECOMPUTE),
+        List.of(Mode.OFF, Mode.PAPER, Mode.FOLD),
         folds,
         List.of(-1f, 0.8f),
+        List.of(0, 64),
         equalBytes);
   }
 
@@ -39,9 +40,9 @@ class CacheGridTest {
     List<Fold> folds =
         List.of(CalibrationOptions.fold(64, 128, 32), CalibrationOptions.fold(16, 128, 32));
     List<CacheSetting> settings = grid(KvType.F16, folds, true).settings(SHAPE);
-    assertThat(settings).hasSize(2 * 2 * (1 + 2 + 2 * 2 + 2));
+    assertThat(settings).hasSize(2 * 2 * (2 + 2 + 2 * 3));
     assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();
-    assertThat(grid(KvType.F16, folds, false).settings(SHAPE)).hasSize(2 * 2 * (1 + 2 + 2 + 2));
+    assertThat(grid(KvType.F16, folds, false).settings(SHAPE)).hasSize(2 * 2 * (2 + 2 + 2 * 2));
   }
 
   @ParameterizedTest
@@ -50,7 +51,7 @@ class CacheGridTest {
     List<Fold> folds = List.of(CalibrationOptions.fold(64, 128, 32));
     List<CacheSetting> settings = grid(type, folds, true).settings(SHAPE);
     for (int i = 0; i < settings.size(); i++) {
-      if (settings.get(i).mode() == Mode.FOLD) {
+      if (settings.get(i).mode() == Mode.FOLD && settings.get(i).options().store().isPresent()) {
         CacheSetting plain = settings.get(i + 1);
         assertThat(plain.form()).isEqualTo(CacheSetting.EQUAL_BYTES);
         assertThat(plain.rows()).isGreaterThan(settings.get(i).rows());

@@ -10,9 +10,10 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
@@ -21,6 +22,7 @@ import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,6 +33,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CacheQualityTest {
   private static final String REFERENCE = "reference/calidrop-kl.json";
 
+  private static final StoreOptions F32_STORE =
+      new StoreOptions(Place.RAM, 1 << 30, 1, KvTypes.of(KvType.F32));
+
   /** Some cells of the grid: all of it takes minutes. */
   private static final List<String> CELLS =
       List.of(
@@ -38,7 +43,6 @@ class CacheQualityTest {
           "streaming 64 fold 64 128",
           "streaming 64 paper -1",
           "streaming 64 paper 0.8",
-          "streaming 64 recompute 0.8",
           "h2o 256 off",
           "snapkv 64 off",
           "keydiff 256 off",
@@ -101,7 +105,6 @@ class CacheQualityTest {
 
   private static CacheOptions options(JsonNode cell, Compress compress, int interval) {
     float threshold = (float) cell.path("recomputeThreshold").asDouble(-1);
-    Store store = threshold == -1 ? Store.NONE : Store.RAM;
     CalibrationOptions calibration =
         switch (cell.get("calidrop").asText()) {
           case "off" -> CalibrationOptions.off();
@@ -109,15 +112,15 @@ class CacheQualityTest {
             int window = cell.get("window").asInt();
             yield CalibrationOptions.fold(cell.get("rows").asInt(), window, window);
           }
-          case "paper" -> CalibrationOptions.paper(threshold, threshold, store);
-          default -> CalibrationOptions.recompute(threshold, store);
+          default -> CalibrationOptions.paper(threshold, threshold);
         };
     return CacheOptions.full(KvType.F32)
         .bounded(
             new CacheBudget(
                 cell.get("budget").asInt(), 4, 32, interval, compress, Positions.ABSOLUTE),
             EvictionPolicies.named(cell.get("policy").asText()),
-            calibration);
+            calibration)
+        .withStore(threshold == -1 ? Optional.empty() : Optional.of(F32_STORE));
   }
 
   private static List<CacheQuality.Result> compare(

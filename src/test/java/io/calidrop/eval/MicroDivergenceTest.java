@@ -11,7 +11,6 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
@@ -66,7 +65,7 @@ class MicroDivergenceTest {
     CalibrationOptions calibration =
         cell.get("calidrop").textValue().equals("off")
             ? CalibrationOptions.off()
-            : CalibrationOptions.paper(-1, -1, Store.NONE);
+            : CalibrationOptions.paper(-1, -1);
     return CacheOptions.full(KvType.F32)
         .bounded(budget, EvictionPolicies.named(cell.get("policy").textValue()), calibration);
   }

@@ -4,16 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.Constraint;
 import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.CharRange;
+import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
 import net.jqwik.api.constraints.StringLength;
 import org.junit.jupiter.api.Test;
@@ -28,7 +31,6 @@ class GenerationTest {
 
     private final byte[] bytes;
     private final int limit;
-    private int position;
     private int given;
 
     Script(String text, int limit) {
@@ -38,14 +40,17 @@ class GenerationTest {
 
     GenerationResult run(Generation generation) {
       while (!generation.isDone()) {
+        if (generation.isDecoding()) {
+          generation.draft(Speculation.MOST);
+        }
         int tokens = Math.min(MOST, generation.to() - generation.from());
         assertThat(generation.tokens()).hasSizeGreaterThanOrEqualTo(generation.to());
-        position += tokens;
-        assertThat(position).isLessThanOrEqualTo(limit);
+        assertThat(generation.position() + tokens).isLessThanOrEqualTo(limit);
         boolean whole = tokens == generation.to() - generation.from();
-        generation.computed(tokens, whole ? logits() : null);
+        generation.computed(tokens, drafted -> whole ? logits() : null);
       }
-      return generation.result(new CacheStatistics(0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0));
+      return generation.result(
+          new CacheStatistics(0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     }
 
     private float[] logits() {
@@ -55,7 +60,7 @@ class GenerationTest {
     }
   }
 
-  private static final class ByteTokenizer implements Tokenizer {
+  static final class ByteTokenizer implements Tokenizer {
     @Override
     public int[] encode(String text, boolean parseSpecial) {
       byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
@@ -108,10 +113,16 @@ class GenerationTest {
   }
 
   private final List<String> pieces = new ArrayList<>();
+  private Speculator speculator = Speculator.NONE;
 
   private GenerationResult generate(
       Script script, int maxTokens, List<String> stop, BooleanSupplier interrupted) {
-    GenerationOptions options = new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop);
+    return generate(
+        script, new GenerationOptions(maxTokens, SamplerOptions.greedy(), stop), interrupted);
+  }
+
+  private GenerationResult generate(
+      Script script, GenerationOptions options, BooleanSupplier interrupted) {
     GenerationResult result =
         script.run(
             new Generation(
@@ -121,6 +132,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                speculator,
                 pieces::add,
                 interrupted));
     assertThat(String.join("", pieces)).isEqualTo(result.text());
@@ -144,6 +156,50 @@ class GenerationTest {
     assertThat(pieces).containsExactly("H", "e", "l", "l", "o");
   }
 
+  private GenerationResult generate(
+      String text, int maxTokens, Constraint constraint, String... stop) {
+    GenerationOptions options =
+        new GenerationOptions(maxTokens, SamplerOptions.greedy(), List.of(stop))
+            .withConstraint(Optional.of(constraint));
+    return generate(new Script(text, 100), options, () -> false);
+  }
+
+  @Test
+  void aConstraintRulesOutWhatDoesNotFitAndEndsWhenNothingCanFollow() {
+    Constraint schema = Constraint.of("{\"enum\":[\"Paris\",\"Pau\",null]}");
+    GenerationResult result = generate("\"Pxuris, I think", 50, schema);
+    assertThat(result.text()).isEqualTo("\"Pau\"");
+    assertThat(result.stopReason()).isEqualTo(StopReason.COMPLETE);
+  }
+
+  @Test
+  void theEndTokenComesWhenTheValueIsComplete() {
+    Constraint number = Constraint.of("{\"type\":\"integer\"}");
+    GenerationResult result = generate("12", 50, number);
+    assertThat(result.text()).isEqualTo("12");
+    assertThat(result.stopReason()).isEqualTo(StopReason.END_TOKEN);
+  }
+
+  @Test
+  void aConstrainedTextEndsAtTheTokenLimitAndAtStopStrings() {
+    pieces.clear();
+    GenerationResult cut = generate("{\"a\": 5}", 4, Constraint.object());
+    assertThat(cut.text()).isEqualTo("{\"a\"");
+    assertThat(cut.stopReason()).isEqualTo(StopReason.LENGTH);
+    pieces.clear();
+    GenerationResult stopped = generate("{\"a\": 5}", 50, Constraint.object(), "5");
+    assertThat(stopped.text()).isEqualTo("{\"a\": ");
+    assertThat(stopped.stopReason()).isEqualTo(StopReason.STOP_STRING);
+  }
+
+  @Test
+  void aConstraintBeginsAfterAThought() {
+    Constraint after = Constraint.of("{\"enum\":[7]}").after("</think>");
+    GenerationResult result = generate("I <think it is 8.</think>\n\n8, really", 50, after);
+    assertThat(result.text()).isEqualTo("I <think it is 8.</think>\n\n7");
+    assertThat(result.stopReason()).isEqualTo(StopReason.COMPLETE);
+  }
+
   @Test
   void aLongPromptCanBeInterrupted() {
     GenerationOptions options = new GenerationOptions(5, SamplerOptions.greedy(), List.of());
@@ -158,6 +214,7 @@ class GenerationTest {
                 0,
                 script.limit,
                 options,
+                Speculator.NONE,
                 pieces::add,
                 () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);
@@ -239,5 +296,42 @@ class GenerationTest {
     } else {
       assertThat(result.stopReason()).isEqualTo(StopReason.STOP_STRING);
     }
+  }
+
+  @Property(tries = 300)
+  void guessedTokensChangeNothing(
+      @ForAll @StringLength(max = 60) @CharRange(from = 'a', to = 'c') String text,
+      @ForAll @Size(max = 2)
+          List<@StringLength(min = 3, max = 5) @CharRange(from = 'a', to = 'c') String> stops,
+      @ForAll @IntRange(min = 1, max = 70) int maxTokens,
+      @ForAll @IntRange(min = 4, max = 80) int limit,
+      @ForAll @IntRange(min = 1, max = 80) int end) {
+    List<GenerationResult> results = new ArrayList<>();
+    List<List<String>> pieces = new ArrayList<>();
+    for (Speculation speculation : List.of(Speculation.off(), Speculation.auto())) {
+      GenerationTest fresh = new GenerationTest();
+      fresh.speculator = new Speculator(speculation, Optional.empty());
+      int[] asked = new int[1];
+      results.add(
+          fresh.generate(new Script(text, limit), maxTokens, stops, () -> ++asked[0] == end));
+      pieces.add(fresh.pieces);
+    }
+    GenerationResult plain = results.getFirst();
+    GenerationResult guessed = results.getLast();
+    assertThat(guessed.tokens()).isEqualTo(plain.tokens());
+    assertThat(guessed.stopReason()).isEqualTo(plain.stopReason());
+    assertThat(guessed.contextUsed()).isEqualTo(plain.contextUsed());
+    assertThat(guessed.timings().decodeTokens()).isEqualTo(plain.timings().decodeTokens());
+    assertThat(pieces.getLast()).isEqualTo(pieces.getFirst());
+    assertThat(plain.draftedTokens()).isZero();
+  }
+
+  @Test
+  void repetitionsAreGuessed() {
+    speculator = new Speculator(Speculation.auto(), Optional.empty());
+    GenerationResult result = generate(new Script("abcdefgh".repeat(10), 200), 80);
+    assertThat(result.text()).isEqualTo("abcdefgh".repeat(10));
+    assertThat(result.acceptedTokens()).isGreaterThan(60);
+    assertThat(result.draftedTokens()).isBetween(result.acceptedTokens(), 80);
   }
 }

@@ -49,18 +49,57 @@ class BitIdentityTest {
     }
   }
 
-  @Test
-  void goingBackGivesTheSameBits() {
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void goingBackGivesTheSameBits(KvType kvType) {
     int[] tokens = tokens();
     try (GgufFile file = open("Q8_0");
         Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
-      InferenceSession session = model.newSession(LENGTH, KvType.F16);
-      float[] expected = model.forward(session, tokens, 0, 200, true).clone();
+      InferenceSession session = model.newSession(LENGTH, kvType);
+      model.forward(session, tokens, 0, 90, false);
+      session.mark();
+      float[] expected = model.forward(session, tokens, 90, 200, true).clone();
       session.truncate(90);
       model.forward(session, new int[] {1, 2, 3}, 0, 3, false);
       session.truncate(90);
       assertThat(session.position()).isEqualTo(90);
       assertThat(model.forward(session, tokens, 90, 200, true)).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void wherePrecisionHasGoneASessionRefusesToGoBack(KvType kvType) {
+    int[] tokens = tokens();
+    try (GgufFile file = open("Q8_0");
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
+      InferenceSession session = model.newSession(LENGTH, kvType);
+      model.forward(session, tokens, 0, 90, false);
+      float[] expected = model.forward(session, tokens, 90, 200, true).clone();
+      assertThat(session.canTruncate(90)).as("within the last batch").isTrue();
+      session.truncate(90);
+      model.forward(session, tokens, 90, 180, false);
+      model.forward(session, tokens, 180, 290, false);
+      assertThat(session.isRewindable()).isEqualTo(kvType.bits() >= 8);
+      assertThat(session.canTruncate(90)).isEqualTo(session.isRewindable());
+      session.truncate(185);
+      assertThat(model.forward(session, tokens, 185, 200, true)).isEqualTo(expected);
+      session.truncate(0);
+      assertThat(model.forward(session, tokens, 0, 200, true)).isEqualTo(expected);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void aForkGoesOnWithTheSameBits(KvType kvType) {
+    int[] tokens = tokens();
+    try (GgufFile file = open("Q8_0");
+        Transformer model = ModelLoader.load(file, new LoadOptions(2, false))) {
+      InferenceSession session = model.newSession(LENGTH, kvType);
+      model.forward(session, tokens, 0, 150, false);
+      InferenceSession fork = model.fork(session);
+      float[] expected = model.forward(session, tokens, 150, 230, true).clone();
+      assertThat(model.forward(fork, tokens, 150, 230, true)).isEqualTo(expected);
     }
   }
 

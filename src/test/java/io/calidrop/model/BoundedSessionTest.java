@@ -3,6 +3,7 @@ package io.calidrop.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.CacheForms;
 import io.calidrop.TinyModel;
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
@@ -10,7 +11,6 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StateStreams;
@@ -61,12 +61,14 @@ class BoundedSessionTest {
         .bounded(budget, EvictionPolicies.named(policy), calibration);
   }
 
-  private static List<CalibrationOptions> calibrations() {
-    return List.of(
-        CalibrationOptions.off(),
-        CalibrationOptions.fold(16, 32, 16),
-        CalibrationOptions.paper(0.8f, 0.6f, Store.RAM),
-        CalibrationOptions.recompute(0.7f, Store.FILE));
+  /** Of every form. */
+  private static List<CacheOptions> forms(KvType type, String policy, Compress compress) {
+    CacheBudget budget = new CacheBudget(44, 4, 16, 32, compress, Positions.REBASE);
+    return CacheForms.of(
+        KvTypes.of(type),
+        budget,
+        EvictionPolicies.named(policy),
+        CalibrationOptions.fold(16, 32, 16));
   }
 
   private static int[] tokens(int count) {
@@ -77,8 +79,7 @@ class BoundedSessionTest {
   @ValueSource(strings = {"streaming", "h2o", "tova", "adakv", "expected"})
   void aPromptMayBeCutAnyhowBeyondTheContext(String policy) {
     int[] tokens = tokens(700);
-    for (CalibrationOptions calibration : calibrations()) {
-      CacheOptions options = options(policy, Compress.ROLLING, calibration);
+    for (CacheOptions options : forms(KvType.F16, policy, Compress.ROLLING)) {
       float[] expected = null;
       for (int batch : new int[] {700, 1, 45}) {
         try (InferenceSession session = model.newSession(CONTEXT, options)) {
@@ -88,7 +89,7 @@ class BoundedSessionTest {
             logits = model.forward(session, tokens, from, to, true);
           }
           expected = expected == null ? logits.clone() : expected;
-          assertThat(logits).as("%s by %d", calibration.mode(), batch).isEqualTo(expected);
+          assertThat(logits).as("%s by %d", options, batch).isEqualTo(expected);
           assertThat(session.position()).isEqualTo(700);
         }
       }
@@ -127,8 +128,7 @@ class BoundedSessionTest {
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
     AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128);
-    for (CalibrationOptions calibration : calibrations()) {
-      CacheOptions options = options(policy, Compress.ONCE, calibration);
+    for (CacheOptions options : forms(KvType.F16, policy, Compress.ONCE)) {
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {
         model.forward(own, tokens, 0, 200, false);
@@ -136,7 +136,7 @@ class BoundedSessionTest {
         assertThat(shared.position()).isEqualTo(200);
         assertThat(shared.statistics().kept()).isEqualTo(own.statistics().kept());
         assertThat(model.forward(shared, tokens, 200, 210, true))
-            .as("%s", calibration.mode())
+            .as("%s", options)
             .isEqualTo(model.forward(own, tokens, 200, 210, true));
       }
     }
@@ -200,11 +200,7 @@ class BoundedSessionTest {
   void aForkGoesOnAsItsOriginDoes(KvType type) {
     int[] tokens = tokens(700);
     for (String policy : List.of("streaming", "h2o", "adakv", "expected")) {
-      for (CalibrationOptions calibration : calibrations()) {
-        CacheOptions options = options(policy, Compress.ROLLING, calibration);
-        options =
-            CacheOptions.full(type)
-                .bounded(options.budget().orElseThrow(), options.policy(), calibration);
+      for (CacheOptions options : forms(type, policy, Compress.ROLLING)) {
         assertForks(tokens, options);
       }
     }
@@ -225,7 +221,8 @@ class BoundedSessionTest {
           int rest = Math.min(tokens.length, to + 70);
           assertThat(model.forward(origin, tokens, to, rest, true)).isEqualTo(forked);
           assertThat(fork.statistics().kept()).isEqualTo(origin.statistics().kept());
-          assertThat(fork.statistics().skips()).isEqualTo(origin.statistics().skips());
+          assertThat(fork.statistics().stored()).isEqualTo(origin.statistics().stored());
+          assertThat(fork.statistics().skipped()).isEqualTo(origin.statistics().skipped());
         }
       }
     }

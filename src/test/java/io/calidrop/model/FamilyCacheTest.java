@@ -3,6 +3,7 @@ package io.calidrop.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.CacheForms;
 import io.calidrop.MicroModel;
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
@@ -12,7 +13,6 @@ import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
@@ -61,12 +61,13 @@ class FamilyCacheTest {
     return CacheOptions.full(KvType.F32).bounded(budget, EvictionPolicies.named(policy), form);
   }
 
-  private static List<CalibrationOptions> calibrations() {
-    return List.of(
-        CalibrationOptions.off(),
-        CalibrationOptions.fold(16, 32, 16),
-        CalibrationOptions.paper(0.8f, 0.6f, Store.RAM),
-        CalibrationOptions.recompute(0.7f, Store.FILE));
+  private static List<CacheOptions> forms(String policy, Compress compress) {
+    CacheBudget budget = new CacheBudget(BUDGET, 4, 16, 32, compress, Positions.REBASE);
+    return CacheForms.of(
+        KvTypes.of(KvType.F32),
+        budget,
+        EvictionPolicies.named(policy),
+        CalibrationOptions.fold(16, 32, 16));
   }
 
   static Stream<Arguments> policies() {
@@ -82,8 +83,7 @@ class FamilyCacheTest {
     int[] tokens = tokens(400);
     try (GgufFile file = open(name);
         Transformer model = load(file)) {
-      for (CalibrationOptions form : calibrations()) {
-        CacheOptions rolling = options(policy, 4, Compress.ROLLING, Positions.REBASE, form);
+      for (CacheOptions rolling : forms(policy, Compress.ROLLING)) {
         try (InferenceSession whole = model.newSession(CONTEXT, rolling);
             InferenceSession pieces = model.newSession(CONTEXT, rolling)) {
           float[] expected = model.forward(whole, tokens, 0, 400, true);
@@ -96,13 +96,14 @@ class FamilyCacheTest {
               model.forward(fork, tokens, i, i + 1, true);
             }
             assertThat(model.forward(fork, tokens, 0, 1, true))
-                .as("%s", form)
+                .as("%s", rolling)
                 .isEqualTo(model.forward(whole, tokens, 0, 1, true))
                 .doesNotContain(Float.NaN);
           }
           assertThat(expected).isNotNull();
         }
-        CacheOptions once = options(policy, 4, Compress.ONCE, Positions.REBASE, form);
+      }
+      for (CacheOptions once : forms(policy, Compress.ONCE)) {
         AttendedPrompt prompt =
             model.record(CONTEXT, tokens, 0, 120, KvTypes.of(KvType.F32), 16, 128);
         try (InferenceSession own = model.newSession(CONTEXT, once);
@@ -110,7 +111,7 @@ class FamilyCacheTest {
           model.forward(own, tokens, 0, 120, false);
           model.adopt(adopting, prompt);
           assertThat(model.forward(adopting, tokens, 120, 130, true))
-              .as("%s", form)
+              .as("%s", once)
               .isEqualTo(model.forward(own, tokens, 120, 130, true));
         }
       }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.calidrop.CacheForms;
 import io.calidrop.TestData;
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
@@ -11,7 +12,6 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
@@ -24,7 +24,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -121,14 +120,12 @@ class Gemma3Test {
       AttendedPrompt prompt =
           model.record(CONTEXT, tokens, 0, 600, KvTypes.of(KvType.F16), 32, 128);
       for (String policy : EvictionPolicies.names()) {
-        for (CalibrationOptions form :
-            List.of(
-                CalibrationOptions.off(),
-                CalibrationOptions.fold(16, 128, 32),
-                CalibrationOptions.paper(0.8f, 0.6f, Store.RAM),
-                CalibrationOptions.recompute(0.7f, Store.RAM))) {
-          CacheOptions options =
-              CacheOptions.full(KvType.F16).bounded(budget, EvictionPolicies.named(policy), form);
+        for (CacheOptions options :
+            CacheForms.of(
+                KvTypes.of(KvType.F16),
+                budget,
+                EvictionPolicies.named(policy),
+                CalibrationOptions.fold(16, 128, 32))) {
           try (InferenceSession session = model.newSession(CONTEXT, options)) {
             model.adopt(session, prompt);
             assertThat(session.statistics().kept()).as(policy).isEqualTo(96);
@@ -136,7 +133,7 @@ class Gemma3Test {
               float[] logits = model.forward(session, tokens, 600, 606, true);
               model.forward(fork, tokens, 600, 601, false);
               assertThat(model.forward(fork, tokens, 601, 606, true))
-                  .as("%s, %s", policy, form)
+                  .as("%s", options)
                   .isEqualTo(logits);
               assertThat(Float.isFinite(logits[0])).isTrue();
             }

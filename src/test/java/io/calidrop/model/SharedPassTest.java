@@ -10,8 +10,8 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.CalibrationOptions.Store;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomModel;
 import io.calidrop.gguf.GgufFile;
@@ -22,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -56,13 +57,13 @@ class SharedPassTest {
     CacheBudget rolling = new CacheBudget(44, 4, 16, 32, Compress.ROLLING, Positions.REBASE);
     CacheBudget once = new CacheBudget(44, 4, 16, 32, Compress.ONCE, Positions.REBASE);
     CalibrationOptions fold = CalibrationOptions.fold(8, 32, 16);
-    CalibrationOptions recompute = CalibrationOptions.recompute(2, Store.RAM);
+    Optional<StoreOptions> store = Optional.of(StoreOptions.inRam(full.kvTypes(), 40));
     return List.of(
         full,
         full.bounded(rolling, EvictionPolicies.named("h2o"), fold),
         full.bounded(once, EvictionPolicies.named("snapkv"), fold),
         CacheOptions.full(KvType.Q8_0),
-        full.bounded(rolling, EvictionPolicies.named("tova"), recompute),
+        full.bounded(rolling, EvictionPolicies.named("tova"), fold).withStore(store),
         full.bounded(rolling, EvictionPolicies.named("adakv"), CalibrationOptions.off()));
   }
 

@@ -117,6 +117,21 @@ class SamplerChainTest {
         .isInstanceOf(IllegalStateException.class);
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {0, 5})
+  void whatIsRuledOutIsNeverDrawn(int topK) {
+    SamplerOptions options =
+        SamplerOptions.defaults().withTopK(topK).withTopP(1).withMinP(0).withTypicalP(0.999);
+    for (int seed = 0; seed < 200; seed++) {
+      float[] logits = new float[10];
+      Arrays.fill(logits, Float.NEGATIVE_INFINITY);
+      logits[3] = -50;
+      logits[4] = 2;
+      Sampler sampler = new SamplerChain(options.withSeed(seed), 10);
+      assertThat(sampler.sample(logits)).isIn(3, 4);
+    }
+  }
+
   @Test
   void refusesAnotherVocabulary() {
     Sampler sampler = new SamplerChain(PLAIN, 10);

@@ -11,6 +11,8 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.TokenBatch;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomWeights;
@@ -19,6 +21,7 @@ import java.lang.foreign.Arena;
 import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -54,7 +57,7 @@ class GarbageTest {
       float[] x = new float[columns];
       Arrays.fill(x, 0.5f);
       int[] scratch = new int[Activations.BLOCK];
-      for (int tokens : new int[] {1, Activations.GROUP}) {
+      for (int tokens : new int[] {1, Activations.GROUP, 3 * Activations.GROUP}) {
         int forms = MatMul.forms(tokens, matrix);
         Activations input = new Activations(columns, tokens, forms);
         float[][] out = {new float[tokens * MatMul.stride(matrix[0])]};
@@ -102,19 +105,22 @@ class GarbageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"h2o fold", "streaming recompute", "snapkv off"})
+  @ValueSource(strings = {"h2o fold", "streaming store", "snapkv off"})
   void boundedAttentionAllocatesNothing(String settings) {
     int dim = 64;
     String[] words = settings.split(" ");
     CalibrationOptions calibration =
         switch (words[1]) {
           case "fold" -> CalibrationOptions.fold(16, 32, 16);
-          case "recompute" -> CalibrationOptions.recompute(2, CalibrationOptions.Store.RAM);
           default -> CalibrationOptions.off();
         };
     CacheOptions options =
         CacheOptions.full(KvType.F16)
-            .bounded(CacheBudget.of(64), EvictionPolicies.named(words[0]), calibration);
+            .bounded(CacheBudget.of(64), EvictionPolicies.named(words[0]), calibration)
+            .withStore(
+                words[1].equals("store")
+                    ? Optional.of(StoreOptions.inRam(KvTypes.of(KvType.F16), 32))
+                    : Optional.empty());
     float[] x = new float[3 * dim];
     Arrays.fill(x, 0.5f);
     float[] out = new float[3 * dim];

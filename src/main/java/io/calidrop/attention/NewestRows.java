@@ -1,0 +1,174 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+
+/**
+ * What rounding took from the newest rows of a head, in four bits a dimension: while a row is among
+ * them its score and its value are sums of two packed ones, nearly exact; then it loses the second.
+ * A token attends most to what came just before it, so that errors of old rows matter much less.
+ *
+ * <p>Which rows a token sees so depends on their number alone, in whole blocks: the same for any
+ * batch. So rows go only when the next batch begins.
+ */
+final class NewestRows {
+  /** Rows that are nearly exact to a token, at least; less than a block more at most. */
+  static final int LEAST = 64;
+
+  private static final int BITS = 4;
+
+  /** Keys and values, or no dimensions where the head's are not rounded so far. */
+  private final KvHead rests;
+
+  private final KvHead marked; // a copy of them
+  private int first; // row of the head that they begin with, a multiple of the block
+  private int markedRows = -1;
+
+  private NewestRows(KvHead rests, KvHead marked) {
+    this.rests = rests;
+    this.marked = marked;
+  }
+
+  /** For a head of these types, or null where they lose too little. */
+  static NewestRows of(KvTypes types, int headDim) {
+    return isCoarse(types.keys()) || isCoarse(types.values())
+        ? new NewestRows(rests(types, headDim), rests(types, headDim))
+        : null;
+  }
+
+  private static boolean isCoarse(KvType type) {
+    return type.bits() < Byte.SIZE;
+  }
+
+  private static KvHead rests(KvTypes types, int headDim) {
+    KeyRows keys = isCoarse(types.keys()) ? new PackedKeys(headDim, BITS) : new F32Keys(0);
+    ValueRows values =
+        isCoarse(types.values())
+            ? new PackedValues(headDim, Hadamard.of(headDim), BITS)
+            : new F32Values(0);
+    return new KvHead(keys, values);
+  }
+
+  /** The first row that a token sees nearly exactly of the {@code visible} rows up to its own. */
+  static int first(int visible) {
+    return Math.max(0, visible - LEAST) / BLOCK * BLOCK;
+  }
+
+  /** Makes room for {@code count} rows after the head's {@code rows}. */
+  void extend(int rows, int count) {
+    int needed = first(rows + 1);
+    rests.dropFirst(needed - first);
+    first = needed;
+    rests.extend(count);
+  }
+
+  /** Sets what was lost of the key that this thread has just packed. */
+  void setKey(int row) {
+    if (rests.keys instanceof PackedKeys keys) {
+      keys.setRest(row - first);
+    }
+  }
+
+  /** Sets what was lost of the value that this thread has just packed. */
+  void setValue(int row) {
+    if (rests.values instanceof PackedValues values) {
+      values.setRest(row - first);
+    }
+  }
+
+  /**
+   * Adds to the scores of a quad of queries with a block of rows what their keys have lost.
+   *
+   * @param visible rows up to the one of the tile's first token, which the first {@code group}
+   *     queries are of
+   */
+  void addScores(int row, int quad, int visible, int group, AttentionScratch scratch) {
+    if (rests.headDim == 0) {
+      return;
+    }
+    AttentionScratch own = scratch.rests;
+    int queries = quad * QUAD * rests.headDim;
+    rests.scores(row - first, scratch.queries, queries, own.scores, own);
+    for (int t = 0; t < QUAD; t++) {
+      if (row >= first(visible + (quad * QUAD + t) / group)) {
+        VectorMath.add(scratch.scores, t * BLOCK, own.scores, t * BLOCK, BLOCK);
+      }
+    }
+  }
+
+  /**
+   * Adds what the weighted values of {@code count} rows of a block have lost, as they are stored.
+   */
+  void accumulate(int row, int count, int quad, int visible, int group, AttentionScratch scratch) {
+    if (rests.valueLength == 0) {
+      return;
+    }
+    AttentionScratch own = scratch.rests;
+    System.arraycopy(scratch.scores, 0, own.scores, 0, QUAD * BLOCK);
+    for (int t = 0; t < QUAD; t++) {
+      if (row < first(visible + (quad * QUAD + t) / group)) {
+        Arrays.fill(own.scores, t * BLOCK, (t + 1) * BLOCK, 0f);
+      }
+    }
+    float[] out = scratch.segment.acc;
+    rests.accumulate(row - first, count, own.scores, out, quad * QUAD * rests.valueDim, own);
+  }
+
+  /** Whether the head can be cut to so many rows: whether their newest ones are there. */
+  boolean canTruncate(int rows) {
+    return first <= first(rows + 1) || rows == markedRows || rows == 0;
+  }
+
+  /** Drops every row from {@code rows} on. */
+  void truncate(int rows) {
+    int needed = first(rows + 1);
+    if (rows == markedRows && first > needed) {
+      rests.copyFrom(marked);
+    }
+    if (rows < markedRows) {
+      markedRows = -1;
+    }
+    first = Math.min(first, needed);
+    rests.truncate(rows - first);
+  }
+
+  /** Drops the first {@code count} rows of the head, a multiple of the block. */
+  void dropFirst(int count) {
+    rests.dropFirst(Math.max(0, count - first));
+    first = Math.max(0, first - count);
+    markedRows = Math.max(-1, markedRows - count);
+  }
+
+  /** Makes sure that the head can be cut to its present rows until the next mark. */
+  void mark(int rows) {
+    extend(rows, 0);
+    marked.copyFrom(rests);
+    markedRows = rows;
+  }
+
+  /**
+   * Carries what the token after the head's {@code rows} rows will need.
+   *
+   * @throws IllegalArgumentException if what was read does not fit them
+   */
+  void transfer(StateTransfer state, int rows) {
+    if (state.reading()) {
+      markedRows = -1;
+    } else {
+      extend(rows, 0);
+    }
+    first = first(rows + 1);
+    rests.transfer(state, rows - first);
+    if (rests.rows() != rows - first) {
+      throw new IllegalArgumentException(
+          "the saved state has %d newest rows, which cannot be".formatted(rests.rows()));
+    }
+  }
+
+  long bytes() {
+    return rests.bytes() + marked.bytes();
+  }
+}

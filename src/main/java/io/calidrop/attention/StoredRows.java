@@ -1,0 +1,375 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KvHead.BLOCK;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+
+import io.calidrop.tensor.VectorShape;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The evicted rows of one KV head, which each token reads the best of: those whose sketches promise
+ * the highest scores. Rows lie one after the other in pages of {@link KvHead#BLOCK}, in the order
+ * in which they came; when there is no room for another page the oldest leaves.
+ *
+ * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
+ * queries are turned forward to theirs. What lies further back than the context turns to position 0
+ * and is seen at that distance, page by page.
+ */
+final class StoredRows {
+
+  private final KvTypes types;
+  private final int dim;
+  private final float scale;
+  private final PositionRotation rotation;
+  private final PageMemory memory;
+  private final int recall;
+  private int capacity; // pages
+  private final int farthest; // distance
+  private final int rowBytes;
+  private final KvHead page; // rows on their way in or out
+  private final byte[] record;
+  private final List<MemorySegment> pages = new ArrayList<>(); // by slot
+  private final KeySketches sketches;
+  private int[] positions = {}; // [slots][BLOCK] in the sequence
+  private boolean[] far = {}; // [slots]
+  private long first; // page that is the oldest
+  private long end; // rows that have come, those that left included
+  private final float[] keys; // [BLOCK][dim]
+  private final float[] center; // [dim]
+  private final float[] value; // [dim]
+
+  StoredRows(
+      CacheShape shape,
+      StoreOptions options,
+      PageMemory memory,
+      PositionRotation rotation,
+      int context) {
+    types = options.types();
+    dim = shape.headDim();
+    scale = shape.scores().scale();
+    this.rotation = rotation;
+    this.memory = memory;
+    recall = options.recall();
+    farthest = context;
+    page = types.newHead(dim);
+    page.extend(BLOCK);
+    rowBytes = page.rowBytes();
+    record = new byte[BLOCK * rowBytes];
+    sketches = new KeySketches(dim);
+    long heads = (long) shape.fullLayers().length * shape.kvHeads();
+    long pageBytes = (long) BLOCK * (rowBytes + Integer.BYTES) + sketches.pageBytes();
+    capacity = Math.clamp(options.bytes() / heads / pageBytes, 1, Integer.MAX_VALUE / BLOCK - 1);
+    keys = new float[BLOCK * dim];
+    center = new float[dim];
+    value = new float[dim];
+  }
+
+  /** Rows that it holds. */
+  int rows() {
+    return (int) (end - first * BLOCK);
+  }
+
+  /** Rows that a token reads of them. */
+  int read() {
+    return Math.min(recall, rows());
+  }
+
+  private int slots() {
+    return (int) Math.min(Math.ceilDiv(end, BLOCK), capacity);
+  }
+
+  private int slot(long page) {
+    return (int) (page % Math.max(1, capacity));
+  }
+
+  /**
+   * Adds evicted rows.
+   *
+   * @param shift by which their positions are less than those in the sequence
+   * @param leaving takes what there is no more room for, at positions less by as much
+   */
+  void add(EvictedRows rows, int shift, EvictedRows leaving) {
+    for (int from = 0; from < rows.count(); ) {
+      int inPage = inLastPage();
+      if (inPage == 0 && !open(shift, leaving)) {
+        leaving.add(rows, from);
+        return;
+      }
+      int count = Math.min(BLOCK - inPage, rows.count() - from);
+      int slot = slot(end / BLOCK);
+      System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
+      for (int i = 0; i < count; i++) {
+        rotate(keys, i * dim, shift);
+        positions[slot * BLOCK + inPage + i] = rows.position(from + i) + shift;
+        page.set(i, keys, i * dim, rows.values(), (from + i) * dim);
+        page.saveRow(i, record, i * rowBytes);
+      }
+      write(slot, inPage, count);
+      sketches.set(slot, inPage, count, keys, center);
+      end += count;
+      from += count;
+    }
+  }
+
+  private void rotate(float[] x, int offset, int by) {
+    if (by != 0) {
+      rotation.rotate(x, offset, by);
+    }
+  }
+
+  /** Makes room for the next page, if there can be any. */
+  private boolean open(int shift, EvictedRows leaving) {
+    if (!reach(slot(end / BLOCK))) {
+      capacity = pages.size();
+    }
+    if (capacity > 0 && rows() == capacity * BLOCK) {
+      leave(slot(first), shift, leaving);
+      first++;
+    }
+    if (capacity > 0) {
+      far[slot(end / BLOCK)] = false;
+    }
+    return capacity > 0;
+  }
+
+  /** Allocates pages up to a slot; false where there is no memory for them. */
+  private boolean reach(int slot) {
+    while (pages.size() <= slot) {
+      MemorySegment page = memory.allocate((long) BLOCK * rowBytes);
+      if (page == null) {
+        return false;
+      }
+      pages.add(page);
+    }
+    if (slot >= far.length) {
+      int size = Math.min(capacity, slot + 1 + slot / 2);
+      far = Arrays.copyOf(far, size);
+      positions = Arrays.copyOf(positions, size * BLOCK);
+    }
+    return true;
+  }
+
+  private void leave(int slot, int shift, EvictedRows leaving) {
+    load(slot);
+    for (int row = 0; row < BLOCK; row++) {
+      int own = positions[slot * BLOCK + row];
+      int position = Math.max(own - shift, 0);
+      page.getKey(row, keys, 0);
+      rotate(keys, 0, far[slot] ? position : position - own);
+      page.getValue(row, value, 0);
+      leaving.add(keys, value, 0, position);
+    }
+  }
+
+  /** Reads a page. */
+  private void load(int slot) {
+    MemorySegment.copy(pages.get(slot), JAVA_BYTE, 0, record, 0, record.length);
+    for (int row = 0; row < BLOCK; row++) {
+      page.loadRow(row, record, row * rowBytes);
+    }
+  }
+
+  private void write(int slot, int first, int count) {
+    MemorySegment.copy(
+        record, 0, pages.get(slot), JAVA_BYTE, (long) first * rowBytes, count * rowBytes);
+  }
+
+  /**
+   * Turns the pages of which a row would be seen from beyond the context to position 0.
+   *
+   * @param position in the sequence of the last token that will see them as they are
+   */
+  void age(long position) {
+    for (long p = first; p < end / BLOCK; p++) {
+      int slot = slot(p);
+      if (!far[slot] && position - least(slot) > farthest) {
+        far[slot] = true;
+        load(slot);
+        for (int row = 0; row < BLOCK; row++) {
+          page.getKey(row, keys, row * dim);
+          rotate(keys, row * dim, -positions[slot * BLOCK + row]);
+          page.setKey(row, keys, row * dim);
+          page.saveRow(row, record, row * rowBytes);
+        }
+        write(slot, 0, BLOCK);
+        sketches.set(slot, 0, BLOCK, keys, center);
+      }
+    }
+  }
+
+  private int least(int slot) {
+    int least = Integer.MAX_VALUE;
+    for (int row = 0; row < BLOCK; row++) {
+      least = Math.min(least, positions[slot * BLOCK + row]);
+    }
+    return least;
+  }
+
+  /**
+   * Chooses rows for a token and attends them: the result, as of values, is in the scratch.
+   *
+   * @param q [group][dim] queries of the token, turned to {@code position}, at {@code offset}
+   * @param shift by which that is less than the position in the sequence
+   */
+  void attend(
+      float[] q,
+      int offset,
+      int group,
+      int position,
+      int shift,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    int slots = slots();
+    int n = slots * BLOCK;
+    scratch.start(types, n, recall);
+    turn(q, offset, group, shift, scratch.nearQueries);
+    turn(q, offset, group, farthest - position, scratch.farQueries);
+    scratch.near.load(scratch.nearQueries, 0, group, scale);
+    scratch.far.load(scratch.farQueries, 0, group, scale);
+    float[] scores = scratch.scores;
+    for (int from = 0; from < slots; ) {
+      int to = from + 1;
+      while (to < slots && far[to] == far[from]) {
+        to++;
+      }
+      sketches.scores(
+          from, to, far[from] ? scratch.far : scratch.near, scratch.base, scratch.sums, scores);
+      from = to;
+    }
+    int unused = slot(end / BLOCK) * BLOCK + inLastPage();
+    if (inLastPage() != 0) {
+      Arrays.fill(scores, unused, VectorShape.roundUp(unused, BLOCK), Float.NEGATIVE_INFINITY);
+    }
+    attendChosen(scratch.best.find(scores, n, recall), group, attention, scratch);
+  }
+
+  /**
+   * Attends all rows for one query: the result, as of values, is the scratch's first.
+   *
+   * @param q [dim] at {@code offset}, turned to {@code position}
+   */
+  void attendAll(
+      float[] q,
+      int offset,
+      int position,
+      int shift,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    scratch.start(types, 0, rows());
+    turn(q, offset, 1, shift, scratch.nearQueries);
+    turn(q, offset, 1, farthest - position, scratch.farQueries);
+    int[] chosen = scratch.best.room(slots() * BLOCK);
+    int count = 0;
+    for (int row = 0; row < slots() * BLOCK; row++) {
+      int last = slot(end / BLOCK);
+      if (row / BLOCK != last || inLastPage() == 0 || row % BLOCK < inLastPage()) {
+        chosen[count++] = row;
+      }
+    }
+    attendChosen(count, 1, attention, scratch);
+  }
+
+  private int inLastPage() {
+    return (int) (end % BLOCK);
+  }
+
+  private void attendChosen(
+      int count, int group, AttentionScratch attention, RecallScratch scratch) {
+    scratch.result.clear(group);
+    attend(true, count, scratch.farQueries, group, attention, scratch);
+    attend(false, count, scratch.nearQueries, group, attention, scratch);
+    scratch.rows.restore(scratch.result, group);
+  }
+
+  private void turn(float[] q, int offset, int group, int by, float[] out) {
+    System.arraycopy(q, offset, out, 0, group * dim);
+    for (int head = 0; head < group; head++) {
+      rotate(out, head * dim, by);
+    }
+  }
+
+  private void attend(
+      boolean far,
+      int found,
+      float[] queries,
+      int group,
+      AttentionScratch attention,
+      RecallScratch scratch) {
+    KvHead rows = scratch.rows;
+    int count = 0;
+    for (int i = 0; i < found; i++) {
+      int row = scratch.best.rows[i];
+      if (this.far[row / BLOCK] == far) {
+        MemorySegment.copy(
+            pages.get(row / BLOCK),
+            JAVA_BYTE,
+            (long) (row % BLOCK) * rowBytes,
+            scratch.records,
+            count * rowBytes,
+            rowBytes);
+        count++;
+      }
+    }
+    if (count == 0) {
+      return;
+    }
+    rows.truncate(0);
+    rows.extend(count);
+    for (int row = 0; row < count; row++) {
+      rows.loadRow(row, scratch.records, row * rowBytes);
+    }
+    AttentionKernel.load(rows, queries, 0, group * dim, 1, group, attention);
+    for (int segment = 0; segment < KvCache.segments(rows.rows()); segment++) {
+      AttentionKernel.attendAll(rows, segment, group, null, attention, scratch.result);
+    }
+  }
+
+  /**
+   * Carries all rows.
+   *
+   * @throws IllegalArgumentException if there is no room for those that were saved
+   */
+  void transfer(StateTransfer state) {
+    capacity = state.count("pages in a store", capacity, capacity);
+    first = state.count("pages that left a store", first, Integer.MAX_VALUE);
+    end = first * BLOCK + state.count("stored rows", rows(), (long) capacity * BLOCK);
+    int slots = slots();
+    if (slots > 0 && !reach(slots - 1)) {
+      throw new IllegalArgumentException(
+          "there is no room for %d stored rows: %s".formatted(rows(), memory.trouble()));
+    }
+    state.ints(positions, slots * BLOCK);
+    byte[] flag = new byte[1];
+    for (int slot = 0; slot < slots; slot++) {
+      flag[0] = (byte) (far[slot] ? 1 : 0);
+      state.bytes(flag, 1);
+      far[slot] = flag[0] != 0;
+      if (!state.reading()) {
+        MemorySegment.copy(pages.get(slot), JAVA_BYTE, 0, record, 0, record.length);
+      }
+      state.bytes(record, record.length);
+      if (state.reading()) {
+        write(slot, 0, BLOCK);
+      }
+    }
+    sketches.transfer(state, slots);
+  }
+
+  void clear() {
+    first = 0;
+    end = 0;
+  }
+
+  /** Bytes of the rows. */
+  long bytes() {
+    return (long) pages.size() * BLOCK * rowBytes;
+  }
+
+  /** Bytes of what is known of them without reading. */
+  long sketchBytes() {
+    return sketches.bytes() + (long) positions.length * Integer.BYTES + far.length;
+  }
+}

@@ -1,0 +1,4 @@
+package io.calidrop.constraint;
+
+/** A part of a grammar. */
+sealed interface Symbol permits Rule, Text {}

@@ -1,0 +1,104 @@
+package io.calidrop.generate;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
+import io.calidrop.constraint.CallForm;
+import io.calidrop.tokenizer.Tokenizer;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.zip.CRC32;
+
+/** Finds the calls in an answer. */
+final class ToolReader {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int ID_DIGITS = 8; // of base 36, more than 32 bits
+
+  private final CallForm form;
+  private final Set<String> names;
+  private final List<ToolCall> calls = new ArrayList<>();
+  private String salt = "";
+
+  ToolReader(CallForm form, Set<String> names) {
+    this.form = form;
+    this.names = names;
+  }
+
+  ToolAnswer read(GenerationResult result, Tokenizer tokenizer) {
+    boolean cut = result.stopReason() == StopReason.STOP_STRING; // its tokens say more
+    String text = cut ? result.text() : spelled(result.tokens(), tokenizer);
+    salt = result.seed() + text;
+    int begin = begin(text);
+    for (int at = begin; at >= 0; at = next(text, at)) {
+      add(json(text.substring(form == CallForm.OBJECT ? at : at + form.mark().length())));
+    }
+    return calls.isEmpty()
+        ? new ToolAnswer(result.text(), List.of())
+        : new ToolAnswer(text.substring(0, begin).strip(), List.copyOf(calls));
+  }
+
+  /** The text with that of control tokens. */
+  private static String spelled(int[] tokens, Tokenizer tokenizer) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    for (int token : tokens) {
+      bytes.writeBytes(
+          tokenizer.isControl(token)
+              ? tokenizer.piece(token).getBytes(StandardCharsets.UTF_8)
+              : tokenizer.bytes(token));
+    }
+    return bytes.toString(StandardCharsets.UTF_8);
+  }
+
+  /** Where the first call begins, or negative: what a model thinks calls nothing. */
+  private int begin(String text) {
+    int from =
+        Arrays.stream(Reasoning.values())
+            .mapToInt(marks -> text.indexOf(marks.close()) + marks.close().length())
+            .filter(end -> text.startsWith("k>", end - 2) || text.startsWith("K]", end - 2))
+            .findFirst()
+            .orElse(0);
+    if (form != CallForm.OBJECT) {
+      return text.indexOf(form.mark(), from);
+    }
+    int at = from + text.substring(from).length() - text.substring(from).stripLeading().length();
+    return text.startsWith(form.mark(), at) ? at : -1;
+  }
+
+  private int next(String text, int at) {
+    return form == CallForm.TAGS ? text.indexOf(form.mark(), at + 1) : -1;
+  }
+
+  /** The value that a text begins with; whatever follows it is left aside. */
+  private static JsonNode json(String text) {
+    try {
+      return JSON.readTree(text);
+    } catch (JsonProcessingException e) {
+      return MissingNode.getInstance();
+    }
+  }
+
+  private void add(JsonNode value) {
+    if (value.isArray()) {
+      value.forEach(this::add);
+      return;
+    }
+    String name = value.path("name").asText();
+    if (names.contains(name) && value.path(form.key()).isObject()) {
+      calls.add(new ToolCall(id(calls.size()), name, value.get(form.key()).toString()));
+    }
+  }
+
+  /** An id that another answer hardly has, and the same answer always. */
+  private String id(int index) {
+    CRC32 crc = new CRC32();
+    crc.update((index + salt).getBytes(StandardCharsets.UTF_8));
+    String digits = Long.toString(crc.getValue(), 36).toLowerCase(Locale.ROOT);
+    return "c" + "0".repeat(ID_DIGITS - digits.length()) + digits;
+  }
+}

@@ -1,0 +1,210 @@
+package io.calidrop.tensor;
+
+import static io.calidrop.tensor.OffHeap.ADDRESS;
+import static io.calidrop.tensor.OffHeap.MEMORY;
+import static io.calidrop.tensor.TiledMatrix.STEP;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * Q4_K weights times four tokens straight from a tile: for batches too small to be worth unpacking
+ * a tile for. Adds in the order of {@link ShortGemm#addWithMinima}, so results have the same bits.
+ */
+final class Q4_KGroup {
+  private static final int[] NIBBLES = {0x000f000f};
+
+  private Q4_KGroup() {}
+
+  /**
+   * Products of a tile and a group of tokens.
+   *
+   * @param p address of the tile
+   * @param block index of the group's first block in the packed activations
+   * @param out the first token's result of the tile's first row at {@code o}; those of the next
+   *     token lie {@code stride} further on
+   */
+  static void multiply(
+      long p,
+      int superBlocks,
+      QuantizedActivations input,
+      int block,
+      float[] out,
+      int o,
+      int stride) {
+    dot(
+        p,
+        superBlocks,
+        input.pairs,
+        input.offsets,
+        input.totals,
+        input.scales,
+        input.sums,
+        block,
+        out,
+        o,
+        stride);
+  }
+
+  private static void dot(
+      long p,
+      int superBlocks,
+      int[] x,
+      int[] offsets,
+      int[] totals,
+      float[] scales,
+      float[] sums,
+      int block,
+      float[] out,
+      int o,
+      int stride) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    FloatVector a0 = FloatVector.zero(F);
+    FloatVector b0 = a0;
+    FloatVector a1 = a0;
+    FloatVector b1 = a0;
+    FloatVector a2 = a0;
+    FloatVector b2 = a0;
+    FloatVector a3 = a0;
+    FloatVector b3 = a0;
+    for (int superBlock = 0; superBlock < superBlocks; superBlock++) {
+      long base = p & ADDRESS;
+      for (int i = 0; i < 8; i++) {
+        int xb = (block + 8 * superBlock + i) * 4;
+        long q = base + Q4_KMatrix.nibbles(i);
+        long at = base + Q4_KMatrix.scales(i);
+        ShortVector s0 = IntVector.broadcast(I, offsets[xb]).reinterpretAsShorts();
+        ShortVector t0 = s0;
+        ShortVector s1 = IntVector.broadcast(I, offsets[xb + 1]).reinterpretAsShorts();
+        ShortVector t1 = s1;
+        ShortVector s2 = IntVector.broadcast(I, offsets[xb + 2]).reinterpretAsShorts();
+        ShortVector t2 = s2;
+        ShortVector s3 = IntVector.broadcast(I, offsets[xb + 3]).reinterpretAsShorts();
+        ShortVector t3 = s3;
+        for (int k = 0; k < 16; k++) {
+          int xi = xb * 16 + 4 * k;
+          int shift = 4 * (k & 3);
+          ShortVector wa =
+              IntVector.fromMemorySegment(I, MEMORY, q + (k >> 2) * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift)
+                  .and(nibbles)
+                  .reinterpretAsShorts();
+          ShortVector wb =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, q + (k >> 2) * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, shift)
+                  .and(nibbles)
+                  .reinterpretAsShorts();
+          ShortVector x0 = IntVector.broadcast(I, x[xi]).reinterpretAsShorts();
+          s0 = s0.add(x0.mul(wa));
+          t0 = t0.add(x0.mul(wb));
+          ShortVector x1 = IntVector.broadcast(I, x[xi + 1]).reinterpretAsShorts();
+          s1 = s1.add(x1.mul(wa));
+          t1 = t1.add(x1.mul(wb));
+          ShortVector x2 = IntVector.broadcast(I, x[xi + 2]).reinterpretAsShorts();
+          s2 = s2.add(x2.mul(wa));
+          t2 = t2.add(x2.mul(wb));
+          ShortVector x3 = IntVector.broadcast(I, x[xi + 3]).reinterpretAsShorts();
+          s3 = s3.add(x3.mul(wa));
+          t3 = t3.add(x3.mul(wb));
+        }
+        int shift = 8 * (i & 3);
+        FloatVector da =
+            IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                .reinterpretAsFloats()
+                .mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                        .lanewise(LSHR, shift)
+                        .and(0xff)
+                        .convert(I2F, 0));
+        FloatVector db =
+            IntVector.fromMemorySegment(
+                    I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                .reinterpretAsFloats()
+                .mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .lanewise(LSHR, shift)
+                        .and(0xff)
+                        .convert(I2F, 0));
+        FloatVector ma =
+            IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                .reinterpretAsFloats()
+                .neg()
+                .mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                        .lanewise(LSHR, shift)
+                        .and(0xff)
+                        .convert(I2F, 0));
+        FloatVector mb =
+            IntVector.fromMemorySegment(
+                    I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                .reinterpretAsFloats()
+                .neg()
+                .mul(
+                    IntVector.fromMemorySegment(
+                            I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .lanewise(LSHR, shift)
+                        .and(0xff)
+                        .convert(I2F, 0));
+        FloatVector scale;
+        FloatVector sum;
+        IntVector total;
+        IntVector v;
+        scale = FloatVector.broadcast(F, scales[xb]);
+        sum = FloatVector.broadcast(F, sums[xb]);
+        total = IntVector.broadcast(I, totals[xb]);
+        v = s0.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        a0 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a0));
+        v = t0.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        b0 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b0));
+        scale = FloatVector.broadcast(F, scales[xb + 1]);
+        sum = FloatVector.broadcast(F, sums[xb + 1]);
+        total = IntVector.broadcast(I, totals[xb + 1]);
+        v = s1.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        a1 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a1));
+        v = t1.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        b1 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b1));
+        scale = FloatVector.broadcast(F, scales[xb + 2]);
+        sum = FloatVector.broadcast(F, sums[xb + 2]);
+        total = IntVector.broadcast(I, totals[xb + 2]);
+        v = s2.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        a2 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a2));
+        v = t2.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        b2 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b2));
+        scale = FloatVector.broadcast(F, scales[xb + 3]);
+        sum = FloatVector.broadcast(F, sums[xb + 3]);
+        total = IntVector.broadcast(I, totals[xb + 3]);
+        v = s3.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        a3 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a3));
+        v = t3.reinterpretAsInts();
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        b3 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b3));
+      }
+      p += Q4_KMatrix.INTS * STEP;
+    }
+    a0.intoArray(out, o);
+    b0.intoArray(out, o + LANES);
+    a1.intoArray(out, o + stride);
+    b1.intoArray(out, o + stride + LANES);
+    a2.intoArray(out, o + 2 * stride);
+    b2.intoArray(out, o + 2 * stride + LANES);
+    a3.intoArray(out, o + 3 * stride);
+    b3.intoArray(out, o + 3 * stride + LANES);
+  }
+}

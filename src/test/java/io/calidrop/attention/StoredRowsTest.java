@@ -1,0 +1,299 @@
+package io.calidrop.attention;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.CacheBudget.Positions;
+import io.calidrop.attention.StoreOptions.Place;
+import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.tensor.Half;
+import java.util.Arrays;
+import java.util.Optional;
+import java.util.Random;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Evicted rows that are read again: the sketches, the choice, and where rows go. */
+@Tag("kernel")
+class StoredRowsTest {
+  private static final long ROOM = 1 << 24;
+
+  private static float[] gaussian(Random random, int n) {
+    float[] x = new float[n];
+    for (int i = 0; i < n; i++) {
+      x[i] = (float) random.nextGaussian();
+    }
+    return x;
+  }
+
+  /** A sketch's score by its definition, in double precision. */
+  @ParameterizedTest
+  @ValueSource(ints = {16, 20, 32, 64, 80, 96, 128, 256})
+  void sketchesAreScoredAsDefined(int dim) {
+    Random random = new Random(dim);
+    int group = 5;
+    int pages = 3;
+    KeySketches sketches = new KeySketches(dim);
+    Hadamard rotation = Hadamard.of(dim);
+    int n = pages * KvHead.BLOCK;
+    float[] keys = gaussian(random, n * dim);
+    for (int i = 0; i < keys.length; i++) {
+      keys[i] += i % dim; // far from the origin
+    }
+    float[][] rotated = new float[n][];
+    for (int row = 0; row < n; row++) {
+      rotated[row] = Arrays.copyOfRange(keys, row * dim, (row + 1) * dim);
+      rotation.apply(rotated[row], 0, dim);
+    }
+    for (int page = 0; page < pages; page++) {
+      // The center is that of the rows that come first.
+      int first = 40;
+      sketches.set(page, 0, first, copy(keys, page * 64, first, dim), new float[dim]);
+      sketches.set(page, first, 24, copy(keys, page * 64 + first, 24, dim), new float[dim]);
+    }
+    float[] queries = gaussian(random, group * dim);
+    SketchQuery query = new SketchQuery(group, dim);
+    query.load(queries, 0, group, 0.3f);
+    float[] actual = new float[n];
+    sketches.scores(
+        0,
+        pages,
+        query,
+        new float[2 * KvHead.QUAD * KvHead.BLOCK],
+        new float[KeySketches.SUMS],
+        actual);
+    for (int row = 0; row < n; row++) {
+      double best = Double.NEGATIVE_INFINITY;
+      for (int head = 0; head < group; head++) {
+        float[] q = Arrays.copyOfRange(queries, head * dim, (head + 1) * dim);
+        rotation.apply(q, 0, dim);
+        double score = score(q, rotated, row, dim);
+        best = Math.max(best, 0.3 * score);
+      }
+      assertThat((double) actual[row]).isCloseTo(best, within(1e-3 * Math.max(1, Math.abs(best))));
+    }
+  }
+
+  private static float[] copy(float[] keys, int row, int count, int dim) {
+    return Arrays.copyOfRange(keys, row * dim, (row + count) * dim);
+  }
+
+  private static double score(float[] q, float[][] rotated, int row, int dim) {
+    double most = 0;
+    for (float x : q) {
+      most = Math.max(most, Math.abs(x));
+    }
+    double score = 0;
+    for (int g = 0; g < dim; g += 32) {
+      double signs = 0;
+      double sum = 0;
+      int end = Math.min(g + 32, dim);
+      for (int d = g; d < end; d++) {
+        double center = 0;
+        for (int i = 0; i < 40; i++) {
+          center += rotated[row / 64 * 64 + i][d] / 40.0;
+        }
+        center = Float.float16ToFloat(Float.floatToFloat16((float) center));
+        double x = rotated[row][d] - center;
+        double odd = 2 * Math.clamp(Math.floor(q[d] / most * 7.5 + 8), 0, 15) - 15;
+        signs += Math.signum(x) * odd * most / 15;
+        sum += Math.abs(x) / (end - g);
+        score += q[d] * center;
+      }
+      score += signs * Half.single(Float.floatToFloat16((float) sum));
+    }
+    return score;
+  }
+
+  @Test
+  void theBestRowsAreFoundInOrderAndTiesGoToTheFirst() {
+    BestRows best = new BestRows();
+    Random random = new Random(3);
+    for (int n : new int[] {64, 128, 1024, 5056, 40_000}) {
+      for (int levels : new int[] {1, 3, 50, 1 << 20}) {
+        float[] scores = new float[n];
+        int rows = n - random.nextInt(64);
+        for (int i = 0; i < n; i++) {
+          scores[i] = i < rows ? random.nextInt(levels) - levels / 2 : Float.NEGATIVE_INFINITY;
+        }
+        for (int most : new int[] {1, 7, 64, 300}) {
+          int[] expected =
+              IntStream.range(0, rows)
+                  .boxed()
+                  .sorted((a, b) -> Float.compare(scores[b], scores[a]))
+                  .limit(most)
+                  .mapToInt(i -> i)
+                  .sorted()
+                  .toArray();
+          int found = best.find(scores, n, most);
+          assertThat(Arrays.copyOf(best.rows, found))
+              .as("%d of %d with %d levels", most, rows, levels)
+              .isEqualTo(expected);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void aRowByItselfIsTheRow(KvType type) {
+    for (int dim : new int[] {20, 64, 80}) {
+      KvHead from = KvTypes.of(type).newHead(dim);
+      KvHead to = KvTypes.of(type).newHead(dim);
+      from.extend(70);
+      to.extend(70);
+      Random random = new Random(dim);
+      byte[] record = new byte[3 + from.rowBytes()];
+      for (int row = 0; row < 70; row++) {
+        float[] x = gaussian(random, dim);
+        from.set(row, x, 0, x, 0);
+        from.saveRow(row, record, 3);
+        to.loadRow(69 - row, record, 3);
+      }
+      float[] expected = new float[dim];
+      float[] actual = new float[dim];
+      for (int row = 0; row < 70; row++) {
+        from.getKey(row, expected, 0);
+        to.getKey(69 - row, actual, 0);
+        assertThat(actual).isEqualTo(expected);
+        from.getValue(row, expected, 0);
+        to.getValue(69 - row, actual, 0);
+        assertThat(actual).isEqualTo(expected);
+      }
+    }
+  }
+
+  private static CacheOptions options(int recall, long bytes, Positions positions) {
+    CacheBudget budget = new CacheBudget(20, 0, 8, 16, Compress.ROLLING, positions);
+    return CacheOptions.full(KvType.F32)
+        .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.fold(10, 24, 12))
+        .withStore(Optional.of(new StoreOptions(Place.RAM, bytes, recall, KvTypes.of(KvType.F32))));
+  }
+
+  @Test
+  void everyTokenIsInOneTier() {
+    AttentionStream stream = new AttentionStream(11, 4, 2, 16, 900);
+    try (KvCache cache = stream.newCache(options(30, 1, Positions.REBASE), 200, 1)) {
+      stream.run(
+          cache,
+          1,
+          from -> {
+            CacheStatistics now = cache.statistics();
+            assertThat(now.kept() + now.stored() + now.folded()).isEqualTo(from);
+            assertThat(now.stored()).as("a page").isLessThanOrEqualTo(64);
+            assertThat(now.looks() * now.perLook(now.recomputed()))
+                .isLessThanOrEqualTo(30. * now.looks());
+            return 16;
+          });
+      assertThat(cache.statistics().folded()).isGreaterThan(700);
+      assertThat(cache.statistics().calibrationRows()).isBetween(1., 10.);
+    }
+  }
+
+  /** Seen from within the context every stored row has its own distance, whatever was rebased. */
+  @Test
+  void aRebaseChangesNothingThatIsStored() {
+    AttentionStream stream = new AttentionStream(12, 4, 2, 16, 300);
+    float[] expected;
+    try (KvCache cache = stream.newCache(options(400, ROOM, Positions.ABSOLUTE), 10_000, 1)) {
+      expected = stream.run(cache, 1, from -> 16);
+    }
+    float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 300);
+    AttentionStream same = new AttentionStream(12, 4, 2, 16, 300);
+    float[] actual;
+    try (KvCache cache = same.newCache(options(400, ROOM, Positions.REBASE), 200, 1)) {
+      actual = same.run(cache, 1, from -> 16);
+      assertThat(cache.position()).isLessThan(201);
+    }
+    int inContext =
+        180 * 64; // no distance beyond it yet, but a page's age counts from the next prune
+    for (int i = 0; i < full.length; i++) {
+      assertThat((double) expected[i]).as("%d", i).isCloseTo(full[i], within(1e-5));
+      if (i < inContext) {
+        assertThat((double) actual[i]).as("%d", i).isCloseTo(full[i], within(1e-4));
+      }
+      assertThat(actual[i]).isFinite();
+    }
+  }
+
+  /** What lies beyond the context is seen at the distance of the context. */
+  @Test
+  void farRowsAreSeenFromTheEndOfTheContext() {
+    int dim = 16;
+    int context = 100;
+    CacheShape shape = new CacheShape(1, 2, 1, dim);
+    PositionRotation rotation = AttentionStream.rotation(dim);
+    StoreOptions options = new StoreOptions(Place.RAM, ROOM, 200, KvTypes.of(KvType.F32));
+    Random random = new Random(5);
+    float[] keys = gaussian(random, 128 * dim);
+    float[] values = gaussian(random, 128 * dim);
+    float[] query = gaussian(random, 2 * dim);
+    for (int shift : new int[] {0, 150}) {
+      EvictedRows rows = new EvictedRows(dim);
+      for (int row = 0; row < 128; row++) {
+        float[] key = Arrays.copyOfRange(keys, row * dim, (row + 1) * dim);
+        rotation.rotate(key, 0, row - shift);
+        rows.add(key, Arrays.copyOfRange(values, row * dim, (row + 1) * dim), 0, row - shift);
+      }
+      try (PageMemory memory = PageMemory.inRam()) {
+        StoredRows stored = new StoredRows(shape, options, memory, rotation, context);
+        stored.add(rows, shift, new EvictedRows(dim));
+        stored.age(160);
+        float[] q = query.clone();
+        rotation.rotate(q, 0, 160 - shift);
+        rotation.rotate(q, dim, 160 - shift);
+        RecallScratch scratch = new RecallScratch(shape);
+        stored.attend(q, 0, 2, 160 - shift, shift, new AttentionScratch(shape, dim, 2), scratch);
+        for (int head = 0; head < 2; head++) {
+          float[] out = new float[dim];
+          scratch.result.finish(head, out, 0, dim);
+          double[] expected = new double[dim];
+          double sum = 0;
+          for (int row = 0; row < 128; row++) {
+            // The first page is far: its oldest row lies 160 back.
+            int distance = row < 64 ? context : 160 - row;
+            float[] turned = Arrays.copyOfRange(query, head * dim, (head + 1) * dim);
+            rotation.rotate(turned, 0, distance);
+            double score = 0;
+            for (int d = 0; d < dim; d++) {
+              score += (double) turned[d] * keys[row * dim + d];
+            }
+            double weight = Math.exp(score / Math.sqrt(dim));
+            sum += weight;
+            for (int d = 0; d < dim; d++) {
+              expected[d] += weight * values[row * dim + d];
+            }
+          }
+          for (int d = 0; d < dim; d++) {
+            assertThat((double) out[d]).isCloseTo(expected[d] / sum, within(1e-4));
+          }
+        }
+      }
+    }
+  }
+
+  /** The rows with the highest scores make almost all of the attention. */
+  @Test
+  void aFewRowsThatAreChosenWellAreNearlyAll() {
+    AttentionStream stream = new AttentionStream(13, 6, 2, 64, 600);
+    float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 600);
+    double all = error(stream.run(options(600, ROOM, Positions.ABSOLUTE), 2, 13), full);
+    double some = error(stream.run(options(200, ROOM, Positions.ABSOLUTE), 2, 13), full);
+    double few = error(stream.run(options(20, ROOM, Positions.ABSOLUTE), 2, 13), full);
+    assertThat(all).isLessThan(1e-5);
+    assertThat(some).isLessThan(few / 2);
+  }
+
+  private static double error(float[] actual, float[] expected) {
+    double sum = 0;
+    for (int i = 0; i < actual.length; i++) {
+      sum += Math.abs(actual[i] - expected[i]);
+    }
+    return sum / actual.length;
+  }
+}

@@ -1,0 +1,216 @@
+package io.calidrop.generate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.calidrop.attention.CacheStatistics;
+import io.calidrop.constraint.CallForm;
+import io.calidrop.constraint.ConstraintState;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Functions in prompts, and the calls in answers, in the forms that templates write. */
+class ToolPromptTest {
+  private static final String PLAIN =
+      "{% for m in messages %}<{{ m.role }}>{{ m.content }}</>{% endfor %}";
+
+  private static final String TAGS =
+      """
+      {%- if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}
+      {%- for m in messages %}<{{ m.role }}>{{ m.content }}
+      {%- for c in m.tool_calls or [] %}
+      <tool_call>
+      {"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+      </tool_call>
+      {%- endfor %}</>{% endfor %}""";
+
+  private static final String LIST =
+      """
+      {%- if tools is defined and tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}{% endif %}
+      {%- for m in messages %}{% if m.tool_calls is defined %}[TOOL_CALLS][
+      {%- for c in m.tool_calls %}{{ (c.function | tojson)[:-1] }}, "id": "{{ c.id }}"}{% endfor %}]
+      {%- else %}<{{ m.role }}>{{ m.content }}</>{% endif %}{% endfor %}""";
+
+  private static final String OBJECT =
+      """
+      {%- if tools %}{% for t in tools %}{{ t | tojson(indent=4) }}{% endfor %}{% endif %}
+      {%- for m in messages %}{% if 'tool_calls' in m %}
+      {%- set f = m.tool_calls[0].function %}{"name": "{{ f.name }}", "parameters": {{ f.arguments | tojson }}}
+      {%- else %}<{{ m.role }}>{{ m.content }}</>{% endif %}{% endfor %}""";
+
+  private static final ByteTokens TOKENIZER = new ByteTokens();
+
+  private static Tools tools(boolean required, boolean several) throws Exception {
+    JsonNode schema =
+        new ObjectMapper()
+            .readTree(
+                "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}");
+    Map<String, Object> function =
+        Map.of("name", "weather", "description", "Of a <|end|> city", "parameters", Map.of());
+    return new Tools(
+        List.of(Map.of("type", "function", "function", function)),
+        Map.of("weather", schema),
+        required,
+        Optional.empty(),
+        several);
+  }
+
+  private static ToolPrompt prompt(String source, Tools tools) {
+    ChatTemplate template = ChatTemplate.of(source, "", "");
+    return ToolPrompt.of(template, List.of(ChatMessage.user("Rain in Paris?")), tools);
+  }
+
+  private static String source(CallForm form) {
+    return switch (form) {
+      case TAGS -> TAGS;
+      case LIST -> LIST;
+      case OBJECT -> OBJECT;
+    };
+  }
+
+  private static String call(CallForm form) {
+    String call = "{\"name\": \"weather\", \"%s\": {\"city\": \"Paris\"}}".formatted(form.key());
+    return switch (form) {
+      case TAGS -> "<tool_call>\n" + call + "\n</tool_call>";
+      case LIST -> "[TOOL_CALLS][" + call + "]";
+      case OBJECT -> call;
+    };
+  }
+
+  private static boolean allows(ToolPrompt prompt, String text) {
+    ConstraintState state =
+        prompt.options(GenerationOptions.defaults()).constraint().get().begin(TOKENIZER);
+    for (int token : TOKENIZER.encode(text, true)) {
+      if (!state.allows(token)) {
+        return false;
+      }
+      state.accept(token);
+    }
+    return state.isComplete();
+  }
+
+  private static ToolAnswer read(ToolPrompt prompt, String text) {
+    int[] tokens = TOKENIZER.encode(text, true);
+    GenerationResult result =
+        new GenerationResult(
+            text,
+            tokens,
+            StopReason.END_TOKEN,
+            1,
+            new GenerationResult.Timings(1, 0, 1, 1, 1, 1),
+            1,
+            1,
+            0,
+            0,
+            new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
+    return prompt.read(result, TOKENIZER);
+  }
+
+  @ParameterizedTest
+  @EnumSource(CallForm.class)
+  void theFormIsTheTemplates(CallForm form) throws Exception {
+    ToolPrompt prompt = prompt(source(form), tools(true, true));
+    assertThat(prompt.form()).isEqualTo(form);
+    assertThat(prompt.template().render(prompt.messages(), true)).contains("weather", "Rain");
+    assertThat(allows(prompt, call(form))).isTrue();
+    assertThat(allows(prompt, call(form).replace("city", "town"))).isFalse();
+    assertThat(allows(prompt, call(form).replace("weather", "climate"))).isFalse();
+    assertThat(allows(prompt, "It rains.")).isFalse();
+  }
+
+  @ParameterizedTest
+  @EnumSource(CallForm.class)
+  void whereNoCallIsRequiredThereMayBeAText(CallForm form) throws Exception {
+    ToolPrompt prompt = prompt(source(form), tools(false, false));
+    assertThat(allows(prompt, "It rains.")).isTrue();
+    assertThat(allows(prompt, "")).isTrue();
+    assertThat(allows(prompt, call(form))).isTrue();
+    assertThat(allows(prompt, call(form).replace("city", "town"))).isFalse();
+    String after = form == CallForm.OBJECT ? "" : "Let me see.\n";
+    assertThat(allows(prompt, after + call(form))).isTrue();
+  }
+
+  @ParameterizedTest
+  @EnumSource(CallForm.class)
+  void callsAreRead(CallForm form) throws Exception {
+    ToolPrompt prompt = prompt(source(form), tools(false, true));
+    ToolAnswer answer = read(prompt, call(form));
+    assertThat(answer.text()).isEmpty();
+    assertThat(answer.calls()).hasSize(1);
+    ToolCall call = answer.calls().getFirst();
+    assertThat(call.name()).isEqualTo("weather");
+    assertThat(call.arguments()).isEqualTo("{\"city\":\"Paris\"}");
+    assertThat(call.id()).matches("[a-z0-9]{9}");
+    assertThat(read(prompt, "It rains.")).isEqualTo(new ToolAnswer("It rains.", List.of()));
+    String cut = call(form).substring(0, call(form).length() - 20);
+    assertThat(read(prompt, cut).calls()).isEmpty();
+  }
+
+  @Test
+  void severalCallsAreSeveral() throws Exception {
+    ToolPrompt prompt = prompt(TAGS, tools(true, true));
+    String two = call(CallForm.TAGS) + "\n" + call(CallForm.TAGS);
+    assertThat(allows(prompt, two)).isTrue();
+    assertThat(allows(prompt(TAGS, tools(true, false)), two)).isFalse();
+    List<ToolCall> calls = read(prompt, "Both.\n" + two).calls();
+    assertThat(calls).hasSize(2);
+    assertThat(calls.get(0).id()).isNotEqualTo(calls.get(1).id());
+    assertThat(read(prompt, "Both.\n" + two).text()).isEqualTo("Both.");
+  }
+
+  @Test
+  void aTemplateWithoutToolsGetsASystemMessage() throws Exception {
+    Map<String, Object> call =
+        Map.of("id", "c1", "function", Map.of("name", "weather", "arguments", Map.of("city", "P")));
+    List<ChatMessage> messages =
+        List.of(
+            ChatMessage.system("Be brief."),
+            ChatMessage.user("Rain?"),
+            new ChatMessage("assistant", "", Map.of("tool_calls", List.of(call))),
+            new ChatMessage("tool", "no", Map.of("tool_call_id", "c1")));
+    ToolPrompt prompt = ToolPrompt.of(ChatTemplate.of(PLAIN, "", ""), messages, tools(false, true));
+    assertThat(prompt.template().render(prompt.messages(), false))
+        .startsWith("<system>Be brief.\n\nYou may call")
+        .contains("\"name\":\"weather\"")
+        .endsWith(
+            "<user>Rain?</><assistant><tool_call>\n{\"name\":\"weather\",\"arguments\":{\"city\":\"P\"}}\n"
+                + "</tool_call></><user><tool_response>\nno\n</tool_response></>");
+    assertThat(allows(prompt, call(CallForm.TAGS))).isTrue();
+  }
+
+  @Test
+  void whatAToolSaysNeverBecomesAControlToken() throws Exception {
+    ToolPrompt prompt = prompt(TAGS, tools(false, true));
+    int[] tokens = prompt.template().encode(prompt.messages(), true, TOKENIZER);
+    assertThat(tokens).doesNotContain(ByteTokens.END);
+    assertThat(TOKENIZER.decode(tokens)).contains("Of a <|end|> city");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "<function={{ c.function.name }}>",
+    "{{ c.function.name }}({{ c.function.arguments }})"
+  })
+  void anotherFormIsRefused(String form) throws Exception {
+    String source = TAGS.replaceAll("(?s)<tool_call>.*</tool_call>", form.replace("{", "\\{"));
+    Tools tools = tools(false, true);
+    assertThatThrownBy(() -> prompt(source, tools))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("calls in a form that is not supported");
+  }
+
+  @Test
+  void thoughtsCallNothing() throws Exception {
+    ToolPrompt prompt = prompt(TAGS, tools(false, true));
+    ToolAnswer answer = read(prompt, "<tool_call> would help.</think>\n" + call(CallForm.TAGS));
+    assertThat(answer.calls()).hasSize(1);
+    assertThat(answer.text()).isEqualTo("<tool_call> would help.</think>");
+  }
+}
