@@ -45,6 +45,15 @@ public final class CacheMemory {
     return shape.fullLayers().length == shape.layers() ? 0 : WindowRows.fullBytes(types, shape);
   }
 
+  /** Most bytes that the store of a cache takes of a sequence so long, wherever they are. */
+  public static long storeBytes(CacheShape shape, CacheOptions options, long tokens) {
+    long heads = (long) shape.fullLayers().length * shape.kvHeads();
+    return options
+        .store()
+        .map(store -> heads * new StoredRows(shape, store, null, null, 0).mostBytes(tokens))
+        .orElse(0L);
+  }
+
   /**
    * The largest budget that keeps within some bytes.
    *
