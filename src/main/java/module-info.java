@@ -28,6 +28,7 @@ module io.calidrop {
   requires static org.knowm.xchart;
 
   exports io.calidrop.attention;
+  exports io.calidrop.attention.plan;
   exports io.calidrop.attention.policy;
   exports io.calidrop.constraint;
   exports io.calidrop.generate;

@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.download.ModelStore;
@@ -12,8 +13,6 @@ import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
-import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -49,27 +48,21 @@ final class LoadFlags {
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose, CacheOptions cache) throws IOException {
-    return load(io, verbose, 0, path -> cache);
+    return load(io, verbose, 0, cache);
   }
 
   /**
    * Loads the model, fetching the default one if it is not there yet.
    *
    * @param context positions of a session, or 0 for the trained length
-   * @param cache how its cache is kept, given the model's file
+   * @param cache how its cache is kept
    */
-  Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
-      throws IOException {
+  Engine load(Io io, boolean verbose, int context, CacheChoice cache) throws IOException {
     return load(io, verbose, context, cache, new SpeculationFlags());
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
-  Engine load(
-      Io io,
-      boolean verbose,
-      int context,
-      Function<Path, CacheOptions> cache,
-      SpeculationFlags speculation)
+  Engine load(Io io, boolean verbose, int context, CacheChoice cache, SpeculationFlags speculation)
       throws IOException {
     positive(spec, "--threads", threads, 1);
     Speculation how = speculation.speculation(store.open());
@@ -78,12 +71,7 @@ final class LoadFlags {
 
   /** Loads a model's file. */
   Engine load(
-      Io io,
-      boolean verbose,
-      Path path,
-      int context,
-      Function<Path, CacheOptions> cache,
-      Speculation speculation) {
+      Io io, boolean verbose, Path path, int context, CacheChoice cache, Speculation speculation) {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
     if (verbose) {
       io.err()
@@ -91,13 +79,12 @@ final class LoadFlags {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    CacheOptions options = cache.apply(path);
-    EngineOptions how = new EngineOptions(count, context, options, exact, speculation);
+    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation);
     Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
-      io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
+      io.err().printf("weights %s in memory, cache %s%n", weights, CacheText.line(engine));
     }
     return engine;
   }
@@ -105,21 +92,6 @@ final class LoadFlags {
   /** Says what of a file's vocabulary was taken otherwise than it says. */
   static void warn(Io io, Tokenizer tokenizer) {
     tokenizer.notices().forEach(notice -> io.err().println("warning: " + notice));
-  }
-
-  private static String describe(CacheOptions options) {
-    String type = options.kvTypes().toString().toLowerCase(Locale.ROOT);
-    return options
-        .budget()
-        .map(
-            budget ->
-                "%s, %d rows a head, %s, calibration %s"
-                    .formatted(
-                        type,
-                        budget.rows(),
-                        options.policy().name(),
-                        options.calibration().mode().toString().toLowerCase(Locale.ROOT)))
-        .orElse(type);
   }
 
   static int positive(CommandSpec spec, String option, Integer value, int defaultValue) {

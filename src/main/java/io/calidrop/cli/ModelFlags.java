@@ -1,6 +1,6 @@
 package io.calidrop.cli;
 
-import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.Speculation;
@@ -56,7 +56,7 @@ final class ModelFlags {
       return load(io, verbose, speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessOptions(io, limit), speculation);
+    return model.load(io, verbose, limit, cache.endlessChoice(io), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
@@ -66,7 +66,7 @@ final class ModelFlags {
 
   private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.options(io), speculation);
+    return model.load(io, verbose, limit, cache.choice(io), speculation);
   }
 
   /** The files that a server serves: the one that is named, or all of the models directory. */
@@ -77,7 +77,7 @@ final class ModelFlags {
   /** Loads any of them; what is wrong with the options is found here. */
   Function<Path, Engine> loader(Io io, boolean verbose) {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    Function<Path, CacheOptions> options = cache.options(io);
-    return path -> model.load(io, verbose, path, limit, options, Speculation.auto());
+    CacheChoice choice = cache.choice(io);
+    return path -> model.load(io, verbose, path, limit, choice, Speculation.auto());
   }
 }

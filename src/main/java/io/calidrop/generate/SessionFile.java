@@ -1,5 +1,6 @@
 package io.calidrop.generate;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.model.InferenceSession;
@@ -24,6 +25,7 @@ public final class SessionFile {
   private static final int MOST_OWNER_BYTES = 1 << 16;
 
   private final Engine engine;
+  private final CacheOptions cache;
   private final byte[] owner;
 
   /**
@@ -35,16 +37,18 @@ public final class SessionFile {
   public record Held(int[] tokens, int prompt) {}
 
   /**
-   * @param engine whose sessions, with its own cache, are saved
+   * @param engine whose sessions are saved
+   * @param cache how these keep their keys and values
    */
-  public SessionFile(Engine engine) throws IOException {
+  public SessionFile(Engine engine, CacheOptions cache) throws IOException {
     this.engine = engine;
+    this.cache = cache;
     String name =
         "%s, %d bytes, %s, context %d, vectors of %d bits"
             .formatted(
                 engine.path().getFileName(),
                 Files.size(engine.path()),
-                engine.cacheOptions(),
+                cache,
                 engine.contextLength(),
                 VectorShape.bits());
     owner = name.getBytes(StandardCharsets.UTF_8);
@@ -85,7 +89,7 @@ public final class SessionFile {
    */
   public InferenceSession load(Path file) throws IOException {
     SealedFile.verify(file, MAGIC, "is no session that this version can read");
-    InferenceSession session = engine.newSession();
+    InferenceSession session = engine.model().newSession(engine.contextLength(), cache);
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
       Held held = held(in, file);
       session.transfer(StateStreams.from(in));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.batch.RequestBody;
 import io.calidrop.batch.RequestFormat;
+import io.calidrop.batch.RequestPrompt;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.sampling.SamplerOptions;
@@ -94,14 +95,15 @@ final class Answers {
   }
 
   private List<Ticket> tickets(ServedModel model, RequestBody body, Outbox outbox) {
-    int[] prompt;
+    RequestPrompt given;
     CacheOptions cache;
     try {
-      prompt = model.encode(body);
+      given = model.prompt(body);
       cache = model.cache(body.delivery());
     } catch (IllegalArgumentException | ModelFormatException e) {
       throw ApiException.badRequest(e.getMessage());
     }
+    int[] prompt = given.tokens();
     int context = model.engine().contextLength();
     boolean endless = cache.budget().isPresent();
     if (!endless && prompt.length > context) {
@@ -111,11 +113,12 @@ final class Answers {
           "the prompt has %d tokens, more than the context of %d: shorten it, or ask for a bounded cache with calidrop.budget"
               .formatted(prompt.length, context));
     }
-    GenerationOptions options = body.options();
+    GenerationOptions options = given.options();
     if (options.maxTokens() == GenerationOptions.UNLIMITED) {
       options = options.withMaxTokens(context);
     }
-    long tokens = Math.min(context, (long) prompt.length + options.maxTokens());
+    long all = (long) prompt.length + options.maxTokens();
+    long tokens = endless ? all : Math.min(context, all);
     long bytes = model.bytes(cache, tokens);
     if (bytes > passes.mostBytes()) {
       throw ApiException.badRequest(
@@ -131,6 +134,7 @@ final class Answers {
               model,
               prompt,
               options.withSampling(sampling.withSeed(sampling.seed() + i)),
+              given.tools(),
               cache,
               body.delivery().stream(),
               body.delivery().logprobs(),

@@ -1,5 +1,6 @@
 package io.calidrop.serve;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.generate.Engine;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,6 +30,7 @@ final class Models implements AutoCloseable {
   private final Map<String, Path> files;
   private final Function<Path, Engine> loader;
   private final Memory memory;
+  private final long share;
   private final Optional<Path> cacheDirectory;
   private final Consumer<Throwable> failures;
   private final Map<String, Loaded> loaded = new LinkedHashMap<>(); // the latest used last
@@ -72,6 +74,7 @@ final class Models implements AutoCloseable {
   /**
    * @param paths of the models; the first one is used where a request names none
    * @param loader loads a file
+   * @param share bytes that a bounded cache may take with its store
    * @param cacheDirectory where conversations stay, in a folder for each model
    * @param failures are told of what should not have happened
    */
@@ -79,10 +82,12 @@ final class Models implements AutoCloseable {
       List<Path> paths,
       Function<Path, Engine> loader,
       Memory memory,
+      long share,
       Optional<Path> cacheDirectory,
       Consumer<Throwable> failures) {
     this.loader = loader;
     this.memory = memory;
+    this.share = share;
     this.cacheDirectory = cacheDirectory;
     this.failures = failures;
     files = new LinkedHashMap<>();
@@ -178,7 +183,9 @@ final class Models implements AutoCloseable {
   private void load(Loaded one) {
     try {
       Engine engine = loader.apply(files.get(one.name));
-      one.model.complete(new ServedModel(one.name, engine, directory(one.name, engine)));
+      CacheOptions cache = ServedModel.within(share, engine, engine.cacheOptions());
+      Optional<StateDirectory> directory = directory(one.name, engine, cache);
+      one.model.complete(new ServedModel(one.name, engine, cache, share, directory));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
         loaded.remove(one.name, one);
@@ -188,14 +195,14 @@ final class Models implements AutoCloseable {
     }
   }
 
-  private Optional<StateDirectory> directory(String name, Engine engine) {
+  private Optional<StateDirectory> directory(String name, Engine engine, CacheOptions cache) {
     if (cacheDirectory.isEmpty()) {
       return Optional.empty();
     }
     try {
       long most = DISK_FOR_MEMORY * memory.most();
       return Optional.of(
-          new StateDirectory(cacheDirectory.get().resolve(name), engine, most, failures));
+          new StateDirectory(cacheDirectory.get().resolve(name), engine, cache, most, failures));
     } catch (IOException e) {
       failures.accept(e); // it serves as well without
       return Optional.empty();

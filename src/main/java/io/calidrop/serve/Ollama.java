@@ -6,8 +6,10 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.batch.RequestFormat;
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.ToolCall;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /** Ollama's API: chats and texts, and what there is of models. Threads may share it. */
@@ -143,6 +145,11 @@ final class Ollama {
       return object;
     }
 
+    private ObjectNode withCalls(ObjectNode object, List<ToolCall> calls) {
+      ((ObjectNode) object.get("message")).set("tool_calls", Calls.ofOllama(calls));
+      return object;
+    }
+
     void loaded(String model) throws IOException {
       exchange.send(200, content(model, "").put("done", true).put("done_reason", "load"));
     }
@@ -150,10 +157,14 @@ final class Ollama {
     @Override
     public void done(Outbox.Event.Done done) throws IOException {
       boolean stream = asked.body().delivery().stream();
-      ObjectNode last =
-          content(asked.model().name(), stream ? "" : done.result().text())
-              .put("done", true)
-              .put("done_reason", OpenAi.reason(done.result().stopReason()));
+      List<ToolCall> calls = done.said().calls();
+      ObjectNode last = content(asked.model().name(), stream ? "" : done.said().text());
+      if (!calls.isEmpty() && stream) {
+        line(withCalls(content(asked.model().name(), ""), calls).put("done", false), false);
+      } else if (!calls.isEmpty()) {
+        withCalls(last, calls);
+      }
+      last.put("done", true).put("done_reason", OpenAi.reason(done.result().stopReason()));
       GenerationResult.Timings timings = done.result().timings();
       last.put("total_duration", System.nanoTime() - start)
           .put("load_duration", 0)

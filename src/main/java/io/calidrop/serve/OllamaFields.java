@@ -35,11 +35,41 @@ final class OllamaFields {
 
   /** A conversation to answer. */
   static ObjectNode chat(ObjectNode request) {
-    return fields(request);
+    ObjectNode fields = fields(request);
+    number(fields.path("messages"));
+    return fields;
+  }
+
+  /** Gives calls of functions ids, which templates want: results come in the order of the calls. */
+  private static void number(JsonNode messages) {
+    int called = 0;
+    int answered = 0;
+    for (JsonNode message : messages) {
+      for (JsonNode call : message.path("tool_calls")) {
+        if (call instanceof ObjectNode object && !object.hasNonNull("id")) {
+          object.put("id", id(called));
+        }
+        called++;
+      }
+      if (message instanceof ObjectNode result && result.path("role").asText().equals("tool")) {
+        result.remove("tool_name");
+        if (!result.hasNonNull("tool_call_id")) {
+          result.put("tool_call_id", id(answered));
+        }
+        answered++;
+      }
+    }
+  }
+
+  private static String id(int call) {
+    return "call%05d".formatted(call);
   }
 
   /** A question to answer, and a system message. */
   static ObjectNode question(ObjectNode request) {
+    if (!request.path("tools").isEmpty()) {
+      throw ApiException.badRequest("tools: they are for /api/chat");
+    }
     ObjectNode fields = fields(request);
     ArrayNode messages = JSON.arrayNode();
     JsonNode system = fields.remove("system");

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.batch.RequestFormat;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
+import io.calidrop.generate.ToolAnswer;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.util.List;
@@ -126,17 +127,28 @@ final class OpenAi {
       int answer = text.answer();
       ObjectNode choice = JSON.objectNode().put("index", answer);
       if (chat) {
-        ObjectNode delta = choice.putObject("delta");
-        if (!opened[answer]) {
-          opened[answer] = true;
-          delta.put("role", "assistant");
-        }
-        delta.put("content", text.piece());
+        delta(choice, answer).put("content", text.piece());
       } else {
         choice.put("text", text.piece());
       }
       choice.set("logprobs", logprobs(text.tokens()));
       piece(choice.putNull("finish_reason"));
+    }
+
+    private ObjectNode delta(ObjectNode choice, int answer) {
+      ObjectNode delta = choice.putObject("delta");
+      if (!opened[answer]) {
+        opened[answer] = true;
+        delta.put("role", "assistant").put("content", "");
+      }
+      return delta;
+    }
+
+    /** Calls come whole, in a piece of their own. */
+    private void calls(Outbox.Event.Done done) throws IOException {
+      ObjectNode choice = JSON.objectNode().put("index", done.answer());
+      delta(choice, done.answer()).set("tool_calls", Calls.ofOpenAi(done.said().calls(), true));
+      piece(choice.putNull("logprobs").putNull("finish_reason"));
     }
 
     private void piece(ObjectNode choice) throws IOException {
@@ -163,28 +175,30 @@ final class OpenAi {
 
     @Override
     public void done(Outbox.Event.Done done) throws IOException {
-      GenerationResult result = done.result();
+      ToolAnswer said = done.said();
+      boolean calls = !said.calls().isEmpty();
       count(done);
       open--;
       boolean stream = asked.body().delivery().stream();
+      if (stream && calls) {
+        calls(done);
+      }
       ObjectNode choice = stream ? JSON.objectNode() : (ObjectNode) choices.get(done.answer());
       choice.put("index", done.answer());
       if (!chat) {
-        choice.put("text", stream ? "" : result.text());
+        choice.put("text", stream ? "" : said.text());
       } else if (stream) {
-        ObjectNode delta = choice.putObject("delta");
-        if (!opened[done.answer()]) {
-          delta.put("role", "assistant").put("content", "");
-        }
+        delta(choice, done.answer());
       } else {
-        choice
-            .putObject("message")
-            .put("role", "assistant")
-            .put("content", result.text())
-            .putNull("refusal");
+        String content = calls && said.text().isEmpty() ? null : said.text();
+        ObjectNode message = choice.putObject("message").put("role", "assistant");
+        message.put("content", content).putNull("refusal");
+        if (calls) {
+          message.set("tool_calls", Calls.ofOpenAi(said.calls(), false));
+        }
       }
       choice.set("logprobs", logprobs(done.tokens()));
-      choice.put("finish_reason", reason(result.stopReason()));
+      choice.put("finish_reason", calls ? "tool_calls" : reason(done.result().stopReason()));
       if (stream) {
         piece(choice);
       }

@@ -1,6 +1,7 @@
 package io.calidrop.serve;
 
 import io.calidrop.generate.GenerationResult;
+import io.calidrop.generate.ToolAnswer;
 import java.util.List;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -28,10 +29,12 @@ final class Outbox {
     /**
      * It is whole.
      *
+     * @param said its text and calls
      * @param tokens that were not told of yet, where they are wanted
      * @param reused tokens of the prompt that had been computed before
      */
-    record Done(int answer, GenerationResult result, List<Probability> tokens, int reused)
+    record Done(
+        int answer, ToolAnswer said, GenerationResult result, List<Probability> tokens, int reused)
         implements Event {}
 
     /** There is no answer. */
@@ -47,8 +50,9 @@ final class Outbox {
     }
   }
 
-  void done(int answer, GenerationResult result, List<Probability> tokens, int reused) {
-    events.add(new Event.Done(answer, result, tokens, reused));
+  void done(
+      int answer, ToolAnswer said, GenerationResult result, List<Probability> tokens, int reused) {
+    events.add(new Event.Done(answer, said, result, tokens, reused));
   }
 
   void failed(ApiException why) {

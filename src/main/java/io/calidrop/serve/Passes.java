@@ -282,7 +282,7 @@ final class Passes implements AutoCloseable {
               ticket.prompt(),
               ticket.prompt().length,
               ticket.options(),
-              ticket.logprobs().isPresent() ? one::sampled : null,
+              one.listener(),
               one::text,
               outbox::isClosed,
               result -> finish(one, result));
@@ -322,7 +322,7 @@ final class Passes implements AutoCloseable {
       int[] all = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
       System.arraycopy(result.tokens(), 0, all, prompt.length, result.tokens().length);
       end(one, all);
-      one.ticket.outbox().done(one.ticket.answer(), result, one.takeTokens(), one.reused);
+      one.done(result);
     } finally {
       lock.unlock();
     }

@@ -4,10 +4,11 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
-import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.batch.Delivery;
 import io.calidrop.batch.RequestBody;
+import io.calidrop.batch.RequestPrompt;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.generate.GenerationBatch;
@@ -21,11 +22,10 @@ final class ServedModel implements AutoCloseable {
   /** Tokens of prompts in a pass that others wait for: these get theirs so much later. */
   private static final int PROMPT_TOKENS = 64;
 
-  private static final int MEASURED = 1024; // tokens
-  private static final long PAGE = 64; // tokens that rows are allocated for
-
   private final String name;
   private final Engine engine;
+  private final CacheOptions cache;
+  private final long share;
   private GenerationBatch batch;
   private final Conversations conversations = new Conversations();
   private final long created = System.currentTimeMillis() / 1000;
@@ -34,13 +34,22 @@ final class ServedModel implements AutoCloseable {
   private final boolean rewindable; // whether sessions of its own cache can go back to any token
 
   /**
+   * @param cache of requests that ask for no other, {@link #within} the share
+   * @param share bytes that a bounded cache may take with its store
    * @param directory where its conversations stay, if they do
    */
-  ServedModel(String name, Engine engine, Optional<StateDirectory> directory) {
+  ServedModel(
+      String name,
+      Engine engine,
+      CacheOptions cache,
+      long share,
+      Optional<StateDirectory> directory) {
     this.name = name;
     this.engine = engine;
+    this.cache = cache;
+    this.share = share;
     this.directory = directory;
-    try (InferenceSession session = engine.newSession()) {
+    try (InferenceSession session = newSession(cache)) {
       rewindable = session.isRewindable();
     }
     renewBatch();
@@ -79,18 +88,16 @@ final class ServedModel implements AutoCloseable {
   }
 
   /**
-   * The tokens that a request's answer follows.
+   * What the model is given of a request.
    *
-   * @throws IllegalArgumentException if there are none, or the template refuses the conversation
+   * @throws IllegalArgumentException if that is nothing, the template refuses the conversation, or
+   *     the vocabulary cannot be bound to the form of the answer
    * @throws io.calidrop.gguf.ModelFormatException if the model has no template, or it fails
    */
-  int[] encode(RequestBody body) {
-    return body.text().isPresent()
-        ? engine.encode(body.text().get())
-        : engine
-            .template()
-            .withArguments(body.templateArguments())
-            .encode(body.messages(), true, engine.tokenizer());
+  RequestPrompt prompt(RequestBody body) {
+    RequestPrompt prompt = RequestPrompt.of(body, engine, engine::template);
+    prompt.options().constraint().ifPresent(form -> form.begin(engine.tokenizer()));
+    return prompt;
   }
 
   /**
@@ -99,14 +106,13 @@ final class ServedModel implements AutoCloseable {
    * @throws IllegalArgumentException if there can be no such cache
    */
   CacheOptions cache(Delivery delivery) {
-    CacheOptions base = engine.cacheOptions();
+    CacheOptions base = cache;
     if (delivery.budget().isPresent()) {
       int rows = delivery.budget().getAsInt();
+      CacheOptions own = engine.cacheOptions();
       base =
-          base.budget().isEmpty()
-              ? EngineOptions.defaults().withCache(base).withBudget(rows).cache()
-              : base.bounded(
-                  withRows(base.budget().get(), rows), base.policy(), base.calibration());
+          own.budget().isEmpty() ? EngineOptions.bounded(own.kvTypes(), rows) : own.withRows(rows);
+      base = within(share, engine, base);
     }
     if (delivery.policy().isEmpty()) {
       return base;
@@ -119,37 +125,27 @@ final class ServedModel implements AutoCloseable {
         budget, EvictionPolicies.named(delivery.policy().get()), base.calibration());
   }
 
-  private static CacheBudget withRows(CacheBudget budget, int rows) {
-    return new CacheBudget(
-        rows,
-        budget.sinks(),
-        budget.window(),
-        budget.pruneInterval(),
-        budget.compress(),
-        budget.positions());
+  /** A cache whose store, if it is bounded and has one, takes what is left of a share. */
+  static CacheOptions within(long share, Engine engine, CacheOptions cache) {
+    if (cache.store().isEmpty()) {
+      return cache;
+    }
+    StoreOptions store = cache.store().get();
+    long left = share - CacheMemory.bytes(engine.model().config().cacheShape(), cache);
+    return cache.withStore(
+        left <= 0
+            ? Optional.empty()
+            : Optional.of(
+                new StoreOptions(
+                    store.place(), Math.min(store.bytes(), left), store.recall(), store.types())));
   }
 
   /** Bytes that a cache comes to hold with so many tokens. */
   long bytes(CacheOptions cache, long tokens) {
     CacheShape shape = engine.model().config().cacheShape();
-    if (cache.budget().isPresent()) {
-      return CacheMemory.bytes(shape, cache);
-    }
-    long some = fullBytes(MEASURED);
-    long each = (fullBytes(2 * MEASURED) - some) / MEASURED; // layers that see a window are full
-    return some + each * (Math.ceilDiv(tokens, PAGE) * PAGE - MEASURED);
-  }
-
-  /** Bytes of a cache without a bound, measured on one that is pruned to that length. */
-  private long fullBytes(int tokens) {
-    CacheBudget budget =
-        new CacheBudget(
-            tokens - 1, 0, 1, 1, CacheBudget.Compress.ROLLING, CacheBudget.Positions.REBASE);
-    return CacheMemory.bytes(
-        engine.model().config().cacheShape(),
-        engine
-            .cacheOptions()
-            .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.off()));
+    return cache.budget().isPresent()
+        ? CacheMemory.bytes(shape, cache) + CacheMemory.storeBytes(shape, cache, tokens)
+        : CacheMemory.bytes(shape, cache.kvTypes(), (int) tokens);
   }
 
   /**
@@ -161,17 +157,17 @@ final class ServedModel implements AutoCloseable {
    */
   void keep(InferenceSession session, int[] tokens, int prompt, long bytes) {
     Conversations.Kept kept = conversations.keep(session, tokens, prompt, bytes);
-    if (session.cacheOptions().equals(engine.cacheOptions())) {
+    if (session.cacheOptions().equals(cache)) {
       directory.ifPresent(disk -> disk.save(conversations, kept));
     }
   }
 
   /** Fetches from disk what a prompt goes on with, if memory has less of it. */
-  void recall(int[] prompt, CacheOptions cache, Models models) {
-    if (directory.isEmpty() || !cache.equals(engine.cacheOptions())) {
+  void recall(int[] prompt, CacheOptions wanted, Models models) {
+    if (directory.isEmpty() || !wanted.equals(cache)) {
       return;
     }
-    int least = conversations.common(prompt, cache) + Conversations.LEAST;
+    int least = conversations.common(prompt, wanted) + Conversations.LEAST;
     directory.get().find(prompt, rewindable, least).ifPresent(file -> recall(file, models));
   }
 

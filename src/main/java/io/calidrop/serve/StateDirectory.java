@@ -1,5 +1,6 @@
 package io.calidrop.serve;
 
+import io.calidrop.attention.CacheOptions;
 import io.calidrop.download.Checksum;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.SessionFile;
@@ -38,14 +39,16 @@ final class StateDirectory implements AutoCloseable {
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("calidrop-disk").factory());
 
   /**
+   * @param cache of the conversations
    * @param most bytes of files; the oldest go beyond
    * @param failures are told of files that cannot be written or read
    * @throws IOException if it cannot be made or read
    */
-  StateDirectory(Path directory, Engine engine, long most, Consumer<Throwable> failures)
+  StateDirectory(
+      Path directory, Engine engine, CacheOptions cache, long most, Consumer<Throwable> failures)
       throws IOException {
     this.directory = Files.createDirectories(directory);
-    files = new SessionFile(engine);
+    files = new SessionFile(engine, cache);
     this.most = most;
     this.failures = failures;
     for (Path file : inOrder()) {

@@ -2,6 +2,8 @@ package io.calidrop.serve;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.generate.ToolPrompt;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -9,6 +11,7 @@ import java.util.OptionalInt;
  *
  * @param model that computes it
  * @param prompt its tokens
+ * @param tools how it calls functions, where it may
  * @param cache how its keys and values are kept
  * @param stream whether the text is wanted piece by piece
  * @param logprobs how many of the likeliest tokens are told of beside each
@@ -20,6 +23,7 @@ record Ticket(
     ServedModel model,
     int[] prompt,
     GenerationOptions options,
+    Optional<ToolPrompt> tools,
     CacheOptions cache,
     boolean stream,
     OptionalInt logprobs,
