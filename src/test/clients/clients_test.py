@@ -113,6 +113,25 @@ class OpenAiTest(unittest.TestCase):
         if some.finish_reason == "stop":
             json.loads(some.message.content)
 
+    def test_tools(self):
+        tool = {"type": "function", "function": {"name": "weather", "parameters": {
+            "type": "object", "properties": {"city": {"type": "string", "maxLength": 20}},
+            "required": ["city"], "additionalProperties": False}}}
+        asked = [{"role": "user", "content": "How is the weather in Paris?"}]
+        choice = self.chat(messages=asked, tools=[tool], tool_choice="required", max_tokens=100).choices[0]
+        self.assertEqual(choice.finish_reason, "tool_calls")
+        call = choice.message.tool_calls[0]
+        self.assertEqual((call.type, call.function.name), ("function", "weather"))
+        self.assertEqual(list(json.loads(call.function.arguments)), ["city"])
+        with self.client.chat.completions.stream(model=MODEL, messages=asked, tools=[tool], tool_choice="required",
+                                                 max_tokens=100) as stream:
+            streamed = stream.get_final_completion().choices[0]
+        self.assertEqual(streamed.finish_reason, "tool_calls")
+        self.assertEqual(streamed.message.tool_calls[0].function.arguments, call.function.arguments)
+        answer = self.chat(messages=asked + [choice.message, {"role": "tool", "tool_call_id": call.id, "content": "Rain."}],
+                           tools=[tool], tool_choice="none")
+        self.assertTrue(answer.choices[0].message.content)
+
     def test_bounded_cache(self):
         long = [{"role": "user", "content": "Go on with this list: " + ", ".join(map(str, range(300)))}]
         answer = self.chat(messages=long, extra_body={"calidrop": {"budget": 200}})
