@@ -236,9 +236,7 @@ class ToolPromptTest {
     assertThat(told(prompt, "It rains."))
         .containsExactly("I", "t", "", " r", "a", "i", "n", "s", ".", "");
     if (form != CallForm.OBJECT) {
-      assertThat(told(prompt, "Let me see.\n" + call(form)).subList(0, 11))
-          .last()
-          .isEqualTo(".");
+      assertThat(told(prompt, "Let me see.\n" + call(form)).subList(0, 11)).last().isEqualTo(".");
       assertThat(String.join("", told(prompt, "Let me see.\n" + call(form))))
           .isEqualTo("Let me see.");
     }
