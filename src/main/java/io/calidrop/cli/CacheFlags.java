@@ -66,7 +66,7 @@ final class CacheFlags {
   @Option(
       names = "--store",
       paramLabel = "WHERE",
-      defaultValue = "ram",
+      defaultValue = "none",
       description =
           "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
   private Place store;

@@ -6,11 +6,9 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
-import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
-import java.util.Optional;
 
 /**
  * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
@@ -65,8 +63,8 @@ public record EngineOptions(
   }
 
   /**
-   * Bounds the cache with the default policy, calibration and store: texts and conversations may be
-   * of any length. Its number formats are those that the cache was given, or half precision.
+   * Bounds the cache with the default policy and calibration: texts and conversations may be of any
+   * length. Its number formats are those that the cache was given, or half precision.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
@@ -77,14 +75,13 @@ public record EngineOptions(
     return withCache(bounded(types, rows));
   }
 
-  /** A cache in some formats with the default policy, calibration and store. */
+  /** A cache in some formats with the default policy and calibration. */
   public static CacheOptions bounded(KvTypes types, int rows) {
     return CacheOptions.full(types)
         .bounded(
             CacheBudget.of(rows),
             EvictionPolicies.named(EvictionPolicies.DEFAULT),
-            CalibrationOptions.fold())
-        .withStore(Optional.of(StoreOptions.inRam(types, StoreOptions.DEFAULT_RECALL)));
+            CalibrationOptions.fold());
   }
 
   public EngineOptions withSpeculation(Speculation speculation) {

@@ -53,7 +53,7 @@ public record CachePlan(
         CacheBudget.of(least),
         Optional.empty(),
         Optional.empty(),
-        Optional.of(StoreOptions.inRam(Measured.FORMATS.getLast(), StoreOptions.DEFAULT_RECALL)),
+        Optional.empty(),
         false);
   }
 
