@@ -4,12 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.AnsweringModel;
-import io.calidrop.generate.EngineOptions;
-import io.calidrop.attention.StoreOptions;
-import io.calidrop.attention.KvTypes;
-import io.calidrop.attention.KvType;
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.MicroModel;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
+import io.calidrop.generate.EngineOptions;
 import io.calidrop.serve.RunningServer.Answer;
 import java.io.IOException;
 import java.io.InputStream;
