@@ -30,7 +30,7 @@ final class Models implements AutoCloseable {
   private final Map<String, Path> files;
   private final Function<Path, Engine> loader;
   private final Memory memory;
-  private final long share;
+  private final int parallel;
   private final Optional<Path> cacheDirectory;
   private final Consumer<Throwable> failures;
   private final Map<String, Loaded> loaded = new LinkedHashMap<>(); // the latest used last
@@ -74,7 +74,7 @@ final class Models implements AutoCloseable {
   /**
    * @param paths of the models; the first one is used where a request names none
    * @param loader loads a file
-   * @param share bytes that a bounded cache may take with its store
+   * @param parallel answers at a time, whose bounded caches share the memory with their stores
    * @param cacheDirectory where conversations stay, in a folder for each model
    * @param failures are told of what should not have happened
    */
@@ -82,12 +82,12 @@ final class Models implements AutoCloseable {
       List<Path> paths,
       Function<Path, Engine> loader,
       Memory memory,
-      long share,
+      int parallel,
       Optional<Path> cacheDirectory,
       Consumer<Throwable> failures) {
     this.loader = loader;
     this.memory = memory;
-    this.share = share;
+    this.parallel = parallel;
     this.cacheDirectory = cacheDirectory;
     this.failures = failures;
     files = new LinkedHashMap<>();
@@ -183,6 +183,7 @@ final class Models implements AutoCloseable {
   private void load(Loaded one) {
     try {
       Engine engine = loader.apply(files.get(one.name));
+      long share = Math.min(memory.mostHeap(), memory.most() - one.bytes) / parallel;
       CacheOptions cache = ServedModel.within(share, engine, engine.cacheOptions());
       Optional<StateDirectory> directory = directory(one.name, engine, cache);
       one.model.complete(new ServedModel(one.name, engine, cache, share, directory));

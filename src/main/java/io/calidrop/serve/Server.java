@@ -60,8 +60,8 @@ public final class Server implements AutoCloseable {
       throws IOException {
     this.options = options;
     Memory memory = new Memory(options.memory(), (long) (HEAP * Runtime.getRuntime().maxMemory()));
-    long share = memory.mostHeap() / options.parallel();
-    this.models = new Models(models, loader, memory, share, options.cacheDirectory(), failures);
+    this.models =
+        new Models(models, loader, memory, options.parallel(), options.cacheDirectory(), failures);
     passes = new Passes(this.models, memory, options.parallel(), options.queue(), failures);
     Answers answers = new Answers(this.models, passes, options.defaults(), metrics);
     api =

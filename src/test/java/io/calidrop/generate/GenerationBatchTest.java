@@ -2,11 +2,13 @@ package io.calidrop.generate;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.AnsweringModel;
 import io.calidrop.MicroModel;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.sampling.SamplerOptions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -109,5 +111,29 @@ class GenerationBatchTest {
     }
     assertThat(tokens.stream().mapToInt(Integer::intValue).toArray())
         .isEqualTo(results.getFirst().tokens());
+  }
+
+  @Test
+  void guessedTokensAreNoPrompt() {
+    EngineOptions guessing =
+        EngineOptions.defaults()
+            .withThreads(2)
+            .withSpeculation(new Speculation(8, Optional.empty()));
+    try (Engine endless = Engine.load(AnsweringModel.endless(), guessing);
+        InferenceSession session = endless.newSession()) {
+      GenerationBatch batch = endless.newBatch();
+      batch.sharePrompts(1);
+      int[] prompt = endless.encode("Go on");
+      List<GenerationResult> results = new ArrayList<>();
+      batch.add(
+          session, prompt, prompt.length, options(400), text -> {}, () -> false, results::add);
+      int steps = 0;
+      for (; batch.size() > 0; steps++) {
+        batch.step();
+      }
+      assertThat(steps).isLessThan(300);
+      assertThat(results.getFirst().tokens())
+          .isEqualTo(endless.complete("Go on", options(400)).tokens());
+    }
   }
 }

@@ -5,6 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.AnsweringModel;
 import io.calidrop.MicroModel;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
+import io.calidrop.generate.EngineOptions;
 import io.calidrop.serve.RunningServer.Answer;
 import java.io.IOException;
 import java.io.InputStream;
@@ -221,21 +226,41 @@ class ServerTest {
 
   @Test
   void beyondTheQueueClientsAreToldToComeAgain() throws IOException {
+    String endless = ",'max_tokens':10000000,'calidrop':{'budget':64}";
+    CompletableFuture<HttpResponse<String>> second;
     try (RunningServer server = endless(1, 1)) {
-      InputStream first = stream(server, "");
-      CompletableFuture<HttpResponse<String>> second =
-          server
-              .client()
-              .sendAsync(
-                  server.post(CHAT, RunningServer.chat("Go on", ",'max_tokens':3")),
-                  BodyHandlers.ofString());
-      await("the second waits", () -> figure(server, "calidrop_waiting") == 1);
-      Answer third = server.ask(CHAT, RunningServer.chat("Go on", ",'max_tokens':3"));
-      assertThat(third.status()).isEqualTo(429);
-      assertThat(third.json().at("/error/type").asText()).isEqualTo("rate_limit_error");
-      assertThat(third.response().headers().firstValue("retry-after")).isPresent();
-      first.close();
+      try (Socket first = new Socket("127.0.0.1", server.server().port())) {
+        first
+            .getOutputStream()
+            .write(http(RunningServer.json(RunningServer.chat("Go on", endless))));
+        await("it runs", () -> isRunning(server, 1));
+        second =
+            server
+                .client()
+                .sendAsync(
+                    server.post(CHAT, RunningServer.chat("Go on", ",'max_tokens':3")),
+                    BodyHandlers.ofString());
+        await("the second waits", () -> figure(server, "calidrop_waiting") == 1);
+        Answer third = server.ask(CHAT, RunningServer.chat("Go on", ",'max_tokens':3"));
+        assertThat(third.status()).isEqualTo(429);
+        assertThat(third.json().at("/error/type").asText()).isEqualTo("rate_limit_error");
+        assertThat(third.response().headers().firstValue("retry-after")).isPresent();
+      }
       assertThat(second.join().statusCode()).isEqualTo(200);
+    }
+  }
+
+  /** However long an answer may become. */
+  @Test
+  void aStoreTakesWhatTheMemoryHasLeft() throws IOException {
+    CacheOptions cache = EngineOptions.bounded(KvTypes.of(KvType.F16), 64);
+    CacheOptions stored = cache.withStore(Optional.of(StoreOptions.inRam(cache.kvTypes(), 16)));
+    try (RunningServer server =
+        new RunningServer(
+            RunningServer.ENGINE.withCache(stored), options -> options, AnsweringModel.endless())) {
+      stream(server, ",'max_tokens':10000000").close();
+      assertThat(figure(server, "calidrop_memory_bytes"))
+          .isLessThanOrEqualTo(figure(server, "calidrop_memory_most_bytes"));
     }
   }
 
