@@ -19,12 +19,16 @@ module io.calidrop {
   requires static java.desktop;
   requires static jmh.core;
   requires static me.tongfei.progressbar;
+  requires static micrometer.core;
+  requires static micrometer.registry.prometheus;
+  requires static org.eclipse.jetty.server;
   requires static org.jline.builtins;
   requires static org.jline.reader;
   requires static org.jline.terminal;
   requires static org.knowm.xchart;
 
   exports io.calidrop.attention;
+  exports io.calidrop.attention.plan;
   exports io.calidrop.attention.policy;
   exports io.calidrop.constraint;
   exports io.calidrop.generate;

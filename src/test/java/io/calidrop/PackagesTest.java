@@ -26,8 +26,11 @@ class PackagesTest {
           Map.ofEntries(
               Map.entry(
                   "cli",
-                  "batch bench eval generate report constraint download sampling model attention tensor "
-                      + "tokenizer gguf text"),
+                  "serve batch bench eval generate report constraint download sampling model attention "
+                      + "tensor tokenizer gguf text"),
+              Map.entry(
+                  "serve",
+                  "batch generate constraint download sampling model attention tokenizer gguf text"),
               Map.entry("batch", "generate constraint download sampling model attention gguf text"),
               Map.entry("bench", "sampling model attention tensor tokenizer gguf"),
               Map.entry("eval", "generate report model attention tokenizer"),
@@ -78,7 +81,8 @@ class PackagesTest {
   static final ArchRule LIBRARIES_OF_THE_COMMAND_LINE =
       noClasses()
           .that()
-          .resideOutsideOfPackages(ROOT + "cli..", ROOT + "bench..", ROOT + "report..")
+          .resideOutsideOfPackages(
+              ROOT + "cli..", ROOT + "serve..", ROOT + "bench..", ROOT + "report..")
           .should()
           .dependOnClassesThat(
               isLibrary().and(DescribedPredicate.not(isIn("com.fasterxml.jackson.."))));

@@ -37,6 +37,7 @@ final class AttentionKernel {
       int tokens,
       int group,
       AttentionScratch scratch) {
+    scratch.loaded = -1;
     int dim = head.headDim;
     float scale = scratch.attentionScores.scale() * head.keys.queryScale();
     Hadamard rotation = head.keys.rotation();
@@ -90,6 +91,7 @@ final class AttentionKernel {
         if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
           continue;
         }
+        scratch.quad(last + 1 - quad * QUAD);
         boolean isNew = newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
         dots(head, row, quad, scratch);
         if (isNew) {
@@ -135,6 +137,7 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
+        scratch.quad(Math.min(QUAD, queries - quad * QUAD));
         dots(head, row, quad, scratch);
         cap(scratch);
         for (int t = 0; t < QUAD; t++) {
@@ -161,7 +164,7 @@ final class AttentionKernel {
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
-    scratch.forgetDecoded();
+    scratch.start(quads);
     scratch.segment.clear(quads * QUAD);
     Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
     return scratch.segment;

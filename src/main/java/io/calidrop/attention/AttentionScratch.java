@@ -4,12 +4,9 @@ import io.calidrop.tensor.VectorShape;
 
 /** What one thread needs to attend a tile of queries. */
 final class AttentionScratch {
-  /** Dimensions of a key that are decoded together, perhaps beyond its last. */
-  private static final int MOST_FIELDS = 8;
-
   final AttentionScores attentionScores;
 
-  /** [quads][headDim][4] queries, scaled. */
+  /** [quads][headDim][4] queries, scaled, and room for packed keys' fields beyond the last one. */
   final float[] queries;
 
   /** [4][BLOCK] scores, then weights. */
@@ -24,11 +21,17 @@ final class AttentionScratch {
   /** [headDim] a query, rotated as the keys are. */
   final float[] rotated;
 
-  /** A decoded block of a quantised cache and what it was decoded from. */
-  final float[] keys;
+  /**
+   * [4][BLOCK] sums of products with a group of dimensions of packed keys, or weights times the
+   * scales of one of packed values.
+   */
+  final float[] packed = new float[KvHead.QUAD * KvHead.BLOCK];
 
-  /** [TILE] decoded scales of a quantised tile. */
-  final float[] keyScales = new float[KeyRows.TILE];
+  /** [4][dimensions of a group] sums of codes of packed values. */
+  final float[] codeSums = new float[KvHead.QUAD * RowPacker.GROUP];
+
+  /** A decoded block of packed rows and what it was decoded from. */
+  final float[] keys;
 
   final float[] values;
 
@@ -41,6 +44,18 @@ final class AttentionScratch {
   int valuesRow;
   int valuesCount;
 
+  /** Whether there is more than a quad, for which decoding a block pays. */
+  boolean decoding;
+
+  /** What was read to have it in the cache, see {@link PackedKeys#fetch}: it keeps the reads. */
+  int fetched;
+
+  /** KV head of a step's single token whose queries are loaded, or -1 if others are. */
+  int loaded;
+
+  /** Queries of the current quad, which only the last of a tile has less than four of. */
+  int quadQueries = KvHead.QUAD;
+
   /**
    * @param maxQueries most queries of a KV head at a time
    */
@@ -49,21 +64,34 @@ final class AttentionScratch {
     attentionScores = shape.scores();
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = ValueRows.valueDim(valueLength);
-    queries = new float[padded * headDim];
+    queries = new float[padded * headDim + Integer.SIZE];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];
-    keys = new float[KvHead.BLOCK * headDim + MOST_FIELDS * KeyRows.TILE];
+    keys = new float[KvHead.BLOCK * headDim];
     values = new float[KvHead.BLOCK * valueDim];
     rests = maxQueries == 0 ? null : new AttentionScratch(shape, valueLength, 0);
   }
 
-  /** Rows may have changed since a block of them was decoded. */
-  void forgetDecoded() {
+  /**
+   * Rows may have changed since a block of them was decoded.
+   *
+   * @param quads that follow
+   */
+  void start(int quads) {
     keysOf = null;
     valuesOf = null;
+    decoding = quads > 1;
     if (rests != null) {
-      rests.forgetDecoded();
+      rests.start(quads);
+    }
+  }
+
+  /** Takes note of the number of queries of the quad that follows. */
+  void quad(int queries) {
+    quadQueries = queries;
+    if (rests != null) {
+      rests.quadQueries = queries;
     }
   }
 }

@@ -97,6 +97,9 @@ public final class AttentionStep {
     for (int h = 0; h < kvHeads && firstObserved(cache) == 0; h++) {
       logs[h].start(cache.rows(layer, h), group);
     }
+    for (AttentionScratch worker : scratch) {
+      worker.loaded = -1;
+    }
     recalls = 0;
     for (int h = 0; h < kvHeads; h++) {
       if (stored(cache, h) != null) {
@@ -261,14 +264,17 @@ public final class AttentionStep {
       return;
     }
     part -= recalls;
-    int kvHead = part % kvHeads;
-    int segment = part / kvHeads;
+    int kvHead = part / segmentCount;
+    int segment = part % segmentCount;
     KvCache cache = batch.cache(0);
     KvHead head = cache.head(layer, kvHead);
     SoftmaxPartials result = segments[kvHead * segmentCount + segment];
     result.clear(group);
     AttentionScratch scratch = this.scratch[worker];
-    AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
+    if (scratch.loaded != kvHead) {
+      AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
+      scratch.loaded = kvHead;
+    }
     int ofRows = KvCache.segments(head.rows());
     if (segment < ofRows) {
       ShareLog log = firstObserved(cache) == 0 ? logs[kvHead] : null;

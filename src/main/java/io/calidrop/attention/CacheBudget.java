@@ -69,4 +69,9 @@ public record CacheBudget(
         Compress.ROLLING,
         Positions.REBASE);
   }
+
+  /** With another number of rows. */
+  public CacheBudget withRows(int rows) {
+    return new CacheBudget(rows, sinks, window, pruneInterval, compress, positions);
+  }
 }

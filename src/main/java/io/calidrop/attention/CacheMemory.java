@@ -1,64 +1,91 @@
 package io.calidrop.attention;
 
-/** The memory that a bounded cache comes to hold, evicted tokens aside. */
+import java.util.Optional;
+
+/** The memory that a cache comes to hold, evicted tokens aside. */
 public final class CacheMemory {
   private CacheMemory() {}
 
   /**
-   * Bytes of a cache at its fullest: rows with the slack between prunes, what policies keep of
-   * them, and the calibration state.
+   * Bytes of a bounded cache at its fullest: rows with the slack between prunes, what policies keep
+   * of them, and the calibration state.
    */
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
+    int pages = Math.ceilDiv(budget.rows() + budget.pruneInterval(), KvHead.BLOCK);
+    long one = headBytes(shape, options, 1);
+    long head = one + (pages - 1) * (headBytes(shape, options, 2) - one);
+    int full = shape.fullLayers().length;
+    return full * shape.kvHeads() * head
+        + (shape.layers() - full) * windowBytes(shape, options.kvTypes());
+  }
+
+  private static long headBytes(CacheShape shape, CacheOptions options, int pages) {
     HeadState head = HeadState.of(0, 0, shape, options, null);
-    head.extend(budget.rows() + budget.pruneInterval());
+    head.extend(pages * KvHead.BLOCK);
     if (head.calibration != null) {
       head.calibration.rows.extend(head.calibration.capacity());
     }
+    return head.activeBytes() + head.calibrationBytes();
+  }
+
+  /** Bytes of a cache that keeps every token, after {@code tokens} of them. */
+  public static long bytes(CacheShape shape, KvTypes types, int tokens) {
     int full = shape.fullLayers().length;
-    long windows = full == shape.layers() ? 0 : WindowRows.fullBytes(options.kvTypes(), shape);
-    return full * shape.kvHeads() * (head.activeBytes() + head.calibrationBytes())
-        + (shape.layers() - full) * windows;
+    KvHead head = types.newFullHead(shape.headDim());
+    int newest = Math.min(tokens, NewestRows.LEAST + KvHead.BLOCK);
+    head.extend(newest);
+    head.mark();
+    long pages = Math.ceilDiv(tokens, KvHead.BLOCK) - Math.ceilDiv(newest, KvHead.BLOCK);
+    return full * shape.kvHeads() * (head.bytes() + pages * head.pageBytes())
+        + (shape.layers() - full) * windowBytes(shape, types);
+  }
+
+  private static long windowBytes(CacheShape shape, KvTypes types) {
+    return shape.fullLayers().length == shape.layers() ? 0 : WindowRows.fullBytes(types, shape);
+  }
+
+  /** Most bytes that the store of a cache takes of a sequence so long, wherever they are. */
+  public static long storeBytes(CacheShape shape, CacheOptions options, long tokens) {
+    long heads = (long) shape.fullLayers().length * shape.kvHeads();
+    return options
+        .store()
+        .map(store -> heads * new StoredRows(shape, store, null, null, 0).mostBytes(tokens))
+        .orElse(0L);
   }
 
   /**
    * The largest budget that keeps within some bytes.
    *
    * @param options with any budget, whose rows are replaced
-   * @throws IllegalArgumentException if not even sinks and window do
+   * @param most rows that are of any use
+   * @return the options with that budget, or empty if not even sinks and window fit
    */
-  public static CacheOptions fit(CacheShape shape, CacheOptions options, long bytes, int most) {
-    CacheBudget budget = options.budget().orElseThrow();
-    int rows = budget.sinks() + budget.window();
-    long least = bytes(shape, withRows(options, rows));
-    if (least > bytes) {
-      throw new IllegalArgumentException(
-          "%d bytes are too few for a cache: sinks, window, prune interval and calibration alone take %d; raise --kv-memory, or lower --prune-interval, --calibration-rows or --calibration-samples"
-              .formatted(bytes, least));
+  public static Optional<CacheOptions> fit(
+      CacheShape shape, CacheOptions options, long bytes, int most) {
+    int rows = leastRows(options);
+    if (bytes(shape, options.withRows(rows)) > bytes) {
+      return Optional.empty();
     }
     int tooMany = Math.max(rows, most) + 1;
     while (tooMany - rows > 1) {
       int middle = rows + (tooMany - rows) / 2;
-      if (bytes(shape, withRows(options, middle)) <= bytes) {
+      if (bytes(shape, options.withRows(middle)) <= bytes) {
         rows = middle;
       } else {
         tooMany = middle;
       }
     }
-    return withRows(options, rows);
+    return Optional.of(options.withRows(rows));
   }
 
-  private static CacheOptions withRows(CacheOptions options, int rows) {
+  /** Bytes of a cache with the smallest budget that its sinks and window allow. */
+  public static long leastBytes(CacheShape shape, CacheOptions options) {
+    return bytes(shape, options.withRows(leastRows(options)));
+  }
+
+  private static int leastRows(CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
-    return options.bounded(
-        new CacheBudget(
-            rows,
-            budget.sinks(),
-            budget.window(),
-            budget.pruneInterval(),
-            budget.compress(),
-            budget.positions()),
-        options.policy(),
-        options.calibration());
+    return budget.sinks() + budget.window();
   }
 }

@@ -19,7 +19,8 @@ public record CacheOptions(
     Optional<CacheBudget> budget,
     EvictionPolicy policy,
     CalibrationOptions calibration,
-    Optional<StoreOptions> store) {
+    Optional<StoreOptions> store)
+    implements CacheChoice {
   /** Of a cache without a bound: there is nothing to choose. */
   private record EveryToken() implements EvictionPolicy {
     @Override
@@ -43,6 +44,12 @@ public record CacheOptions(
     if (budget.isEmpty() && store.isPresent()) {
       throw new IllegalArgumentException("a store needs a budget: nothing is evicted without");
     }
+  }
+
+  /** Itself, for any model. */
+  @Override
+  public CacheOptions of(CacheShape shape, int context) {
+    return this;
   }
 
   /** The last queries that a cache keeps of each head, if anything asks for some. */
@@ -86,5 +93,10 @@ public record CacheOptions(
   /** The same with another store, or none. */
   public CacheOptions withStore(Optional<StoreOptions> store) {
     return new CacheOptions(kvTypes, budget, policy, calibration, store);
+  }
+
+  /** The bounded cache with another number of rows. */
+  public CacheOptions withRows(int rows) {
+    return bounded(budget.orElseThrow().withRows(rows), policy, calibration);
   }
 }

@@ -1,13 +1,14 @@
 package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -24,14 +25,16 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Keys of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row. A
- * block of rows is decoded to single precision just before use and stays in L1 for all its queries'
- * quads.
+ * Keys of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row.
  *
  * <p>A tile is a stream of whole vectors. For each 32 dimensions: the scales, rows r and r + LANES
- * to an int; then the first LANES rows and then the others, a row to an int lane, which holds four
- * dimensions or eight, the first on top. Of five bits the upper four lie there; the lowest bits of
- * all 32 dimensions are one int before them.
+ * to an int; then the first LANES rows and then the others, a row to an int lane, which holds four,
+ * six or eight dimensions, the first on top. Six times five bits leave two: those of five ints, the
+ * last one's on top, are two dimensions more.
+ *
+ * <p>Scores of a single quad of queries come straight from there, see {@link PackedScores}; for
+ * more, a block's codes are decoded to single precision first and stay in L1. Either way the same
+ * numbers are multiplied and added in the same order.
  */
 final class PackedKeys extends KeyRows {
   static final VarHandle INT =
@@ -42,9 +45,11 @@ final class PackedKeys extends KeyRows {
   static final VarHandle FLOAT =
       MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
 
+  /** Bits that fields of five leave of an int. */
+  private static final int SPARE = 2;
+
   private final int bits;
-  private final int width; // bits of a field of an int
-  private final int planes; // ints of lowest bits for 32 dimensions
+  private final int fields; // of an int
   private final int groups;
   private final int groupBytes; // of a whole group of a tile
   private final int tileBytes;
@@ -54,8 +59,7 @@ final class PackedKeys extends KeyRows {
   PackedKeys(int headDim, int bits) {
     super(headDim);
     this.bits = bits;
-    width = bits == Byte.SIZE ? Byte.SIZE : 4;
-    planes = bits == 5 ? 1 : 0;
+    fields = Integer.SIZE / bits;
     groups = Math.ceilDiv(headDim, GROUP);
     groupBytes = (1 + 2 * ints(0)) * BYTES;
     tileBytes = (groups - 1) * groupBytes + (1 + 2 * ints(groups - 1)) * BYTES;
@@ -64,8 +68,11 @@ final class PackedKeys extends KeyRows {
 
   /** Ints that a row has in a group. */
   private int ints(int group) {
-    int dims = Math.min(GROUP, headDim - group * GROUP);
-    return planes + Math.ceilDiv(dims * width, Integer.SIZE);
+    return Math.min(GROUP * bits / Integer.SIZE, Math.ceilDiv(dims(group), fields));
+  }
+
+  private int dims(int group) {
+    return Math.min(GROUP, headDim - group * GROUP);
   }
 
   @Override
@@ -118,42 +125,42 @@ final class PackedKeys extends KeyRows {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       int at = intsAt(row, g);
       int d = g * GROUP;
-      if (planes > 0) {
-        INT.set(page, at, lowestBits(packer.codes, d));
-        at += BYTES;
-      }
-      for (int i = planes; i < ints(g); i++, at += BYTES) {
-        int fields = 0;
-        for (int shift = Integer.SIZE - width; shift >= 0; shift -= width, d++) {
-          fields |= (packer.codes[d] >> planes & (1 << width) - 1) << shift;
+      int end = d + ints(g) * fields; // codes beyond the dimensions are 0
+      int spread = bits == 5 ? spread(packer.codes, d + GROUP - 2) : 0;
+      for (; d < end; at += BYTES) {
+        int packed = spread & (1 << SPARE) - 1;
+        spread >>= SPARE;
+        for (int top = Integer.SIZE - bits; top >= 0 && d < end; top -= bits, d++) {
+          packed |= (packer.codes[d] & (1 << bits) - 1) << top;
         }
-        INT.set(page, at, fields);
+        INT.set(page, at, packed);
       }
     }
   }
 
-  /** The lowest bits of 32 codes, that of the first on top. */
-  static int lowestBits(int[] codes, int from) {
-    int plane = 0;
-    for (int i = 0; i < GROUP; i++) {
-      plane |= (codes[from + i] & 1) << (GROUP - 1 - i);
-    }
-    return plane;
+  /** The two codes of a group's end that have no field. */
+  private static int spread(int[] codes, int d) {
+    return (codes[d] & 31) << 5 | codes[d + 1] & 31;
   }
 
   @Override
   void get(int row, float[] out, int offset) {
     byte[] page = pages.get(row / BLOCK);
-    int fieldsOfInt = Integer.SIZE / width;
     for (int d = 0; d < headDim; d++) {
-      int at = intsAt(row, d / GROUP);
+      int g = d / GROUP;
       int i = d % GROUP;
-      int fields = (int) INT.get(page, at + (planes + i / fieldsOfInt) * BYTES);
-      int code = fields << i % fieldsOfInt * width >> Integer.SIZE - width;
-      if (planes > 0) {
-        code = 2 * code + ((int) INT.get(page, at) << i >>> Integer.SIZE - 1);
+      int at = intsAt(row, g);
+      int packed = 0;
+      if (i < ints(g) * fields) {
+        packed = (int) INT.get(page, at + i / fields * BYTES);
+      } else {
+        for (int j = 0; j < ints(g); j++) {
+          int spare = (int) INT.get(page, at + j * BYTES) << Integer.SIZE - SPARE;
+          packed = packed >>> SPARE | spare;
+        }
       }
-      out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, d / GROUP)));
+      int code = packed << i % fields * bits >> Integer.SIZE - bits;
+      out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, g)));
     }
     rotation.apply(out, offset, headDim);
   }
@@ -224,79 +231,108 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    if (scratch.keysOf != this || scratch.keysRow != row) {
-      decode(pages.get(row / BLOCK), scratch.keys, scratch.keyScales);
-      scratch.keysOf = this;
-      scratch.keysRow = row;
+    byte[] page = pages.get(row / BLOCK);
+    if (scratch.decoding) {
+      if (scratch.keysOf != this || scratch.keysRow != row) {
+        decode(page, scratch.keys);
+        scratch.keysOf = this;
+        scratch.keysRow = row;
+      }
+    } else {
+      scratch.fetched += fetch(page);
     }
-    F32Keys.scores(scratch.keys, 0, headDim, queries, queryOffset, scores);
+    float[] sums = scratch.packed;
+    for (int g = 0; g < groups; g++) {
+      int q = queryOffset + g * GROUP * QUAD;
+      if (scratch.decoding) {
+        F32Keys.scores(scratch.keys, g * GROUP * BLOCK, dims(g), queries, q, sums);
+      } else {
+        sum(page, g, queries, q, scratch.quadQueries > 3, sums);
+      }
+      for (int tile = 0; tile < BLOCK; tile += TILE) {
+        scale(page, tile / TILE * tileBytes + g * groupBytes, bits, sums, g > 0, scores, tile);
+      }
+    }
   }
 
-  /**
-   * Decodes a page to [BLOCK / TILE][headDim][TILE]. The last int of a tile may hold fewer
-   * dimensions than fit: what is written beyond is overwritten by the next tile.
-   */
-  private void decode(byte[] page, float[] out, float[] scales) {
+  /** Sums the products with a group's codes, straight from the page. */
+  private void sum(byte[] page, int g, float[] queries, int q, boolean four, float[] sums) {
     for (int tile = 0; tile < BLOCK; tile += TILE) {
-      for (int g = 0; g < groups; g++) {
-        int p = tile / TILE * tileBytes + g * groupBytes;
-        int o = tile * headDim + g * GROUP * TILE;
-        decodeScales(page, p, scales);
-        if (planes > 0) {
-          decodeFive(page, p, ints(g), scales, out, o);
-        } else {
-          decode(page, p, ints(g), width, scales, out, o);
+      int p = tile / TILE * tileBytes + g * groupBytes;
+      if (bits == 5) {
+        PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums, tile);
+        if (dims(g) > ints(g) * fields) {
+          PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums, tile);
         }
+      } else {
+        PackedScores.sum(page, p, ints(g), dims(g), bits, queries, q, four, sums, tile);
       }
     }
   }
 
   /**
-   * Decodes the scales of a tile to [TILE]. Through memory: where C2 does not inline a helper, what
-   * vectors it gives or takes are objects.
+   * Decodes a page's codes to [groups][BLOCK / TILE][dimensions][TILE], as large as they are on top
+   * of an int.
    */
-  private static void decodeScales(byte[] page, int p, float[] out) {
-    IntVector pairs = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-    Half.low(pairs).intoArray(out, 0);
-    Half.high(pairs).intoArray(out, LANES);
+  private void decode(byte[] page, float[] out) {
+    for (int g = 0; g < groups; g++) {
+      for (int tile = 0; tile < BLOCK; tile += TILE) {
+        int p = tile / TILE * tileBytes + g * groupBytes;
+        int o = g * GROUP * BLOCK + tile * dims(g);
+        decode(page, p + BYTES, ints(g), bits, fields, dims(g), out, o);
+        decode(page, p + (1 + ints(g)) * BYTES, ints(g), bits, fields, dims(g), out, o + LANES);
+      }
+    }
   }
 
   private static void decode(
-      byte[] page, int p, int ints, int width, float[] scales, float[] out, int o) {
-    FloatVector low = FloatVector.fromArray(F, scales, 0);
-    FloatVector high = FloatVector.fromArray(F, scales, LANES);
-    for (int i = 1; i <= ints; i++) {
-      IntVector a = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
-      IntVector b = ByteVector.fromArray(B, page, p + (i + ints) * BYTES).reinterpretAsInts();
-      for (int left = Integer.SIZE; left > 0; left -= width, o += TILE) {
-        IntVector code = a.lanewise(ASHR, Integer.SIZE - width);
-        ((FloatVector) code.convert(I2F, 0)).mul(low).intoArray(out, o);
-        code = b.lanewise(ASHR, Integer.SIZE - width);
-        ((FloatVector) code.convert(I2F, 0)).mul(high).intoArray(out, o + LANES);
-        a = a.lanewise(LSHL, width);
-        b = b.lanewise(LSHL, width);
+      byte[] page, int p, int ints, int bits, int fields, int dims, float[] out, int o) {
+    int top = -1 << Integer.SIZE - bits;
+    IntVector spread = IntVector.zero(I);
+    int d = 0;
+    for (int i = 0; i <= ints && d < dims; i++) {
+      IntVector packed = spread;
+      if (i < ints) {
+        packed = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
+        spread = spread.lanewise(LSHR, SPARE).or(packed.lanewise(LSHL, Integer.SIZE - SPARE));
+      }
+      for (int end = Math.min(d + fields, dims); d < end; d++) {
+        ((FloatVector) packed.and(top).convert(I2F, 0)).intoArray(out, o + d * TILE);
+        packed = packed.lanewise(LSHL, bits);
       }
     }
   }
 
-  private static void decodeFive(byte[] page, int p, int ints, float[] scales, float[] out, int o) {
-    FloatVector low = FloatVector.fromArray(F, scales, 0);
-    FloatVector high = FloatVector.fromArray(F, scales, LANES);
-    IntVector bitsA = ByteVector.fromArray(B, page, p + BYTES).reinterpretAsInts();
-    IntVector bitsB = ByteVector.fromArray(B, page, p + (1 + ints) * BYTES).reinterpretAsInts();
-    for (int i = 2; i <= ints; i++) {
-      IntVector a = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
-      IntVector b = ByteVector.fromArray(B, page, p + (i + ints) * BYTES).reinterpretAsInts();
-      for (int field = 0; field < 8; field++, o += TILE) {
-        IntVector code = a.lanewise(ASHR, 27).and(-2).or(bitsA.lanewise(LSHR, 31));
-        ((FloatVector) code.convert(I2F, 0)).mul(low).intoArray(out, o);
-        code = b.lanewise(ASHR, 27).and(-2).or(bitsB.lanewise(LSHR, 31));
-        ((FloatVector) code.convert(I2F, 0)).mul(high).intoArray(out, o + LANES);
-        a = a.lanewise(LSHL, 4);
-        b = b.lanewise(LSHL, 4);
-        bitsA = bitsA.lanewise(LSHL, 1);
-        bitsB = bitsB.lanewise(LSHL, 1);
+  /**
+   * Reads a number of each cache line, all of which are then on their way at once: kernels compute
+   * between their loads, and wait for one after the other.
+   */
+  static int fetch(byte[] page) {
+    int sum = 0;
+    for (int i = 0; i < page.length; i += 64) {
+      sum += page[i];
+    }
+    return sum;
+  }
+
+  /**
+   * Multiplies a tile's sums [4][BLOCK] by the rows' scales and adds them to others, or to none.
+   */
+  private static void scale(
+      byte[] page, int p, int bits, float[] sums, boolean add, float[] scores, int tile) {
+    IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+    float unit = 1f / (1 << Integer.SIZE - bits);
+    FloatVector low = Half.low(scales).mul(unit);
+    FloatVector high = Half.high(scales).mul(unit);
+    for (int i = tile; i < QUAD * BLOCK; i += BLOCK) {
+      FloatVector a = FloatVector.fromArray(F, sums, i).mul(low);
+      FloatVector b = FloatVector.fromArray(F, sums, i + LANES).mul(high);
+      if (add) {
+        a = a.add(FloatVector.fromArray(F, scores, i));
+        b = b.add(FloatVector.fromArray(F, scores, i + LANES));
       }
+      a.intoArray(scores, i);
+      b.intoArray(scores, i + LANES);
     }
   }
 }

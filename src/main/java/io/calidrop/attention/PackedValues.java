@@ -6,31 +6,35 @@ import static io.calidrop.attention.PackedKeys.SHORT;
 import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
+import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
+import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row. A
- * block of rows is decoded to single precision just before use and stays in L1 for all its queries'
- * quads.
+ * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row.
  *
  * <p>A byte belongs to one row, so that threads can set different ones: an int lane holds four
  * rows, the first on top, with dimension d of each, or d and d + LANES in 4 bits each. Of five bits
- * the upper four lie there; the lowest bits of 32 dimensions of a row are one int, the first on
- * top.
+ * the lower four lie there; the signs of 32 dimensions of a row are one int, the first on top. The
+ * ints of 2 * LANES dimensions lie together for all rows.
+ *
+ * <p>Sums for a single quad of queries come straight from there, see {@link PackedSums}; for more,
+ * a block's codes are decoded to single precision first and stay in L1. Either way the same numbers
+ * are multiplied and added in the same order: codes and weights that the rows' scales are in.
  */
 final class PackedValues extends ValueRows {
   private static final int ROWS = Integer.BYTES; // of an int
@@ -38,9 +42,9 @@ final class PackedValues extends ValueRows {
 
   private final int bits;
   private final int groups;
-  private final int rowsBytes; // of the ints of four rows
-  private final int planesAt; // [BLOCK][groups] ints of a page, with five bits
-  private final int scalesAt; // [BLOCK][groups] half-precision numbers of a page
+  private final int vectors; // of ints that a row has a byte in, of 2 * LANES dimensions
+  private final int planesAt; // [groups][BLOCK] ints of a page, with five bits
+  private final int scalesAt; // [groups][BLOCK] half-precision numbers, in pairs as in PackedKeys
   private final Hadamard rotation;
   private final List<byte[]> pages = new ArrayList<>();
 
@@ -49,8 +53,8 @@ final class PackedValues extends ValueRows {
     this.bits = bits;
     this.rotation = rotation;
     groups = Math.ceilDiv(valueDim, GROUP);
-    rowsBytes = ROWS * valueDim / (bits == Byte.SIZE ? 1 : 2);
-    planesAt = BLOCK / ROWS * rowsBytes;
+    vectors = bits == Byte.SIZE ? 2 : 1;
+    planesAt = BLOCK * lanes();
     scalesAt = planesAt + (bits == 5 ? BLOCK * groups * Integer.BYTES : 0);
   }
 
@@ -70,16 +74,21 @@ final class PackedValues extends ValueRows {
   }
 
   private int scaleAt(int row, int group) {
-    return scalesAt + (row % BLOCK * groups + group) * Short.BYTES;
+    int r = row % KeyRows.TILE;
+    int tile = group * BLOCK + row % BLOCK - r;
+    return scalesAt + Short.BYTES * (tile + 2 * (r % LANES) + r / LANES);
   }
 
   private int planeAt(int row, int group) {
-    return planesAt + (row % BLOCK * groups + group) * Integer.BYTES;
+    return planesAt + (group * BLOCK + row % BLOCK) * Integer.BYTES;
   }
 
-  /** Where the {@code i}th byte of a row lies in its page. */
+  /** Where the byte of a row in lane {@code i} of its vectors lies in its page. */
   private int byteAt(int row, int i) {
-    return row % BLOCK / ROWS * rowsBytes + ROWS * i + ROWS - 1 - row % ROWS;
+    int r = row % BLOCK;
+    int vector = i / LANES;
+    int at = (vector - vector % vectors) * BLOCK / ROWS + r / ROWS * vectors + vector % vectors;
+    return at * BYTES + i % LANES * Integer.BYTES + ROWS - 1 - r % ROWS;
   }
 
   @Override
@@ -102,7 +111,7 @@ final class PackedValues extends ValueRows {
     for (int g = 0; g * GROUP < valueLength; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       if (bits == 5) {
-        INT.set(page, planeAt(row, g), PackedKeys.lowestBits(codes, g * GROUP));
+        INT.set(page, planeAt(row, g), signs(codes, g * GROUP));
       }
     }
     if (bits == Byte.SIZE) {
@@ -111,14 +120,21 @@ final class PackedValues extends ValueRows {
       }
       return;
     }
-    int drop = bits - 4;
     for (int d = 0; d < valueLength; d += 2 * LANES) {
       for (int lane = 0; lane < LANES; lane++) {
-        int first = codes[d + lane] >> drop << 4;
-        int second = codes[d + lane + LANES] >> drop & 15;
-        page[byteAt(row, d / 2 + lane)] = (byte) (first | second);
+        int pair = codes[d + lane] << 4 | codes[d + lane + LANES] & 15;
+        page[byteAt(row, d / 2 + lane)] = (byte) pair;
       }
     }
+  }
+
+  /** The signs of 32 codes, that of the first on top. */
+  private static int signs(int[] codes, int from) {
+    int plane = 0;
+    for (int i = 0; i < GROUP; i++) {
+      plane |= codes[from + i] >>> Integer.SIZE - 1 << GROUP - 1 - i;
+    }
+    return plane;
   }
 
   @Override
@@ -135,7 +151,7 @@ final class PackedValues extends ValueRows {
       }
       if (bits == 5) {
         int plane = (int) INT.get(page, planeAt(row, d / GROUP));
-        code = 2 * code + (plane << d % GROUP >>> Integer.SIZE - 1);
+        code = code & 15 | plane << d % GROUP >> Integer.SIZE - 1 << 4;
       }
       out[offset + d] = code * Half.single((short) SHORT.get(page, scaleAt(row, d / GROUP)));
     }
@@ -146,49 +162,54 @@ final class PackedValues extends ValueRows {
   void move(int from, int to) {
     byte[] source = pages.get(from / BLOCK);
     byte[] target = pages.get(to / BLOCK);
-    for (int i = 0; i < rowsBytes / ROWS; i++) {
+    for (int i = 0; i < lanes(); i++) {
       target[byteAt(to, i)] = source[byteAt(from, i)];
     }
-    int scales = groups * Short.BYTES;
-    System.arraycopy(source, scaleAt(from, 0), target, scaleAt(to, 0), scales);
-    if (bits == 5) {
-      int planes = groups * Integer.BYTES;
-      System.arraycopy(source, planeAt(from, 0), target, planeAt(to, 0), planes);
+    for (int g = 0; g < groups; g++) {
+      SHORT.set(target, scaleAt(to, g), (short) SHORT.get(source, scaleAt(from, g)));
+      if (bits == 5) {
+        INT.set(target, planeAt(to, g), (int) INT.get(source, planeAt(from, g)));
+      }
     }
   }
 
   @Override
   int rowBytes() {
-    return rowsBytes / ROWS + groups * (Short.BYTES + (bits == 5 ? Integer.BYTES : 0));
+    return lanes() + groups * (Short.BYTES + (bits == 5 ? Integer.BYTES : 0));
+  }
+
+  /** Bytes that a row has in lanes. */
+  private int lanes() {
+    return vectors * valueDim / 2;
   }
 
   @Override
   void saveRow(int row, byte[] to, int offset) {
     byte[] page = pages.get(row / BLOCK);
-    int at = byteAt(row, 0);
     int o = offset;
-    for (int i = 0; i < rowsBytes; i += ROWS) {
-      to[o++] = page[at + i];
+    for (int i = 0; i < lanes(); i++) {
+      to[o++] = page[byteAt(row, i)];
     }
-    int scales = groups * Short.BYTES;
-    System.arraycopy(page, scaleAt(row, 0), to, o, scales);
-    if (bits == 5) {
-      System.arraycopy(page, planeAt(row, 0), to, o + scales, groups * Integer.BYTES);
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
+    }
+    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
+      INT.set(to, o, (int) INT.get(page, planeAt(row, g)));
     }
   }
 
   @Override
   void loadRow(int row, byte[] from, int offset) {
     byte[] page = pages.get(row / BLOCK);
-    int at = byteAt(row, 0);
     int o = offset;
-    for (int i = 0; i < rowsBytes; i += ROWS) {
-      page[at + i] = from[o++];
+    for (int i = 0; i < lanes(); i++) {
+      page[byteAt(row, i)] = from[o++];
     }
-    int scales = groups * Short.BYTES;
-    System.arraycopy(from, o, page, scaleAt(row, 0), scales);
-    if (bits == 5) {
-      System.arraycopy(from, o + scales, page, planeAt(row, 0), groups * Integer.BYTES);
+    for (int g = 0; g < groups; g++, o += Short.BYTES) {
+      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
+    }
+    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
+      INT.set(page, planeAt(row, g), (int) INT.get(from, o));
     }
   }
 
@@ -215,77 +236,126 @@ final class PackedValues extends ValueRows {
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-      decode(pages.get(row / BLOCK), count, scratch.values);
-      scratch.valuesOf = this;
-      scratch.valuesRow = row;
-      scratch.valuesCount = count;
+    byte[] page = pages.get(row / BLOCK);
+    if (scratch.decoding) {
+      if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
+        decode(page, count, scratch.values);
+        scratch.valuesOf = this;
+        scratch.valuesRow = row;
+        scratch.valuesCount = count;
+      }
+    } else {
+      scratch.fetched += PackedKeys.fetch(page);
     }
-    F32Values.accumulate(scratch.values, 0, valueDim, count, weights, out, offset);
+    for (int g = 0; g < groups; g++) {
+      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
+      if (scratch.decoding) {
+        int dims = dims(g);
+        Arrays.fill(scratch.codeSums, 0f);
+        F32Values.accumulate(
+            scratch.values, g * GROUP * BLOCK, dims, count, scratch.packed, scratch.codeSums, 0);
+        addSums(scratch.codeSums, dims, bits, out, offset + g * GROUP, valueDim);
+      } else {
+        sum(page, g, count, scratch.packed, scratch.quadQueries > 3, out, offset);
+      }
+    }
   }
 
-  /** Decodes {@code count} rows of a page to [count, rounded up to four][valueDim]. */
+  private int dims(int group) {
+    return Math.min(GROUP, valueDim - group * GROUP);
+  }
+
+  /** Adds a group's weighted sums, straight from the page. */
+  private void sum(
+      byte[] page, int g, int count, float[] weights, boolean four, float[] out, int offset) {
+    int rows = VectorShape.roundUp(count, ROWS);
+    for (int end = count; end < KvHead.QUAD * BLOCK; end += BLOCK) {
+      Arrays.fill(weights, end, end + rows - count, 0f);
+    }
+    int first = g * GROUP;
+    for (int d = first; d < first + dims(g); d += 2 * LANES) {
+      int v = d / 2 * vectors * BLOCK;
+      if (bits == 5) {
+        int planes = planeAt(0, g);
+        PackedSums.addFive(
+            page, v, planes, d - first, rows, weights, four, out, offset + d, valueDim);
+      } else {
+        PackedSums.add(page, v, rows, bits, weights, four, out, offset + d, valueDim);
+      }
+    }
+  }
+
+  /** Adds sums of codes [4][dims] to sums of values [4][valueDim]. */
+  private static void addSums(
+      float[] sums, int dims, int bits, float[] out, int offset, int valueDim) {
+    FloatVector unit = FloatVector.broadcast(F, 1f / (1 << Integer.SIZE - bits));
+    for (int t = 0; t < KvHead.QUAD; t++) {
+      for (int d = 0; d < dims; d += LANES) {
+        int o = offset + t * valueDim + d;
+        FloatVector sum = FloatVector.fromArray(F, sums, t * dims + d);
+        sum.fma(unit, FloatVector.fromArray(F, out, o)).intoArray(out, o);
+      }
+    }
+  }
+
+  /**
+   * Decodes the codes of {@code count} rows, rounded up to four, to [groups][BLOCK][dimensions of
+   * the group], as large as they are on top of an int.
+   */
   private void decode(byte[] page, int count, float[] out) {
-    for (int row = 0; row < count; row += ROWS) {
-      int p = row / ROWS * rowsBytes;
-      int s = scaleAt(row, 0);
-      int o = row * valueDim;
-      switch (bits) {
-        case 4 -> decodeFour(page, p, s, groups, valueDim, out, o);
-        case 5 -> decodeFive(page, p, planeAt(row, 0), s, groups, valueDim, out, o);
-        default -> decodeEight(page, p, s, groups, valueDim, out, o);
+    for (int d = 0; d < valueDim; d += 2 * LANES) {
+      int g = d / GROUP;
+      int v = d / 2 * vectors * BLOCK;
+      int o = g * GROUP * BLOCK + d % GROUP;
+      if (bits == 5) {
+        decodeFive(page, v, planeAt(0, g), d % GROUP, count, out, o, dims(g));
+      } else {
+        int step = (vectors - 1) * BYTES;
+        int nibble = vectors == 1 ? 4 : 0;
+        decode(page, v, vectors * BYTES, 0, bits, count, out, o, dims(g));
+        decode(page, v + step, vectors * BYTES, nibble, bits, count, out, o + LANES, dims(g));
       }
     }
   }
 
-  private static void decodeEight(
-      byte[] page, int p, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int at = s + d / GROUP * Short.BYTES;
-      for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Half.single((short) SHORT.get(page, at));
-        ((FloatVector) a.lanewise(ASHR, 24).convert(I2F, 0))
-            .mul(scale)
-            .intoArray(out, o + row * dim + d);
-        a = a.lanewise(LSHL, 8);
-      }
-    }
-  }
-
-  private static void decodeFour(
-      byte[] page, int p, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += 2 * LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int at = s + d / GROUP * Short.BYTES;
-      for (int row = 0; row < ROWS; row++, at += groups * Short.BYTES) {
-        float scale = Half.single((short) SHORT.get(page, at));
-        int to = o + row * dim + d;
-        ((FloatVector) a.lanewise(ASHR, 28).convert(I2F, 0)).mul(scale).intoArray(out, to);
-        a = a.lanewise(LSHL, 4);
-        ((FloatVector) a.lanewise(ASHR, 28).convert(I2F, 0)).mul(scale).intoArray(out, to + LANES);
-        a = a.lanewise(LSHL, 4);
+  private static void decode(
+      byte[] page, int v, int step, int shift, int bits, int count, float[] out, int o, int dims) {
+    int top = -1 << Integer.SIZE - bits;
+    for (int row = 0; row < count; v += step) {
+      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts().lanewise(LSHL, shift);
+      for (int end = row + ROWS; row < end; row++, o += dims) {
+        ((FloatVector) p.and(top).convert(I2F, 0)).intoArray(out, o);
+        p = p.lanewise(LSHL, Byte.SIZE);
       }
     }
   }
 
   private static void decodeFive(
-      byte[] page, int p, int planes, int s, int groups, int dim, float[] out, int o) {
-    for (int d = 0; d < dim; d += 2 * LANES, p += BYTES) {
-      IntVector a = ByteVector.fromArray(B, page, p).reinterpretAsInts();
-      int group = d / GROUP;
-      for (int row = 0; row < ROWS; row++, group += groups) {
-        float scale = Half.single((short) SHORT.get(page, s + group * Short.BYTES));
-        int plane = (int) INT.get(page, planes + group * Integer.BYTES) << d % GROUP;
-        int to = o + row * dim + d;
-        IntVector bit = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(LSHR, 31);
-        IntVector code = a.lanewise(ASHR, 27).and(-2).or(bit);
-        ((FloatVector) code.convert(I2F, 0)).mul(scale).intoArray(out, to);
-        a = a.lanewise(LSHL, 4);
-        bit = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(LSHR, 31);
-        code = a.lanewise(ASHR, 27).and(-2).or(bit);
-        ((FloatVector) code.convert(I2F, 0)).mul(scale).intoArray(out, to + LANES);
-        a = a.lanewise(LSHL, 4);
+      byte[] page, int v, int planes, int dimension, int count, float[] out, int o, int dims) {
+    for (int row = 0; row < count; v += BYTES) {
+      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
+      for (int end = row + ROWS; row < end; row++, o += dims) {
+        int plane = (int) INT.get(page, planes + row * Integer.BYTES) << dimension;
+        IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).and(1 << 31);
+        IntVector code = p.lanewise(LSHR, 1).and(15 << 27).or(signs);
+        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o);
+        signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).and(1 << 31);
+        code = p.lanewise(LSHL, 3).and(15 << 27).or(signs);
+        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o + LANES);
+        p = p.lanewise(LSHL, Byte.SIZE);
+      }
+    }
+  }
+
+  /** Multiplies weights [4][BLOCK] by the scales of a group of dimensions. */
+  private static void scale(byte[] page, int p, int count, float[] weights, float[] out) {
+    for (int row = 0; row < count; row += KeyRows.TILE, p += BYTES) {
+      IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+      FloatVector low = Half.low(scales);
+      FloatVector high = Half.high(scales);
+      for (int w = row; w < KvHead.QUAD * BLOCK; w += BLOCK) {
+        FloatVector.fromArray(F, weights, w).mul(low).intoArray(out, w);
+        FloatVector.fromArray(F, weights, w + LANES).mul(high).intoArray(out, w + LANES);
       }
     }
   }

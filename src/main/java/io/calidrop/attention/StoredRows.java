@@ -30,6 +30,7 @@ final class StoredRows {
   private final PositionRotation rotation;
   private final PageMemory memory;
   private final int recall;
+  private final long pageBytes;
   private int capacity; // pages
   private final int farthest; // distance
   private final int rowBytes;
@@ -64,7 +65,7 @@ final class StoredRows {
     record = new byte[BLOCK * rowBytes];
     sketches = new KeySketches(dim);
     long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    long pageBytes = (long) BLOCK * (rowBytes + Integer.BYTES) + sketches.pageBytes();
+    pageBytes = (long) BLOCK * (rowBytes + Integer.BYTES) + sketches.pageBytes();
     capacity = Math.clamp(options.bytes() / heads / pageBytes, 1, Integer.MAX_VALUE / BLOCK - 1);
     keys = new float[BLOCK * dim];
     center = new float[dim];
@@ -398,6 +399,11 @@ final class StoredRows {
   void clear() {
     first = 0;
     end = 0;
+  }
+
+  /** Most bytes that it takes of a sequence so long. */
+  long mostBytes(long tokens) {
+    return Math.min(Math.ceilDiv(tokens, BLOCK), capacity) * pageBytes;
   }
 
   /** Bytes of the rows. */

@@ -8,7 +8,6 @@ import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.SharedPrefix;
 import io.calidrop.generate.StopReason;
 import io.calidrop.generate.ToolAnswer;
-import io.calidrop.generate.ToolPrompt;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import java.io.IOException;
@@ -70,13 +69,8 @@ public final class BatchRunner implements AutoCloseable {
 
   private record Finished(BatchRequest request, Outcome outcome) {}
 
-  /** A request and its tokens, or what is wrong with it. */
-  private record Prompt(
-      BatchRequest request,
-      int[] tokens,
-      GenerationOptions options,
-      Optional<ToolPrompt> tools,
-      Optional<String> error) {}
+  /** A request and its prompt, or what is wrong with it. */
+  private record Prompt(BatchRequest request, RequestPrompt given, Optional<String> error) {}
 
   /** A session that answers one request at a time. */
   private static final class Slot {
@@ -116,7 +110,7 @@ public final class BatchRunner implements AutoCloseable {
       if (next != null && !free.isEmpty()) {
         Prompt prompt = next;
         next = read(source);
-        start(prompt, next == null ? new int[0] : next.tokens(), interrupted);
+        start(prompt, next == null ? new int[0] : next.given().tokens(), interrupted);
       } else {
         batch.step();
       }
@@ -141,28 +135,17 @@ public final class BatchRunner implements AutoCloseable {
       template = templates.get();
     }
     try {
-      if (body.text().isPresent()) {
-        int[] tokens = engine.encode(body.text().get());
-        return new Prompt(request, tokens, body.options(), Optional.empty(), Optional.empty());
-      }
-      ChatTemplate written = template.withArguments(body.templateArguments());
-      if (body.tools().isPresent()) {
-        ToolPrompt tools = ToolPrompt.of(written, body.messages(), body.tools().get());
-        int[] tokens = tools.template().encode(tools.messages(), true, engine.tokenizer());
-        GenerationOptions options = tools.options(body.options());
-        return new Prompt(request, tokens, options, Optional.of(tools), Optional.empty());
-      }
-      int[] tokens = written.encode(body.messages(), true, engine.tokenizer());
-      GenerationOptions options = written.afterThought(body.options(), body.messages());
-      return new Prompt(request, tokens, options, Optional.empty(), Optional.empty());
+      RequestPrompt given = RequestPrompt.of(body, engine, () -> template);
+      return new Prompt(request, given, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return wrong(request, e.getMessage());
     }
   }
 
   private static Prompt wrong(BatchRequest request, String error) {
-    return new Prompt(
-        request, new int[0], request.body().options(), Optional.empty(), Optional.of(error));
+    GenerationOptions options = request.body().options();
+    RequestPrompt none = new RequestPrompt(new int[0], options, Optional.empty());
+    return new Prompt(request, none, Optional.of(error));
   }
 
   private void start(Prompt prompt, int[] following, BooleanSupplier interrupted) {
@@ -172,16 +155,17 @@ public final class BatchRunner implements AutoCloseable {
       return;
     }
     Slot slot = free.poll();
+    int[] tokens = prompt.given().tokens();
     try {
       int[] held = slot.held;
       slot.held = new int[0];
-      prefix.begin(slot.session, held, prompt.tokens(), following, copies);
-      slot.held = prompt.tokens();
+      prefix.begin(slot.session, held, tokens, following, copies);
+      slot.held = tokens;
       batch.add(
           slot.session,
-          prompt.tokens(),
-          prompt.tokens().length,
-          prompt.options(),
+          tokens,
+          tokens.length,
+          prompt.given().options(),
           text -> {},
           interrupted,
           result -> finish(slot, prompt, result));
@@ -194,7 +178,8 @@ public final class BatchRunner implements AutoCloseable {
   private void finish(Slot slot, Prompt prompt, GenerationResult result) {
     free.push(slot);
     if (result.stopReason() != StopReason.INTERRUPTED) {
-      Optional<ToolAnswer> calls = prompt.tools().map(t -> t.read(result, engine.tokenizer()));
+      Optional<ToolAnswer> calls =
+          prompt.given().tools().map(t -> t.read(result, engine.tokenizer()));
       finished.add(new Finished(prompt.request(), Outcome.of(result, calls)));
     }
   }

@@ -16,16 +16,19 @@ import java.util.Optional;
  * @param options with the request's own values
  * @param templateArguments values for the chat template, by name
  * @param tools functions that the answer may call
+ * @param delivery what it asks of a server
  */
 public record RequestBody(
     List<ChatMessage> messages,
     Optional<String> text,
     GenerationOptions options,
     Map<String, Object> templateArguments,
-    Optional<Tools> tools) {
+    Optional<Tools> tools,
+    Delivery delivery) {
 
   static RequestBody answer(List<ChatMessage> messages, GenerationOptions options) {
-    return new RequestBody(messages, Optional.empty(), options, Map.of(), Optional.empty());
+    return new RequestBody(
+        messages, Optional.empty(), options, Map.of(), Optional.empty(), Delivery.WHOLE);
   }
 
   /** With a system message before the others, unless they begin with one or are none. */
@@ -35,6 +38,6 @@ public record RequestBody(
     }
     List<ChatMessage> all = new ArrayList<>(messages);
     all.addFirst(ChatMessage.system(system.get()));
-    return new RequestBody(all, text, options, templateArguments, tools);
+    return new RequestBody(all, text, options, templateArguments, tools, delivery);
   }
 }

@@ -10,21 +10,92 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.UnaryOperator;
 
 /** A request whose fields are being read. */
 final class RequestDraft {
+  private static final int MOST_ANSWERS = 16;
+  private static final int MOST_LOGPROBS = 20;
+
   private final RequestFormat format;
+  private final boolean served;
   private final Map<String, Object> templateArguments = new LinkedHashMap<>();
   private GenerationOptions options;
   private List<ChatMessage> messages; // null until there are any
   private String text; // or null
   private Integer maxTokens; // or null
+  private String model; // or null
+  private int answers = 1;
+  private boolean stream;
+  private boolean usage;
+  private boolean logprobs;
+  private Integer topLogprobs; // or null
+  private Integer budget; // or null
+  private String policy; // or null
   private final RequestTools tools = new RequestTools();
 
-  RequestDraft(RequestFormat format, GenerationOptions defaults) {
+  /**
+   * @param served whether a server answers it, and not a batch
+   */
+  RequestDraft(RequestFormat format, GenerationOptions defaults, boolean served) {
     this.format = format;
+    this.served = served;
     options = defaults;
+  }
+
+  /** Whether a server answers it, and not a batch. */
+  boolean isServed() {
+    return served;
+  }
+
+  void model(JsonNode value) {
+    model = Values.text(value);
+  }
+
+  void answers(JsonNode value) {
+    answers = Values.whole(value);
+    if (answers < 1 || answers > MOST_ANSWERS) {
+      throw new IllegalArgumentException(
+          "it counts answers, from 1 to %d, not %d; max_tokens counts tokens"
+              .formatted(MOST_ANSWERS, answers));
+    }
+  }
+
+  void stream(JsonNode value) {
+    stream = Values.bool(value);
+  }
+
+  void streamOptions(JsonNode value) {
+    Values.fields(value, Map.of("include_usage", flag -> usage = Values.bool(flag)));
+  }
+
+  /** A chat says whether, a completion of how many other tokens. */
+  void logprobs(JsonNode value) {
+    if (format == RequestFormat.COMPLETION) {
+      topLogprobs(value);
+      logprobs = true;
+    } else {
+      logprobs = Values.bool(value);
+    }
+  }
+
+  void topLogprobs(JsonNode value) {
+    topLogprobs = Values.whole(value);
+    if (topLogprobs < 0 || topLogprobs > MOST_LOGPROBS) {
+      throw new IllegalArgumentException(
+          "%d is not from 0 to %d".formatted(topLogprobs, MOST_LOGPROBS));
+    }
+  }
+
+  void cache(JsonNode value) {
+    Values.fields(
+        value,
+        Map.of(
+            "budget",
+            rows -> budget = Values.whole(rows),
+            "policy",
+            name -> policy = Values.text(name)));
   }
 
   void messages(JsonNode value) {
@@ -122,11 +193,22 @@ final class RequestDraft {
             case COMPLETION -> "the completion has no prompt";
           });
     }
+    if (topLogprobs != null && topLogprobs > 0 && !logprobs) {
+      throw new IllegalArgumentException("top_logprobs: it is for logprobs: true");
+    }
     return new RequestBody(
         messages == null ? List.of() : messages,
         Optional.ofNullable(text),
         options,
         templateArguments,
-        tools.finish());
+        tools.finish(),
+        new Delivery(
+            Optional.ofNullable(model),
+            answers,
+            stream,
+            usage,
+            logprobs ? OptionalInt.of(topLogprobs == null ? 0 : topLogprobs) : OptionalInt.empty(),
+            budget == null ? OptionalInt.empty() : OptionalInt.of(budget),
+            Optional.ofNullable(policy)));
   }
 }

@@ -45,8 +45,29 @@ final class RequestFields {
         "reasoning_effort",
         (draft, value) -> draft.templateArgument("reasoning_effort", Values.text(value)));
 
+    // How a server hands an answer over. A batch accepts them where they ask for nothing.
+    served("model", RequestDraft::model, JsonNode::isTextual, "a name is a text");
+    served(
+        "n",
+        RequestDraft::answers,
+        RequestFields::isOne,
+        "it counts answers, and there is one; max_tokens counts tokens");
+    served("stream", RequestDraft::stream, RequestFields::isFalse, "the answer comes whole");
+    served(
+        "stream_options",
+        RequestDraft::streamOptions,
+        RequestFields::isEmpty,
+        "the answer comes whole");
+    String noProbabilities = "probabilities are not told";
+    served("logprobs", RequestDraft::logprobs, RequestFields::isFalse, noProbabilities);
+    served("top_logprobs", RequestDraft::topLogprobs, RequestFields::isZero, noProbabilities);
+    served(
+        "calidrop",
+        RequestDraft::cache,
+        RequestFields::isEmpty,
+        "the options of the command say how caches are kept");
+
     // Names and labels that change no answer.
-    idle("model", JsonNode::isTextual, "a name is a text");
     idle("user", JsonNode::isTextual, "a name is a text");
     idle("safety_identifier", JsonNode::isTextual, "a name is a text");
     idle("prompt_cache_key", JsonNode::isTextual, "a name is a text");
@@ -55,16 +76,10 @@ final class RequestFields {
     idle("metadata", JsonNode::isObject, "metadata is an object");
 
     // What there is not.
-    idle(
-        "n", RequestFields::isOne, "it counts answers, and there is one; max_tokens counts tokens");
     idle("best_of", RequestFields::isOne, "there is one answer");
-    idle("stream", RequestFields::isFalse, "the answer comes whole");
-    idle("stream_options", RequestFields::isEmpty, "the answer comes whole");
     idle("store", RequestFields::isFalse, "nothing is stored");
     idle("echo", RequestFields::isFalse, "the answer does not repeat the prompt");
     idle("suffix", RequestFields::isEmpty, "nothing can follow the answer");
-    idle("logprobs", RequestFields::isFalse, "probabilities are not told");
-    idle("top_logprobs", RequestFields::isZero, "probabilities are not told");
     idle("logit_bias", RequestFields::isEmpty, "tokens are not biased");
     idle("modalities", RequestFields::isOnlyText, "an answer is text, [\"text\"]");
     idle("verbosity", value -> is(value, "medium"), "there is only \"medium\"");
@@ -84,10 +99,25 @@ final class RequestFields {
 
   /** A field that does nothing, and is refused where it asks for something. */
   private static void idle(String name, Predicate<JsonNode> asksForNothing, String why) {
+    served(name, null, asksForNothing, why);
+  }
+
+  /**
+   * A field that a server takes; a batch refuses it where it asks for something.
+   *
+   * @param field or null: a server does as a batch
+   */
+  private static void served(
+      String name,
+      BiConsumer<RequestDraft, JsonNode> field,
+      Predicate<JsonNode> asksForNothing,
+      String why) {
     FIELDS.put(
         name,
         (draft, value) -> {
-          if (!asksForNothing.test(value)) {
+          if (field != null && draft.isServed()) {
+            field.accept(draft, value);
+          } else if (!asksForNothing.test(value)) {
             throw new IllegalArgumentException(
                 "%s is not supported: %s".formatted(Values.shown(value), why));
           }

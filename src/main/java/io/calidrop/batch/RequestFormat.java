@@ -17,7 +17,7 @@ public enum RequestFormat {
   COMPLETION;
 
   /**
-   * What a request asks for.
+   * What a request asks for that a batch answers.
    *
    * @param body the request, an object
    * @param defaults of what it does not say
@@ -25,10 +25,19 @@ public enum RequestFormat {
    *     message names it
    */
   public RequestBody read(JsonNode body, GenerationOptions defaults) {
+    return read(body, defaults, false);
+  }
+
+  /** Like {@link #read}, of a request that a server answers. */
+  public RequestBody readServed(JsonNode body, GenerationOptions defaults) {
+    return read(body, defaults, true);
+  }
+
+  private RequestBody read(JsonNode body, GenerationOptions defaults, boolean served) {
     if (!body.isObject()) {
       throw new IllegalArgumentException("the request is no JSON object: " + Values.shown(body));
     }
-    RequestDraft draft = new RequestDraft(this, defaults);
+    RequestDraft draft = new RequestDraft(this, defaults, served);
     for (Map.Entry<String, JsonNode> field : body.properties()) {
       if (!field.getValue().isNull()) {
         RequestFields.take(field.getKey(), field.getValue(), draft);

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 
 /** Values of JSON as what they should be; others are refused with a message that shows them. */
 final class Values {
@@ -30,6 +32,29 @@ final class Values {
       throw new IllegalArgumentException(shown(value) + " is no whole number of 64 bits");
     }
     return value.longValue();
+  }
+
+  static boolean bool(JsonNode value) {
+    if (!value.isBoolean()) {
+      throw new IllegalArgumentException(shown(value) + " is neither true nor false");
+    }
+    return value.booleanValue();
+  }
+
+  /** The fields of an object, each of which is known; those that are null are absent. */
+  static void fields(JsonNode value, Map<String, Consumer<JsonNode>> known) {
+    if (!value.isObject()) {
+      throw new IllegalArgumentException(shown(value) + " is no object");
+    }
+    for (Map.Entry<String, JsonNode> field : value.properties()) {
+      if (!field.getValue().isNull()) {
+        Consumer<JsonNode> take = known.get(field.getKey());
+        if (take == null) {
+          throw Spelling.unknown("field", field.getKey(), known.keySet());
+        }
+        take.accept(field.getValue());
+      }
+    }
   }
 
   static String text(JsonNode value) {

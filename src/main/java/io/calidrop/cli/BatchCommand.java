@@ -14,7 +14,9 @@ import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -133,7 +135,7 @@ final class BatchCommand implements Callable<Integer> {
         BatchPass.Progress progress = quiet ? BatchPass.Progress.UNSEEN : progress(shown);
         summary = new BatchPass(input, part, output, failFast, progress).run(runner, interrupts);
       }
-      print(io, summary);
+      print(io, engine, summary);
       return summary.interrupted()
           ? ExitCode.INTERRUPTED
           : summary.failed() > 0 ? ExitCode.BATCH_FAILURES : ExitCode.OK;
@@ -169,9 +171,11 @@ final class BatchCommand implements Callable<Integer> {
     };
   }
 
-  private void print(Io io, BatchSummary summary) throws IOException {
+  private void print(Io io, Engine engine, BatchSummary summary) throws IOException {
     if (json) {
-      Json.print(io.out(), summary.fields());
+      Map<String, Object> fields = new LinkedHashMap<>(summary.fields());
+      fields.put("cache_options", CacheText.json(engine));
+      Json.print(io.out(), fields);
     } else if (!quiet) {
       io.err()
           .printf(

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -122,8 +121,15 @@ final class BenchModelCommand implements Callable<Integer> {
     row.put("model", config.name());
     row.put("threads", engine.model().threads());
     CacheOptions cache = engine.cacheOptions();
-    row.put("type_kv", cache.kvTypes().toString().toLowerCase(Locale.ROOT));
-    cache.budget().ifPresent(budget -> row.put("budget", budget.rows()));
+    row.put("type_kv", CacheText.types(cache));
+    cache
+        .budget()
+        .ifPresent(
+            budget -> {
+              row.put("budget", budget.rows());
+              row.put("policy", cache.policy().name());
+              row.put("calidrop", CacheText.mode(cache));
+            });
     row.put("test", result.test());
     row.put("t/s", Math.round(result.mean() * 100) / 100.0);
     row.put("±", Math.round(result.deviation() * 100) / 100.0);

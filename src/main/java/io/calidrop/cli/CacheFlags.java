@@ -1,7 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheBudget;
-import io.calidrop.attention.CacheMemory;
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
@@ -10,16 +10,13 @@ import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.EngineOptions;
-import io.calidrop.gguf.GgufFile;
-import io.calidrop.model.ModelConfig;
-import io.calidrop.model.ModelInspection;
-import java.nio.file.Path;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -52,7 +49,9 @@ final class CacheFlags {
       names = "--kv-memory",
       paramLabel = "SIZE",
       converter = ByteSize.class,
-      description = "Bound the cache by its bytes, such as 64M, calibration included.")
+      description =
+          "Bound the cache by its bytes, such as 64M, calibration included: formats, budget, policy and "
+              + "calibration are the best for them, unless they are given.")
   private Long memory;
 
   @Option(
@@ -67,7 +66,7 @@ final class CacheFlags {
   @Option(
       names = "--store",
       paramLabel = "WHERE",
-      defaultValue = "ram",
+      defaultValue = "none",
       description =
           "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
   private Place store;
@@ -190,17 +189,20 @@ final class CacheFlags {
   private Float recomputeThreshold;
 
   /**
-   * The options, given a model's file, whose shape a budget in bytes depends on. Impossible
-   * combinations are usage errors, found before a model is looked for.
+   * The cache, which with a bound in bytes depends on the model. Impossible combinations are usage
+   * errors, most of them found before a model is looked for.
    */
-  Function<Path, CacheOptions> options(Io io) {
-    CacheOptions options = checked(() -> isBounded() ? bounded(io) : full());
-    return memory == null ? model -> options : model -> checked(() -> fit(options, model));
+  CacheChoice choice(Io io) {
+    if (memory == null) {
+      return checked(() -> isBounded() ? bounded(io) : full());
+    }
+    CachePlan plan = checked(() -> plan(io));
+    return (shape, context) -> checked(() -> plan.of(shape, context));
   }
 
-  private CacheOptions checked(Supplier<CacheOptions> options) {
+  private <T> T checked(Supplier<T> choice) {
     try {
-      return options.get();
+      return choice.get();
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
@@ -233,27 +235,8 @@ final class CacheFlags {
   }
 
   private CacheOptions bounded(Io io) {
-    if (budget != null && memory != null) {
-      throw new IllegalArgumentException("--budget and --kv-memory exclude each other: give one");
-    }
-    refuseOfOtherModes(EvictionPolicies.named(policy));
-    CalibrationOptions calibration = calibration();
-    if (mode == Mode.PAPER && store == Place.NONE) {
-      io.err().println("without a store nothing is recomputed");
-    }
-    int sinks = or(this.sinks, CacheBudget.DEFAULT_SINKS);
-    int window = or(this.window, CacheBudget.DEFAULT_WINDOW);
     return CacheOptions.full(kvTypes.types())
-        .bounded(
-            new CacheBudget(
-                or(budget, sinks + window),
-                sinks,
-                window,
-                or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
-                compress,
-                positions),
-            EvictionPolicies.named(policy, queries()),
-            calibration)
+        .bounded(budget(budget), policy(), calibration(io))
         .withStore(store());
   }
 
@@ -270,42 +253,63 @@ final class CacheFlags {
             or(recall, StoreOptions.DEFAULT_RECALL)));
   }
 
-  private CacheOptions fit(CacheOptions options, Path model) {
-    ModelConfig config = config(model);
-    return CacheMemory.fit(config.cacheShape(), options, memory, config.contextLength());
+  /** What was given restricts what is best for the bytes. */
+  private CachePlan plan(Io io) {
+    CacheBudget any = budget(or(budget, sinks() + window()));
+    CachePlan plan =
+        CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values()).withStore(store());
+    plan = budget == null ? plan.withBudget(any) : plan.withRows(any);
+    if (isGiven("--policy")) {
+      plan = plan.withPolicy(policy());
+    }
+    boolean calibrated =
+        Stream.of(
+                "--calidrop", "--calibration-rows", "--calibration-window", "--calibration-samples")
+            .anyMatch(this::isGiven);
+    return calibrated ? plan.withCalibration(calibration(io)) : plan;
   }
 
-  private static ModelConfig config(Path model) {
-    try (GgufFile file = GgufFile.open(model)) {
-      return ModelInspection.of(file)
-          .config()
-          .orElseThrow(() -> new IllegalArgumentException(model + " holds no model to run"));
-    }
+  private CacheBudget budget(int rows) {
+    return new CacheBudget(
+        rows,
+        sinks(),
+        window(),
+        or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL),
+        compress,
+        positions);
+  }
+
+  private int sinks() {
+    return or(sinks, CacheBudget.DEFAULT_SINKS);
+  }
+
+  private int window() {
+    return or(window, CacheBudget.DEFAULT_WINDOW);
+  }
+
+  private EvictionPolicy policy() {
+    return EvictionPolicies.named(policy, queries());
   }
 
   /**
-   * Like {@link #options}, but without a bound half of the context becomes one, so that a sequence
-   * has no end.
-   *
-   * @param context positions of a session, or 0 for the trained length
+   * Like {@link #choice}, but at most half of the context is kept, so that a sequence has no end.
    */
-  Function<Path, CacheOptions> endlessOptions(Io io, int context) {
-    Function<Path, CacheOptions> options = options(io);
-    return isBounded() ? options : model -> checked(() -> halfOf(context, model));
+  CacheChoice endlessChoice(Io io) {
+    if (memory != null) {
+      CachePlan plan = checked(() -> plan(io)).forEndless();
+      return (shape, context) -> checked(() -> plan.of(shape, context));
+    }
+    return isBounded() ? choice(io) : (shape, context) -> checked(() -> halfOf(context));
   }
 
-  private CacheOptions halfOf(int context, Path model) {
-    int positions = context == 0 ? config(model).contextLength() : context;
-    int rows = positions / 2 - CacheBudget.DEFAULT_PRUNE_INTERVAL;
+  private CacheOptions halfOf(int context) {
+    int rows = context / 2 - CacheBudget.DEFAULT_PRUNE_INTERVAL;
     if (rows < CacheBudget.DEFAULT_SINKS + CacheBudget.DEFAULT_WINDOW) {
       throw new IllegalArgumentException(
           "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
-              .formatted(positions));
+              .formatted(context));
     }
-    return EngineOptions.defaults()
-        .withCache(CacheOptions.full(kvTypes.types()))
-        .withBudget(rows)
-        .cache();
+    return EngineOptions.bounded(kvTypes.types(), rows);
   }
 
   private void refuseOfOtherModes(EvictionPolicy policy) {
@@ -320,6 +324,15 @@ final class CacheFlags {
     } else {
       refuse("is for --calidrop fold or off: paper attends all stored rows", "--recall");
     }
+  }
+
+  private CalibrationOptions calibration(Io io) {
+    refuseOfOtherModes(policy());
+    CalibrationOptions calibration = calibration();
+    if (mode == Mode.PAPER && store == Place.NONE) {
+      io.err().println("without a store nothing is recomputed");
+    }
+    return calibration;
   }
 
   private CalibrationOptions calibration() {
@@ -347,10 +360,14 @@ final class CacheFlags {
   /** Refuses options that were given. */
   private void refuse(String why, String... names) {
     for (String name : names) {
-      if (spec.commandLine().getParseResult().hasMatchedOption(name)) {
+      if (isGiven(name)) {
         throw new IllegalArgumentException(name + " " + why);
       }
     }
+  }
+
+  private boolean isGiven(String name) {
+    return spec.commandLine().getParseResult().hasMatchedOption(name);
   }
 
   private static <T> T or(T value, T defaultValue) {

@@ -30,6 +30,7 @@ import picocli.CommandLine.ScopeType;
       RunCommand.class,
       BatchCommand.class,
       MergeCommand.class,
+      ServeCommand.class,
       PullCommand.class,
       ListCommand.class,
       InspectCommand.class,

@@ -5,6 +5,7 @@ import io.calidrop.eval.CacheCost;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.CostTable;
 import io.calidrop.generate.Engine;
+import io.calidrop.model.ModelConfig;
 import io.calidrop.report.Report;
 import io.calidrop.report.ResultLog;
 import java.io.IOException;
@@ -72,13 +73,14 @@ final class EvalCostCommand implements Callable<Integer> {
     CacheOptions full = CacheOptions.full(grid.kvTypes());
     int last = positions.getLast();
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
+      ModelConfig config = engine.model().config();
       List<CacheSetting> settings = new ArrayList<>();
       if (!noFull) {
         settings.add(CacheSetting.full(full));
       }
-      settings.addAll(grid.settings(engine.model().config().cacheShape()));
+      int trained = config.contextLength();
+      settings.addAll(grid.settings(config.cacheShape(), trained));
       List<TextFlags.Piece> pieces = texts.pieces(files, engine.tokenizer(), last + decoded);
-      int trained = engine.model().config().contextLength();
       Map<String, Object> protocol = grid.protocol();
       protocol.put("text", files.identity());
       protocol.put("tokens decoded", decoded);

@@ -1,6 +1,6 @@
 package io.calidrop.cli;
 
-import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.eval.Perplexity;
 import io.calidrop.generate.Engine;
 import io.calidrop.report.Chart;
@@ -15,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import java.util.function.Function;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -77,7 +76,7 @@ final class EvalPerplexityCommand implements Callable<Integer> {
     EvalTexts files = new EvalTexts(spec, texts);
     options.check();
     CalidropCommand root = parent.root();
-    Function<Path, CacheOptions> caches = cache.options(root.io());
+    CacheChoice caches = cache.choice(root.io());
     try (Engine engine = model.load(root.io(), root.verbose(), context, caches)) {
       Map<String, Object> protocol = new LinkedHashMap<>();
       protocol.put("text", files.identity());
@@ -92,7 +91,12 @@ final class EvalPerplexityCommand implements Callable<Integer> {
       }
       Chart chart =
           new Chart.Lines(
-              "perplexity", "Perplexity of the text so far", "tokens", "perplexity", false, series);
+              "perplexity",
+              "Perplexity of the text so far",
+              "tokens",
+              "perplexity",
+              Chart.Scale.LINEAR,
+              series);
       report.add(
           new Report.Section(
               "perplexity",

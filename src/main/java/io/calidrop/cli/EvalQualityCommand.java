@@ -2,8 +2,6 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
-import io.calidrop.attention.KvTypes;
-import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.eval.CacheQuality;
 import io.calidrop.eval.CacheSetting;
 import io.calidrop.eval.QualityTable;
@@ -62,21 +60,11 @@ final class EvalQualityCommand extends GridEvalCommand {
               + " with rolling.")
   private Integer tokens;
 
-  @HelpGroup(Heading.CACHE)
-  @Option(
-      names = "--kv-types",
-      paramLabel = "TYPE",
-      split = ",",
-      converter = KvTypesConverter.class,
-      completionCandidates = Names.KvTypes.class,
-      description =
-          "Also the full cache in these formats, against that of --kv-type. Default: none.")
-  private List<KvTypes> types = List.of();
-
+  /** Also the full cache in each format that was asked for. */
   @Override
-  List<CacheSetting> settings(CacheShape shape) {
-    List<CacheSetting> settings = new ArrayList<>(super.settings(shape));
-    types.stream().distinct().map(CacheSetting::full).forEach(settings::add);
+  List<CacheSetting> settings(CacheShape shape, int context) {
+    List<CacheSetting> settings = new ArrayList<>(super.settings(shape, context));
+    grid().asked().stream().map(CacheOptions::full).map(CacheSetting::full).forEach(settings::add);
     return settings;
   }
 
@@ -103,15 +91,19 @@ final class EvalQualityCommand extends GridEvalCommand {
   @Override
   void measure(Engine engine, TextWindow window, List<CacheSetting> settings, Results log)
       throws IOException {
-    List<CacheOptions> caches = settings.stream().map(CacheSetting::options).toList();
+    // A plan may well be one of those beside it.
+    List<CacheOptions> caches = settings.stream().map(CacheSetting::options).distinct().toList();
     try (CacheQuality quality =
         new CacheQuality(engine.model(), grid().kvTypes(), window, caches)) {
       double without = quality.perplexityWithoutContext();
-      for (int from = 0; from < settings.size(); from += GROUP) {
-        int to = Math.min(from + GROUP, settings.size());
-        List<CacheQuality.Result> results = quality.compare(caches.subList(from, to));
-        for (int i = from; i < to; i++) {
-          log.add(settings.get(i), QualityTable.cells(results.get(i - from), without));
+      for (int from = 0; from < caches.size(); from += GROUP) {
+        List<CacheOptions> group = caches.subList(from, Math.min(from + GROUP, caches.size()));
+        List<CacheQuality.Result> results = quality.compare(group);
+        for (CacheSetting setting : settings) {
+          int i = group.indexOf(setting.options());
+          if (i >= 0) {
+            log.add(setting, QualityTable.cells(results.get(i), without));
+          }
         }
       }
     }

@@ -141,7 +141,8 @@ final class EvalTasksCommand implements Callable<Integer> {
           new TaskRunner(
               engine.model(), tokenizer, template(engine), grid.kvTypes(), grid.compress());
       full = CacheSetting.full(CacheOptions.full(grid.kvTypes()));
-      settings = grid.settings(engine.model().config().cacheShape());
+      int longest = lengths.stream().max(Integer::compare).orElseThrow();
+      settings = grid.settings(engine.model().config().cacheShape(), longest);
       table = new TaskTable(settings, orders);
       for (Task task : tasks) {
         for (int length : lengths) {

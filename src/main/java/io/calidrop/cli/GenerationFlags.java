@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -127,7 +128,18 @@ final class GenerationFlags {
 
   /** The options; a value out of range is a usage error. */
   GenerationOptions options(int defaultMaxTokens) throws IOException {
-    return options(defaultMaxTokens, ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
+    return options(defaultMaxTokens, randomSeed());
+  }
+
+  private static int randomSeed() {
+    return ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE);
+  }
+
+  /** Gives the options, each time with another seed unless one is given. */
+  Supplier<GenerationOptions> supplier(int defaultMaxTokens) throws IOException {
+    GenerationOptions options = options(defaultMaxTokens);
+    return () ->
+        seed != null ? options : options.withSampling(options.sampling().withSeed(randomSeed()));
   }
 
   /** The options with a seed that is always the same unless another is given. */

@@ -42,9 +42,13 @@ abstract class GridEvalCommand implements Callable<Integer> {
   /** Tokens that count. */
   abstract int scoredTokens();
 
-  /** What is measured of a model of this shape. */
-  List<CacheSetting> settings(CacheShape shape) {
-    return grid.settings(shape);
+  /**
+   * What is measured of a model of this shape.
+   *
+   * @param context positions of a session
+   */
+  List<CacheSetting> settings(CacheShape shape, int context) {
+    return grid.settings(shape, context);
   }
 
   abstract ResultTable table(List<CacheSetting> settings);
@@ -72,7 +76,7 @@ abstract class GridEvalCommand implements Callable<Integer> {
     CalidropCommand root = parent.root();
     CacheOptions full = CacheOptions.full(grid.kvTypes());
     try (Engine engine = model.load(root.io(), root.verbose(), full)) {
-      List<CacheSetting> settings = settings(engine.model().config().cacheShape());
+      List<CacheSetting> settings = settings(engine.model().config().cacheShape(), prompt + scored);
       List<TextFlags.Piece> pieces = texts.pieces(files, engine.tokenizer(), prompt + scored + 1);
       Map<String, Object> protocol = grid.protocol();
       protocol.put("text", files.identity());

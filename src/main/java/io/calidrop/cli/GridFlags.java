@@ -27,10 +27,31 @@ final class GridFlags {
   /** Any shape: whether settings are possible does not depend on it. */
   private static final CacheShape ANY = new CacheShape(1, 1, 1, 64);
 
+  private static final int ANY_CONTEXT = 4096;
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
   @Mixin private KvTypeFlags kvTypes;
+
+  @Option(
+      names = "--kv-types",
+      paramLabel = "TYPE",
+      split = ",",
+      converter = KvTypesConverter.class,
+      completionCandidates = Names.KvTypes.class,
+      description =
+          "Formats of the caches that are compared with the full one of --kv-type, and of full ones (quality). Default: its own.")
+  private List<KvTypes> types = List.of();
+
+  @Option(
+      names = "--kv-memory",
+      paramLabel = "SIZE",
+      split = ",",
+      converter = ByteSize.class,
+      description =
+          "Instead of --budgets: what is best for so many bytes, such as 10M; and --policies, if given, with the rows that fit.")
+  private List<Long> sizes = List.of();
 
   @Option(
       names = "--budgets",
@@ -158,27 +179,41 @@ final class GridFlags {
     return protocol;
   }
 
+  /** The formats of --kv-types. */
+  List<KvTypes> asked() {
+    return types.stream().distinct().toList();
+  }
+
   /** Refuses impossible settings, before a model is loaded. */
   void check() {
-    settings(ANY);
+    if (!sizes.isEmpty() && isGiven("--budgets")) {
+      throw new ParameterException(
+          spec.commandLine(), "--budgets and --kv-memory exclude each other: give one");
+    }
+    settings(ANY, ANY_CONTEXT);
+  }
+
+  private boolean isGiven(String name) {
+    return spec.commandLine().getParseResult().hasMatchedOption(name);
   }
 
   /** The settings for a model of this shape. */
-  List<CacheSetting> settings(CacheShape shape) {
+  List<CacheSetting> settings(CacheShape shape, int context) {
     try {
       return new CacheGrid(
-              kvTypes(),
+              types.isEmpty() ? List.of(kvTypes()) : asked(),
               compress,
               interval,
               positions,
-              policies,
+              sizes.isEmpty() || isGiven("--policies") ? policies : List.of(),
               budgets,
+              sizes,
               modes,
               folds(),
               thresholds,
               recalls,
               equalBytes)
-          .settings(shape);
+          .settings(shape, context);
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }

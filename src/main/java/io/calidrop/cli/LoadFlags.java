@@ -1,17 +1,18 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.download.ModelStore;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
+import io.calidrop.generate.Speculation;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
-import java.util.function.Function;
+import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -47,44 +48,43 @@ final class LoadFlags {
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose, CacheOptions cache) throws IOException {
-    return load(io, verbose, 0, path -> cache);
+    return load(io, verbose, 0, cache);
   }
 
   /**
    * Loads the model, fetching the default one if it is not there yet.
    *
    * @param context positions of a session, or 0 for the trained length
-   * @param cache how its cache is kept, given the model's file
+   * @param cache how its cache is kept
    */
-  Engine load(Io io, boolean verbose, int context, Function<Path, CacheOptions> cache)
-      throws IOException {
+  Engine load(Io io, boolean verbose, int context, CacheChoice cache) throws IOException {
     return load(io, verbose, context, cache, new SpeculationFlags());
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
-  Engine load(
-      Io io,
-      boolean verbose,
-      int context,
-      Function<Path, CacheOptions> cache,
-      SpeculationFlags speculation)
+  Engine load(Io io, boolean verbose, int context, CacheChoice cache, SpeculationFlags speculation)
       throws IOException {
+    positive(spec, "--threads", threads, 1);
+    Speculation how = speculation.speculation(store.open());
+    return load(io, verbose, path(io), context, cache, how);
+  }
+
+  /** Loads a model's file. */
+  Engine load(
+      Io io, boolean verbose, Path path, int context, CacheChoice cache, Speculation speculation) {
     int count = positive(spec, "--threads", threads, CpuTopology.usableCores());
-    Path path = path(io);
     if (verbose) {
       io.err()
           .printf(
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    CacheOptions options = cache.apply(path);
-    EngineOptions how =
-        new EngineOptions(count, context, options, exact, speculation.speculation(store.open()));
+    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation);
     Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
-      io.err().printf("weights %s in memory, cache %s%n", weights, describe(options));
+      io.err().printf("weights %s in memory, cache %s%n", weights, CacheText.line(engine));
     }
     return engine;
   }
@@ -94,27 +94,18 @@ final class LoadFlags {
     tokenizer.notices().forEach(notice -> io.err().println("warning: " + notice));
   }
 
-  private static String describe(CacheOptions options) {
-    String type = options.kvTypes().toString().toLowerCase(Locale.ROOT);
-    return options
-        .budget()
-        .map(
-            budget ->
-                "%s, %d rows a head, %s, calibration %s"
-                    .formatted(
-                        type,
-                        budget.rows(),
-                        options.policy().name(),
-                        options.calibration().mode().toString().toLowerCase(Locale.ROOT)))
-        .orElse(type);
-  }
-
   static int positive(CommandSpec spec, String option, Integer value, int defaultValue) {
     if (value != null && value < 1) {
       throw new ParameterException(
           spec.commandLine(), option + " must be at least 1, not " + value);
     }
     return value == null ? defaultValue : value;
+  }
+
+  /** The file that is named, or all of the models directory. */
+  List<Path> files(Io io) throws IOException {
+    List<Path> all = model == null ? store.open().list() : List.of();
+    return all.isEmpty() ? List.of(path(io)) : all;
   }
 
   /** The file of the model. */

@@ -1,8 +1,13 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.Engine;
+import io.calidrop.generate.Speculation;
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Function;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -51,7 +56,7 @@ final class ModelFlags {
       return load(io, verbose, speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessOptions(io, limit), speculation);
+    return model.load(io, verbose, limit, cache.endlessChoice(io), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
@@ -61,6 +66,18 @@ final class ModelFlags {
 
   private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.options(io), speculation);
+    return model.load(io, verbose, limit, cache.choice(io), speculation);
+  }
+
+  /** The files that a server serves: the one that is named, or all of the models directory. */
+  List<Path> files(Io io) throws IOException {
+    return model.files(io);
+  }
+
+  /** Loads any of them; what is wrong with the options is found here. */
+  Function<Path, Engine> loader(Io io, boolean verbose) {
+    int limit = LoadFlags.positive(spec, "--ctx", context, 0);
+    CacheChoice choice = cache.choice(io);
+    return path -> model.load(io, verbose, path, limit, choice, Speculation.auto());
   }
 }

@@ -55,7 +55,7 @@ record OneAnswer(Io io, GenerationOptions options, boolean quiet, boolean json, 
       TextOutput output = new TextOutput(io, interrupts, width, color, opened);
       GenerationResult result = text.generate(json ? piece -> {} : output, interrupts);
       if (json) {
-        Json.print(io.out(), Statistics.json(result, engine.loadNanos()));
+        Json.print(io.out(), Statistics.json(result, engine));
       } else {
         output.end();
       }

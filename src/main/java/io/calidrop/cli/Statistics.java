@@ -1,6 +1,7 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.CacheStatistics;
+import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationResult;
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -94,7 +95,7 @@ final class Statistics {
   }
 
   /** The result and what it cost, for JSON. */
-  static Map<String, Object> json(GenerationResult result, long loadNanos) {
+  static Map<String, Object> json(GenerationResult result, Engine engine) {
     GenerationResult.Timings timings = result.timings();
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("text", result.text());
@@ -103,7 +104,7 @@ final class Statistics {
     json.put("prompt_tokens", timings.promptTokens());
     json.put("reused_tokens", timings.reusedTokens());
     json.put("generated_tokens", result.tokens().length);
-    json.put("load_seconds", loadNanos / 1e9);
+    json.put("load_seconds", engine.loadNanos() / 1e9);
     json.put("prompt_seconds", timings.promptNanos() / 1e9);
     json.put("first_token_seconds", timings.firstTokenNanos() / 1e9);
     json.put("prompt_tokens_per_second", timings.promptRate());
@@ -113,6 +114,7 @@ final class Statistics {
     json.put("context_used", result.contextUsed());
     boolean endless = result.contextLimit() == Integer.MAX_VALUE;
     json.put("context_limit", endless ? null : result.contextLimit());
+    json.put("cache_options", CacheText.json(engine));
     json.put("cache", json(result.cache()));
     return json;
   }

@@ -17,6 +17,9 @@ import java.util.List;
 public final class CacheQuality implements AutoCloseable {
   private static final int BATCH = 64;
 
+  /** Tokens after the prompt that are told apart from later ones. */
+  static final int EARLY = 1024;
+
   /** Most tokens that the full cache generates greedily for others to agree with. */
   private static final int GREEDY_TOKENS = 128;
 
@@ -31,6 +34,8 @@ public final class CacheQuality implements AutoCloseable {
    * The outcome for one cache.
    *
    * @param divergence mean Kullback-Leibler divergence from the full cache, nats a token
+   * @param early the same over the first {@link #EARLY} tokens after the prompt
+   * @param late the same over later ones, NaN where there are none
    * @param divergence95 its 95th percentile over tokens
    * @param equalArgmax share of tokens with the same likeliest next token
    * @param agreement tokens that greedy generation has in common with the full cache's, at most 128
@@ -40,6 +45,8 @@ public final class CacheQuality implements AutoCloseable {
    */
   public record Result(
       double divergence,
+      double early,
+      double late,
       double divergence95,
       double equalArgmax,
       int agreement,
@@ -171,6 +178,8 @@ public final class CacheQuality implements AutoCloseable {
   private static Result result(Divergence divergence, int agreement, CacheStatistics statistics) {
     return new Result(
         divergence.mean(),
+        divergence.mean(0, EARLY),
+        divergence.mean(EARLY, Integer.MAX_VALUE),
         divergence.quantile(0.95),
         divergence.equalArgmax(),
         agreement,

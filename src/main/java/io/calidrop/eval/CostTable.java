@@ -129,6 +129,6 @@ public final class CostTable {
               points.values().stream().map(value).toList(),
               List.of()));
     }
-    return new Chart.Lines(name, title, "position", y, true, series);
+    return new Chart.Lines(name, title, "position", y, Chart.Scale.LOGARITHMIC_X, series);
   }
 }

@@ -31,7 +31,13 @@ final class Divergence {
 
   /** Mean Kullback-Leibler divergence of the full cache's distribution from the other, in nats. */
   double mean() {
-    return Arrays.stream(divergences, 0, count).sum() / count;
+    return mean(0, count);
+  }
+
+  /** The same over tokens {@code [from, to)}; NaN for none. */
+  double mean(int from, int to) {
+    int end = Math.min(to, count);
+    return from < end ? Arrays.stream(divergences, from, end).sum() / (end - from) : Double.NaN;
   }
 
   /** A quantile of the tokens' divergences. */

@@ -189,7 +189,8 @@ public final class ErrorTable implements ResultTable {
           new Chart.Series(
               setting.key(), setting.form(), setting.mode() == Mode.OFF, x, y, List.of()));
     }
-    return new Chart.Lines("error-layers", "Error by layer", "layer", "error", false, series);
+    return new Chart.Lines(
+        "error-layers", "Error by layer", "layer", "error", Chart.Scale.LINEAR, series);
   }
 
   private List<Map<String, Object>> actions() {

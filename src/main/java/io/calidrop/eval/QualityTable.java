@@ -6,10 +6,10 @@ import io.calidrop.report.Chart;
 import io.calidrop.report.Report;
 import io.calidrop.report.Table;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -30,6 +30,10 @@ public final class QualityTable implements ResultTable {
     void add(Map<String, Object> cells) {
       cells.forEach((name, cell) -> sums.merge(name, ((Number) cell).doubleValue(), Double::sum));
       count++;
+    }
+
+    boolean has(String name) {
+      return sums.containsKey(name);
     }
 
     double get(String name) {
@@ -54,6 +58,10 @@ public final class QualityTable implements ResultTable {
     long evicted = cache.recomputed() + cache.skipped() + cache.calibrated();
     Map<String, Object> cells = new LinkedHashMap<>();
     cells.put("kl", result.divergence());
+    if (!Double.isNaN(result.late())) {
+      cells.put("klEarly", result.early());
+      cells.put("klLate", result.late());
+    }
     cells.put("kl95", result.divergence95());
     cells.put("top", result.equalArgmax());
     cells.put("agreement", result.agreement());
@@ -85,7 +93,9 @@ public final class QualityTable implements ResultTable {
           new Report.Section(
               "quality" + suffix,
               text.getKey(),
-              "KL: divergence from the full cache, nats a token; same top: share of equal likeliest "
+              "KL: divergence from the full cache, nats a token (early: of the first "
+                  + CacheQuality.EARLY
+                  + " tokens after the prompt, later: of the others); same top: share of equal likeliest "
                   + "tokens; agreement: greedy tokens in common, at most 128; none: perplexity "
                   + "without any context; recomputed: share of evicted rows that were read; MiB at the end of the text. Means over the places of the "
                   + "text (of the logarithm for perplexities).",
@@ -100,6 +110,10 @@ public final class QualityTable implements ResultTable {
       Mean mean = means.get(setting.key());
       Map<String, Object> row = setting.columns();
       row.put("KL", Table.rounded(mean.get("kl"), 4));
+      if (mean.has("klLate")) {
+        row.put("KL early", Table.rounded(mean.get("klEarly"), 4));
+        row.put("KL later", Table.rounded(mean.get("klLate"), 4));
+      }
       row.put("KL 95%", Table.rounded(mean.get("kl95"), 3));
       row.put("same top", Table.rounded(mean.get("top"), 3));
       row.put("agreement", Table.rounded(mean.get("agreement"), 1));
@@ -117,87 +131,63 @@ public final class QualityTable implements ResultTable {
   }
 
   private List<Chart> charts(String suffix, String text, Map<String, Mean> means) {
-    List<Chart> charts = new ArrayList<>();
-    List<CacheSetting> plainAndFold =
-        settings.stream()
-            .filter(s -> s.mode() == Mode.OFF && isPlain(s) || s.mode() == Mode.FOLD)
-            .toList();
-    ToDoubleFunction<CacheSetting> bytes =
-        s -> {
-          Mean mean = means.get(s.key());
-          return (mean.get("activeBytes") + mean.get("calibrationBytes")) / MEBIBYTE;
+    ToDoubleFunction<CacheSetting> mebibytes =
+        setting -> {
+          Mean mean = means.get(setting.key());
+          return (mean.get("activeBytes") + mean.get("calibrationBytes") + mean.get("storeBytes"))
+              / MEBIBYTE;
         };
-    charts.add(
-        new Chart.Lines(
-            "kl-budget" + suffix,
-            "Divergence by budget, " + text,
-            "budget (rows)",
-            "KL (nats a token)",
-            true,
-            lines(
-                plainAndFold.stream().filter(s -> s.budget() > 0).toList(),
-                CacheSetting::budget,
-                means)));
+    List<Chart> charts = new ArrayList<>();
     charts.add(
         new Chart.Lines(
             "kl-bytes" + suffix,
-            "Divergence by bytes, " + text,
-            "cache and calibration (MiB)",
+            "Divergence by all bytes, " + text,
+            "cache, calibration and store (MiB)",
             "KL (nats a token)",
-            false,
-            lines(plainAndFold, bytes, means)));
-    String first = settings.getFirst().policy();
-    List<CacheSetting> forms = settings.stream().filter(s -> s.policy().equals(first)).toList();
-    charts.add(
-        new Chart.Lines(
-            "kl-forms" + suffix,
-            "Forms of calibration with %s, %s".formatted(first, text),
-            "budget (rows)",
-            "KL (nats a token)",
-            true,
-            forms(forms, means)));
+            Chart.Scale.LOGARITHMIC,
+            series(
+                settings.stream().filter(s -> means.get(s.key()).get("kl") > 0).toList(),
+                mebibytes,
+                means)));
+    List<CacheSetting> asked = settings.stream().filter(QualityTable::isAsAsked).toList();
+    if (!asked.isEmpty()) {
+      charts.add(
+          new Chart.Lines(
+              "kl-budget" + suffix,
+              "Divergence by budget, " + text,
+              "budget (rows)",
+              "KL (nats a token)",
+              Chart.Scale.LOGARITHMIC_X,
+              series(asked, CacheSetting::rows, means)));
+    }
     return charts;
   }
 
-  private static boolean isPlain(CacheSetting setting) {
-    return setting.rows() == setting.budget();
+  /** Whether a setting has the rows that the user asked for. */
+  private static boolean isAsAsked(CacheSetting setting) {
+    return setting.budget() > 0 && setting.budget() == setting.rows();
   }
 
-  private static List<Chart.Series> lines(
+  /** A line for each way to keep a cache, its points by rising {@code x}. */
+  private static List<Chart.Series> series(
       List<CacheSetting> settings, ToDoubleFunction<CacheSetting> x, Map<String, Mean> means) {
     Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
     for (CacheSetting setting : settings) {
-      String line =
-          setting.budget() == 0 ? setting.policy() : setting.policy() + ", " + setting.form();
-      lines.computeIfAbsent(line, l -> new ArrayList<>()).add(setting);
+      lines.computeIfAbsent(setting.line(), l -> new ArrayList<>()).add(setting);
     }
-    return series(lines, CacheSetting::policy, x, means);
-  }
-
-  private static List<Chart.Series> forms(List<CacheSetting> settings, Map<String, Mean> means) {
-    Map<String, List<CacheSetting>> lines = new LinkedHashMap<>();
-    for (CacheSetting setting : settings) {
-      lines.computeIfAbsent(setting.form(), l -> new ArrayList<>()).add(setting);
-    }
-    return series(lines, CacheSetting::form, CacheSetting::budget, means);
-  }
-
-  private static List<Chart.Series> series(
-      Map<String, List<CacheSetting>> lines,
-      Function<CacheSetting, String> group,
-      ToDoubleFunction<CacheSetting> x,
-      Map<String, Mean> means) {
     List<Chart.Series> series = new ArrayList<>();
     lines.forEach(
-        (label, line) ->
-            series.add(
-                new Chart.Series(
-                    label,
-                    group.apply(line.getFirst()),
-                    line.getFirst().mode() == Mode.OFF,
-                    line.stream().map(x::applyAsDouble).toList(),
-                    line.stream().map(s -> means.get(s.key()).get("kl")).toList(),
-                    List.of())));
+        (label, points) -> {
+          points.sort(Comparator.comparingDouble(x));
+          series.add(
+              new Chart.Series(
+                  label,
+                  label,
+                  points.getFirst().mode() == Mode.OFF && !points.getFirst().isPlanned(),
+                  points.stream().map(x::applyAsDouble).toList(),
+                  points.stream().map(s -> means.get(s.key()).get("kl")).toList(),
+                  List.of()));
+        });
     return series;
   }
 }

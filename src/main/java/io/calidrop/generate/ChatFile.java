@@ -7,26 +7,16 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
-import io.calidrop.download.Checksum;
 import io.calidrop.generate.ChatSession.Turn;
 import io.calidrop.tensor.VectorShape;
 import java.io.BufferedInputStream;
-import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.security.DigestInputStream;
-import java.security.DigestOutputStream;
-import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -37,7 +27,6 @@ import java.util.List;
  */
 public final class ChatFile {
   private static final byte[] MAGIC = "calidrop chat 2\n".getBytes(StandardCharsets.US_ASCII);
-  private static final int DIGEST_BYTES = 32;
   private static final int MOST_HEADER_BYTES = 1 << 28;
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -55,34 +44,18 @@ public final class ChatFile {
   /** Writes a conversation; the file is there whole or not at all. */
   public void save(ChatSession chat, Path file) throws IOException {
     chat.settle();
-    Path target = file.toAbsolutePath();
-    Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
-    try {
-      MessageDigest digest = Checksum.newDigest();
-      try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(temporary));
-          DigestOutputStream out = new DigestOutputStream(raw, digest)) {
-        out.write(MAGIC);
-        StateTransfer state = StateStreams.to(out);
-        byte[] header = JSON.writeValueAsBytes(header(chat));
-        state.number(header.length);
-        state.bytes(header, header.length);
-        int[] tokens = chat.tokens();
-        state.number(tokens.length);
-        state.ints(tokens, tokens.length);
-        chat.transfer(state);
-        out.on(false);
-        out.write(digest.digest());
-      }
-      try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
-        channel.force(true);
-      }
-      Files.move(
-          temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
-    } finally {
-      Files.deleteIfExists(temporary);
-    }
+    byte[] header = JSON.writeValueAsBytes(header(chat));
+    SealedFile.write(
+        file,
+        MAGIC,
+        state -> {
+          state.number(header.length);
+          state.bytes(header, header.length);
+          int[] tokens = chat.tokens();
+          state.number(tokens.length);
+          state.ints(tokens, tokens.length);
+          chat.transfer(state);
+        });
   }
 
   private ObjectNode header(ChatSession chat) {
@@ -113,7 +86,8 @@ public final class ChatFile {
    *     none
    */
   public boolean load(ChatSession chat, Path file) throws IOException {
-    verify(file);
+    SealedFile.verify(
+        file, MAGIC, "is no conversation that this version can read: /save writes one");
     try (InputStream in = new BufferedInputStream(Files.newInputStream(file))) {
       in.skipNBytes(MAGIC.length);
       StateTransfer state = StateStreams.from(in);
@@ -153,31 +127,6 @@ public final class ChatFile {
       throw new IOException(
           "%s was saved with another %s: %s; now there is %s"
               .formatted(file, what, saved, expected));
-    }
-  }
-
-  /** Reads all of the file once, before anything of it is believed. */
-  private static void verify(Path file) throws IOException {
-    long length = Files.size(file) - DIGEST_BYTES;
-    MessageDigest digest = Checksum.newDigest();
-    try (InputStream raw = new BufferedInputStream(Files.newInputStream(file));
-        DigestInputStream in = new DigestInputStream(raw, digest)) {
-      if (length < MAGIC.length || !Arrays.equals(in.readNBytes(MAGIC.length), MAGIC)) {
-        throw new IOException(
-            file + " is no conversation that this version can read: /save writes one");
-      }
-      byte[] buffer = new byte[1 << 16];
-      for (long left = length - MAGIC.length; left > 0; ) {
-        int n = in.readNBytes(buffer, 0, (int) Math.min(left, buffer.length));
-        if (n == 0) {
-          throw new IOException(file + " became shorter while it was read");
-        }
-        left -= n;
-      }
-      in.on(false);
-      if (!Arrays.equals(digest.digest(), in.readNBytes(DIGEST_BYTES))) {
-        throw new IOException(file + " is damaged: its checksum does not match");
-      }
     }
   }
 }

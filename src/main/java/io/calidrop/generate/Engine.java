@@ -29,6 +29,7 @@ public final class Engine implements AutoCloseable {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final EngineOptions options;
+  private final CacheOptions cache;
   private final Optional<DraftModel> draft;
   private final Speculator speculator;
   private final Generator generator;
@@ -42,11 +43,13 @@ public final class Engine implements AutoCloseable {
       CompletableFuture<ChatTemplate> template,
       Optional<DraftModel> draft,
       EngineOptions options,
+      CacheOptions cache,
       long loadNanos) {
     this.file = file;
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
+    this.cache = cache;
     this.draft = draft;
     speculator = new Speculator(options.speculation(), draft);
     generator = new Generator(model, tokenizer, speculator);
@@ -63,7 +66,8 @@ public final class Engine implements AutoCloseable {
    * Loads a GGUF file.
    *
    * @throws io.calidrop.gguf.ModelFormatException if it is none or holds no supported model
-   * @throws IllegalArgumentException if a draft model has another vocabulary
+   * @throws IllegalArgumentException if a draft model has another vocabulary, or no cache can be
+   *     chosen as the options say
    */
   public static Engine load(Path path, EngineOptions options) {
     long start = System.nanoTime();
@@ -77,10 +81,13 @@ public final class Engine implements AutoCloseable {
       LoadOptions how = new LoadOptions(options.threads(), options.exact());
       Transformer model = ModelLoader.load(file, how);
       try {
+        CacheOptions cache =
+            options.cache().of(model.config().cacheShape(), contextLength(model, options));
         Optional<DraftModel> draft =
             options.speculation().draft().map(p -> DraftModel.load(p, join(tokenizer), how));
-        return new Engine(
-            file, model, join(tokenizer), template, draft, options, System.nanoTime() - start);
+        Tokenizer loaded = join(tokenizer);
+        long nanos = System.nanoTime() - start;
+        return new Engine(file, model, loaded, template, draft, options, cache, nanos);
       } catch (RuntimeException | Error e) {
         model.close();
         throw e;
@@ -142,18 +149,22 @@ public final class Engine implements AutoCloseable {
     return ChatTemplate.forModel(source, tokenizer);
   }
 
-  /** How sessions of this engine keep their cache. */
+  /** How sessions of this engine keep their cache: what was chosen for its model. */
   public CacheOptions cacheOptions() {
-    return options.cache();
+    return cache;
   }
 
   /** Positions of a session of this engine. */
   public int contextLength() {
+    return contextLength(model, options);
+  }
+
+  private static int contextLength(Transformer model, EngineOptions options) {
     return options.contextLength() == 0 ? model.config().contextLength() : options.contextLength();
   }
 
   public InferenceSession newSession() {
-    return model.newSession(contextLength(), options.cache());
+    return model.newSession(contextLength(), cache);
   }
 
   /** For generations of this engine's sessions that share passes. */

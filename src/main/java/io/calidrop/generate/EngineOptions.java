@@ -1,13 +1,14 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
-import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
-import java.util.Optional;
 
 /**
  * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
@@ -20,7 +21,7 @@ import java.util.Optional;
  * @param speculation how tokens are guessed ahead: the text is the same
  */
 public record EngineOptions(
-    int threads, int contextLength, CacheOptions cache, boolean exact, Speculation speculation) {
+    int threads, int contextLength, CacheChoice cache, boolean exact, Speculation speculation) {
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -48,27 +49,39 @@ public record EngineOptions(
     return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
-  /** Keeps the cache another way; {@link #withBudget} does for most. */
-  public EngineOptions withCache(CacheOptions cache) {
+  /** Keeps the cache another way; {@link #withMemory} or {@link #withBudget} does for most. */
+  public EngineOptions withCache(CacheChoice cache) {
     return new EngineOptions(threads, contextLength, cache, exact, speculation);
   }
 
   /**
-   * Bounds the cache with the default policy, calibration and store: texts and conversations may be
-   * of any length.
+   * Bounds each session's cache by its bytes: number formats, budget, policy and calibration are
+   * the best for them, see {@link CachePlan}.
+   */
+  public EngineOptions withMemory(long bytes) {
+    return withCache(CachePlan.of(bytes));
+  }
+
+  /**
+   * Bounds the cache with the default policy and calibration: texts and conversations may be of any
+   * length. Its number formats are those that the cache was given, or half precision.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
    */
   public EngineOptions withBudget(int rows) {
-    return withCache(
-        CacheOptions.full(cache.kvTypes())
-            .bounded(
-                CacheBudget.of(rows),
-                EvictionPolicies.named(EvictionPolicies.DEFAULT),
-                CalibrationOptions.fold())
-            .withStore(
-                Optional.of(StoreOptions.inRam(cache.kvTypes(), StoreOptions.DEFAULT_RECALL))));
+    KvTypes types =
+        cache instanceof CacheOptions options ? options.kvTypes() : KvTypes.of(KvType.F16);
+    return withCache(bounded(types, rows));
+  }
+
+  /** A cache in some formats with the default policy and calibration. */
+  public static CacheOptions bounded(KvTypes types, int rows) {
+    return CacheOptions.full(types)
+        .bounded(
+            CacheBudget.of(rows),
+            EvictionPolicies.named(EvictionPolicies.DEFAULT),
+            CalibrationOptions.fold());
   }
 
   public EngineOptions withSpeculation(Speculation speculation) {

@@ -24,6 +24,7 @@ final class Generation {
   private final int reused;
   private final int limit;
   private final GenerationOptions options;
+  private final TokenListener onToken; // or null
   private final Consumer<String> onText;
   private final BooleanSupplier interrupted;
   private final Sampler sampler;
@@ -53,6 +54,7 @@ final class Generation {
    * @param reused tokens of the prompt that need not be computed
    * @param limit most positions of the sequence
    * @param speculator gives what drafts tokens
+   * @param onToken is told of each token before its text, or null
    * @param interrupted asked before each token; true ends the generation
    * @throws IllegalArgumentException if nothing of the prompt is to be computed, it exceeds the
    *     limit, or the vocabulary cannot be bound by a constraint
@@ -65,6 +67,7 @@ final class Generation {
       int limit,
       GenerationOptions options,
       Speculator speculator,
+      TokenListener onToken,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
     if (promptLength <= reused) {
@@ -85,6 +88,7 @@ final class Generation {
     this.options = options;
     constraint = options.constraint().map(c -> c.begin(tokenizer)).orElse(null);
     drafter = speculator.drafter(prompt, promptLength).orElse(null);
+    this.onToken = onToken;
     this.onText = onText;
     this.interrupted = interrupted;
     position = reused;
@@ -190,10 +194,14 @@ final class Generation {
 
   /** Samples the next token and takes it into the text. */
   private void next(float[] logits) {
+    float[] untouched = onToken == null ? null : logits.clone();
     if (constraint != null) {
       constraint.mask(logits);
     }
     next[0] = sampler.sample(logits);
+    if (onToken != null && !tokenizer.endTokens().contains(next[0])) {
+      onToken.sampled(next[0], untouched);
+    }
     if (position == promptLength) {
       firstToken = System.nanoTime();
     }

@@ -19,12 +19,18 @@ public final class GenerationBatch {
   private final Speculator speculator;
   private final DraftPlan plan;
   private final List<Member> members = new ArrayList<>();
+  private int promptTokens = Integer.MAX_VALUE;
 
   private record Member(
       InferenceSession session, Generation generation, Consumer<GenerationResult> onDone) {
-    TokenRun next() {
-      return new TokenRun(
-          session, generation.tokens(), generation.from(), generation.to(), generation.drafted());
+    /**
+     * @param most tokens of a prompt
+     */
+    TokenRun next(int most) {
+      int from = generation.from();
+      int tokens = generation.to() - from;
+      int to = from + (generation.isDecoding() ? tokens : Math.min(tokens, most));
+      return new TokenRun(session, generation.tokens(), from, to, generation.drafted());
     }
 
     /** Returns how many drafted tokens stay. */
@@ -54,6 +60,17 @@ public final class GenerationBatch {
     plan = speculator.plan();
   }
 
+  /**
+   * Has prompts share evenly what they may take of a pass, so that none waits for a longer one.
+   * Without this the first one takes all.
+   *
+   * @param most tokens of prompts in a pass that gives others their next token, which these wait
+   *     for
+   */
+  public void sharePrompts(int most) {
+    promptTokens = most;
+  }
+
   /** Generations under way. */
   public int size() {
     return members.size();
@@ -79,6 +96,23 @@ public final class GenerationBatch {
       Consumer<String> onText,
       BooleanSupplier interrupted,
       Consumer<GenerationResult> onDone) {
+    add(session, prompt, length, options, null, onText, interrupted, onDone);
+  }
+
+  /**
+   * Adds the continuation of a prompt.
+   *
+   * @param onToken is told of each token before its text, or null
+   */
+  public void add(
+      InferenceSession session,
+      int[] prompt,
+      int length,
+      GenerationOptions options,
+      TokenListener onToken,
+      Consumer<String> onText,
+      BooleanSupplier interrupted,
+      Consumer<GenerationResult> onDone) {
     int reused = session.position();
     Generation generation =
         new Generation(
@@ -89,6 +123,7 @@ public final class GenerationBatch {
             session.limit(),
             options,
             speculator,
+            onToken,
             onText,
             interrupted);
     session.expectPrompt(length - reused);
@@ -107,7 +142,8 @@ public final class GenerationBatch {
     plan.draft(members.stream().map(Member::generation).toList());
     long drafted = System.nanoTime();
     int[] before = members.stream().mapToInt(member -> member.session.position()).toArray();
-    model.forward(members.stream().map(Member::next).toList());
+    int share = share();
+    model.forward(members.stream().map(member -> member.next(share)).toList());
     long end = System.nanoTime();
     int tokens = 0;
     int accepted = 0;
@@ -127,5 +163,15 @@ public final class GenerationBatch {
     members.removeAll(done);
     done.forEach(
         member -> member.onDone.accept(member.generation.result(member.session.statistics())));
+  }
+
+  /** Tokens of the next pass for each prompt. */
+  private int share() {
+    int prompts = (int) members.stream().filter(member -> !member.generation.isDecoding()).count();
+    if (prompts == 0 || promptTokens == Integer.MAX_VALUE) {
+      return promptTokens;
+    }
+    int all = prompts < members.size() ? promptTokens : model.passTokens();
+    return Math.max(1, all / prompts);
   }
 }

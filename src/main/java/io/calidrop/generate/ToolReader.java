@@ -56,7 +56,7 @@ final class ToolReader {
   }
 
   /** Where the first call begins, or negative: what a model thinks calls nothing. */
-  private int begin(String text) {
+  int begin(String text) {
     int from =
         Arrays.stream(Reasoning.values())
             .mapToInt(marks -> text.indexOf(marks.close()) + marks.close().length())

@@ -168,6 +168,11 @@ final class ForwardPass {
     };
   }
 
+  /** Most tokens of a batch. */
+  int most() {
+    return maxBatch;
+  }
+
   /** Begins another batch. */
   void clear() {
     batch.clear();

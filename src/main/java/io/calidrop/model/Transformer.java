@@ -58,6 +58,11 @@ public final class Transformer implements AutoCloseable {
     return pool.threads();
   }
 
+  /** Most tokens of a pass. */
+  public int passTokens() {
+    return pass.most();
+  }
+
   /** Bytes of weights held in memory, beyond what is read from the mapped file. */
   public long residentBytes() {
     long bytes = weights.output().residentBytes();

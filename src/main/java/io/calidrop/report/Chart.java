@@ -9,13 +9,16 @@ public sealed interface Chart {
 
   String title();
 
-  /**
-   * Lines through points.
-   *
-   * @param logarithmicX whether the horizontal axis is logarithmic
-   */
-  record Lines(
-      String name, String title, String x, String y, boolean logarithmicX, List<Series> series)
+  /** Which axes are logarithmic. */
+  enum Scale {
+    LINEAR,
+    LOGARITHMIC_X,
+    /** Both; all numbers must be positive. */
+    LOGARITHMIC
+  }
+
+  /** Lines through points. */
+  record Lines(String name, String title, String x, String y, Scale scale, List<Series> series)
       implements Chart {}
 
   /**

@@ -72,13 +72,18 @@ final class ChartImages {
   private static XYChart lines(Chart.Lines lines) {
     XYChart chart = new XYChart(WIDTH, HEIGHT);
     style(chart.getStyler());
-    chart.getStyler().setXAxisLogarithmic(lines.logarithmicX());
-    if (lines.logarithmicX()) {
+    chart.getStyler().setXAxisLogarithmic(lines.scale() != Chart.Scale.LINEAR);
+    if (lines.scale() != Chart.Scale.LINEAR) {
       chart.getStyler().setXAxisLogarithmicDecadeOnly(false);
-      chart.getStyler().setXAxisDecimalPattern("#,###");
+      chart.getStyler().setXAxisDecimalPattern("#,###.#");
     }
-    chart.getStyler().setYAxisMin(0.0);
-    chart.getStyler().setYAxisDecimalPattern("#,##0.###");
+    chart.getStyler().setYAxisLogarithmic(lines.scale() == Chart.Scale.LOGARITHMIC);
+    if (lines.scale() == Chart.Scale.LOGARITHMIC) {
+      chart.getStyler().setYAxisLogarithmicDecadeOnly(false);
+    } else {
+      chart.getStyler().setYAxisMin(0.0);
+    }
+    chart.getStyler().setYAxisDecimalPattern("#,##0.####");
     chart.getStyler().setMarkerSize(7);
     chart.setTitle(lines.title());
     chart.setXAxisTitle(lines.x());
@@ -98,7 +103,8 @@ final class ChartImages {
       Color color = COLORS.get(group % COLORS.size());
       drawn.setLineColor(color);
       drawn.setMarkerColor(color);
-      drawn.setMarker(series.dashed() ? SeriesMarkers.NONE : MARKERS[group % MARKERS.length]);
+      // A colour that comes again has another marker.
+      drawn.setMarker(MARKERS[(group + group / COLORS.size()) % MARKERS.length]);
       drawn.setLineStyle(series.dashed() ? SeriesLines.DASH_DASH : SeriesLines.SOLID);
     }
     return chart;

@@ -238,7 +238,7 @@ class BoundedCacheTest {
     CacheShape shape = new CacheShape(30, 9, 3, 64);
     CacheOptions options =
         options(KvType.F16, budget(12, 128, Compress.ROLLING), "streaming", calibration(Mode.FOLD));
-    CacheOptions fitted = CacheMemory.fit(shape, options, 16 << 20, 8192);
+    CacheOptions fitted = CacheMemory.fit(shape, options, 16 << 20, 8192).orElseThrow();
     int rows = fitted.budget().orElseThrow().rows();
     assertThat(CacheMemory.bytes(shape, fitted)).isLessThanOrEqualTo(16 << 20);
     CacheOptions larger =
@@ -248,9 +248,9 @@ class BoundedCacheTest {
             "streaming",
             calibration(Mode.FOLD));
     assertThat(CacheMemory.bytes(shape, larger)).isGreaterThan(16 << 20);
-    assertThatThrownBy(() -> CacheMemory.fit(shape, options, 1000, 8192))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("raise --kv-memory");
+    long least = CacheMemory.leastBytes(shape, options);
+    assertThat(CacheMemory.fit(shape, options, least, 8192)).isPresent();
+    assertThat(CacheMemory.fit(shape, options, least - 1, 8192)).isEmpty();
   }
 
   @Test

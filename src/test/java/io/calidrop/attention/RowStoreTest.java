@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Tag("kernel")
 class RowStoreTest {
   private static final int ROWS = KvHead.BLOCK + 13;
-  private static final int[] DIMS = {1, 2, 6, 20, 32, 33, 64, 80, 96, 128, 256};
+  private static final int[] DIMS = {1, 2, 6, 20, 32, 33, 40, 64, 80, 96, 128, 256};
 
   static Stream<Arguments> typesAndDims() {
     return Arrays.stream(KvType.values())
@@ -96,6 +96,39 @@ class RowStoreTest {
           assertThat(sums.acc[t * head.valueDim + d] * bias)
               .as("sum %d of query %d", d, t)
               .isCloseTo(expected[t][d], within(2e-6 * magnitude[t] + 1e-12));
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("typesAndDims")
+  void aQuadOfAnyLengthAmongAnyNumberGetsTheSameBits(KvType type, int dim) {
+    KvHead head = filled(KvTypes.of(type), dim, 2 * dim);
+    AttentionScratch scratch =
+        new AttentionScratch(new CacheShape(1, 4, 1, dim, new AttentionScores(1)), 2 * dim, 4);
+    AttentionKernel.load(head, random(3, 4 * dim), 0, 4 * dim, 1, 4, scratch);
+    float[] weights = random(4, 4 * KvHead.BLOCK);
+    for (int from = 0; from < ROWS; from += KvHead.BLOCK) {
+      int count = Math.min(KvHead.BLOCK, ROWS - from);
+      scratch.start(1);
+      head.scores(from, scratch.queries, 0, scratch.scores, scratch);
+      float[] scores = scratch.scores.clone();
+      float[] sums = new float[4 * head.valueDim];
+      head.accumulate(from, count, weights, sums, 0, scratch);
+      for (int queries = 3; queries <= 4; queries++) {
+        scratch.quadQueries = queries;
+        scratch.start(queries - 2); // a quad of three alone, one of four among two
+        head.scores(from, scratch.queries, 0, scratch.scores, scratch);
+        float[] again = new float[4 * head.valueDim];
+        head.accumulate(from, count, weights, again, 0, scratch);
+        for (int t = 0; t < queries; t++) {
+          int row = t * KvHead.BLOCK;
+          assertThat(Arrays.copyOfRange(scratch.scores, row, row + count))
+              .isEqualTo(Arrays.copyOfRange(scores, row, row + count));
+          int sum = t * head.valueDim;
+          assertThat(Arrays.copyOfRange(again, sum, sum + 2 * dim))
+              .isEqualTo(Arrays.copyOfRange(sums, sum, sum + 2 * dim));
         }
       }
     }

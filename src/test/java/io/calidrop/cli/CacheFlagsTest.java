@@ -121,12 +121,43 @@ class CacheFlagsTest {
                 + " recomputed 1\\d, skipped \\d+, calibrated 0, \\d prunes in");
   }
 
-  @Test
-  void aBudgetInBytesIsKept() {
+  static Stream<Arguments> plans() {
+    return Stream.of(
+        arguments("f16, every token, \\d+\\.\\d MiB", "--kv-memory 64M"),
+        arguments("q8_0, every token", "--kv-memory 64M --kv-type q8_0"),
+        arguments("\\w+, every token", "--kv-memory 500K --ctx 256"),
+        arguments("k5v4, \\d+ rows a head, \\w+, calibration \\w+", "--kv-memory 200K"),
+        arguments("f16, \\d+ rows a head, tova, ", "--kv-memory 500K --kv-type f16 --policy tova"),
+        arguments("calibration fold of 16 rows", "--kv-memory 200K --calibration-rows 16"),
+        arguments("calibration off", "--kv-memory 200K --calidrop off"),
+        arguments("f16, 100 rows a head", "--kv-memory 64M --budget 100"),
+        arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("plans")
+  void bytesAreSpentAsIsBestUnlessToldOtherwise(String cache, String flags) {
     Outcome outcome =
-        run("run", "-p", "hi", "--kv-memory", "500K", "-n", "2", "--verbose", "--model", model());
+        run(
+            Stream.concat(
+                    Stream.of("run", "-p", "hi", "-n", "2", "--verbose", "--model", model()),
+                    Stream.of(flags.split(" ")))
+                .toArray(String[]::new));
     assertThat(outcome.code()).as(outcome.err()).isZero();
-    assertThat(outcome.err()).containsPattern("f16, \\d{3} rows a head, h2o, calibration fold");
+    assertThat(outcome.err()).containsPattern("in memory, cache .*" + cache);
+  }
+
+  @Test
+  void thePlanIsToldAsJson() throws IOException {
+    Outcome outcome =
+        run("run", "-p", "hi", "--kv-memory", "64M", "-n", "2", "--json", "--model", model());
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode plan = new ObjectMapper().readTree(outcome.out()).get("cache_options");
+    assertThat(plan.get("kv_types").asText()).isEqualTo("f16");
+    assertThat(plan.get("budget").isNull()).isTrue();
+    assertThat(plan.get("policy").asText()).isEqualTo("full");
+    assertThat(plan.get("calidrop").asText()).isEqualTo("off");
+    assertThat(plan.get("most_bytes").asLong()).isBetween(1L, 64L << 20);
   }
 
   @Test
@@ -156,9 +187,9 @@ class CacheFlagsTest {
         arguments("--calidrop needs a budget", "--calidrop off"),
         arguments("raise it to at least 36", "--budget 20"),
         arguments("raise it to at least 66", "--budget 65 --window 62"),
-        arguments("exclude each other", "--budget 100 --kv-memory 3M"),
+        arguments("too few for a cache: 4000 rows", "--budget 4000 --kv-memory 100K"),
         arguments("there is no policy \"lru\"", "--budget 100 --policy lru"),
-        arguments("raise --kv-memory", "--kv-memory 100K"),
+        arguments("raise --kv-memory", "--kv-memory 10K"),
         arguments("no size such as 512K", "--kv-memory 3X"),
         arguments(
             "--calibration-rows is for --calidrop fold",

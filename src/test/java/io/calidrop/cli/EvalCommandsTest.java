@@ -52,11 +52,13 @@ class EvalCommandsTest {
     String to = out.toString();
     Outcome first = eval(quality("--budgets", "64", "--out", to, "--format", "csv"));
     assertThat(first.code()).as(first.err()).isZero();
+    // Plain, calibrated, plain at the same bytes in this format and the best.
     assertThat(first.out().lines())
-        .hasSize(4)
+        .hasSize(1 + 4)
         .first()
         .asString()
-        .startsWith("policy,budget,rows,calidrop,KL,KL 95%,same top,agreement,perplexity,full");
+        .startsWith(
+            "policy,types,budget,rows,calidrop,KL,KL 95%,same top,agreement,perplexity,full");
     assertThat(out.resolve("kl-budget.png")).isNotEmptyFile();
     assertThat(Files.readString(out.resolve("quality.csv"))).isEqualTo(first.out());
     assertThat(Files.readString(out.resolve("report.html")))
@@ -66,14 +68,14 @@ class EvalCommandsTest {
     // What is in the log is not computed again: a number that was changed there is believed.
     Path log = out.resolve("results.jsonl");
     String lines = Files.readString(log);
-    assertThat(lines.lines()).hasSize(1 + 2 * 3);
+    assertThat(lines.lines()).hasSize(1 + 2 * 4);
     String changed = lines.replaceFirst("\"kl\":[0-9.E-]+", "\"kl\":1000");
     Files.writeString(log, changed.substring(0, changed.length() - 9));
     Outcome resumed = eval(quality("--budgets", "64", "--out", to, "--resume", "--json"));
     assertThat(resumed.code()).as(resumed.err()).isZero();
     JsonNode rows = new ObjectMapper().readTree(resumed.out());
     assertThat(rows.get(0).get("KL").asDouble()).isGreaterThan(499);
-    assertThat(Files.readString(log).lines()).hasSize(1 + 2 * 3);
+    assertThat(Files.readString(log).lines()).hasSize(1 + 2 * 4);
 
     Outcome other = eval(quality("--tokens", "21", "--budgets", "64", "--out", to, "--resume"));
     assertThat(other.code()).isNotZero();
@@ -103,20 +105,52 @@ class EvalCommandsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"rolling", "once"})
-  void fullCachesOfOtherTypesAreComparedWithTheFullCache(String compress) throws IOException {
+  void cachesOfEveryTypeAreComparedWithTheFullCache(String compress) throws IOException {
     String[] args =
         quality("--budgets", "64", "--compress", compress, "--kv-types", "f16,q8_0,k5v4", "--json");
     Outcome outcome = eval(args);
     assertThat(outcome.code()).as(outcome.err()).isZero();
     JsonNode rows = new ObjectMapper().readTree(outcome.out());
-    assertThat(rows).hasSize(3 + 3);
     String[] types = {"f16", "q8_0", "k5v4"};
-    for (int i = 0; i < 3; i++) {
-      assertThat(rows.get(3 + i).get("policy").asText()).isEqualTo("full");
-      assertThat(rows.get(3 + i).get("calidrop").asText()).isEqualTo(types[i]);
+    int full = rows.size() - types.length;
+    for (int i = 0; i < types.length; i++) {
+      assertThat(rows.get(full + i).get("policy").asText()).isEqualTo("full");
+      assertThat(rows.get(full + i).get("types").asText()).isEqualTo(types[i]);
+      String type = types[i];
+      assertThat(rows)
+          .filteredOn(row -> row.get("types").asText().equals(type))
+          .filteredOn(row -> row.get("calidrop").asText().startsWith("fold"))
+          .hasSize(1);
     }
-    assertThat(rows.get(3).get("KL").asDouble()).isZero();
-    assertThat(rows.get(5).get("KL").asDouble()).isBetween(1e-4, 0.2);
+    assertThat(rows.get(full).get("KL").asDouble()).isZero();
+    assertThat(rows.get(full + 2).get("KL").asDouble()).isBetween(1e-4, 0.2);
+  }
+
+  @Test
+  void forSomeBytesThePlanIsMeasured() throws IOException {
+    String[] args = {
+      "quality",
+      "--text",
+      TEXT,
+      "--seeds",
+      "1",
+      "--prompt-tokens",
+      "1500",
+      "--tokens",
+      "20",
+      "--kv-memory",
+      "200K,64M",
+      "--json"
+    };
+    Outcome outcome = eval(args);
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode rows = new ObjectMapper().readTree(outcome.out());
+    assertThat(rows).hasSize(2);
+    assertThat(rows.get(0).get("budget").asText()).isEqualTo("0.195 MiB");
+    assertThat(rows.get(0).get("calidrop").asText()).endsWith(", planned");
+    assertThat(rows.get(0).get("rows").asInt()).isPositive();
+    assertThat(rows.get(1).get("calidrop").asText()).isEqualTo("full, planned");
+    assertThat(rows.get(1).get("KL").asDouble()).isZero();
   }
 
   @Test
@@ -220,6 +254,12 @@ class EvalCommandsTest {
             new String[] {"quality", "--text", TEXT, "--seeds", "1", "--first-token", "0"}),
         arguments("absent.txt does not exist", new String[] {"quality", "--text", "absent.txt"}),
         arguments("no policy \"lru\"", new String[] {"error", "--text", TEXT, "--policies", "lru"}),
+        arguments(
+            "--budgets and --kv-memory exclude each other",
+            new String[] {"quality", "--text", TEXT, "--budgets", "64", "--kv-memory", "9M"}),
+        arguments(
+            "no size such as 512K",
+            new String[] {"quality", "--text", TEXT, "--kv-memory", "lots"}),
         arguments("smaller than 4 sinks", new String[] {"tasks", "--budgets", "8"}),
         arguments("--at must rise", new String[] {"cost", "--text", TEXT, "--at", "64,80"}),
         arguments("'--tasks'", new String[] {"tasks", "--tasks", "chess"}),

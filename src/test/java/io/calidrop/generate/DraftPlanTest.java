@@ -82,6 +82,7 @@ class DraftPlanTest {
         Integer.MAX_VALUE,
         new GenerationOptions(LENGTH, SamplerOptions.greedy(), List.of()),
         speculator,
+        null,
         piece -> {},
         () -> false);
   }

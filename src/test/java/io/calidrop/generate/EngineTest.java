@@ -7,13 +7,17 @@ import io.calidrop.AnsweringModel;
 import io.calidrop.MicroModel;
 import io.calidrop.TestData;
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.model.InferenceSession;
 import io.calidrop.sampling.SamplerOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
@@ -101,6 +105,34 @@ class EngineTest {
       assertThat(result.contextUsed()).isGreaterThan(512);
       assertThat(result.cache().kept()).isLessThan(40 + CacheBudget.DEFAULT_PRUNE_INTERVAL);
     }
+  }
+
+  @Test
+  void bytesAreSpentAsIsBest() {
+    EngineOptions options = EngineOptions.defaults().withThreads(1).withContextLength(512);
+    KvTypes low = new KvTypes(KvType.Q5_0, KvType.Q4_0);
+    long few;
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(1 << 30))) {
+      assertThat(engine.cacheOptions()).isEqualTo(CacheOptions.full(KvType.F16));
+      few = CacheMemory.bytes(engine.model().config().cacheShape(), low, 512);
+    }
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few))) {
+      assertThat(engine.cacheOptions()).isEqualTo(CacheOptions.full(low));
+      String text = "Once upon a time ".repeat(120);
+      int[] tokens = Arrays.copyOf(engine.encode(text), 512);
+      try (InferenceSession session = engine.newSession()) {
+        engine.model().forward(session, tokens, 0, 511, false);
+        engine.model().forward(session, tokens, 511, 512, false);
+        assertThat(session.statistics().bytes()).isBetween(few * 8 / 10, few);
+      }
+    }
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few - 1))) {
+      assertThat(engine.cacheOptions().budget()).isPresent();
+      assertThat(engine.cacheOptions().kvTypes()).isEqualTo(low);
+    }
+    assertThatThrownBy(() -> Engine.load(MicroModel.file(), options.withMemory(1000)))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("1000 bytes are too few");
   }
 
   @Test

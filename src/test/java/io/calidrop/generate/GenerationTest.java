@@ -133,6 +133,7 @@ class GenerationTest {
                 script.limit,
                 options,
                 speculator,
+                null,
                 pieces::add,
                 interrupted));
     assertThat(String.join("", pieces)).isEqualTo(result.text());
@@ -215,6 +216,7 @@ class GenerationTest {
                 script.limit,
                 options,
                 Speculator.NONE,
+                null,
                 pieces::add,
                 () -> true));
     assertThat(result.stopReason()).isEqualTo(StopReason.INTERRUPTED);

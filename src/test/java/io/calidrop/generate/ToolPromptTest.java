@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.constraint.CallForm;
 import io.calidrop.constraint.ConstraintState;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -212,5 +213,42 @@ class ToolPromptTest {
     ToolAnswer answer = read(prompt, "<tool_call> would help.</think>\n" + call(CallForm.TAGS));
     assertThat(answer.calls()).hasSize(1);
     assertThat(answer.text()).isEqualTo("<tool_call> would help.</think>");
+  }
+
+  /** What of an answer is told with each of its tokens, and last what when it is whole. */
+  private static List<String> told(ToolPrompt prompt, String text) {
+    ToolStream stream = prompt.stream(TOKENIZER);
+    int[] tokens = TOKENIZER.encode(text, true);
+    List<String> told = new ArrayList<>();
+    for (int token : tokens) {
+      stream.sampled(token);
+      told.add(stream.text(TOKENIZER.decode(new int[] {token})));
+    }
+    told.add(stream.rest(read(prompt, text)));
+    return told;
+  }
+
+  @ParameterizedTest
+  @EnumSource(CallForm.class)
+  void aStreamHoldsCallsBackAndNothingElse(CallForm form) throws Exception {
+    ToolPrompt prompt = prompt(source(form), tools(false, true));
+    assertThat(String.join("", told(prompt, call(form)))).isEmpty();
+    assertThat(told(prompt, "It rains."))
+        .containsExactly("I", "t", "", " r", "a", "i", "n", "s", ".", "");
+    if (form != CallForm.OBJECT) {
+      assertThat(told(prompt, "Let me see.\n" + call(form)).subList(0, 11)).last().isEqualTo(".");
+      assertThat(String.join("", told(prompt, "Let me see.\n" + call(form))))
+          .isEqualTo("Let me see.");
+    }
+  }
+
+  @Test
+  void whatOnlyLooksLikeACallIsToldLater() throws Exception {
+    ToolPrompt prompt = prompt(TAGS, tools(false, true));
+    assertThat(told(prompt, "a <tool> b")).startsWith("a", "", "", "", "", "", "", " <tool>");
+    assertThat(told(prompt, "a <tool")).endsWith("", " <tool");
+    assertThat(told(prompt, "<tool_call>\n{\"name").getLast()).isEqualTo("<tool_call>\n{\"name");
+    assertThat(String.join("", told(prompt, "<tool_call>?</think>\n" + call(CallForm.TAGS))))
+        .isEqualTo("<tool_call>?</think>");
   }
 }

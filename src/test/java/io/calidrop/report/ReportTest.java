@@ -55,7 +55,7 @@ class ReportTest {
             "Divergence",
             "budget",
             "KL",
-            true,
+            Chart.Scale.LOGARITHMIC,
             List.of(
                 new Chart.Series(
                     "off", "h2o", true, List.of(64.0, 128.0), List.of(.5, .2), List.of()),

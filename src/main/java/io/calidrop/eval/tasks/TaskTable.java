@@ -196,7 +196,7 @@ public final class TaskTable {
         "Exact answers, the question %s the compression".formatted(when),
         "retained rows",
         "share answered",
-        true,
+        Chart.Scale.LOGARITHMIC_X,
         series);
   }
 }

@@ -1,0 +1,52 @@
+package io.calidrop.attention.plan;
+
+import io.calidrop.attention.CalibrationOptions;
+import io.calidrop.attention.EvictionPolicy;
+import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.QuerySample;
+import io.calidrop.attention.policy.EvictionPolicies;
+import java.util.List;
+
+/**
+ * What diverges least, of SmolLM2 on WikiText-2, seed 1: docs/RESULTS.md, "What bytes buy", has the
+ * figures and the command that prints them.
+ */
+final class Measured {
+  /**
+   * Formats of a cache that keeps every token, from the finest to the coarsest that is worth it.
+   */
+  static final List<KvTypes> FORMATS =
+      List.of(
+          KvTypes.of(KvType.F16),
+          KvTypes.of(KvType.Q8_0),
+          KvTypes.of(KvType.Q5_0),
+          new KvTypes(KvType.Q5_0, KvType.Q4_0));
+
+  /**
+   * How to evict.
+   *
+   * @param rows least rows beside which it pays
+   */
+  record Eviction(int rows, EvictionPolicy policy, CalibrationOptions calibration) {}
+
+  /** The best first; one that pays beside any rows last. */
+  static final List<Eviction> EVICTIONS =
+      List.of(
+          h2o(128, CalibrationOptions.fold()),
+          h2o(
+              64,
+              CalibrationOptions.fold(64, QuerySample.DEFAULT_WINDOW, QuerySample.DEFAULT_SAMPLES)),
+          h2o(0, CalibrationOptions.off()));
+
+  private Measured() {}
+
+  private static Eviction h2o(int rows, CalibrationOptions calibration) {
+    return new Eviction(rows, EvictionPolicies.named("h2o"), calibration);
+  }
+
+  /** The best beside so many rows. */
+  static Eviction best(int rows) {
+    return EVICTIONS.stream().filter(e -> e.rows() <= rows).findFirst().orElseThrow();
+  }
+}

@@ -1,0 +1,2 @@
+/** What a cache's bytes are best spent on. */
+package io.calidrop.attention.plan;

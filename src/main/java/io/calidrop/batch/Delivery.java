@@ -1,0 +1,36 @@
+package io.calidrop.batch;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * What a request asks of a server besides its text. A batch, whose results are one whole answer
+ * each, takes none of it.
+ *
+ * @param model the name it is for, where it has one
+ * @param answers how many
+ * @param stream whether the answer comes piece by piece
+ * @param usage whether a stream ends with what it cost
+ * @param logprobs how many other tokens are told of beside each, with their probabilities
+ * @param budget rows of a bounded cache, where the server's own is not wanted
+ * @param policy of a bounded cache, by name, where the server's own is not wanted
+ */
+public record Delivery(
+    Optional<String> model,
+    int answers,
+    boolean stream,
+    boolean usage,
+    OptionalInt logprobs,
+    OptionalInt budget,
+    Optional<String> policy) {
+  /** One whole answer of any model. */
+  public static final Delivery WHOLE =
+      new Delivery(
+          Optional.empty(),
+          1,
+          false,
+          false,
+          OptionalInt.empty(),
+          OptionalInt.empty(),
+          Optional.empty());
+}

@@ -1,0 +1,196 @@
+package io.calidrop.serve;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.calidrop.text.Utf8;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.TimeUnit;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.io.EndPoint;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.server.Response;
+import org.eclipse.jetty.util.BufferUtil;
+
+/** A request and its response. For one thread. */
+final class Exchange {
+  private static final int MOST_BYTES = 4 << 20;
+  private static final int MOST_DEPTH = 200;
+  private static final long BODY_NANOS = TimeUnit.SECONDS.toNanos(60);
+
+  private static final ObjectMapper JSON =
+      JsonMapper.builder(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder().maxNestingDepth(MOST_DEPTH).build())
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+          .build();
+
+  private final Request request;
+  private final Response response;
+  private final EndPoint endPoint;
+  private final ByteBuffer next = BufferUtil.allocate(1);
+  private volatile boolean waits; // for the client to send or to read
+  private boolean pipelined;
+
+  Exchange(Request request, Response response) {
+    this.request = request;
+    this.response = response;
+    endPoint = request.getConnectionMetaData().getConnection().getEndPoint();
+    // Waiting for an answer is no idleness; a client that does not read is.
+    request.addIdleTimeoutListener(timeout -> waits);
+  }
+
+  String path() {
+    return Request.getPathInContext(request);
+  }
+
+  Request request() {
+    return request;
+  }
+
+  Response response() {
+    return response;
+  }
+
+  /**
+   * The body, JSON.
+   *
+   * @throws ApiException if it is none, or too large
+   */
+  JsonNode json() throws IOException {
+    if (request.getLength() > MOST_BYTES) {
+      throw tooLarge();
+    }
+    byte[] bytes = body();
+    String text;
+    try {
+      text = Utf8.decode(bytes, "the request");
+    } catch (IOException e) {
+      throw ApiException.badRequest(e.getMessage());
+    }
+    try {
+      return JSON.readTree(text);
+    } catch (JsonProcessingException e) {
+      throw ApiException.badRequest(
+          "the request is no JSON: " + Texts.shortened(e.getOriginalMessage()));
+    }
+  }
+
+  private byte[] body() throws IOException {
+    long end = System.nanoTime() + BODY_NANOS;
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    byte[] buffer = new byte[1 << 14];
+    waits = true;
+    try (InputStream in = Content.Source.asInputStream(request)) {
+      for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
+        bytes.write(buffer, 0, n);
+        if (bytes.size() > MOST_BYTES) {
+          throw tooLarge();
+        }
+        if (System.nanoTime() > end) {
+          throw ApiException.of(408, "too_slow", "the request took too long to come");
+        }
+      }
+      return bytes.toByteArray();
+    } finally {
+      waits = false;
+    }
+  }
+
+  private static ApiException tooLarge() {
+    return ApiException.of(
+        413, "too_large", "a request has at most %d MiB".formatted(MOST_BYTES >> 20));
+  }
+
+  /** Sends a whole answer. */
+  void send(int status, JsonNode body) throws IOException {
+    send(status, "application/json", bytes(body));
+  }
+
+  /** Sends a whole answer. */
+  void send(int status, String type, byte[] body) throws IOException {
+    response.setStatus(status);
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, type);
+    response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);
+    if (pipelined) {
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+    }
+    write(true, body);
+  }
+
+  /** Begins an answer that comes piece by piece. */
+  void begin(String type) {
+    response.setStatus(200);
+    response.getHeaders().put(HttpHeader.CONTENT_TYPE, type);
+    response.getHeaders().put(HttpHeader.CACHE_CONTROL, "no-cache");
+    response.getHeaders().put("X-Accel-Buffering", "no"); // a balancer hands pieces on as they come
+    if (pipelined) {
+      response.getHeaders().put(HttpHeader.CONNECTION, "close");
+    }
+  }
+
+  /** Sends a piece of an answer. */
+  void piece(String before, JsonNode body, String after) throws IOException {
+    write(false, (before + text(body) + after).getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Sends a piece of an answer as it is. */
+  void raw(String text, boolean last) throws IOException {
+    write(last, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private void write(boolean last, byte[] bytes) throws IOException {
+    waits = true;
+    try {
+      Content.Sink.write(response, last, ByteBuffer.wrap(bytes));
+    } finally {
+      waits = false;
+    }
+  }
+
+  /** Whether the client has gone. Its request was read; nothing else comes unless it pipelines. */
+  boolean isGone() {
+    if (pipelined) {
+      return false;
+    }
+    try {
+      int count = endPoint.fill(next);
+      pipelined = count > 0;
+      return count < 0;
+    } catch (IOException e) {
+      return true;
+    }
+  }
+
+  /** Whether the connection cannot serve another request: a part of that was read already. */
+  boolean isSpoilt() {
+    return pipelined;
+  }
+
+  static String text(JsonNode body) {
+    try {
+      return JSON.writeValueAsString(body);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("a tree can be written", e);
+    }
+  }
+
+  // A message may show half a character of a request: as a question mark, where Jackson's own bytes
+  // would be refused.
+  static byte[] bytes(JsonNode body) {
+    return text(body).getBytes(StandardCharsets.UTF_8);
+  }
+}
