@@ -126,7 +126,7 @@ final class ChosenRows {
     if (scores.length < count) {
       scores = new float[count + count / 2];
     }
-    attention.forgetDecoded();
+    attention.start(QUAD); // decode
     score(head, farQueries, group, 0, far, attention);
     score(head, nearQueries, group, far, united, attention);
     for (int i = 0; i < ends[tokens - 1]; i++) {
@@ -135,7 +135,7 @@ final class ChosenRows {
     }
     result.clear(quads * QUAD);
     for (int query = 0; query < queries; query++) {
-      softmax(query, group, blockScores, head.values.weightScale(), result);
+      softmax(query, group, blockScores, head.values.weightScaleInOrder(), result);
     }
     for (int row = 0; row < united; row += BLOCK) {
       int seen = Math.min(united - row, BLOCK);
@@ -143,7 +143,7 @@ final class ChosenRows {
         int from = row / BLOCK * blockScores + quad * QUAD * BLOCK;
         System.arraycopy(scores, from, attention.scores, 0, QUAD * BLOCK);
         int o = quad * QUAD * head.valueDim;
-        head.accumulate(row, seen, attention.scores, result.acc, o, attention);
+        head.values.accumulateInOrder(row, seen, attention.scores, result.acc, o, attention);
       }
     }
   }

@@ -234,16 +234,46 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
+  float weightScaleInOrder() {
+    return 1f / (1 << Integer.SIZE - bits);
+  }
+
+  @Override
+  void accumulateInOrder(
+      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
+    byte[] page = pages.get(row / BLOCK);
+    decode(page, row, count, scratch);
+    float[] sums = scratch.codeSums;
+    for (int g = 0; g < groups; g++) {
+      int dims = dims(g);
+      int o = offset + g * GROUP;
+      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
+      for (int t = 0; t < KvHead.QUAD; t++) {
+        System.arraycopy(out, o + t * valueDim, sums, t * dims, dims);
+      }
+      F32Values.accumulate(scratch.values, g * GROUP * BLOCK, dims, count, scratch.packed, sums, 0);
+      for (int t = 0; t < KvHead.QUAD; t++) {
+        System.arraycopy(sums, t * dims, out, o + t * valueDim, dims);
+      }
+    }
+  }
+
+  /** Decodes rows of a page, unless they are. */
+  private void decode(byte[] page, int row, int count, AttentionScratch scratch) {
+    if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
+      decode(page, count, scratch.values);
+      scratch.valuesOf = this;
+      scratch.valuesRow = row;
+      scratch.valuesCount = count;
+    }
+  }
+
+  @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
     byte[] page = pages.get(row / BLOCK);
     if (scratch.decoding) {
-      if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-        decode(page, count, scratch.values);
-        scratch.valuesOf = this;
-        scratch.valuesRow = row;
-        scratch.valuesCount = count;
-      }
+      decode(page, row, count, scratch);
     } else {
       scratch.fetched += PackedKeys.fetch(page);
     }

@@ -33,4 +33,19 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
   /** See {@link KvHead#accumulate}. */
   abstract void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
+
+  /** What a weight must be multiplied by before {@link #accumulateInOrder}. */
+  float weightScaleInOrder() {
+    return weightScale();
+  }
+
+  /**
+   * As {@link #accumulate}, but row after row on top of what is in {@code out}: the same bits
+   * however rows are shared out among blocks. For what {@link AttentionScratch#start} was told of
+   * several quads.
+   */
+  void accumulateInOrder(
+      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
+    accumulate(row, count, weights, out, offset, scratch);
+  }
 }

@@ -176,10 +176,14 @@ class StoredRowsTest {
   }
 
   private static CacheOptions options(int recall, long bytes, Positions positions) {
+    return options(recall, bytes, positions, KvTypes.of(KvType.F32));
+  }
+
+  private static CacheOptions options(int recall, long bytes, Positions positions, KvTypes types) {
     CacheBudget budget = new CacheBudget(20, 0, 8, 16, Compress.ROLLING, positions);
     return CacheOptions.full(KvType.F32)
         .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.fold(10, 24, 12))
-        .withStore(Optional.of(new StoreOptions(Place.RAM, bytes, recall, KvTypes.of(KvType.F32))));
+        .withStore(Optional.of(new StoreOptions(Place.RAM, bytes, recall, types)));
   }
 
   @Test
@@ -283,6 +287,25 @@ class StoredRowsTest {
         }
       }
     }
+  }
+
+  /** Near and far rows, of a page that is not full: in a tile or alone, the same bits. */
+  @ParameterizedTest
+  @EnumSource(KvType.class)
+  void aTokenReadsTheSameInAnyCompany(KvType type) {
+    int context = 300;
+    float[][] outs = new float[3][];
+    int[] passes = {1, 16, 7};
+    for (int i = 0; i < passes.length; i++) {
+      int pass = passes[i];
+      AttentionStream same = new AttentionStream(14, 6, 2, 64, 500);
+      try (KvCache cache =
+          same.newCache(options(40, ROOM, Positions.REBASE, KvTypes.of(type)), context, i + 1)) {
+        outs[i] = same.run(cache, i + 1, from -> Math.min(pass, 16 - from % 16));
+      }
+    }
+    assertThat(outs[1]).isEqualTo(outs[0]);
+    assertThat(outs[2]).isEqualTo(outs[0]);
   }
 
   /** The rows with the highest scores make almost all of the attention. */
