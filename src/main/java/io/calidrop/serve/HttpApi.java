@@ -45,6 +45,7 @@ final class HttpApi extends Handler.Abstract {
   private final Consumer<Throwable> failures;
   private final Optional<byte[]> key;
   private final Optional<String> origin;
+  private final Sites sites;
   private final AtomicInteger open = new AtomicInteger();
 
   /** What a path does with a request. */
@@ -74,6 +75,7 @@ final class HttpApi extends Handler.Abstract {
     this.most = most;
     this.key = key.map(text -> text.getBytes(StandardCharsets.UTF_8));
     this.origin = origin;
+    sites = new Sites(key.isPresent(), origin);
     this.failures = failures;
     get("/", new Page()::send);
     get("/health", exchange -> exchange.send(200, JSON.objectNode().put("status", "ok")));
@@ -176,6 +178,7 @@ final class HttpApi extends Handler.Abstract {
 
   private void route(Exchange exchange) throws IOException {
     String path = exchange.path();
+    sites.check(exchange.request());
     if (!WITHOUT_KEY.contains(path)) {
       requireKey(exchange.request());
     }

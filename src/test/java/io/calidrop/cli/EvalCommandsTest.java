@@ -223,7 +223,7 @@ class EvalCommandsTest {
     assertThat(tables.get("error").get(1).get("error").asDouble())
         .isLessThan(tables.get("error").get(0).get("error").asDouble());
     assertThat(tables.get("error-layers")).hasSize(2);
-    assertThat(tables.get("actions")).hasSize(1);
+    assertThat(tables.get("actions")).hasSize(2); // a row for each layer
     Outcome cost =
         eval(
             "cost",

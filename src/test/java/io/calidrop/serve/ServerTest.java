@@ -38,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is refused and how; clients that leave, do not read, or come too many; and the end. */
 class ServerTest {
+  private static final String ENDLESS = ",'max_tokens':10000000,'calidrop':{'budget':64}";
   private static final String CHAT = "/v1/chat/completions";
 
   private static RunningServer answering;
@@ -226,13 +227,12 @@ class ServerTest {
 
   @Test
   void beyondTheQueueClientsAreToldToComeAgain() throws IOException {
-    String endless = ",'max_tokens':10000000,'calidrop':{'budget':64}";
     CompletableFuture<HttpResponse<String>> second;
     try (RunningServer server = endless(1, 1)) {
       try (Socket first = new Socket("127.0.0.1", server.server().port())) {
         first
             .getOutputStream()
-            .write(http(RunningServer.json(RunningServer.chat("Go on", endless))));
+            .write(http(RunningServer.json(RunningServer.chat("Go on", ENDLESS))));
         await("it runs", () -> isRunning(server, 1));
         second =
             server
@@ -270,8 +270,7 @@ class ServerTest {
   void aClientThatLeavesFreesItsPlace(String stream) throws IOException {
     try (RunningServer server = endless(1, 4)) {
       String body =
-          RunningServer.json(
-              RunningServer.chat("Go on", ",'stream':" + stream + ",'calidrop':{'budget':64}"));
+          RunningServer.json(RunningServer.chat("Go on", ENDLESS + ",'stream':" + stream));
       try (Socket socket = new Socket("127.0.0.1", server.server().port())) {
         socket.getOutputStream().write(http(body));
         await("it runs", () -> isRunning(server, 1));
@@ -291,7 +290,7 @@ class ServerTest {
   }
 
   private static byte[] http(String body) {
-    return "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+    return "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
         .formatted(CHAT, body.length(), body)
         .getBytes(StandardCharsets.UTF_8);
   }
@@ -538,6 +537,41 @@ class ServerTest {
       assertThat(cached(answer)).isZero();
       assertThat(answer.content()).isEqualTo(second);
       assertThat(server.failures).first().asString().contains("is damaged");
+    }
+  }
+
+  @Test
+  void pagesOfOtherSitesAreRefused() {
+    String chat = RunningServer.chat("What is the capital of France?", "");
+    for (String site : List.of("http://evil.example", "null", "http://localhost:1")) {
+      Answer answer =
+          answering.send(
+              answering
+                  .request(CHAT)
+                  .header("Origin", site)
+                  .POST(BodyPublishers.ofString(RunningServer.json(chat)))
+                  .build());
+      assertThat(answer.status()).isEqualTo(403);
+      assertThat(answer.error()).contains(site, "--cors");
+    }
+    Answer own =
+        answering.send(
+            answering
+                .request("/v1/models")
+                .header("Origin", answering.server().uri().toString())
+                .build());
+    assertThat(own.status()).isEqualTo(200);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"rebound.example, 403", "localhost.evil.example, 403", "localhost, 200"})
+  void aNameThatLeadsHereIsNotThisMachine(String host, String status) throws IOException {
+    try (Socket socket = new Socket()) {
+      socket.connect(new InetSocketAddress("127.0.0.1", answering.server().uri().getPort()));
+      String request = "GET /v1/models HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n";
+      socket.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+      String answer = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      assertThat(answer).startsWith("HTTP/1.1 " + status);
     }
   }
 }
