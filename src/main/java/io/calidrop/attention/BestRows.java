@@ -80,13 +80,13 @@ final class BestRows {
     if (maxima.length < count) {
       maxima = new float[count];
     }
-    for (int set = 0; set < sets; set++) {
-      int from = set * together * LANES;
-      FloatVector max = FloatVector.fromArray(F, scores, from);
-      for (int i = from + LANES; i < from + together * LANES; i += LANES) {
+    // Neighbours have like scores: in different sets they bound more.
+    for (int set = 0; set < count; set += LANES) {
+      FloatVector max = FloatVector.fromArray(F, scores, set);
+      for (int i = set + count; i < together * count; i += count) {
         max = max.max(FloatVector.fromArray(F, scores, i));
       }
-      max.intoArray(maxima, set * LANES);
+      max.intoArray(maxima, set);
     }
     grow(count);
     for (int i = 0; i < count; i++) {
@@ -133,12 +133,15 @@ final class BestRows {
    */
   private static int select(int[] x, int count, int most) {
     int padded = VectorShape.roundUp(count, LANES);
-    Arrays.fill(x, count, padded, Integer.MIN_VALUE);
+    Arrays.fill(x, count, padded, x[0]);
     IntVector max = IntVector.fromArray(I, x, 0);
+    IntVector min = max;
     for (int i = LANES; i < padded; i += LANES) {
       max = max.max(IntVector.fromArray(I, x, i));
+      min = min.min(IntVector.fromArray(I, x, i));
     }
-    long least = Integer.MIN_VALUE;
+    long least = min.reduceLanes(VectorOperators.MIN);
+    Arrays.fill(x, count, padded, (int) least); // which is never counted
     long end = (long) max.reduceLanes(VectorOperators.MAX) + 1; // fewer reach it
     while (end - least > 1) {
       int middle = (int) (least + end >> 1);
