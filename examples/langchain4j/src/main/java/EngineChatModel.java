@@ -61,7 +61,7 @@ record EngineChatModel(Engine engine, GenerationOptions options) implements Chat
 
   private static FinishReason reason(StopReason reason) {
     return switch (reason) {
-      case END_TOKEN, STOP_STRING -> FinishReason.STOP;
+      case END_TOKEN, COMPLETE, STOP_STRING -> FinishReason.STOP;
       case LENGTH, CONTEXT_FULL -> FinishReason.LENGTH;
       case INTERRUPTED -> FinishReason.OTHER;
     };
