@@ -46,17 +46,17 @@ final class BoundedCache extends KvCache {
     memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
     int[] layers = shape.fullLayers();
     heads = new HeadState[layers.length * kvHeads];
+    PositionRotation[] rotation = new PositionRotation[heads.length];
+    Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     for (int i = 0; i < heads.length; i++) {
-      PositionRotation rotation = rotations.ofLayer(layers[i / kvHeads]);
+      PositionRotation own = rotation[i];
       StoredRows stored =
           options
               .store()
-              .map(store -> new StoredRows(shape, store, memory, rotation, contextLength))
+              .map(store -> new StoredRows(shape, store, memory, own, contextLength))
               .orElse(null);
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, stored);
     }
-    PositionRotation[] rotation = new PositionRotation[heads.length];
-    Arrays.setAll(rotation, i -> rotations.ofLayer(layers[i / kvHeads]));
     pruner = new CachePruner(heads, shape, options, scratch, rotation);
     rebase = new PositionRebase(heads, rotation);
   }

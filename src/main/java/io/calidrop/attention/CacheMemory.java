@@ -50,7 +50,7 @@ public final class CacheMemory {
     long heads = (long) shape.fullLayers().length * shape.kvHeads();
     return options
         .store()
-        .map(store -> heads * new StoredRows(shape, store, null, null, 0).mostBytes(tokens))
+        .map(store -> heads * StoredRows.mostBytes(shape, store, tokens))
         .orElse(0L);
   }
 

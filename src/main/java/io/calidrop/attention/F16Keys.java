@@ -1,7 +1,7 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.attention.PackedKeys.SHORT;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;

@@ -1,5 +1,7 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.ByteViews.INT;
+import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.attention.RowPacker.GROUP;
@@ -15,9 +17,6 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import jdk.incubator.vector.ByteVector;
@@ -37,14 +36,6 @@ import jdk.incubator.vector.IntVector;
  * numbers are multiplied and added in the same order.
  */
 final class PackedKeys extends KeyRows {
-  static final VarHandle INT =
-      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
-  static final VarHandle SHORT =
-      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
-
-  static final VarHandle FLOAT =
-      MethodHandles.byteArrayViewVarHandle(float[].class, ByteOrder.LITTLE_ENDIAN);
-
   /** Bits that fields of five leave of an int. */
   private static final int SPARE = 2;
 

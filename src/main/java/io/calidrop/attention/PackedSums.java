@@ -190,7 +190,7 @@ final class PackedSums {
     for (int i = 0; i < rows; v += BYTES) {
       IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
       for (int end = i + Integer.BYTES; i < end; i++, planes += Integer.BYTES) {
-        int plane = (int) PackedKeys.INT.get(page, planes) << dimension;
+        int plane = (int) ByteViews.INT.get(page, planes) << dimension;
         IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).and(SIGN);
         IntVector code = p.lanewise(LSHR, 1).and(nibble).or(signs);
         FloatVector low = (FloatVector) code.convert(I2F, 0);

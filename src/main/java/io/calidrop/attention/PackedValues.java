@@ -1,8 +1,8 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.ByteViews.INT;
+import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.attention.PackedKeys.INT;
-import static io.calidrop.attention.PackedKeys.SHORT;
 import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;

@@ -23,14 +23,12 @@ import jdk.incubator.vector.ByteVector;
  * and is seen at that distance, page by page.
  */
 final class StoredRows {
-
   private final KvTypes types;
   private final int dim;
   private final float scale;
   private final PositionRotation rotation;
   private final PageMemory memory;
   private final int recall;
-  private final long pageBytes;
   private int capacity; // pages
   private final int farthest; // distance
   private final int rowBytes;
@@ -64,12 +62,30 @@ final class StoredRows {
     rowBytes = page.rowBytes();
     record = new byte[BLOCK * rowBytes];
     sketches = new KeySketches(dim);
-    long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    pageBytes = (long) BLOCK * (rowBytes + Integer.BYTES) + sketches.pageBytes();
-    capacity = Math.clamp(options.bytes() / heads / pageBytes, 1, Integer.MAX_VALUE / BLOCK - 1);
+    capacity = capacity(shape, options);
     keys = new float[BLOCK * dim];
     center = new float[dim];
     value = new float[dim];
+  }
+
+  /** Most pages of a head. */
+  private static int capacity(CacheShape shape, StoreOptions options) {
+    long heads = (long) shape.fullLayers().length * shape.kvHeads();
+    long pages = options.bytes() / heads / pageBytes(shape, options);
+    return Math.clamp(pages, 1, Integer.MAX_VALUE / BLOCK - 1);
+  }
+
+  /** Bytes of a page with what is known of its rows without reading. */
+  private static long pageBytes(CacheShape shape, StoreOptions options) {
+    int dim = shape.headDim();
+    int rowBytes = options.types().newHead(dim).rowBytes();
+    return (long) BLOCK * (rowBytes + Integer.BYTES) + new KeySketches(dim).pageBytes();
+  }
+
+  /** Most bytes that a head's rows take of a sequence so long. */
+  static long mostBytes(CacheShape shape, StoreOptions options, long tokens) {
+    return Math.min(Math.ceilDiv(tokens, BLOCK), capacity(shape, options))
+        * pageBytes(shape, options);
   }
 
   /** Rows that it holds. */
@@ -273,12 +289,24 @@ final class StoredRows {
       int shift,
       RecallScratch scratch) {
     scratch.start(types, slots());
+    boolean anyFar = isAnyFar();
     for (int token = 0; token < tokens; token++) {
       int from = offset + token * stride;
       int to = token * group * dim;
       turn(q, from, group, shift, scratch.nearQueries, to);
-      turn(q, from, group, farthest - position - token, scratch.farQueries, to);
+      if (anyFar) {
+        turn(q, from, group, farthest - position - token, scratch.farQueries, to);
+      }
     }
+  }
+
+  private boolean isAnyFar() {
+    for (int slot = 0; slot < slots(); slot++) {
+      if (far[slot]) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private void turn(float[] q, int offset, int group, int by, float[] out, int to) {
@@ -399,11 +427,6 @@ final class StoredRows {
   void clear() {
     first = 0;
     end = 0;
-  }
-
-  /** Most bytes that it takes of a sequence so long. */
-  long mostBytes(long tokens) {
-    return Math.min(Math.ceilDiv(tokens, BLOCK), capacity) * pageBytes;
   }
 
   /** Bytes of the rows. */

@@ -38,8 +38,8 @@ final class RequestTools {
       throw new IllegalArgumentException(
           Values.shown(tool) + " is not supported: a tool is a function");
     }
-    requireFields(tool, TOOL_FIELDS);
-    requireFields(function, FUNCTION_FIELDS);
+    Values.requireKnown(tool, TOOL_FIELDS);
+    Values.requireKnown(function, FUNCTION_FIELDS);
     String name = Values.text(function.path("name"));
     JsonNode schema = function.path("parameters");
     if (schema.isMissingNode() || schema.isNull()) {
@@ -65,10 +65,7 @@ final class RequestTools {
   }
 
   void several(JsonNode value) {
-    if (!value.isBoolean()) {
-      throw new IllegalArgumentException(Values.shown(value) + " is neither true nor false");
-    }
-    several = value.booleanValue();
+    several = Values.bool(value);
   }
 
   /** What may be called; empty where nothing may. */
@@ -125,14 +122,6 @@ final class RequestTools {
       return JSON.readTree(arguments.textValue());
     } catch (JsonProcessingException e) {
       return arguments;
-    }
-  }
-
-  private static void requireFields(JsonNode object, List<String> known) {
-    for (Map.Entry<String, JsonNode> field : object.properties()) {
-      if (!known.contains(field.getKey())) {
-        throw Spelling.unknown("field", field.getKey(), known);
-      }
     }
   }
 }

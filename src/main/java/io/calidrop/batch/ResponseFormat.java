@@ -3,7 +3,6 @@ package io.calidrop.batch;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.constraint.Constraint;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 
 /** What form an answer has, as OpenAI's {@code response_format} says it. */
@@ -22,17 +21,17 @@ final class ResponseFormat {
     String type = format.path("type").asText("");
     switch (type) {
       case "text" -> {
-        requireFields(format, List.of("type"));
+        Values.requireKnown(format, List.of("type"));
         return Optional.empty();
       }
       case "json_object" -> {
-        requireFields(format, List.of("type"));
+        Values.requireKnown(format, List.of("type"));
         return Optional.of(Constraint.object());
       }
       case "json_schema" -> {
-        requireFields(format, List.of("type", "json_schema"));
+        Values.requireKnown(format, List.of("type", "json_schema"));
         JsonNode named = format.path("json_schema");
-        requireFields(named, SCHEMA_FIELDS);
+        Values.requireKnown(named, SCHEMA_FIELDS);
         if (!named.has("schema")) {
           throw new IllegalArgumentException("json_schema has no schema");
         }
@@ -42,14 +41,6 @@ final class ResponseFormat {
           throw new IllegalArgumentException(
               "%s is not supported: a type is text, json_object or json_schema"
                   .formatted(Values.shown(format)));
-    }
-  }
-
-  private static void requireFields(JsonNode object, List<String> known) {
-    for (Map.Entry<String, JsonNode> field : object.properties()) {
-      if (!known.contains(field.getKey())) {
-        throw Spelling.unknown("field", field.getKey(), known);
-      }
     }
   }
 }

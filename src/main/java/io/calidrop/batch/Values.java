@@ -3,6 +3,7 @@ package io.calidrop.batch;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -53,6 +54,15 @@ final class Values {
           throw Spelling.unknown("field", field.getKey(), known.keySet());
         }
         take.accept(field.getValue());
+      }
+    }
+  }
+
+  /** Refuses an object that has other fields than these. */
+  static void requireKnown(JsonNode object, Collection<String> known) {
+    for (Map.Entry<String, JsonNode> field : object.properties()) {
+      if (!known.contains(field.getKey())) {
+        throw Spelling.unknown("field", field.getKey(), known);
       }
     }
   }

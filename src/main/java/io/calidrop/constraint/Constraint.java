@@ -21,6 +21,15 @@ public final class Constraint {
   private static final int KEPT =
       16; // schemas, so that requests with the same one share its states
 
+  private static final ObjectMapper JSON =
+      new ObjectMapper(
+              JsonFactory.builder()
+                  .streamReadConstraints(
+                      StreamReadConstraints.builder().maxNestingDepth(4 * Limits.LEVELS).build())
+                  .build())
+          .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+          .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
+
   private static final Map<String, Constraint> RECENT =
       new LinkedHashMap<>(KEPT, 0.75f, true) {
         private static final long serialVersionUID = 1;
@@ -77,16 +86,8 @@ public final class Constraint {
    * @throws IllegalArgumentException as {@link #of(JsonNode)}, or if the text is no JSON
    */
   public static Constraint of(String schema) {
-    ObjectMapper json =
-        new ObjectMapper(
-                JsonFactory.builder()
-                    .streamReadConstraints(
-                        StreamReadConstraints.builder().maxNestingDepth(4 * Limits.LEVELS).build())
-                    .build())
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS);
     try {
-      return of(json.readTree(schema));
+      return of(JSON.readTree(schema));
     } catch (JsonProcessingException e) {
       throw new IllegalArgumentException(
           "the schema is no JSON: " + e.getOriginalMessage().replaceAll("\\s+", " "), e);

@@ -32,7 +32,15 @@ final class Limits {
   /** Rules that a value may be within: about two for each level of it. */
   static final int DEPTH = 200;
 
+  private static final int SHOWN = 60; // characters
+
   private Limits() {}
+
+  /** What a message shows of something: all of it, or its beginning. */
+  static String shown(Object value) {
+    String text = value.toString();
+    return text.length() > SHOWN ? text.substring(0, SHOWN) + "..." : text;
+  }
 
   /** Refuses what is more than there may be. */
   static void check(long count, int most, String what) {

@@ -160,7 +160,7 @@ final class Regex {
     int value = -1;
     while (peek() >= '0' && peek() <= '9') {
       value = Math.max(value, 0) * 10 + pattern[at++] - '0';
-      Limits.check(value, Limits.PATTERN, "the pattern " + shown());
+      Limits.check(value, Limits.PATTERN, "the pattern " + Limits.shown(text));
     }
     if (value < 0) {
       throw error("a { without its bounds");
@@ -315,11 +315,7 @@ final class Regex {
     return CharacterSet.of(value, value);
   }
 
-  private String shown() {
-    return text.length() > 60 ? text.substring(0, 60) + "..." : text;
-  }
-
   private IllegalArgumentException error(String why) {
-    return new IllegalArgumentException("the pattern %s: %s".formatted(shown(), why));
+    return new IllegalArgumentException("the pattern %s: %s".formatted(Limits.shown(text), why));
   }
 }

@@ -79,7 +79,7 @@ final class SchemaCheck {
       return;
     }
     if (!schema.isObject()) {
-      throw error(place, "a schema is an object, true or false, not " + shown(schema));
+      throw error(place, "a schema is an object, true or false, not " + Limits.shown(schema));
     }
     for (Map.Entry<String, JsonNode> field : schema.properties()) {
       check(field.getKey(), field.getValue(), place, level);
@@ -149,7 +149,7 @@ final class SchemaCheck {
           throw error(place, keyword + " is not supported");
         }
         if (!isSilent(keyword)) {
-          throw error(place, "unknown keyword " + shown(keyword));
+          throw error(place, "unknown keyword " + Limits.shown(keyword));
         }
       }
     }
@@ -182,17 +182,12 @@ final class SchemaCheck {
   private static void require(
       boolean fits, String keyword, String what, JsonNode value, String place) {
     if (!fits) {
-      throw error(place, "%s is %s, not %s".formatted(keyword, what, shown(value)));
+      throw error(place, "%s is %s, not %s".formatted(keyword, what, Limits.shown(value)));
     }
-  }
-
-  private static String shown(Object value) {
-    String text = value.toString();
-    return text.length() > 60 ? text.substring(0, 60) + "..." : text;
   }
 
   static IllegalArgumentException error(String place, String why) {
     return new IllegalArgumentException(
-        "the schema%s: %s".formatted(place.isEmpty() ? "" : " at " + shown(place), why));
+        "the schema%s: %s".formatted(place.isEmpty() ? "" : " at " + Limits.shown(place), why));
   }
 }

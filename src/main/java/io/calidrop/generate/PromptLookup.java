@@ -118,9 +118,4 @@ final class PromptLookup implements Drafter {
     }
     return most;
   }
-
-  @Override
-  public void close() {
-    // All of it is on the heap.
-  }
 }

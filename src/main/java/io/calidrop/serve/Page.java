@@ -1,11 +1,10 @@
 package io.calidrop.serve;
 
+import io.calidrop.download.Checksum;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
@@ -46,12 +45,8 @@ final class Page {
   }
 
   private static String hash(byte[] bytes) {
-    try {
-      byte[] digest = MessageDigest.getInstance("SHA-256").digest(bytes);
-      return "sha256-" + Base64.getEncoder().encodeToString(digest);
-    } catch (NoSuchAlgorithmException e) {
-      throw new AssertionError("every JDK has SHA-256", e);
-    }
+    byte[] digest = Checksum.newDigest().digest(bytes);
+    return "sha256-" + Base64.getEncoder().encodeToString(digest);
   }
 
   /** Sends it, unless the browser has it. It asks each time: another version may be served. */

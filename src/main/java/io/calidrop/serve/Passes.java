@@ -151,9 +151,7 @@ final class Passes implements AutoCloseable {
     try {
       for (Running one : List.copyOf(running)) {
         if (one.ticket.model() == model) {
-          one.session.close();
-          leave(one);
-          one.ticket.outbox().failed(ApiException.internal());
+          abandon(one, ApiException.internal());
         }
       }
       model.renewBatch();
@@ -375,10 +373,14 @@ final class Passes implements AutoCloseable {
 
   private void giveUp() {
     for (Running one : List.copyOf(running)) {
-      one.session.close();
-      leave(one);
-      one.ticket.outbox().failed(ApiException.ending());
+      abandon(one, ApiException.ending());
     }
+  }
+
+  private void abandon(Running one, ApiException why) {
+    one.session.close();
+    leave(one);
+    one.ticket.outbox().failed(why);
   }
 
   /** Ends the thread after the pass under way; what is unfinished then fails. */

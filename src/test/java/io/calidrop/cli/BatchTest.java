@@ -256,7 +256,9 @@ class BatchTest {
         .singleElement()
         .asString()
         .contains("out.jsonl cannot be written", "--resume goes on");
-    assertThat(Files.readString(out)).as("a torn line").doesNotEndWith("\n");
+    // In bytes: the limit may cut a character in two.
+    byte[] torn = Files.readAllBytes(out);
+    assertThat(torn[torn.length - 1]).as("a torn line").isNotEqualTo((byte) '\n');
     assertThat(batch(in, out, "-n", "4", "--resume").code()).isZero();
     assertThat(results(out)).isEqualTo(results(whole));
   }

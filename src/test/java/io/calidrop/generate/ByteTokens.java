@@ -6,11 +6,15 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/** A tokenizer of bytes, with the control tokens {@code <|end|>} and {@code [TOOL_CALLS]}. */
+/** A tokenizer of bytes, with control tokens after them, the first of which ends a text. */
 final class ByteTokens implements Tokenizer {
   static final int END = 256;
 
-  private static final List<String> CONTROLS = List.of("<|end|>", "[TOOL_CALLS]");
+  private final List<String> controls;
+
+  ByteTokens(String... controls) {
+    this.controls = List.of(controls);
+  }
 
   @Override
   public int[] encode(String text, boolean parseSpecial) {
@@ -19,15 +23,15 @@ final class ByteTokens implements Tokenizer {
       int here = at;
       int control =
           parseSpecial
-              ? IntStream.range(0, CONTROLS.size())
-                  .filter(i -> text.startsWith(CONTROLS.get(i), here))
+              ? IntStream.range(0, controls.size())
+                  .filter(i -> text.startsWith(controls.get(i), here))
                   .findFirst()
                   .orElse(-1)
               : -1;
       int end = at + Character.charCount(text.codePointAt(at));
       if (control >= 0) {
         tokens.add(END + control);
-        end = at + CONTROLS.get(control).length();
+        end = at + controls.get(control).length();
       } else {
         for (byte b : text.substring(at, end).getBytes(StandardCharsets.UTF_8)) {
           tokens.add(b & 0xff);
@@ -45,12 +49,12 @@ final class ByteTokens implements Tokenizer {
 
   @Override
   public String piece(int token) {
-    return token >= END ? CONTROLS.get(token - END) : "<" + token + ">";
+    return token >= END ? controls.get(token - END) : "<" + token + ">";
   }
 
   @Override
   public int vocabularySize() {
-    return END + CONTROLS.size();
+    return END + controls.size();
   }
 
   @Override

@@ -75,7 +75,7 @@ class DraftPlanTest {
 
   private static Generation generation(Speculator speculator, int[] text) {
     return new Generation(
-        new GenerationTest.ByteTokenizer(),
+        GenerationTest.TOKENIZER,
         text,
         PROMPT,
         0,

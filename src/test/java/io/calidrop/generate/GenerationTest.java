@@ -11,7 +11,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.BooleanSupplier;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -23,8 +22,6 @@ import org.junit.jupiter.api.Test;
 
 /** Generations with a scripted model whose tokens are bytes. */
 class GenerationTest {
-  private static final int END = 256;
-
   /** Gives the bytes of a text one by one, then the end token for ever. */
   private static final class Script {
     private static final int MOST = 1024; // tokens at a time
@@ -54,63 +51,13 @@ class GenerationTest {
     }
 
     private float[] logits() {
-      float[] logits = new float[END + 1];
-      logits[given < bytes.length ? bytes[given++] & 0xff : END] = 1;
+      float[] logits = new float[TOKENIZER.vocabularySize()];
+      logits[given < bytes.length ? bytes[given++] & 0xff : ByteTokens.END] = 1;
       return logits;
     }
   }
 
-  static final class ByteTokenizer implements Tokenizer {
-    @Override
-    public int[] encode(String text, boolean parseSpecial) {
-      byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-      int[] tokens = new int[bytes.length];
-      for (int i = 0; i < tokens.length; i++) {
-        tokens[i] = bytes[i] & 0xff;
-      }
-      return tokens;
-    }
-
-    @Override
-    public byte[] bytes(int token) {
-      return token == END ? new byte[0] : new byte[] {(byte) token};
-    }
-
-    @Override
-    public String piece(int token) {
-      return "<" + token + ">";
-    }
-
-    @Override
-    public int vocabularySize() {
-      return END + 1;
-    }
-
-    @Override
-    public int bos() {
-      return -1;
-    }
-
-    @Override
-    public int eos() {
-      return END;
-    }
-
-    @Override
-    public boolean addsBos() {
-      return false;
-    }
-
-    @Override
-    public Set<Integer> endTokens() {
-      return Set.of(END);
-    }
-
-    @Override
-    public boolean isControl(int token) {
-      return token == END;
-    }
-  }
+  static final Tokenizer TOKENIZER = new ByteTokens("<|end|>");
 
   private final List<String> pieces = new ArrayList<>();
   private Speculator speculator = Speculator.NONE;
@@ -126,7 +73,7 @@ class GenerationTest {
     GenerationResult result =
         script.run(
             new Generation(
-                new ByteTokenizer(),
+                TOKENIZER,
                 new int[] {1, 2, 3, 99},
                 3,
                 0,
@@ -209,7 +156,7 @@ class GenerationTest {
     GenerationResult result =
         script.run(
             new Generation(
-                new ByteTokenizer(),
+                TOKENIZER,
                 prompt,
                 prompt.length,
                 0,

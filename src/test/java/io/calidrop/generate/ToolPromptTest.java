@@ -46,7 +46,7 @@ class ToolPromptTest {
       {%- set f = m.tool_calls[0].function %}{"name": "{{ f.name }}", "parameters": {{ f.arguments | tojson }}}
       {%- else %}<{{ m.role }}>{{ m.content }}</>{% endif %}{% endfor %}""";
 
-  private static final ByteTokens TOKENIZER = new ByteTokens();
+  private static final ByteTokens TOKENIZER = new ByteTokens("<|end|>", "[TOOL_CALLS]");
 
   private static Tools tools(boolean required, boolean several) throws Exception {
     JsonNode schema =

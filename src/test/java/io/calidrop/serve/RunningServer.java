@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.function.UnaryOperator;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** A server in this process at any free port, and a client of it. */
@@ -36,14 +36,16 @@ final class RunningServer implements AutoCloseable {
   private final HttpClient client = HttpClient.newHttpClient();
 
   RunningServer(Path... models) {
-    this(ENGINE, options -> options, models);
+    this(ENGINE, settings -> {}, models);
   }
 
-  RunningServer(EngineOptions engine, UnaryOperator<ServerOptions> change, Path... models) {
+  RunningServer(EngineOptions engine, Consumer<Settings> change, Path... models) {
+    Settings settings = new Settings();
+    change.accept(settings);
     try {
       server =
           new Server(
-              change.apply(options()),
+              settings.options(),
               List.of(models),
               path -> {
                 Engine loaded = Engine.load(path, engine);
@@ -56,18 +58,29 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
-  private static ServerOptions options() {
-    return new ServerOptions(
-        "127.0.0.1",
-        0,
-        Optional.empty(),
-        Optional.empty(),
-        4,
-        16,
-        1L << 30,
-        Duration.ofSeconds(20),
-        Optional.empty(),
-        GenerationOptions::defaults);
+  /** What a test may want otherwise. */
+  static final class Settings {
+    Optional<String> key = Optional.empty();
+    Optional<String> origin = Optional.empty();
+    int parallel = 4;
+    int queue = 16;
+    long memory = 1L << 30;
+    Duration grace = Duration.ofSeconds(20);
+    Optional<Path> cacheDirectory = Optional.empty();
+
+    private ServerOptions options() {
+      return new ServerOptions(
+          "127.0.0.1",
+          0,
+          key,
+          origin,
+          parallel,
+          queue,
+          memory,
+          grace,
+          cacheDirectory,
+          GenerationOptions::defaults);
+    }
   }
 
   Server server() {

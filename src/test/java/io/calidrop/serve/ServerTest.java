@@ -26,7 +26,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BooleanSupplier;
-import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -53,40 +52,24 @@ class ServerTest {
     answering.close();
   }
 
-  private static ServerOptions with(ServerOptions options, int parallel, int queue) {
-    return new ServerOptions(
-        options.host(),
-        options.port(),
-        options.key(),
-        options.origin(),
-        parallel,
-        queue,
-        options.memory(),
-        options.grace(),
-        options.cacheDirectory(),
-        options.defaults());
-  }
-
   private static RunningServer endless(int parallel, int queue) {
     return new RunningServer(
-        RunningServer.ENGINE, options -> with(options, parallel, queue), AnsweringModel.endless());
+        RunningServer.ENGINE,
+        settings -> {
+          settings.parallel = parallel;
+          settings.queue = queue;
+        },
+        AnsweringModel.endless());
   }
 
   static RunningServer open(Optional<String> key, Optional<String> origin) {
-    UnaryOperator<ServerOptions> change =
-        options ->
-            new ServerOptions(
-                options.host(),
-                options.port(),
-                key,
-                origin,
-                options.parallel(),
-                options.queue(),
-                options.memory(),
-                options.grace(),
-                options.cacheDirectory(),
-                options.defaults());
-    return new RunningServer(RunningServer.ENGINE, change, AnsweringModel.file());
+    return new RunningServer(
+        RunningServer.ENGINE,
+        settings -> {
+          settings.key = key;
+          settings.origin = origin;
+        },
+        AnsweringModel.file());
   }
 
   private static void await(String what, BooleanSupplier condition) {
@@ -257,7 +240,7 @@ class ServerTest {
     CacheOptions stored = cache.withStore(Optional.of(StoreOptions.inRam(cache.kvTypes(), 16)));
     try (RunningServer server =
         new RunningServer(
-            RunningServer.ENGINE.withCache(stored), options -> options, AnsweringModel.endless())) {
+            RunningServer.ENGINE.withCache(stored), settings -> {}, AnsweringModel.endless())) {
       stream(server, ",'max_tokens':10000000").close();
       assertThat(figure(server, "calidrop_memory_bytes"))
           .isLessThanOrEqualTo(figure(server, "calidrop_memory_most_bytes"));
@@ -336,18 +319,11 @@ class ServerTest {
     RunningServer server =
         new RunningServer(
             RunningServer.ENGINE,
-            options ->
-                new ServerOptions(
-                    options.host(),
-                    0,
-                    Optional.empty(),
-                    Optional.empty(),
-                    2,
-                    2,
-                    options.memory(),
-                    Duration.ofMillis(200),
-                    Optional.empty(),
-                    options.defaults()),
+            settings -> {
+              settings.parallel = 2;
+              settings.queue = 2;
+              settings.grace = Duration.ofMillis(200);
+            },
             AnsweringModel.endless());
     InputStream in = stream(server, ",'max_tokens':10000000,'calidrop':{'budget':64}");
     Thread closing = Thread.startVirtualThread(() -> server.server().close());
@@ -444,18 +420,11 @@ class ServerTest {
     try (RunningServer server =
         new RunningServer(
             RunningServer.ENGINE,
-            options ->
-                new ServerOptions(
-                    options.host(),
-                    0,
-                    Optional.empty(),
-                    Optional.empty(),
-                    2,
-                    2,
-                    Math.max(first, second) + 500_000,
-                    options.grace(),
-                    Optional.empty(),
-                    options.defaults()),
+            settings -> {
+              settings.parallel = 2;
+              settings.queue = 2;
+              settings.memory = Math.max(first, second) + 500_000;
+            },
             AnsweringModel.file(),
             AnsweringModel.endless())) {
       String more = ",'max_tokens':5,'model':";
@@ -484,18 +453,11 @@ class ServerTest {
   private static RunningServer on(Path directory) {
     return new RunningServer(
         RunningServer.ENGINE,
-        options ->
-            new ServerOptions(
-                options.host(),
-                0,
-                Optional.empty(),
-                Optional.empty(),
-                2,
-                2,
-                options.memory(),
-                options.grace(),
-                Optional.of(directory),
-                options.defaults()),
+        settings -> {
+          settings.parallel = 2;
+          settings.queue = 2;
+          settings.cacheDirectory = Optional.of(directory);
+        },
         MicroModel.file());
   }
 
