@@ -20,7 +20,7 @@ public final class MatMulScratch {
   /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns, or of two tiles. */
   final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
-  /** [2 * blocks][2][lanes] minima, of 32 or of 16 columns, or of two tiles. */
+  /** [2 * blocks][2][lanes] minima, of 32 or of 16 columns. */
   final float[] minima = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */

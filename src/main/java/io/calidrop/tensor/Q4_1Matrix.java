@@ -32,12 +32,7 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
-  }
-
-  @Override
-  int tilesTogether() {
-    return 2;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -142,26 +137,32 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + (long) (column / Activations.BLOCK) * INTS * STEP;
-    int blocks = count / Activations.BLOCK;
-    unpackScales(p, blocks, half * ROW_BLOCK, scratch.scales, scratch.minima);
-    for (int b = 0; b < blocks; b++) {
-      NibbleGemm.unpack(
-          p + (long) b * INTS * STEP,
-          scratch.shorts,
-          b * 2 * Activations.BLOCK * ROW_BLOCK + half * ROW_BLOCK);
-    }
+    int block = column / Activations.BLOCK;
+    unpack(
+        address + (long) block * INTS * STEP,
+        count / Activations.BLOCK,
+        half * LANES,
+        scratch.shorts,
+        scratch.scales,
+        scratch.minima);
   }
 
-  private static void unpackScales(long p, int blocks, int o, float[] scales, float[] minima) {
-    for (int b = 0; b < blocks; b++, o += 2 * ROW_BLOCK, p += INTS * STEP) {
-      for (int v = 0; v < 2; v++) {
-        IntVector dm =
-            IntVector.fromMemorySegment(
-                I, MEMORY, p + 4 * STEP + v * VectorShape.BYTES, LITTLE_ENDIAN);
-        Half.low(dm).intoArray(scales, o + v * LANES);
-        Half.high(dm).intoArray(minima, o + v * LANES);
+  private static void unpack(
+      long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    for (int b = 0; b < blocks; b++) {
+      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
+      Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
+      Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
+      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
+      for (int j = 0; j < 4; j++) {
+        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
+        for (int shift = 0; shift < 16; shift += 4) {
+          q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
+          o += 2 * ROW_BLOCK;
+        }
       }
+      p += INTS * STEP;
     }
   }
 
@@ -176,7 +177,6 @@ final class Q4_1Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.addWithMinima(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -37,14 +37,7 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Math.ceilDiv(tokens, Activations.GROUP) <= packedGroups()
-        ? Activations.FINE_PAIRS
-        : Activations.FINE_SHORTS;
-  }
-
-  @Override
-  int tilesTogether() {
-    return 2;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -204,23 +197,23 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + (long) (column / COLUMNS) * INTS * STEP;
-    unpackScales(p, half * ROW_BLOCK, scratch.scales, scratch.minima);
-    unpackScales(p + VectorShape.BYTES, half * ROW_BLOCK + LANES, scratch.scales, scratch.minima);
-    for (int i = 0; i < 8; i++) {
-      NibbleGemm.unpack(
-          p + nibbles(i), scratch.shorts, i * 2 * Activations.BLOCK * ROW_BLOCK + half * ROW_BLOCK);
-    }
+    unpack(
+        address + column / COLUMNS * (long) INTS * STEP,
+        half * LANES,
+        scratch.shorts,
+        scratch.scales,
+        scratch.minima);
   }
 
-  private static void unpackScales(long p, int o, float[] scales, float[] minima) {
+  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     FloatVector d =
         IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN).reinterpretAsFloats();
     FloatVector dmin =
         IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
             .reinterpretAsFloats()
             .neg();
-    for (int i = 0; i < 8; i++, o += 2 * ROW_BLOCK) {
+    for (int i = 0; i < 8; i++) {
       long at = p + scales(i);
       int shift = 8 * (i & 3);
       IntVector scale =
@@ -229,8 +222,17 @@ final class Q4_KMatrix extends TiledMatrix {
           IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
-      d.mul(scale.convert(I2F, 0)).intoArray(scales, o);
-      dmin.mul(min.convert(I2F, 0)).intoArray(minima, o);
+      d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
+      dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
+      int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
+      for (int j = 0; j < 4; j++) {
+        long q = p + nibbles(i) + j * STEP;
+        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        for (int s = 0; s < 16; s += 4) {
+          v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
+          o += 2 * ROW_BLOCK;
+        }
+      }
     }
   }
 
@@ -245,7 +247,6 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.addWithMinima(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

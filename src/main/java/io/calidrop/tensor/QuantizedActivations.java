@@ -105,11 +105,10 @@ final class QuantizedActivations {
   void pack(int g, int t, int group, float[] x, int offset, int count, Form form, int[] q) {
     for (int b = 0; b < count; b++) {
       int block = g * blocks + b;
-      int o = block * group + t;
-      quantise(x, offset + b * BLOCK, o, q);
+      quantise(x, offset + b * BLOCK, block * group + t, q);
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
-        case SHORTS -> packShorts(q, block * BLOCK * group + t, group, o);
+        case SHORTS -> packShorts(q, block * BLOCK * group + t, group);
         case INTEGERS -> {
           for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
             integers[to] = q[c];
@@ -150,14 +149,10 @@ final class QuantizedActivations {
     }
   }
 
-  private void packShorts(int[] q, int to, int group, int o) {
-    int sum = 0;
+  private void packShorts(int[] q, int to, int group) {
     for (int c = 0; c < BLOCK; c++, to += group) {
       shorts[to] = (short) q[c];
-      sum += q[c];
     }
-    totals[o] = center * sum;
-    sums[o] = scales[o] * sum;
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {
