@@ -70,6 +70,13 @@ public final class SessionFile {
   }
 
   /**
+   * Deletes what is left in a directory of files whose writers were killed; nobody writes there.
+   */
+  public static void deleteUnfinished(Path directory) throws IOException {
+    SealedFile.deleteUnfinished(directory);
+  }
+
+  /**
    * What a file holds, without reading all of it: whether it is damaged, {@link #load} says.
    *
    * @throws IOException if it is of another model or cache, or none

@@ -83,6 +83,11 @@ final class ServedModel implements AutoCloseable {
     return conversations;
   }
 
+  /** Conversations that wait to be written to disk. */
+  int unsaved() {
+    return directory.map(StateDirectory::unsaved).orElse(0);
+  }
+
   InferenceSession newSession(CacheOptions cache) {
     return engine.model().newSession(engine.contextLength(), cache);
   }

@@ -481,14 +481,16 @@ class ServerTest {
     }
     Path folder = directory.resolve("chatty");
     assertThat(folder).isDirectoryContaining(file -> file.toString().endsWith(".session"));
+    Path unfinished = Files.createFile(folder.resolve(".calidrop-123.tmp"));
     try (RunningServer server = on(directory)) {
       Answer answer = server.ask(CHAT, goingOn(first));
       assertThat(cached(answer)).isGreaterThan(30);
       assertThat(answer.content()).isEqualTo(second);
       assertThat(server.failures).isEmpty();
+      assertThat(unfinished).doesNotExist();
     }
     try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
+      for (Path file : files.filter(file -> file.toString().endsWith(".session")).toList()) {
         byte[] bytes = Files.readAllBytes(file);
         bytes[bytes.length / 2] ^= 1;
         Files.write(file, bytes);
@@ -499,6 +501,22 @@ class ServerTest {
       assertThat(cached(answer)).isZero();
       assertThat(answer.content()).isEqualTo(second);
       assertThat(server.failures).first().asString().contains("is damaged");
+    }
+  }
+
+  @Test
+  void aDirectoryBelongsToOneServerAtATime(@TempDir Path directory) {
+    String question = RunningServer.chat("Tell me of the sea", ",'max_tokens':3");
+    try (RunningServer first = on(directory)) {
+      assertThat(first.ask(CHAT, question).status()).isEqualTo(200);
+      try (RunningServer second = on(directory)) {
+        assertThat(second.ask(CHAT, question).status()).isEqualTo(200);
+        assertThat(second.failures).singleElement().asString().contains("is another server's");
+      }
+    }
+    try (RunningServer third = on(directory)) {
+      assertThat(cached(third.ask(CHAT, question))).isPositive();
+      assertThat(third.failures).isEmpty();
     }
   }
 
