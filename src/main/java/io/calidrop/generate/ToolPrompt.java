@@ -89,15 +89,11 @@ public record ToolPrompt(
 
   /** What an answer calls. A call that the answer breaks off in is none. */
   public ToolAnswer read(GenerationResult result, Tokenizer tokenizer) {
-    return reader().read(result, tokenizer);
+    return new ToolReader(form, tools.callable().keySet()).read(result, tokenizer);
   }
 
   /** Tells an answer's text as it comes, without the calls. */
   public ToolStream stream(Tokenizer tokenizer) {
-    return new ToolStream(form, reader(), tokenizer);
-  }
-
-  private ToolReader reader() {
-    return new ToolReader(form, tools.callable().keySet());
+    return new ToolStream(form, tokenizer);
   }
 }

@@ -9,7 +9,6 @@ import io.calidrop.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -34,7 +33,7 @@ final class ToolReader {
     boolean cut = result.stopReason() == StopReason.STOP_STRING; // its tokens say more
     String text = cut ? result.text() : spelled(result.tokens(), tokenizer);
     salt = result.seed() + text;
-    int begin = begin(text);
+    int begin = new CallStart(form).in(new StringBuilder(text));
     for (int at = begin; at >= 0; at = next(text, at)) {
       add(json(text.substring(form == CallForm.OBJECT ? at : at + form.mark().length())));
     }
@@ -53,21 +52,6 @@ final class ToolReader {
               : tokenizer.bytes(token));
     }
     return bytes.toString(StandardCharsets.UTF_8);
-  }
-
-  /** Where the first call begins, or negative: what a model thinks calls nothing. */
-  int begin(String text) {
-    int from =
-        Arrays.stream(Reasoning.values())
-            .mapToInt(marks -> text.indexOf(marks.close()) + marks.close().length())
-            .filter(end -> text.startsWith("k>", end - 2) || text.startsWith("K]", end - 2))
-            .findFirst()
-            .orElse(0);
-    if (form != CallForm.OBJECT) {
-      return text.indexOf(form.mark(), from);
-    }
-    int at = from + text.substring(from).length() - text.substring(from).stripLeading().length();
-    return text.startsWith(form.mark(), at) ? at : -1;
   }
 
   private int next(String text, int at) {

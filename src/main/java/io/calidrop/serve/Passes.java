@@ -225,7 +225,7 @@ final class Passes implements AutoCloseable {
         begun.map(Conversations.Begun::session).orElseGet(() -> model.newSession(ticket.cache()));
     Running one = new Running(ticket, session);
     int common = canGoOn ? common(ticket) : 0;
-    if (Conversations.isWorth(common, one.reused)) {
+    if (Conversations.isWorth(common, session.position())) {
       one.learning = common;
     }
     try {
@@ -258,7 +258,6 @@ final class Passes implements AutoCloseable {
   /** Adds a generation to its model's passes: up to the end of a beginning first. */
   private void goOn(Running one) {
     Ticket ticket = one.ticket;
-    Outbox outbox = ticket.outbox();
     if (one.learning > 0) {
       ticket
           .model()
@@ -269,7 +268,7 @@ final class Passes implements AutoCloseable {
               one.learning,
               ticket.options().withMaxTokens(1),
               text -> {},
-              outbox::isClosed,
+              one::isUnwanted,
               result -> learned(one, result));
     } else {
       ticket
@@ -280,9 +279,9 @@ final class Passes implements AutoCloseable {
               ticket.prompt(),
               ticket.prompt().length,
               ticket.options(),
-              one.listener(),
+              one,
               one::text,
-              outbox::isClosed,
+              one::isUnwanted,
               result -> finish(one, result));
     }
   }
