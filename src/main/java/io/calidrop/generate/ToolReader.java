@@ -35,7 +35,12 @@ final class ToolReader {
     salt = result.seed() + text;
     int begin = new CallStart(form).in(new StringBuilder(text));
     for (int at = begin; at >= 0; at = next(text, at)) {
-      add(json(text.substring(form == CallForm.OBJECT ? at : at + form.mark().length())));
+      String call = text.substring(form == CallForm.OBJECT ? at : at + form.mark().length());
+      if (form == CallForm.NAMED) {
+        addNamed(call);
+      } else {
+        add(json(call));
+      }
     }
     return calls.isEmpty()
         ? new ToolAnswer(result.text(), List.of())
@@ -55,7 +60,7 @@ final class ToolReader {
   }
 
   private int next(String text, int at) {
-    return form == CallForm.TAGS ? text.indexOf(form.mark(), at + 1) : -1;
+    return form == CallForm.TAGS || form == CallForm.NAMED ? text.indexOf(form.mark(), at + 1) : -1;
   }
 
   /** The value that a text begins with; whatever follows it is left aside. */
@@ -72,9 +77,22 @@ final class ToolReader {
       value.forEach(this::add);
       return;
     }
-    String name = value.path("name").asText();
-    if (names.contains(name) && value.path(form.key()).isObject()) {
-      calls.add(new ToolCall(id(calls.size()), name, value.get(form.key()).toString()));
+    add(value.path("name").asText(), value.path(form.key()));
+  }
+
+  private void addNamed(String call) {
+    int arguments = call.indexOf(CallForm.ARGUMENTS);
+    if (arguments >= 0) {
+      String head = call.substring(0, arguments);
+      int id = head.indexOf(CallForm.ID);
+      String name = id < 0 ? head : head.substring(0, id);
+      add(name, json(call.substring(arguments + CallForm.ARGUMENTS.length())));
+    }
+  }
+
+  private void add(String name, JsonNode arguments) {
+    if (names.contains(name) && arguments.isObject()) {
+      calls.add(new ToolCall(id(calls.size()), name, arguments.toString()));
     }
   }
 
