@@ -126,8 +126,10 @@ class PageTest(unittest.TestCase):
         }""")
         expect(page.locator("#memory-text")).to_have_text(
             "300 kept \u00b7 500 in the store \u00b7 200 folded into 128 rows \u00b7 2.0 MB")
-        widths = page.locator("#bar i").evaluate_all("all => all.map(i => i.offsetWidth)")
-        self.assertAlmostEqual(widths[1] / sum(widths), 0.5, delta=0.05)
+        page.wait_for_function("""() => {
+          const widths = [...document.querySelectorAll('#bar i')].map(part => part.offsetWidth); // they move there
+          return Math.abs(widths[1] / widths.reduce((a, b) => a + b) - 0.5) < 0.05;
+        }""")
 
     def test_the_memory_is_drawn_while_the_answer_comes(self):
         page = self.open()

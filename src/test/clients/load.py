@@ -74,7 +74,7 @@ class Client(threading.Thread):
         super().__init__(daemon=True)
         self.number, self.prompts, self.options, self.end = number, prompts, options, end
         self.firsts, self.gaps, self.errors = [], [], []
-        self.tokens = self.prompt_tokens = self.answers = 0
+        self.tokens = self.prompt_tokens = self.known_tokens = self.answers = 0
 
     def run(self):
         messages, turn = [], 0
@@ -112,6 +112,8 @@ class Client(threading.Thread):
                     if chunk.get("usage"):
                         self.tokens += chunk["usage"]["completion_tokens"]
                         self.prompt_tokens += chunk["usage"]["prompt_tokens"]
+                        details = chunk["usage"].get("prompt_tokens_details") or {}
+                        self.known_tokens += details.get("cached_tokens") or 0
                     if chunk["choices"] and chunk["choices"][0]["delta"].get("content"):
                         now = time.monotonic()
                         (self.gaps if text else self.firsts).append(now - (last if text else begun))
@@ -169,8 +171,10 @@ class Report:
         seconds = time.monotonic() - self.begun
         answers, errors, tokens = self.sums()
         prompts = sum(client.prompt_tokens for client in self.clients)
+        known = sum(client.known_tokens for client in self.clients)
         print(f"{len(self.clients)} clients, {seconds:.0f} s: {answers} answers, {errors} errors, "
-              f"{tokens / seconds:.1f} tokens/s; prompts of {prompts / max(answers, 1):.0f} tokens")
+              f"{tokens / seconds:.1f} tokens/s; prompts of {prompts / max(answers, 1):.0f} tokens, "
+              f"{known / max(answers, 1):.0f} of them computed before")
         quantiles("to the first token", [first for client in self.clients for first in client.firsts])
         quantiles("between tokens", [gap for client in self.clients for gap in client.gaps])
         if self.sizes.all:
@@ -185,7 +189,7 @@ class Report:
 
 def quantiles(name, seconds):
     if len(seconds) > 1:
-        cuts = statistics.quantiles(seconds, n=20)
+        cuts = statistics.quantiles(seconds, n=20, method="inclusive")
         print(f"{name}: median {1000 * cuts[9]:.0f} ms, 95th percentile {1000 * cuts[18]:.0f} ms, "
               f"most {1000 * max(seconds):.0f} ms")
 
