@@ -116,17 +116,24 @@ final class StateDirectory implements AutoCloseable {
     unsaved.incrementAndGet();
     writer.execute(
         () -> {
-          if (conversations.lend(kept)) {
-            try {
-              write(kept.session(), kept.held());
-            } catch (IOException | RuntimeException e) {
-              failures.accept(e);
-            } finally {
-              conversations.giveBack(kept);
-            }
+          try {
+            writeLent(conversations, kept);
+          } finally {
+            unsaved.decrementAndGet();
           }
-          unsaved.decrementAndGet();
         });
+  }
+
+  private void writeLent(Conversations conversations, Conversations.Kept kept) {
+    if (conversations.lend(kept)) {
+      try {
+        write(kept.session(), kept.held());
+      } catch (IOException | RuntimeException e) {
+        failures.accept(e);
+      } finally {
+        conversations.giveBack(kept);
+      }
+    }
   }
 
   /** Conversations that wait to be written; what was kept before is on disk where it is 0. */
