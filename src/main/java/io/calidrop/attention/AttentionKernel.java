@@ -13,7 +13,7 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * Grouped-query attention of a tile of queries over the rows of one KV head, by online softmax over
  * blocks of 64 rows. All query heads of the group and all tokens of the tile share one reading of K
- * and V.
+ * and V: first all scores of a block are computed, then all sums, so that either stays in L1.
  */
 final class AttentionKernel {
   /**
@@ -86,31 +86,37 @@ final class AttentionKernel {
     int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       for (int quad = 0; quad < quads; quad++) {
-        int last = Math.min(quad * QUAD + QUAD, queries) - 1;
-        int seen = Math.min(visible + last / group - row, BLOCK);
-        if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
+        int seen = seen(row, quad, visible, window, queries, group);
+        if (seen == 0) {
           continue;
         }
-        scratch.quad(last + 1 - quad * QUAD);
-        boolean isNew = newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
+        float[] scores = scratch.quadScores[quad];
+        int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
-        if (isNew) {
+        if (isNew(newest, row, quad, visible, group)) {
           newest.addScores(row, quad, visible, group, scratch);
         }
-        cap(scratch);
+        cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
           int own = visible + query / group - row;
           int limit = query > last ? 0 : Math.min(own, BLOCK);
           int start = Math.max(0, own - window);
-          softmax(scratch, t, query, start, limit, head.valueDim, head.values.weightScale());
+          softmax(scratch, scores, t, query, start, limit, head);
         }
         if (log != null) {
-          log.put(row, quad, scratch.scores, partials.max);
+          log.put(row, quad, scores, partials.max);
         }
+      }
+      for (int quad = 0; quad < quads; quad++) {
+        int seen = seen(row, quad, visible, window, queries, group);
+        if (seen == 0) {
+          continue;
+        }
+        quad(scratch, quad, queries);
         int o = quad * QUAD * head.valueDim;
-        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
-        if (isNew) {
+        head.accumulate(row, seen, scratch.quadScores[quad], partials.acc, o, scratch);
+        if (isNew(newest, row, quad, visible, group)) {
           newest.accumulate(row, seen, quad, visible, group, scratch);
         }
       }
@@ -137,30 +143,52 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
-        scratch.quad(Math.min(QUAD, queries - quad * QUAD));
+        float[] scores = scratch.quadScores[quad];
+        int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
-        cap(scratch);
+        cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
-            VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
+            VectorMath.add(scores, t * BLOCK, bias, row, BLOCK);
           }
           int query = quad * QUAD + t;
-          int limit = query < queries ? seen : 0;
-          softmax(scratch, t, query, 0, limit, head.valueDim, head.values.weightScale());
+          softmax(scratch, scores, t, query, 0, query > last ? 0 : seen, head);
         }
+      }
+      for (int quad = 0; quad < quads; quad++) {
+        quad(scratch, quad, queries);
         int o = quad * QUAD * head.valueDim;
-        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
+        head.accumulate(row, seen, scratch.quadScores[quad], partials.acc, o, scratch);
       }
     }
     finish(scratch, queries, out);
   }
 
-  private static void dots(KvHead head, int row, int quad, AttentionScratch scratch) {
-    head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+  /** Rows of a block that the last token of a quad sees, or 0 if none of its tokens sees any. */
+  private static int seen(int row, int quad, int visible, int window, int queries, int group) {
+    int last = Math.min(quad * QUAD + QUAD, queries) - 1;
+    boolean isPast = visible + quad * QUAD / group - window >= row + BLOCK;
+    return isPast ? 0 : Math.clamp(visible + last / group - row, 0, BLOCK);
   }
 
-  private static void cap(AttentionScratch scratch) {
-    scratch.attentionScores.cap(scratch.scores, 0, QUAD * BLOCK);
+  private static boolean isNew(NewestRows newest, int row, int quad, int visible, int group) {
+    return newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
+  }
+
+  /** Begins with a quad and returns its last query. */
+  private static int quad(AttentionScratch scratch, int quad, int queries) {
+    int last = Math.min(quad * QUAD + QUAD, queries) - 1;
+    scratch.quad(last + 1 - quad * QUAD);
+    return last;
+  }
+
+  private static void dots(KvHead head, int row, int quad, AttentionScratch scratch) {
+    int queries = quad * QUAD * head.headDim;
+    head.scores(row, scratch.queries, queries, scratch.quadScores[quad], scratch);
+  }
+
+  private static void cap(float[] scores, AttentionScratch scratch) {
+    scratch.attentionScores.cap(scores, 0, QUAD * BLOCK);
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
@@ -187,13 +215,12 @@ final class AttentionKernel {
    */
   private static void softmax(
       AttentionScratch scratch,
+      float[] scores,
       int t,
       int query,
       int start,
       int limit,
-      int valueDim,
-      float weightScale) {
-    float[] scores = scratch.scores;
+      KvHead head) {
     int from = t * BLOCK;
     if (limit <= start) {
       Arrays.fill(scores, from, from + BLOCK, 0f);
@@ -208,8 +235,9 @@ final class AttentionKernel {
     if (newMax > max) {
       partials.max[query] = newMax;
       factor = VectorMath.exp(max - newMax);
-      VectorMath.scale(partials.acc, query * valueDim, valueDim, factor);
+      VectorMath.scale(partials.acc, query * head.valueDim, head.valueDim, factor);
     }
+    float weightScale = head.values.weightScale();
     exponentials(scores, from, newMax, weightScale, factor, scratch.sums, query * LANES);
     Arrays.fill(scores, from, from + start, 0f);
     Arrays.fill(scores, from + limit, from + BLOCK, 0f);
@@ -218,7 +246,7 @@ final class AttentionKernel {
   private static float max(float[] scores, int from) {
     FloatVector max = FloatVector.fromArray(F, scores, from);
     for (int i = LANES; i < BLOCK; i += LANES) {
-      max = max.max(FloatVector.fromArray(F, scores, from + i));
+      max = FloatVector.fromArray(F, scores, from + i).max(max);
     }
     return max.reduceLanes(VectorOperators.MAX);
   }
@@ -233,7 +261,7 @@ final class AttentionKernel {
     FloatVector sum = FloatVector.fromArray(F, sums, o).mul(factor);
     for (int i = from; i < from + BLOCK; i += LANES) {
       FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
-      sum = sum.add(weight);
+      sum = weight.add(sum);
       weight.mul(weightScale).intoArray(scores, i);
     }
     sum.intoArray(sums, o);

@@ -9,8 +9,11 @@ final class AttentionScratch {
   /** [quads][headDim][4] queries, scaled, and room for packed keys' fields beyond the last one. */
   final float[] queries;
 
-  /** [4][BLOCK] scores, then weights. */
-  final float[] scores = new float[KvHead.QUAD * KvHead.BLOCK];
+  /** [quads][4][BLOCK] scores, then weights. */
+  final float[][] quadScores;
+
+  /** Those of the first quad. */
+  final float[] scores;
 
   /** [queries, padded to 4][lanes] sums of weights of the segment. */
   final float[] sums;
@@ -65,6 +68,8 @@ final class AttentionScratch {
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = ValueRows.valueDim(valueLength);
     queries = new float[padded * headDim + Integer.SIZE];
+    quadScores = new float[Math.max(1, padded / KvHead.QUAD)][KvHead.QUAD * KvHead.BLOCK];
+    scores = quadScores[0];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];

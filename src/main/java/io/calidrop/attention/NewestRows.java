@@ -94,7 +94,7 @@ final class NewestRows {
     rests.scores(row - first, scratch.queries, queries, own.scores, own);
     for (int t = 0; t < QUAD; t++) {
       if (row >= first(visible + (quad * QUAD + t) / group)) {
-        VectorMath.add(scratch.scores, t * BLOCK, own.scores, t * BLOCK, BLOCK);
+        VectorMath.add(scratch.quadScores[quad], t * BLOCK, own.scores, t * BLOCK, BLOCK);
       }
     }
   }
@@ -107,7 +107,7 @@ final class NewestRows {
       return;
     }
     AttentionScratch own = scratch.rests;
-    System.arraycopy(scratch.scores, 0, own.scores, 0, QUAD * BLOCK);
+    System.arraycopy(scratch.quadScores[quad], 0, own.scores, 0, QUAD * BLOCK);
     for (int t = 0; t < QUAD; t++) {
       if (row < first(visible + (quad * QUAD + t) / group)) {
         Arrays.fill(own.scores, t * BLOCK, (t + 1) * BLOCK, 0f);
