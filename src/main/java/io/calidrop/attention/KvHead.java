@@ -145,7 +145,7 @@ final class KvHead {
       }
     }
     if (newest != null) {
-      newest.transfer(state, rows);
+      newest.transfer(state, this);
     }
   }
 

@@ -150,11 +150,12 @@ final class NewestRows {
   }
 
   /**
-   * Carries what the token after the head's {@code rows} rows will need.
+   * Carries what the token after the head's last row will need.
    *
-   * @throws IllegalArgumentException if what was read does not fit them
+   * @throws IllegalArgumentException if what was read cannot be what these rows have lost
    */
-  void transfer(StateTransfer state, int rows) {
+  void transfer(StateTransfer state, KvHead head) {
+    int rows = head.rows();
     if (state.reading()) {
       markedRows = -1;
     } else {
@@ -166,6 +167,24 @@ final class NewestRows {
       throw new IllegalArgumentException(
           "the saved state has %d newest rows, which cannot be".formatted(rests.rows()));
     }
+    for (int row = first; row < rows && state.reading(); row++) {
+      if (!isLost(row, head)) {
+        throw new IllegalArgumentException(
+            "the saved state has more lost of row %d than rounding takes".formatted(row));
+      }
+    }
+  }
+
+  /** Whether rounding may have taken what there is of a row. */
+  private boolean isLost(int row, KvHead head) {
+    boolean isLost = true;
+    if (rests.keys instanceof PackedKeys lost) {
+      isLost = lost.isRestOf(row - first, (PackedKeys) head.keys, row);
+    }
+    if (rests.values instanceof PackedValues lost) {
+      isLost &= lost.isRestOf(row - first, (PackedValues) head.values, row);
+    }
+    return isLost;
   }
 
   long bytes() {

@@ -110,6 +110,19 @@ final class PackedKeys extends KeyRows {
     set(row, packer);
   }
 
+  /** Whether a row of these may be what rounding took from one of others. */
+  boolean isRestOf(int row, PackedKeys rounded, int roundedRow) {
+    boolean isRest = true;
+    for (int g = 0; g < groups; g++) {
+      isRest &= RowPacker.isRest(scale(row, g), rounded.scale(roundedRow, g));
+    }
+    return isRest;
+  }
+
+  private float scale(int row, int group) {
+    return Half.single((short) SHORT.get(pages.get(row / BLOCK), scaleAt(row, group)));
+  }
+
   private void set(int row, RowPacker packer) {
     byte[] page = pages.get(row / BLOCK);
     for (int g = 0; g < groups; g++) {

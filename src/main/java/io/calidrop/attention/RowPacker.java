@@ -33,6 +33,9 @@ final class RowPacker {
 
   private static final int SIGN = 1 << 31;
 
+  /** More than a scale may be of a row whose own is rounded to 0. */
+  private static final float SMALLEST = 0x1p-22f;
+
   private float[] x = {}; // [groups][GROUP]
 
   /** [groups][GROUP] the codes of a row, 0 beyond its dimensions. */
@@ -75,6 +78,14 @@ final class RowPacker {
       FloatVector.fromArray(F, x, i).sub(kept).intoArray(x, i);
     }
     round(padded, bits);
+  }
+
+  /**
+   * Whether a scale may be that of what rounding with another took. It takes half of that, or where
+   * it cuts the range off up to 3.2 times, an eighth of which is the rest's scale.
+   */
+  static boolean isRest(float scale, float rounded) {
+    return Math.abs(scale) <= Math.abs(rounded) + SMALLEST && Float.isFinite(rounded);
   }
 
   private void round(int padded, int bits) {
