@@ -3,12 +3,16 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.IntVector;
 
 /**
  * Grouped-query attention of a tile of queries over the rows of one KV head, by online softmax over
@@ -102,8 +106,9 @@ final class AttentionKernel {
           int own = visible + query / group - row;
           int limit = query > last ? 0 : Math.min(own, BLOCK);
           int start = Math.max(0, own - window);
-          softmax(scratch, scores, t, query, start, limit, head);
+          prepare(scratch, scores, t, query, start, limit, head.valueDim);
         }
+        softmax(scratch, scores, quad, head.values.weightScale());
         if (log != null) {
           log.put(row, quad, scores, partials.max);
         }
@@ -152,8 +157,9 @@ final class AttentionKernel {
             VectorMath.add(scores, t * BLOCK, bias, row, BLOCK);
           }
           int query = quad * QUAD + t;
-          softmax(scratch, scores, t, query, 0, query > last ? 0 : seen, head);
+          prepare(scratch, scores, t, query, 0, query > last ? 0 : seen, head.valueDim);
         }
+        softmax(scratch, scores, quad, head.values.weightScale());
       }
       for (int quad = 0; quad < quads; quad++) {
         quad(scratch, quad, queries);
@@ -210,22 +216,23 @@ final class AttentionKernel {
   }
 
   /**
-   * Turns a block's scores of one query into weights, of rows {@code [start, limit)}, and brings
-   * its partial to the new maximum.
+   * Brings one query's partial to the maximum with a block's scores, of rows {@code [start,
+   * limit)}, whose weights {@link #softmax} makes of them.
    */
-  private static void softmax(
+  private static void prepare(
       AttentionScratch scratch,
       float[] scores,
       int t,
       int query,
       int start,
       int limit,
-      KvHead head) {
-    int from = t * BLOCK;
+      int valueDim) {
+    scratch.starts[t] = start;
+    scratch.limits[t] = Math.max(start, limit);
     if (limit <= start) {
-      Arrays.fill(scores, from, from + BLOCK, 0f);
       return;
     }
+    int from = t * BLOCK;
     Arrays.fill(scores, from, from + start, Float.NEGATIVE_INFINITY);
     Arrays.fill(scores, from + limit, from + BLOCK, Float.NEGATIVE_INFINITY);
     SoftmaxPartials partials = scratch.segment;
@@ -235,35 +242,56 @@ final class AttentionKernel {
     if (newMax > max) {
       partials.max[query] = newMax;
       factor = VectorMath.exp(max - newMax);
-      VectorMath.scale(partials.acc, query * head.valueDim, head.valueDim, factor);
+      VectorMath.scale(partials.acc, query * valueDim, valueDim, factor);
     }
-    float weightScale = head.values.weightScale();
-    exponentials(scores, from, newMax, weightScale, factor, scratch.sums, query * LANES);
-    Arrays.fill(scores, from, from + start, 0f);
-    Arrays.fill(scores, from + limit, from + BLOCK, 0f);
-  }
-
-  private static float max(float[] scores, int from) {
-    FloatVector max = FloatVector.fromArray(F, scores, from);
-    for (int i = LANES; i < BLOCK; i += LANES) {
-      max = FloatVector.fromArray(F, scores, from + i).max(max);
-    }
-    return max.reduceLanes(VectorOperators.MAX);
+    scratch.maxima[t] = newMax;
+    scratch.factors[t] = factor;
   }
 
   /**
-   * Turns scores into weights and adds these to {@code factor} times the sums, which lie in memory
-   * between blocks. The only method that takes and returns a vector here is {@link VectorMath#exp},
-   * which C2 inlines: elsewhere one would be boxed.
+   * The largest of a block's scores. Numbers' bits become ints in the numbers' order: of C2's code
+   * a maximum of ints is one instruction, of floats six.
+   */
+  private static float max(float[] scores, int from) {
+    IntVector max = IntVector.broadcast(I, Integer.MIN_VALUE);
+    for (int i = from; i < from + BLOCK; i += LANES) {
+      IntVector bits = FloatVector.fromArray(F, scores, i).reinterpretAsInts();
+      max = bits.lanewise(ASHR, 31).and(Integer.MAX_VALUE).lanewise(XOR, bits).max(max);
+    }
+    int bits = max.reduceLanes(MAX);
+    return Float.intBitsToFloat(bits >> 31 & Integer.MAX_VALUE ^ bits);
+  }
+
+  /** Turns a block's scores of a quad of queries into weights. */
+  private static void softmax(
+      AttentionScratch scratch, float[] scores, int quad, float weightScale) {
+    exponentials(scratch, scores, quad * QUAD * LANES, weightScale);
+    for (int t = 0; t < QUAD; t++) {
+      int from = t * BLOCK;
+      Arrays.fill(scores, from, from + scratch.starts[t], 0f);
+      Arrays.fill(scores, from + scratch.limits[t], from + BLOCK, 0f);
+    }
+  }
+
+  /**
+   * Turns scores into weights and adds these to factors times the sums, which lie in memory between
+   * blocks. The only method that takes and returns a vector here is {@link VectorMath#exp}, which
+   * C2 inlines: elsewhere one would be boxed.
    */
   private static void exponentials(
-      float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {
-    FloatVector sum = FloatVector.fromArray(F, sums, o).mul(factor);
-    for (int i = from; i < from + BLOCK; i += LANES) {
-      FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
-      sum = weight.add(sum);
-      weight.mul(weightScale).intoArray(scores, i);
+      AttentionScratch scratch, float[] scores, int o, float weightScale) {
+    float[] sums = scratch.sums;
+    for (int t = 0; t < QUAD; t++) {
+      if (scratch.limits[t] > scratch.starts[t]) {
+        float max = scratch.maxima[t];
+        FloatVector sum = FloatVector.fromArray(F, sums, o + t * LANES).mul(scratch.factors[t]);
+        for (int i = t * BLOCK; i < t * BLOCK + BLOCK; i += LANES) {
+          FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
+          sum = weight.add(sum);
+          weight.mul(weightScale).intoArray(scores, i);
+        }
+        sum.intoArray(sums, o + t * LANES);
+      }
     }
-    sum.intoArray(sums, o);
   }
 }
