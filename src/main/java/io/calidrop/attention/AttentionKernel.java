@@ -88,10 +88,6 @@ final class AttentionKernel {
     SoftmaxPartials partials = start(scratch, quads);
     NewestRows newest = head.newest;
     int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
-    if (quads == 1) {
-      int begin = Math.max(segment * SEGMENT, (visible - window) / BLOCK * BLOCK);
-      fetch(head, begin, end, scratch);
-    }
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       for (int quad = 0; quad < quads; quad++) {
         int seen = seen(row, quad, visible, window, queries, group);
@@ -149,9 +145,6 @@ final class AttentionKernel {
     int quads = Math.ceilDiv(queries, QUAD);
     SoftmaxPartials partials = start(scratch, quads);
     int end = Math.min((segment + 1) * SEGMENT, head.rows());
-    if (quads == 1) {
-      fetch(head, segment * SEGMENT, end, scratch);
-    }
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
@@ -175,13 +168,6 @@ final class AttentionKernel {
       }
     }
     finish(scratch, queries, out);
-  }
-
-  /** What a segment's rows are packed in; it stays in L1 until they are attended. */
-  private static void fetch(KvHead head, int from, int to, AttentionScratch scratch) {
-    for (int row = from; row < to; row += BLOCK) {
-      scratch.fetched += head.fetch(row);
-    }
   }
 
   /** Rows of a block that the last token of a quad sees, or 0 if none of its tokens sees any. */

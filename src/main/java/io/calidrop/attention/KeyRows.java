@@ -25,11 +25,6 @@ abstract sealed class KeyRows extends RowStore permits F32Keys, F16Keys, PackedK
   /** What a query must be multiplied by before {@link #scores}. */
   abstract float queryScale();
 
-  /** See {@link KvHead#fetch}. */
-  int fetch(int row) {
-    return 0;
-  }
-
   /** See {@link KvHead#scores}. */
   abstract void scores(
       int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch);

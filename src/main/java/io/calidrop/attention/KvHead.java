@@ -224,17 +224,6 @@ final class KvHead {
   }
 
   /**
-   * Reads a number of each cache line of the page of {@code row}, all of which are then on their
-   * way at once: kernels that unpack compute between their loads, and wait for one after the other.
-   *
-   * @return what is to be kept, so that the reads are
-   */
-  int fetch(int row) {
-    int rest = newest == null ? 0 : newest.fetch(row);
-    return keys.fetch(row) + values.fetch(row) + rest;
-  }
-
-  /**
    * Scores of four queries with the keys of {@link #BLOCK} rows.
    *
    * @param row the first row, a multiple of BLOCK

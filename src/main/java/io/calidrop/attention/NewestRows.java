@@ -79,11 +79,6 @@ final class NewestRows {
     }
   }
 
-  /** See {@link KvHead#fetch}. */
-  int fetch(int row) {
-    return row < first ? 0 : rests.fetch(row - first);
-  }
-
   /**
    * Adds to the scores of a quad of queries with a block of rows what their keys have lost.
    *

@@ -247,6 +247,7 @@ final class PackedKeys extends KeyRows {
       DecodedRows.scores(scratch.codes, scratch.keyScales, headDim, queries, queryOffset, scores);
       return;
     }
+    scratch.fetched += fetch(page);
     float[] sums = scratch.packed;
     for (int g = 0; g < groups; g++) {
       int q = queryOffset + g * GROUP * QUAD;
@@ -318,11 +319,10 @@ final class PackedKeys extends KeyRows {
     }
   }
 
-  @Override
-  int fetch(int row) {
-    return fetch(pages.get(row / BLOCK));
-  }
-
+  /**
+   * Reads a number of each cache line, all of which are then on their way at once: kernels compute
+   * between their loads, and wait for one after the other.
+   */
   static int fetch(byte[] page) {
     int sum = 0;
     for (int i = 0; i < page.length; i += 64) {

@@ -283,16 +283,13 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
-  int fetch(int row) {
-    return PackedKeys.fetch(pages.get(row / BLOCK));
-  }
-
-  @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
     byte[] page = pages.get(row / BLOCK);
     if (scratch.decoding) {
       decode(page, row, count, scratch);
+    } else {
+      scratch.fetched += PackedKeys.fetch(page);
     }
     for (int g = 0; g < groups; g++) {
       scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);

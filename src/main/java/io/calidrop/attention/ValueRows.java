@@ -30,11 +30,6 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
   /** What a weight must be multiplied by before {@link #accumulate}. */
   abstract float weightScale();
 
-  /** See {@link KvHead#fetch}. */
-  int fetch(int row) {
-    return 0;
-  }
-
   /** See {@link KvHead#accumulate}. */
   abstract void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
