@@ -63,6 +63,7 @@ final class NewestRows {
     rests.dropFirst(needed - first);
     first = needed;
     rests.extend(count);
+    rests.release(rests.rows());
   }
 
   /** Sets what was lost of the key that this thread has just packed. */

@@ -72,8 +72,13 @@ final class PackedKeys extends KeyRows {
   }
 
   @Override
-  void removePage(int page) {
-    pages.remove(page);
+  void removePage() {
+    pages.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    pages.addLast(pages.removeFirst());
   }
 
   @Override

@@ -64,8 +64,13 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
-  void removePage(int page) {
-    pages.remove(page);
+  void removePage() {
+    pages.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    pages.addLast(pages.removeFirst());
   }
 
   @Override
