@@ -85,7 +85,7 @@ final class RowPacker {
    * it cuts the range off up to 3.2 times, an eighth of which is the rest's scale.
    */
   static boolean isRest(float scale, float rounded) {
-    return Math.abs(scale) <= Math.abs(rounded) + SMALLEST && Float.isFinite(rounded);
+    return Math.abs(scale) <= Math.abs(rounded) + SMALLEST;
   }
 
   private void round(int padded, int bits) {
