@@ -214,12 +214,12 @@ final class BoundedCache extends KvCache {
       int stride,
       int tokens,
       AttentionScratch attention,
-      RecallScratch scratch) {
+      Recall recall) {
     if (hasReferences) {
       state(layer, kvHead)
           .references
           .compare(
-              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, scratch);
+              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, recall);
     }
   }
 

@@ -96,6 +96,13 @@ final class F16Values extends ValueRows {
   }
 
   @Override
+  void decodeRow(byte[] from, int offset, float[] out, int o) {
+    for (int d = 0; d < valueLength; d++) {
+      out[o + d] = Float.float16ToFloat((short) SHORT.get(from, offset + d * Short.BYTES));
+    }
+  }
+
+  @Override
   void save(int page, MemorySegment to, long offset) {
     short[] v = values.get(page);
     MemorySegment.copy(v, 0, to, JAVA_SHORT, offset, v.length);

@@ -78,6 +78,13 @@ final class F32Values extends ValueRows {
   }
 
   @Override
+  void decodeRow(byte[] from, int offset, float[] out, int o) {
+    for (int d = 0; d < valueLength; d++) {
+      out[o + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+    }
+  }
+
+  @Override
   void save(int page, MemorySegment to, long offset) {
     float[] v = values.get(page);
     MemorySegment.copy(v, 0, to, JAVA_FLOAT, offset, v.length);

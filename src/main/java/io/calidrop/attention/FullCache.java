@@ -127,7 +127,7 @@ final class FullCache extends KvCache {
       int stride,
       int tokens,
       AttentionScratch attention,
-      RecallScratch scratch) {
+      Recall recall) {
     // There are no references.
   }
 

@@ -357,7 +357,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
       int stride,
       int tokens,
       AttentionScratch attention,
-      RecallScratch scratch);
+      Recall recall);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();

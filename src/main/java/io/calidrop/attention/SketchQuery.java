@@ -11,9 +11,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale and
- * rotated as the keys were, once in single precision and once as tables of what four dimensions add
- * to the product with any signs, a byte for each of the sixteen. For one thread at a time.
+ * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale,
+ * once in single precision and once as tables of what four dimensions add to the product with any
+ * signs, a byte for each of the sixteen. For one thread at a time.
  */
 final class SketchQuery {
   /** Dimensions whose products add up in a byte. */
@@ -34,7 +34,6 @@ final class SketchQuery {
   private final int dim;
   private final int heads;
   private final int parts;
-  private final Hadamard rotation;
   private final float[] rotated; // [parts][PART]
 
   /** [4][BLOCK] products of four queries with the centers of pages. */
@@ -56,7 +55,6 @@ final class SketchQuery {
     this.dim = dim;
     heads = group;
     parts = Math.ceilDiv(dim, PART);
-    rotation = Hadamard.of(dim);
     rotated = new float[parts * PART];
     quads = new float[VectorShape.roundUp(group, KvHead.QUAD) * dim];
     tables = new int[group * parts * TABLES_INTS];
@@ -78,13 +76,12 @@ final class SketchQuery {
   /**
    * Takes over the queries of all heads.
    *
-   * @param q [heads][dim] at {@code offset}
+   * @param q [heads][dim] at {@code offset}, rotated as the keys were
    * @param scale of the model's scores
    */
   void load(float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
       System.arraycopy(q, offset + head * dim, rotated, 0, dim);
-      rotation.apply(rotated, 0, dim);
       AttentionKernel.toQuads(rotated, 0, dim, scale * Half.BIAS, quads, head);
       for (int part = 0; part < parts; part++) {
         int i = head * parts + part;

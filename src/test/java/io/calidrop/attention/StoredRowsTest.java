@@ -58,7 +58,9 @@ class StoredRowsTest {
     }
     float[] queries = gaussian(random, group * dim);
     SketchQuery query = new SketchQuery(group, dim);
-    query.load(queries, 0, 0.3f);
+    float[] turned = queries.clone();
+    rotation.apply(turned, 0, turned.length);
+    query.load(turned, 0, 0.3f);
     float[] actual = new float[n];
     sketches.scores(
         0,
@@ -129,15 +131,16 @@ class StoredRowsTest {
           scores[i] = i < rows ? random.nextInt(levels) - levels / 2 : Float.NEGATIVE_INFINITY;
         }
         for (int most : new int[] {1, 7, 64, 300}) {
+          int found = best.find(scores, n, most);
+          assertThat(found).isBetween(Math.min(rows, most - most / BestRows.TOLERANCE), most);
           int[] expected =
               IntStream.range(0, rows)
                   .boxed()
                   .sorted((a, b) -> Float.compare(scores[b], scores[a]))
-                  .limit(most)
+                  .limit(found)
                   .mapToInt(i -> i)
                   .sorted()
                   .toArray();
-          int found = best.find(scores, n, most);
           assertThat(Arrays.copyOf(best.rows, found))
               .as("%d of %d with %d levels", most, rows, levels)
               .isEqualTo(expected);
@@ -258,9 +261,9 @@ class StoredRowsTest {
         float[] q = query.clone();
         rotation.rotate(q, 0, 160 - shift);
         rotation.rotate(q, dim, 160 - shift);
-        RecallScratch scratch = new RecallScratch(shape, 1);
-        stored.attend(
-            q, 0, 2 * dim, 1, 2, 160 - shift, shift, new AttentionScratch(shape, dim, 2), scratch);
+        Recall scratch = new Recall(shape, 1);
+        scratch.attend(
+            stored, q, 0, 2 * dim, 1, 160 - shift, shift, new AttentionScratch(shape, dim, 2));
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
