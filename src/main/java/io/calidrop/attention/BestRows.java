@@ -1,9 +1,11 @@
 package io.calidrop.attention;
 
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
@@ -17,6 +19,8 @@ final class BestRows {
 
   /** Halvings, after which scores within the range count as equal. */
   private static final int MOST_STEPS = 40;
+
+  private static final IntVector FIRST = IntVector.zero(I).addIndex(1);
 
   /** The rows that were found, in ascending order. */
   int[] rows = {};
@@ -57,8 +61,11 @@ final class BestRows {
         above = reach;
       }
     }
-    int ties = above < most - most / TOLERANCE ? most - above : 0;
-    return collect(scores, n, room(most), ties > 0 ? low : high, high, ties);
+    if (above >= most - most / TOLERANCE) {
+      return collect(scores, n, high, room(most + LANES));
+    }
+    int reach = collect(scores, n, low, room(count(scores, n, low) + LANES));
+    return drop(scores, rows, reach, high, most - above);
   }
 
   private static int count(float[] scores, int n, float least) {
@@ -69,22 +76,28 @@ final class BestRows {
     return count;
   }
 
-  /**
-   * Collects rows that reach {@code high}, and the first {@code ties} that reach only {@code low}.
-   */
-  private static int collect(float[] scores, int n, int[] rows, float low, float high, int ties) {
+  /** Collects rows that reach {@code least}, without a branch that depends on a score. */
+  private static int collect(float[] scores, int n, float least, int[] rows) {
     int found = 0;
-    for (int i = 0; i < n; i += LANES) {
+    IntVector row = FIRST;
+    for (int i = 0; i < n; i += LANES, row = row.add(LANES)) {
       VectorMask<Float> reach =
-          FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, low);
-      for (long lanes = reach.toLong(); lanes != 0; lanes &= lanes - 1) {
-        int row = i + Long.numberOfTrailingZeros(lanes);
-        if (scores[row] >= high || ties-- > 0) {
-          rows[found++] = row;
-        }
-      }
+          FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, least);
+      row.compress(reach.cast(I)).intoArray(rows, found);
+      found += reach.trueCount();
     }
     return found;
+  }
+
+  /** Leaves rows that reach {@code high}, and the first {@code ties} of the others. */
+  private static int drop(float[] scores, int[] rows, int count, float high, int ties) {
+    int left = 0;
+    for (int i = 0; i < count; i++) {
+      if (scores[rows[i]] >= high || ties-- > 0) {
+        rows[left++] = rows[i];
+      }
+    }
+    return left;
   }
 
   /** Room for {@code count} rows. */

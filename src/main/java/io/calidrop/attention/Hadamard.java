@@ -5,6 +5,7 @@ import static io.calidrop.tensor.VectorShape.LANES;
 
 import io.calidrop.tensor.VectorMath;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Multiplies vectors by a Hadamard matrix over the root of its size, which spreads what is large in
@@ -13,6 +14,15 @@ import jdk.incubator.vector.FloatVector;
  * it keeps its dot products.
  */
 final class Hadamard {
+  private static final VectorShuffle<Float> PARTNERS_1 = partners(1);
+  private static final VectorShuffle<Float> PARTNERS_2 = partners(2);
+  private static final VectorShuffle<Float> PARTNERS_4 = partners(4);
+  private static final VectorShuffle<Float> PARTNERS_8 = partners(8);
+  private static final FloatVector SIGNS_1 = signs(1);
+  private static final FloatVector SIGNS_2 = signs(2);
+  private static final FloatVector SIGNS_4 = signs(4);
+  private static final FloatVector SIGNS_8 = signs(8);
+
   /** Leaves vectors as they are. */
   static final Hadamard NONE = new Hadamard(1);
 
@@ -22,6 +32,18 @@ final class Hadamard {
   private Hadamard(int size) {
     this.size = size;
     scale = (float) (1 / Math.sqrt(size));
+  }
+
+  private static VectorShuffle<Float> partners(int half) {
+    return VectorShuffle.fromOp(F, lane -> lane ^ half % LANES);
+  }
+
+  private static FloatVector signs(int half) {
+    float[] signs = new float[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      signs[lane] = (lane & half) == 0 ? 1 : -1;
+    }
+    return FloatVector.fromArray(F, signs, 0);
   }
 
   /** Of vectors of {@code dim} dimensions: block-diagonal where that is no power of two. */
@@ -37,16 +59,39 @@ final class Hadamard {
    * Rotates {@code x[from, from + length)} in place; the length is a multiple of the dimensions.
    */
   void apply(float[] x, int from, int length) {
-    for (int half = 1; half < size; half *= 2) {
+    int inVectors = from + length / LANES * LANES;
+    within(x, from, inVectors, size);
+    for (int half = 1; half < Math.min(size, LANES); half *= 2) {
+      for (int i = inVectors; i < from + length; i += 2 * half) {
+        few(x, i, half);
+      }
+    }
+    for (int half = LANES; half < size; half *= 2) {
       for (int i = from; i < from + length; i += 2 * half) {
-        if (half < LANES) {
-          few(x, i, half);
-        } else {
-          many(x, i, half);
-        }
+        many(x, i, half);
       }
     }
     VectorMath.scale(x, from, length, scale);
+  }
+
+  /** The steps that stay within a vector: each lane and its partner become sum and difference. */
+  private static void within(float[] x, int from, int to, int size) {
+    for (int i = from; i < to; i += LANES) {
+      FloatVector v = FloatVector.fromArray(F, x, i);
+      if (size > 1) {
+        v = v.fma(SIGNS_1, v.rearrange(PARTNERS_1));
+      }
+      if (size > 2) {
+        v = v.fma(SIGNS_2, v.rearrange(PARTNERS_2));
+      }
+      if (size > 4 && LANES > 4) {
+        v = v.fma(SIGNS_4, v.rearrange(PARTNERS_4));
+      }
+      if (size > 8 && LANES > 8) {
+        v = v.fma(SIGNS_8, v.rearrange(PARTNERS_8));
+      }
+      v.intoArray(x, i);
+    }
   }
 
   private static void few(float[] x, int i, int half) {
