@@ -7,22 +7,17 @@ import static io.calidrop.tensor.VectorShape.BYTES;
 import io.calidrop.tensor.VectorShape;
 
 /**
- * Chooses stored rows for the tokens of a tile and attends them. What one token gets does not
- * depend on the others. For one thread at a time.
+ * Lets the tokens of a tile read stored rows of their choice. The rows of all are decoded once;
+ * what one token gets does not depend on the others. For one thread at a time.
  */
 final class Recall {
   private final int group;
   private final int dim;
-  private final AttentionScores modelScores;
-  private final Hadamard rotation;
-  private final Queries near;
-  private final Queries far;
-  private final BestRows best = new BestRows();
+  private final TurnedQueries near;
+  private final TurnedQueries far;
+  private final RowChoice choice;
   private final ChosenRows chosen = new ChosenRows();
   private final RowAttention attention;
-  private final float[] base; // [group, padded to 4][BLOCK]
-  private final float[] sums = new float[KeySketches.SUMS];
-  private float[] scores = {}; // [rows]
   private KvTypes types; // of the rows that were attended last
   private KvHead rows; // keys of the union of chosen rows
   private byte[] records = {}; // [rows of the union][rowBytes]
@@ -31,63 +26,18 @@ final class Recall {
   /** The result of [tokens][group], padded to 4, as of values. */
   final SoftmaxPartials result;
 
-  /** Queries of a tile, turned to where some of the stored keys see them. */
-  private final class Queries {
-    final SketchQuery sketch = new SketchQuery(group, dim);
-    final float[] turned; // [tokens][group][dim]
-    final float[] rotated; // the same, rotated as sketched keys are
-    final float[] quads; // [quads][dim][4], as the keys ask for
-    boolean loaded; // the sketch of the current token
-
-    Queries(int queries) {
-      turned = new float[queries * dim];
-      rotated = new float[queries * dim];
-      quads = new float[queries * dim + Integer.SIZE];
-    }
-
-    void turn(PositionRotation position, float[] q, int offset, int heads, int token, int by) {
-      int to = token * group * dim;
-      int length = heads * dim;
-      System.arraycopy(q, offset, turned, to, length);
-      for (int o = to; o < to + length && by != 0; o += dim) {
-        position.rotate(turned, o, by);
-      }
-      System.arraycopy(turned, to, rotated, to, length);
-      rotation.apply(rotated, to, length);
-      loaded = false;
-    }
-
-    void loadQuads(KeyRows keys, int queries) {
-      float[] from = keys.rotation().isNone() ? turned : rotated;
-      float scale = modelScores.scale() * keys.queryScale();
-      for (int query = 0; query < queries; query++) {
-        AttentionKernel.toQuads(from, query * dim, dim, scale, quads, query);
-      }
-    }
-
-    SketchQuery sketch(int token) {
-      if (!loaded) {
-        sketch.load(rotated, token * group * dim, modelScores.scale());
-        loaded = true;
-      }
-      return sketch;
-    }
-  }
-
   /**
    * @param tokens most at a time
    */
   Recall(CacheShape shape, int tokens) {
     group = shape.group();
     dim = shape.headDim();
-    modelScores = shape.scores();
-    rotation = Hadamard.of(dim);
-    int queries = VectorShape.roundUp(tokens * group, QUAD);
-    near = new Queries(queries);
-    far = new Queries(queries);
-    base = new float[VectorShape.roundUp(group, QUAD) * BLOCK];
-    result = new SoftmaxPartials(queries, ValueRows.valueDim(dim));
+    near = new TurnedQueries(shape, tokens);
+    far = new TurnedQueries(shape, tokens);
+    choice = new RowChoice(shape);
     attention = new RowAttention(group, ValueRows.valueDim(dim));
+    int queries = VectorShape.roundUp(tokens * group, QUAD);
+    result = new SoftmaxPartials(queries, ValueRows.valueDim(dim));
   }
 
   /**
@@ -109,9 +59,8 @@ final class Recall {
     start(stored);
     for (int token = 0; token < tokens; token++) {
       turn(stored, q, offset + token * stride, group, token, position + token, shift);
-      score(stored, token);
-      int found = best.find(scores, stored.slots() * BLOCK, stored.recall());
-      chosen.add(best.rows, found);
+      int count = choice.choose(stored, near, far, token);
+      chosen.add(choice.rows(), count);
     }
     attendChosen(stored, scratch);
   }
@@ -126,10 +75,10 @@ final class Recall {
     start(stored);
     turn(stored, q, offset, 1, 0, position, shift);
     int n = stored.slots() * BLOCK;
-    int[] all = best.room(n);
+    int[] all = choice.room(n);
     int count = 0;
     for (int row = 0; row < n; row++) {
-      if (stored.holds(row)) {
+      if (row < stored.unused() || row >= VectorShape.roundUp(stored.unused(), BLOCK)) {
         all[count++] = row;
       }
     }
@@ -142,10 +91,6 @@ final class Recall {
       types = stored.types();
       rows = types.newHead(dim);
     }
-    int n = stored.slots() * BLOCK;
-    if (scores.length < n) {
-      scores = new float[n + n / 2];
-    }
     chosen.start(stored.slots());
   }
 
@@ -157,33 +102,16 @@ final class Recall {
     }
   }
 
-  /** Scores all rows by their sketches for the queries of a token. */
-  private void score(StoredRows stored, int token) {
-    int slots = stored.slots();
-    for (int from = 0; from < slots; ) {
-      boolean isFar = stored.isFar(from);
-      int to = from + 1;
-      while (to < slots && stored.isFar(to) == isFar) {
-        to++;
-      }
-      SketchQuery query = (isFar ? far : near).sketch(token);
-      stored.sketches().scores(from, to, query, base, sums, scores);
-      from = to;
-    }
-    stored.blank(scores);
-  }
-
   private void attendChosen(StoredRows stored, AttentionScratch scratch) {
     int united = chosen.unite(stored);
     gather(stored, united);
-    int queries = chosen.tokens() * group;
-    near.loadQuads(rows.keys, queries);
+    near.loadQuads(rows.keys, chosen.tokens());
     if (chosen.far() > 0) {
-      far.loadQuads(rows.keys, queries);
+      far.loadQuads(rows.keys, chosen.tokens());
     }
     attention.score(chosen, united, rows.keys, near.quads, far.quads, scratch);
     attention.attend(chosen, values, result);
-    rows.restore(result, queries);
+    rows.restore(result, chosen.tokens() * group);
   }
 
   /** Copies chosen rows next to each other and decodes values. */

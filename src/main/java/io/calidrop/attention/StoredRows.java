@@ -2,7 +2,6 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
 
-import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
 /**
@@ -18,6 +17,7 @@ final class StoredRows {
   private final KvTypes types;
   private final int dim;
   private final PositionRotation rotation;
+  private final Hadamard hadamard;
   private final int recall;
   private int capacity; // pages
   private final int farthest; // distance
@@ -26,6 +26,7 @@ final class StoredRows {
   private final byte[] record;
   private final RowRecords records; // by slot
   private final KeySketches sketches;
+  private final RunSketches runs;
   private int[] positions = {}; // [slots][BLOCK] in the sequence
   private boolean[] far = {}; // [slots]
   private boolean anyFar;
@@ -44,6 +45,7 @@ final class StoredRows {
     types = options.types();
     dim = shape.headDim();
     this.rotation = rotation;
+    hadamard = Hadamard.of(dim);
     recall = options.recall();
     farthest = context;
     page = types.newHead(dim);
@@ -52,6 +54,7 @@ final class StoredRows {
     record = new byte[BLOCK * rowBytes];
     records = new RowRecords(memory, rowBytes);
     sketches = new KeySketches(dim);
+    runs = new RunSketches(dim);
     capacity = capacity(shape, options);
     keys = new float[BLOCK * dim];
     center = new float[dim];
@@ -69,7 +72,9 @@ final class StoredRows {
   private static long pageBytes(CacheShape shape, StoreOptions options) {
     int dim = shape.headDim();
     int rowBytes = options.types().newHead(dim).rowBytes();
-    return (long) BLOCK * (rowBytes + Integer.BYTES) + new KeySketches(dim).pageBytes();
+    return (long) BLOCK * (rowBytes + Integer.BYTES)
+        + KeySketches.pageBytes(dim)
+        + KeySketches.pageBytes(dim) / KeySketches.RUN;
   }
 
   /** Most bytes that a head's rows take of a sequence so long. */
@@ -115,10 +120,20 @@ final class StoredRows {
         page.saveRow(i, record, i * rowBytes);
       }
       records.write(slot, inPage, count, record);
-      sketches.set(slot, inPage, count, keys, center);
+      hadamard.apply(keys, 0, count * dim);
+      runs.add(slot * BLOCK + inPage, count, keys, center);
+      sketch(slot, inPage, count);
       end += count;
       from += count;
     }
+  }
+
+  /** Sketches rows of a page whose rotated keys are in {@code keys}. */
+  private void sketch(int slot, int first, int count) {
+    if (first == 0) {
+      sketches.center(slot, count, keys);
+    }
+    sketches.set(slot, first, count, keys, center);
   }
 
   private void rotate(float[] x, int offset, int by) {
@@ -194,7 +209,9 @@ final class StoredRows {
           page.saveRow(row, record, row * rowBytes);
         }
         records.write(slot, 0, BLOCK, record);
-        sketches.set(slot, 0, BLOCK, keys, center);
+        hadamard.apply(keys, 0, BLOCK * dim);
+        runs.replace(slot * BLOCK, BLOCK, keys, center);
+        sketch(slot, 0, BLOCK);
       }
     }
   }
@@ -212,18 +229,8 @@ final class StoredRows {
     return (int) Math.min(Math.ceilDiv(end, BLOCK), capacity);
   }
 
-  /** Whether there is a row: the last page may have room for more. */
-  boolean holds(int row) {
-    return row < unused() || row >= VectorShape.roundUp(unused(), BLOCK);
-  }
-
-  /** Gives rows that there are not the lowest score. */
-  void blank(float[] scores) {
-    Arrays.fill(scores, unused(), VectorShape.roundUp(unused(), BLOCK), Float.NEGATIVE_INFINITY);
-  }
-
-  /** The first row of the last page that has not come, or the first beyond all pages. */
-  private int unused() {
+  /** Where rows begin that have not come, to the end of their page: beyond all where none has. */
+  int unused() {
     return inLastPage() == 0 ? slots() * BLOCK : slot(end / BLOCK) * BLOCK + inLastPage();
   }
 
@@ -262,6 +269,11 @@ final class StoredRows {
     return sketches;
   }
 
+  /** Of the means of runs of rows. */
+  KeySketches runSketches() {
+    return runs.sketches();
+  }
+
   RowRecords records() {
     return records;
   }
@@ -297,10 +309,12 @@ final class StoredRows {
       }
     }
     sketches.transfer(state, slots);
+    runs.transfer(state, slots * BLOCK);
   }
 
   void clear() {
     anyFar = false;
+    runs.clear();
     first = 0;
     end = 0;
   }
@@ -312,6 +326,6 @@ final class StoredRows {
 
   /** Bytes of what is known of them without reading. */
   long sketchBytes() {
-    return sketches.bytes() + (long) positions.length * Integer.BYTES + far.length;
+    return sketches.bytes() + runs.bytes() + (long) positions.length * Integer.BYTES + far.length;
   }
 }

@@ -53,8 +53,11 @@ class StoredRowsTest {
     for (int page = 0; page < pages; page++) {
       // The center is that of the rows that come first.
       int first = 40;
-      sketches.set(page, 0, first, copy(keys, page * 64, first, dim), new float[dim]);
-      sketches.set(page, first, 24, copy(keys, page * 64 + first, 24, dim), new float[dim]);
+      float[] turned = copy(keys, page * 64, 64, dim);
+      rotation.apply(turned, 0, turned.length);
+      sketches.center(page, first, turned);
+      sketches.set(page, 0, first, turned.clone(), new float[dim]);
+      sketches.set(page, first, 24, copy(turned, first, 24, dim), new float[dim]);
     }
     float[] queries = gaussian(random, group * dim);
     SketchQuery query = new SketchQuery(group, dim);
@@ -62,13 +65,8 @@ class StoredRowsTest {
     rotation.apply(turned, 0, turned.length);
     query.load(turned, 0, 0.3f);
     float[] actual = new float[n];
-    sketches.scores(
-        0,
-        pages,
-        query,
-        new float[2 * KvHead.QUAD * KvHead.BLOCK],
-        new float[KeySketches.SUMS],
-        actual);
+    int[] runs = IntStream.range(0, n / KeySketches.RUN).toArray();
+    new SketchScores(group, dim).score(sketches, runs, 0, runs.length, query, actual, 0);
     for (int row = 0; row < n; row++) {
       double best = Double.NEGATIVE_INFINITY;
       for (int head = 0; head < group; head++) {
