@@ -87,12 +87,20 @@ final class RowChoice {
     int unused = stored.unused();
     int end = VectorShape.roundUp(unused, BLOCK) / RUN;
     Arrays.fill(scores, unused / RUN, end, Float.NEGATIVE_INFINITY);
-    if (unused % RUN > 0) {
-      scores[unused / RUN] = Float.MAX_VALUE; // a run that is not complete has no sketch
-    }
     int found = best.find(scores, padded, RUNS);
-    System.arraycopy(best.rows, 0, runs, 0, found);
-    return found;
+    int to = 0;
+    boolean begun = unused % RUN > 0; // a run that is not complete has no sketch: it is chosen
+    for (int i = 0; i < found; i++) {
+      if (begun && best.rows[i] > unused / RUN) {
+        runs[to++] = unused / RUN;
+        begun = false;
+      }
+      runs[to++] = best.rows[i];
+    }
+    if (begun) {
+      runs[to++] = unused / RUN;
+    }
+    return to;
   }
 
   /**

@@ -309,6 +309,69 @@ class StoredRowsTest {
     assertThat(outs[2]).isEqualTo(outs[0]);
   }
 
+  /**
+   * More rows than are all scored, near and far ones, a run that is not complete: the same bits.
+   */
+  @Test
+  void aLongTextIsReadTheSameInAnyCompany() {
+    CacheBudget budget = new CacheBudget(20, 0, 8, 24, Compress.ROLLING, Positions.REBASE);
+    KvTypes types = new KvTypes(KvType.Q5_0, KvType.Q4_0);
+    CacheOptions options =
+        CacheOptions.full(KvType.F16)
+            .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.off())
+            .withStore(Optional.of(new StoreOptions(Place.RAM, ROOM, 20, types)));
+    AttentionStream stream = new AttentionStream(15, 3, 1, 16, RowChoice.MOST_RUNS * 16 + 400);
+    float[][] outs = new float[3][];
+    int[] passes = {1, 24, 7};
+    for (int i = 0; i < passes.length; i++) {
+      int pass = passes[i];
+      try (KvCache cache = stream.newCache(options, 1000, i + 1)) {
+        outs[i] = stream.run(cache, i + 1, from -> Math.min(pass, 24 - from % 24));
+      }
+    }
+    assertThat(outs[1]).isEqualTo(outs[0]);
+    assertThat(outs[2]).isEqualTo(outs[0]);
+  }
+
+  /** A passage that matters is found, also where the oldest rows have left for others. */
+  @ParameterizedTest
+  @ValueSource(longs = {ROOM, 2_400_000})
+  void aPassageOfALongTextIsFound(long bytes) {
+    int dim = 64;
+    int rows = 7000;
+    CacheShape shape = new CacheShape(1, 2, 1, dim);
+    StoreOptions options = new StoreOptions(Place.RAM, bytes, 64, KvTypes.of(KvType.F32));
+    Random random = new Random(8);
+    float[] query = gaussian(random, 2 * dim);
+    try (PageMemory memory = PageMemory.inRam()) {
+      StoredRows stored = new StoredRows(shape, options, memory, (x, o, by) -> {}, 10_000);
+      for (int row = 0; row < rows; ) {
+        EvictedRows some = new EvictedRows(dim);
+        for (int end = Math.min(rows, row + 1 + random.nextInt(200)); row < end; row++) {
+          float[] key = gaussian(random, dim);
+          for (int d = 0; d < dim && row >= 5000 && row < 5040; d++) {
+            key[d] += 2 * query[d];
+          }
+          some.add(key, gaussian(random, dim), 0, row);
+        }
+        stored.add(some, 0, new EvictedRows(dim));
+      }
+      assertThat(stored.slots() * 4).isGreaterThan(RowChoice.MOST_RUNS);
+      assertThat(stored.rows() < rows).isEqualTo(bytes < ROOM);
+      Recall recall = new Recall(shape, 1);
+      AttentionScratch scratch = new AttentionScratch(shape, dim, 2);
+      float[] actual = new float[dim];
+      recall.attend(stored, query, 0, 2 * dim, 1, rows, 0, scratch);
+      recall.result.finish(0, actual, 0, dim);
+      float[] expected = new float[dim];
+      recall.attendAll(stored, query, 0, rows, 0, scratch);
+      recall.result.finish(0, expected, 0, dim);
+      for (int d = 0; d < dim; d++) {
+        assertThat((double) actual[d]).isCloseTo(expected[d], within(0.01));
+      }
+    }
+  }
+
   /** The rows with the highest scores make almost all of the attention. */
   @Test
   void aFewRowsThatAreChosenWellAreNearlyAll() {
