@@ -2,11 +2,21 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
+import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
+import io.calidrop.tensor.VectorShape;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * What is known of stored keys without reading them: of each page of 64 rows a center in half
@@ -33,20 +43,28 @@ final class KeySketches {
   private static final int CHUNK = 16; // pages that are allocated together
   private static final int PAGE_RUNS = BLOCK / RUN;
 
+  /** As many numbers of half precision as a vector has lanes. */
+  private static final VectorSpecies<Short> HALVES =
+      LANES > Long.BYTES
+          ? ShortVector.SPECIES_256
+          : LANES > Integer.BYTES ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
+
   private final int dim;
+  private final int centerDim; // in whole vectors
   private final int parts; // of 64 dimensions
   private final List<byte[]> chunks = new ArrayList<>(); // [CHUNK][PAGE_RUNS][parts][PART_BYTES]
-  private final List<short[]> centers = new ArrayList<>(); // [CHUNK][dim]
+  private final List<short[]> centers = new ArrayList<>(); // [CHUNK][centerDim]
 
   KeySketches(int dim) {
     this.dim = dim;
+    centerDim = VectorShape.roundUp(dim, LANES);
     parts = Math.ceilDiv(dim, PART);
   }
 
   private void reach(int page) {
     while (chunks.size() * CHUNK <= page) {
       chunks.add(new byte[CHUNK * PAGE_RUNS * parts * PART_BYTES]);
-      centers.add(new short[CHUNK * dim]);
+      centers.add(new short[CHUNK * centerDim]);
     }
   }
 
@@ -59,16 +77,22 @@ final class KeySketches {
       for (int i = 0; i < count; i++) {
         sum += keys[i * dim + d];
       }
-      to[page % CHUNK * dim + d] = Float.floatToFloat16(sum / count);
+      to[page % CHUNK * centerDim + d] = Float.floatToFloat16(sum / count);
     }
   }
 
-  /** Decodes a page's center to {@code out} [dim]. */
+  /** Decodes a page's center to {@code out} [dim, padded to vectors]. */
   void getCenter(int page, float[] out) {
     short[] from = centers.get(page / CHUNK);
-    int at = page % CHUNK * dim;
-    for (int d = 0; d < dim; d++) {
-      out[d] = Float.float16ToFloat(from[at + d]);
+    int at = page % CHUNK * centerDim;
+    for (int d = 0; d < dim; d += LANES) {
+      ((IntVector) ShortVector.fromArray(HALVES, from, at + d).convertShape(ZERO_EXTEND_S2I, I, 0))
+          .lanewise(LSHL, 16)
+          .lanewise(ASHR, 3)
+          .and(Half.SIGN_EXPONENT_MANTISSA)
+          .reinterpretAsFloats()
+          .mul(Half.BIAS)
+          .intoArray(out, d);
     }
   }
 
@@ -76,7 +100,7 @@ final class KeySketches {
    * Sketches rows of a page that has a center.
    *
    * @param keys [count][dim], rotated; overwritten
-   * @param center [dim] scratch
+   * @param center [dim, padded to vectors] scratch
    */
   void set(int page, int first, int count, float[] keys, float[] center) {
     reach(page);
@@ -123,7 +147,7 @@ final class KeySketches {
     if (used > 0) {
       reach(used - 1);
     }
-    float[] center = new float[dim];
+    float[] center = new float[centerDim];
     for (int page = 0; page < used; page += CHUNK) {
       int count = Math.min(CHUNK, used - page);
       state.bytes(chunks.get(page / CHUNK), count * PAGE_RUNS * parts * PART_BYTES);
@@ -148,6 +172,7 @@ final class KeySketches {
 
   /** Bytes of the sketches of a page. */
   static int pageBytes(int dim) {
-    return PAGE_RUNS * Math.ceilDiv(dim, PART) * PART_BYTES + dim * Short.BYTES;
+    return PAGE_RUNS * Math.ceilDiv(dim, PART) * PART_BYTES
+        + VectorShape.roundUp(dim, LANES) * Short.BYTES;
   }
 }

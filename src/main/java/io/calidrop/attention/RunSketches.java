@@ -33,7 +33,7 @@ final class RunSketches {
    *
    * @param row the first one
    * @param keys [count][dim], rotated
-   * @param center [dim] scratch
+   * @param center [dim, padded to vectors] scratch
    */
   void add(int row, int count, float[] keys, float[] center) {
     int page = row / RUN / BLOCK;

@@ -17,6 +17,7 @@ import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
+import io.calidrop.tensor.VectorShape;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -48,7 +49,7 @@ final class SketchScores {
   private final float[] scales; // [parts][ROWS]
   private final byte[] codes; // [heads][parts][ROWS] sums, and room for a vector
   private final float[] bases; // [heads][CHUNK] products with centers
-  private final float[] center; // [dim]
+  private final float[] center; // [dim, padded to vectors]
 
   SketchScores(int heads, int dim) {
     this.heads = heads;
@@ -58,7 +59,7 @@ final class SketchScores {
     scales = new float[parts * ROWS];
     codes = new byte[heads * parts * ROWS + BYTES];
     bases = new float[heads * CHUNK];
-    center = new float[dim];
+    center = new float[VectorShape.roundUp(dim, LANES)];
   }
 
   /**

@@ -2,6 +2,7 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
 
+import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
 /**
@@ -33,7 +34,7 @@ final class StoredRows {
   private long first; // page that is the oldest
   private long end; // rows that have come, those that left included
   private final float[] keys; // [BLOCK][dim]
-  private final float[] center; // [dim]
+  private final float[] center; // [dim, padded to vectors]
   private final float[] value; // [dim]
 
   StoredRows(
@@ -57,7 +58,7 @@ final class StoredRows {
     runs = new RunSketches(dim);
     capacity = capacity(shape, options);
     keys = new float[BLOCK * dim];
-    center = new float[dim];
+    center = new float[VectorShape.roundUp(dim, VectorShape.LANES)];
     value = new float[dim];
   }
 

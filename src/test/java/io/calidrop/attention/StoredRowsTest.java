@@ -56,8 +56,9 @@ class StoredRowsTest {
       float[] turned = copy(keys, page * 64, 64, dim);
       rotation.apply(turned, 0, turned.length);
       sketches.center(page, first, turned);
-      sketches.set(page, 0, first, turned.clone(), new float[dim]);
-      sketches.set(page, first, 24, copy(turned, first, 24, dim), new float[dim]);
+      float[] scratch = new float[dim + 64];
+      sketches.set(page, 0, first, turned.clone(), scratch);
+      sketches.set(page, first, 24, copy(turned, first, 24, dim), scratch);
     }
     float[] queries = gaussian(random, group * dim);
     SketchQuery query = new SketchQuery(group, dim);
