@@ -123,14 +123,7 @@ public final class AttentionStep {
     KvCache cache = batch.cache(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
     recall[worker].attend(
-        stored(cache, kvHead),
-        q,
-        offset,
-        stride,
-        count,
-        cache.position() + first,
-        cache.shift(),
-        scratch[worker]);
+        stored(cache, kvHead), q, offset, stride, count, cache.position() + first, cache.shift());
     return recall[worker].result;
   }
 
@@ -192,15 +185,7 @@ public final class AttentionStep {
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
     batch
         .cache(sequence)
-        .compare(
-            layer,
-            kvHead,
-            q,
-            offset,
-            stride,
-            batch.count(sequence),
-            scratch[worker],
-            recall[worker]);
+        .compare(layer, kvHead, q, offset, stride, batch.count(sequence), recall[worker]);
   }
 
   private void attendTile(int part, int worker) {

@@ -207,19 +207,11 @@ final class BoundedCache extends KvCache {
 
   @Override
   void compare(
-      int layer,
-      int kvHead,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      AttentionScratch attention,
-      Recall recall) {
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, Recall recall) {
     if (hasReferences) {
       state(layer, kvHead)
           .references
-          .compare(
-              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, recall);
+          .compare(q, offset, stride, tokens, position(), shift(), drafted() > 0, recall);
     }
   }
 

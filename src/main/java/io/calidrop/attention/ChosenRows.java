@@ -2,7 +2,6 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
 
-import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 
 /**
@@ -16,12 +15,9 @@ final class ChosenRows {
   private long[] marks = {}; // [pages] a bit for each row
   private int pages;
   private int[] places = {}; // [rows] in the union
-  private int[] rows = {}; // of the union, far ones first, or NONE
+  private int[] rows = {}; // of the union, far ones first
   private int far; // end of the far ones
   private int united;
-
-  /** In place of a row, between far and near ones. */
-  static final int NONE = -1;
 
   /** Forgets all tokens; there are {@code pages} to choose from. */
   void start(int pages) {
@@ -54,18 +50,11 @@ final class ChosenRows {
     return tokens;
   }
 
-  /**
-   * Unites the choices.
-   *
-   * @return rows of the union, {@link #NONE} included
-   */
+  /** Unites the choices. Returns how many rows there are. */
   int unite(StoredRows stored) {
     united = 0;
     unite(stored, true);
-    far = VectorShape.roundUp(united, BLOCK);
-    reach(far);
-    Arrays.fill(rows, united, far, NONE);
-    united = far;
+    far = united;
     unite(stored, false);
     for (int i = 0; i < begin(tokens); i++) {
       own[i] = places[own[i]];
@@ -91,12 +80,12 @@ final class ChosenRows {
     }
   }
 
-  /** A row of the union, or {@link #NONE}. */
+  /** A row of the union. */
   int row(int i) {
     return rows[i];
   }
 
-  /** Where far rows of the union end, in whole blocks, and near ones begin. */
+  /** Where far rows of the union end, and near ones begin. */
   int far() {
     return far;
   }

@@ -14,10 +14,12 @@ import jdk.incubator.vector.VectorShuffle;
  * it keeps its dot products.
  */
 final class Hadamard {
-  private static final VectorShuffle<Float> PARTNERS_1 = partners(1);
-  private static final VectorShuffle<Float> PARTNERS_2 = partners(2);
-  private static final VectorShuffle<Float> PARTNERS_4 = partners(4);
-  private static final VectorShuffle<Float> PARTNERS_8 = partners(8);
+  /** Of a lane, the one whose number differs in one bit. */
+  static final VectorShuffle<Float> PARTNERS_1 = partners(1);
+
+  static final VectorShuffle<Float> PARTNERS_2 = partners(2);
+  static final VectorShuffle<Float> PARTNERS_4 = partners(4);
+  static final VectorShuffle<Float> PARTNERS_8 = partners(8);
   private static final FloatVector SIGNS_1 = signs(1);
   private static final FloatVector SIGNS_2 = signs(2);
   private static final FloatVector SIGNS_4 = signs(4);

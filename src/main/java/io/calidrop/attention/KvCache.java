@@ -350,14 +350,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    */
   abstract void compare(
-      int layer,
-      int kvHead,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      AttentionScratch attention,
-      Recall recall);
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, Recall recall);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();

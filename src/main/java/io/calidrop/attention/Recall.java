@@ -1,7 +1,6 @@
 package io.calidrop.attention;
 
 import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.BYTES;
 
 import io.calidrop.tensor.VectorShape;
@@ -18,12 +17,12 @@ final class Recall {
   private final RowChoice choice;
   private final ChosenRows chosen = new ChosenRows();
   private final RowAttention attention;
-  private KvTypes types; // of the rows that were attended last
-  private KvHead rows; // keys of the union of chosen rows
+  private final int rowDim; // of a decoded row
   private byte[] records = {}; // [rows of the union][rowBytes]
-  private float[] values = {}; // [rows of the union][valueDim]
+  private float[] keys = {}; // [rows of the union][rowDim] as they are stored
+  private float[] values = {}; // the same
 
-  /** The result of [tokens][group], padded to 4, as of values. */
+  /** The result of [tokens][group], as of values. */
   final SoftmaxPartials result;
 
   /**
@@ -35,9 +34,9 @@ final class Recall {
     near = new TurnedQueries(shape, tokens);
     far = new TurnedQueries(shape, tokens);
     choice = new RowChoice(shape);
-    attention = new RowAttention(group, ValueRows.valueDim(dim));
-    int queries = VectorShape.roundUp(tokens * group, QUAD);
-    result = new SoftmaxPartials(queries, ValueRows.valueDim(dim));
+    rowDim = ValueRows.valueDim(dim);
+    attention = new RowAttention(shape);
+    result = new SoftmaxPartials(tokens * group, rowDim);
   }
 
   /**
@@ -48,21 +47,14 @@ final class Recall {
    * @param shift by which these are less than positions in the sequence
    */
   void attend(
-      StoredRows stored,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      int position,
-      int shift,
-      AttentionScratch scratch) {
-    start(stored);
+      StoredRows stored, float[] q, int offset, int stride, int tokens, int position, int shift) {
+    chosen.start(stored.slots());
     for (int token = 0; token < tokens; token++) {
       turn(stored, q, offset + token * stride, group, token, position + token, shift);
       int count = choice.choose(stored, near, far, token);
       chosen.add(choice.rows(), count);
     }
-    attendChosen(stored, scratch);
+    attendChosen(stored);
   }
 
   /**
@@ -70,9 +62,8 @@ final class Recall {
    *
    * @param q [dim] at {@code offset}, turned to {@code position}
    */
-  void attendAll(
-      StoredRows stored, float[] q, int offset, int position, int shift, AttentionScratch scratch) {
-    start(stored);
+  void attendAll(StoredRows stored, float[] q, int offset, int position, int shift) {
+    chosen.start(stored.slots());
     turn(stored, q, offset, 1, 0, position, shift);
     int n = stored.slots() * BLOCK;
     int[] all = choice.room(n);
@@ -83,15 +74,7 @@ final class Recall {
       }
     }
     chosen.add(all, count);
-    attendChosen(stored, scratch);
-  }
-
-  private void start(StoredRows stored) {
-    if (!stored.types().equals(types)) {
-      types = stored.types();
-      rows = types.newHead(dim);
-    }
-    chosen.start(stored.slots());
+    attendChosen(stored);
   }
 
   private void turn(
@@ -102,43 +85,43 @@ final class Recall {
     }
   }
 
-  private void attendChosen(StoredRows stored, AttentionScratch scratch) {
-    int united = chosen.unite(stored);
-    gather(stored, united);
-    near.loadQuads(rows.keys, chosen.tokens());
-    if (chosen.far() > 0) {
-      far.loadQuads(rows.keys, chosen.tokens());
+  private void attendChosen(StoredRows stored) {
+    gather(stored, chosen.unite(stored));
+    boolean rotated = !stored.keyRows().rotation().isNone();
+    near.scale(chosen.tokens(), rotated);
+    if (stored.isAnyFar()) {
+      far.scale(chosen.tokens(), rotated);
     }
-    attention.score(chosen, united, rows.keys, near.quads, far.quads, scratch);
-    attention.attend(chosen, values, result);
-    rows.restore(result, chosen.tokens() * group);
+    attention.attend(chosen, near, far, keys, values, result);
+    Hadamard rotation = stored.valueRows().rotation();
+    for (int query = 0; query < chosen.tokens() * group && !rotation.isNone(); query++) {
+      rotation.apply(result.acc, query * rowDim, dim);
+    }
   }
 
-  /** Copies chosen rows next to each other and decodes values. */
+  /** Copies chosen rows next to each other and decodes them. */
   private void gather(StoredRows stored, int united) {
     RowRecords from = stored.records();
     int bytes = from.rowBytes();
-    int valueDim = rows.valueDim;
     if (records.length < united * bytes + BYTES) {
       records = new byte[2 * united * bytes + BYTES];
     }
-    if (values.length < united * valueDim) {
-      values = new float[2 * united * valueDim];
+    if (keys.length < united * rowDim) {
+      keys = new float[2 * united * rowDim];
+      values = new float[keys.length];
     }
     // All on their way at once, before any is waited for.
     for (int i = 0; i < united; i++) {
-      if (chosen.row(i) != ChosenRows.NONE) {
-        from.copy(chosen.row(i), records, i * bytes);
-      }
+      from.copy(chosen.row(i), records, i * bytes);
     }
-    rows.truncate(0);
-    rows.extend(united);
-    int valuesAt = rows.keys.rowBytes();
+    ValueRows keyRows = stored.keyRows();
+    ValueRows valueRows = stored.valueRows();
+    int valuesAt = keyRows.rowBytes();
     for (int i = 0; i < united; i++) {
-      if (chosen.row(i) != ChosenRows.NONE) {
-        rows.keys.loadRow(i, records, i * bytes);
-        rows.values.decodeRow(records, i * bytes + valuesAt, values, i * valueDim);
-      }
+      keyRows.decodeRow(records, i * bytes, keys, i * rowDim);
+    }
+    for (int i = 0; i < united; i++) {
+      valueRows.decodeRow(records, i * bytes + valuesAt, values, i * rowDim);
     }
   }
 }

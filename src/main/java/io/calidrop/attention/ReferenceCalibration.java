@@ -74,7 +74,6 @@ final class ReferenceCalibration {
       int position,
       int shift,
       boolean drafted,
-      AttentionScratch attention,
       Recall recall) {
     if (slotOf.length < tokens * group) {
       slotOf = new int[tokens * group];
@@ -107,7 +106,7 @@ final class ReferenceCalibration {
       int token = recomputed[slot - group] / group;
       int head = recomputed[slot - group] % group;
       int o = offset + token * stride + head * headDim;
-      recall.attendAll(store, q, o, position + token, shift, attention);
+      recall.attendAll(store, q, o, position + token, shift);
       fillSlot(slot, recall.result, 0);
       setReference(head, q, o, recall.result, 0); // the last of a head stays
       note(slot, q, o, recall.result, 0);

@@ -1,6 +1,9 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.Hadamard.PARTNERS_1;
+import static io.calidrop.attention.Hadamard.PARTNERS_2;
+import static io.calidrop.attention.Hadamard.PARTNERS_4;
+import static io.calidrop.attention.Hadamard.PARTNERS_8;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -11,128 +14,187 @@ import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorMask;
 
 /**
- * Attention of a tile's tokens over rows that each has chosen. All queries score all rows of the
- * union, by which keys lie across vector lanes; weights and sums of values are of a token's own
- * rows, in their order: a token gets the same bits in any company. For one thread at a time.
+ * Attention of a tile's tokens over rows that each has chosen, from keys and values that were
+ * decoded once for all: four queries of a token at a time, over its own rows in their order, so
+ * that it gets the same bits in any company. For one thread at a time.
  */
 final class RowAttention {
+  /** Lanes whose number has the bit. */
+  private static final VectorMask<Float> HAVE_1 = having(1);
+
+  private static final VectorMask<Float> HAVE_2 = having(2);
+
   private final int group;
-  private final int valueDim;
+  private final int dim;
+  private final int rowDim; // of a decoded row
+  private final AttentionScores attentionScores;
+  private float[] quad = {}; // [rows of a token][4] scores, then weights
+  private int[] at = {}; // [rows of a token] where they lie
+  private final float[] folded = new float[LANES];
 
-  private float[] scores = {}; // [blocks][quads][4][BLOCK]
-  private float[] weights = {}; // [rows of a token] of a query
-  private float[] quad = {}; // [rows of a token][4] weights
-  private int[] at = {}; // [rows of a token] where values lie
+  RowAttention(CacheShape shape) {
+    group = shape.group();
+    dim = shape.headDim();
+    rowDim = ValueRows.valueDim(dim);
+    attentionScores = shape.scores();
+  }
 
-  RowAttention(int group, int valueDim) {
-    this.group = group;
-    this.valueDim = valueDim;
+  private static VectorMask<Float> having(int bit) {
+    long lanes = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+      lanes |= (lane & bit) == 0 ? 0 : 1L << lane;
+    }
+    return VectorMask.fromLong(F, lanes);
   }
 
   /**
-   * Scores the rows of a union.
+   * Attends each token's rows.
    *
-   * @param keys holds them
-   * @param near [quads][dim][4] queries for near rows, as the keys ask for them
-   * @param far [quads][dim][4] queries for far ones
-   */
-  void score(
-      ChosenRows chosen,
-      int united,
-      KeyRows keys,
-      float[] near,
-      float[] far,
-      AttentionScratch attention) {
-    int quads = Math.ceilDiv(chosen.tokens() * group, QUAD);
-    int count = Math.ceilDiv(united, BLOCK) * quads * QUAD * BLOCK;
-    if (scores.length < count) {
-      scores = new float[count + count / 2];
-    }
-    attention.start(quads);
-    int to = 0;
-    for (int row = 0; row < united; row += BLOCK) {
-      float[] queries = row < chosen.far() ? far : near;
-      for (int quad = 0; quad < quads; quad++, to += QUAD * BLOCK) {
-        attention.quad(Math.min(QUAD, chosen.tokens() * group - quad * QUAD));
-        keys.scores(row, queries, quad * QUAD * keys.headDim, attention.scores, attention);
-        attention.attentionScores.cap(attention.scores, 0, QUAD * BLOCK);
-        System.arraycopy(attention.scores, 0, scores, to, QUAD * BLOCK);
-      }
-    }
-  }
-
-  /**
-   * Attends each token's rows, which have been scored.
-   *
-   * @param values [rows of the union][valueDim]
+   * @param near queries for near rows
+   * @param far queries for far ones
+   * @param keys [rows of the union][rowDim]
+   * @param values [rows of the union][rowDim]
    * @param result overwritten
    */
-  void attend(ChosenRows chosen, float[] values, SoftmaxPartials result) {
-    int queries = chosen.tokens() * group;
-    int blockScores = VectorShape.roundUp(queries, QUAD) * BLOCK;
+  void attend(
+      ChosenRows chosen,
+      TurnedQueries near,
+      TurnedQueries far,
+      float[] keys,
+      float[] values,
+      SoftmaxPartials result) {
     for (int token = 0; token < chosen.tokens(); token++) {
-      int from = chosen.begin(token);
-      int count = chosen.begin(token + 1) - from;
-      if (at.length < count) {
-        at = new int[2 * count];
-        weights = new float[VectorShape.roundUp(2 * count, LANES)];
-        quad = new float[2 * count * QUAD];
+      int first = chosen.begin(token);
+      int count = chosen.begin(token + 1) - first;
+      reach(count);
+      for (int i = 0; i < count; i++) {
+        at[i] = chosen.places()[first + i] * rowDim;
       }
+      int beyondFar = chosen.far() * rowDim;
       for (int head = 0; head < group; head += QUAD) {
         int heads = Math.min(QUAD, group - head);
-        for (int t = 0; t < heads; t++) {
-          int query = token * group + head + t;
-          gather(chosen.places(), from, count, blockScores, query * BLOCK);
-          softmax(count, t, query, result);
+        int query = token * group + head;
+        for (int from = 0; from < count; ) {
+          boolean isFar = at[from] < beyondFar;
+          int to = from + 1;
+          while (to < count && at[to] < beyondFar == isFar) {
+            to++;
+          }
+          float[] q = (isFar ? far : near).scaled;
+          score(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
+          from = to;
         }
-        for (int i = 0; i < count; i++) {
-          at[i] = chosen.places()[from + i] * valueDim;
-        }
-        int o = (token * group + head) * valueDim;
-        accumulate(values, at, count, quad, heads, valueDim, result.acc, o);
+        softmax(count, query, heads, result);
+        accumulate(values, at, count, quad, heads, rowDim, result.acc, query * rowDim);
       }
     }
   }
 
-  private void gather(int[] places, int from, int count, int blockScores, int offset) {
-    for (int i = 0; i < count; i++) {
-      int place = places[from + i];
-      weights[i] = scores[place / BLOCK * blockScores + offset + place % BLOCK];
+  private void reach(int count) {
+    if (at.length < count) {
+      at = new int[2 * count];
+      quad = new float[2 * count * QUAD + 2 * LANES];
     }
   }
 
-  /** Turns the scores of a query into weights. */
-  private void softmax(int count, int t, int query, SoftmaxPartials result) {
-    int padded = VectorShape.roundUp(count, LANES);
-    Arrays.fill(weights, count, padded, Float.NEGATIVE_INFINITY);
-    float max = max(weights, padded);
-    result.max[query] = max;
-    result.sum[query] = exponentials(weights, padded, max);
-    for (int i = 0; i < count; i++) {
-      quad[i * QUAD + t] = weights[i];
+  /**
+   * Scores of rows {@code [from, to)}.
+   *
+   * @param q [heads][dim] at {@code o}
+   * @param out [rows][4], overwritten, and lanes beyond
+   */
+  private static void score(
+      float[] keys,
+      int[] at,
+      int from,
+      int to,
+      float[] q,
+      int o,
+      int dim,
+      int heads,
+      int rowDim,
+      float[] out) {
+    boolean two = heads > 1;
+    boolean four = heads > 3;
+    int o1 = o + (two ? dim : 0);
+    int o2 = o + (heads > 2 ? 2 * dim : 0);
+    int o3 = o + (four ? 3 * dim : 0);
+    for (int i = from; i < to; i++) {
+      int k = at[i];
+      FloatVector a0 = FloatVector.zero(F);
+      FloatVector a1 = a0;
+      FloatVector a2 = a0;
+      FloatVector a3 = a0;
+      for (int d = 0; d < rowDim; d += LANES) {
+        FloatVector key = FloatVector.fromArray(F, keys, k + d);
+        a0 = key.fma(FloatVector.fromArray(F, q, o + d), a0);
+        if (two) {
+          a1 = key.fma(FloatVector.fromArray(F, q, o1 + d), a1);
+          a2 = key.fma(FloatVector.fromArray(F, q, o2 + d), a2);
+        }
+        if (four) {
+          a3 = key.fma(FloatVector.fromArray(F, q, o3 + d), a3);
+        }
+      }
+      // Sums of neighbours, then of neighbours of these: lane l comes to be of query l % 4.
+      FloatVector even = a0.blend(a1, HAVE_1).add(a1.blend(a0, HAVE_1).rearrange(PARTNERS_1));
+      FloatVector odd = a2.blend(a3, HAVE_1).add(a3.blend(a2, HAVE_1).rearrange(PARTNERS_1));
+      FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNERS_2));
+      if (LANES > 4) {
+        sum = sum.add(sum.rearrange(PARTNERS_4));
+      }
+      if (LANES > 8) {
+        sum = sum.add(sum.rearrange(PARTNERS_8));
+      }
+      sum.intoArray(out, i * QUAD);
     }
   }
 
-  private static float max(float[] x, int padded) {
+  /** Turns the scores of four queries into weights. */
+  private void softmax(int count, int query, int heads, SoftmaxPartials result) {
+    int end = count * QUAD;
+    int padded = VectorShape.roundUp(end, LANES);
+    attentionScores.cap(quad, 0, padded);
+    Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
+    max(quad, padded, folded);
+    System.arraycopy(folded, 0, result.max, query, heads);
+    exponentials(quad, padded, folded);
+    System.arraycopy(folded, 0, result.sum, query, heads);
+  }
+
+  private static void max(float[] x, int padded, float[] out) {
     FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < padded; i += LANES) {
       max = max.max(FloatVector.fromArray(F, x, i));
     }
-    return max.reduceLanes(VectorOperators.MAX);
+    if (LANES > 4) {
+      max = max.max(max.rearrange(PARTNERS_4));
+    }
+    if (LANES > 8) {
+      max = max.max(max.rearrange(PARTNERS_8));
+    }
+    max.intoArray(out, 0);
   }
 
-  /** Turns scores into weights. Returns their sum, in an order that goes by the vectors' width. */
-  private static float exponentials(float[] x, int padded, float max) {
+  /** Turns scores into weights, and the maxima into sums, in an order that goes by the width. */
+  private static void exponentials(float[] x, int padded, float[] folded) {
+    FloatVector max = FloatVector.fromArray(F, folded, 0);
     FloatVector sum = FloatVector.zero(F);
     for (int i = 0; i < padded; i += LANES) {
       FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, x, i).sub(max));
       weight.intoArray(x, i);
       sum = sum.add(weight);
     }
-    return VectorMath.sum(sum);
+    if (LANES > 4) {
+      sum = sum.add(sum.rearrange(PARTNERS_4));
+    }
+    if (LANES > 8) {
+      sum = sum.add(sum.rearrange(PARTNERS_8));
+    }
+    sum.intoArray(folded, 0);
   }
 
   /**

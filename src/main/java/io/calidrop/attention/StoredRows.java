@@ -15,7 +15,6 @@ import java.util.Arrays;
  * and is seen at that distance, page by page.
  */
 final class StoredRows {
-  private final KvTypes types;
   private final int dim;
   private final PositionRotation rotation;
   private final Hadamard hadamard;
@@ -23,7 +22,8 @@ final class StoredRows {
   private int capacity; // pages
   private final int farthest; // distance
   private final int rowBytes;
-  private final KvHead page; // rows on their way in or out
+  private final ValueRows keyRows; // a page on its way in or out
+  private final ValueRows valueRows;
   private final byte[] record;
   private final RowRecords records; // by slot
   private final KeySketches sketches;
@@ -43,15 +43,17 @@ final class StoredRows {
       PageMemory memory,
       PositionRotation rotation,
       int context) {
-    types = options.types();
+    KvTypes types = options.types();
     dim = shape.headDim();
     this.rotation = rotation;
     hadamard = Hadamard.of(dim);
     recall = options.recall();
     farthest = context;
-    page = types.newHead(dim);
-    page.extend(BLOCK);
-    rowBytes = page.rowBytes();
+    keyRows = types.keys().newValues(dim, dim);
+    valueRows = types.values().newValues(dim, dim);
+    keyRows.addPage();
+    valueRows.addPage();
+    rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
     records = new RowRecords(memory, rowBytes);
     sketches = new KeySketches(dim);
@@ -72,7 +74,9 @@ final class StoredRows {
   /** Bytes of a page with what is known of its rows without reading. */
   private static long pageBytes(CacheShape shape, StoreOptions options) {
     int dim = shape.headDim();
-    int rowBytes = options.types().newHead(dim).rowBytes();
+    int rowBytes =
+        options.types().keys().newValues(dim, dim).rowBytes()
+            + options.types().values().newValues(dim, dim).rowBytes();
     return (long) BLOCK * (rowBytes + Integer.BYTES)
         + KeySketches.pageBytes(dim)
         + KeySketches.pageBytes(dim) / KeySketches.RUN;
@@ -117,8 +121,9 @@ final class StoredRows {
       for (int i = 0; i < count; i++) {
         rotate(keys, i * dim, shift);
         positions[slot * BLOCK + inPage + i] = rows.position(from + i) + shift;
-        page.set(i, keys, i * dim, rows.values(), (from + i) * dim);
-        page.saveRow(i, record, i * rowBytes);
+        valueRows.set(i, rows.values(), (from + i) * dim);
+        valueRows.saveRow(i, record, i * rowBytes + keyRows.rowBytes());
+        setKey(i);
       }
       records.write(slot, inPage, count, record);
       hadamard.apply(keys, 0, count * dim);
@@ -127,6 +132,12 @@ final class StoredRows {
       end += count;
       from += count;
     }
+  }
+
+  /** Packs a key of {@code keys} into its record. */
+  private void setKey(int row) {
+    keyRows.set(row, keys, row * dim);
+    keyRows.saveRow(row, record, row * rowBytes);
   }
 
   /** Sketches rows of a page whose rotated keys are in {@code keys}. */
@@ -176,9 +187,9 @@ final class StoredRows {
     for (int row = 0; row < BLOCK; row++) {
       int own = positions[slot * BLOCK + row];
       int position = Math.max(own - shift, 0);
-      page.getKey(row, keys, 0);
+      keyRows.get(row, keys, 0);
       rotate(keys, 0, far[slot] ? position : position - own);
-      page.getValue(row, value, 0);
+      valueRows.get(row, value, 0);
       leaving.add(keys, value, 0, position);
     }
   }
@@ -187,7 +198,8 @@ final class StoredRows {
   private void load(int slot) {
     records.read(slot, record);
     for (int row = 0; row < BLOCK; row++) {
-      page.loadRow(row, record, row * rowBytes);
+      keyRows.loadRow(row, record, row * rowBytes);
+      valueRows.loadRow(row, record, row * rowBytes + keyRows.rowBytes());
     }
   }
 
@@ -204,10 +216,9 @@ final class StoredRows {
         anyFar = true;
         load(slot);
         for (int row = 0; row < BLOCK; row++) {
-          page.getKey(row, keys, row * dim);
+          keyRows.get(row, keys, row * dim);
           rotate(keys, row * dim, -positions[slot * BLOCK + row]);
-          page.setKey(row, keys, row * dim);
-          page.saveRow(row, record, row * rowBytes);
+          setKey(row);
         }
         records.write(slot, 0, BLOCK, record);
         hadamard.apply(keys, 0, BLOCK * dim);
@@ -253,8 +264,14 @@ final class StoredRows {
     return farthest;
   }
 
-  KvTypes types() {
-    return types;
+  /** The format of stored keys. */
+  ValueRows keyRows() {
+    return keyRows;
+  }
+
+  /** The format of stored values. */
+  ValueRows valueRows() {
+    return valueRows;
   }
 
   PositionRotation rotation() {

@@ -1,9 +1,5 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.KvHead.QUAD;
-
-import io.calidrop.tensor.VectorShape;
-
 /**
  * Queries of a tile, turned to where some of the stored keys see them. For one thread at a time.
  */
@@ -17,8 +13,8 @@ final class TurnedQueries {
   private final SketchQuery sketch;
   private int sketched; // token of the sketch, or -1
 
-  /** [quads][dim][4], see {@link #loadQuads}, and room for packed keys' fields. */
-  final float[] quads;
+  /** [tokens][group][dim], and room for a vector beyond. */
+  final float[] scaled;
 
   /**
    * @param tokens most at a time
@@ -28,10 +24,9 @@ final class TurnedQueries {
     dim = shape.headDim();
     scores = shape.scores();
     rotation = Hadamard.of(dim);
-    int queries = VectorShape.roundUp(tokens * group, QUAD);
-    turned = new float[queries * dim];
-    rotated = new float[queries * dim];
-    quads = new float[queries * dim + Integer.SIZE];
+    turned = new float[tokens * group * dim];
+    rotated = new float[turned.length];
+    scaled = new float[turned.length + ValueRows.valueDim(dim)];
     sketch = new SketchQuery(group, dim);
   }
 
@@ -53,12 +48,11 @@ final class TurnedQueries {
     sketched = -1;
   }
 
-  /** Prepares all queries of so many tokens for these keys. */
-  void loadQuads(KeyRows keys, int tokens) {
-    float[] from = keys.rotation().isNone() ? turned : rotated;
-    float scale = scores.scale() * keys.queryScale();
-    for (int query = 0; query < tokens * group; query++) {
-      AttentionKernel.toQuads(from, query * dim, dim, scale, quads, query);
+  /** Multiplies all queries of so many tokens by the model's scale, see {@link #scaled}. */
+  void scale(int tokens, boolean rotated) {
+    float[] from = rotated ? this.rotated : turned;
+    for (int i = 0; i < tokens * group * dim; i++) {
+      scaled[i] = from[i] * scores.scale();
     }
   }
 

@@ -261,8 +261,7 @@ class StoredRowsTest {
         rotation.rotate(q, 0, 160 - shift);
         rotation.rotate(q, dim, 160 - shift);
         Recall scratch = new Recall(shape, 1);
-        scratch.attend(
-            stored, q, 0, 2 * dim, 1, 160 - shift, shift, new AttentionScratch(shape, dim, 2));
+        scratch.attend(stored, q, 0, 2 * dim, 1, 160 - shift, shift);
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
@@ -360,12 +359,11 @@ class StoredRowsTest {
       assertThat(stored.slots() * 4).isGreaterThan(RowChoice.MOST_RUNS);
       assertThat(stored.rows() < rows).isEqualTo(bytes < ROOM);
       Recall recall = new Recall(shape, 1);
-      AttentionScratch scratch = new AttentionScratch(shape, dim, 2);
       float[] actual = new float[dim];
-      recall.attend(stored, query, 0, 2 * dim, 1, rows, 0, scratch);
+      recall.attend(stored, query, 0, 2 * dim, 1, rows, 0);
       recall.result.finish(0, actual, 0, dim);
       float[] expected = new float[dim];
-      recall.attendAll(stored, query, 0, rows, 0, scratch);
+      recall.attendAll(stored, query, 0, rows, 0);
       recall.result.finish(0, expected, 0, dim);
       for (int d = 0; d < dim; d++) {
         assertThat((double) actual[d]).isCloseTo(expected[d], within(0.01));
