@@ -12,8 +12,8 @@ import java.util.List;
 import jdk.incubator.vector.ByteVector;
 
 /**
- * Rows of one KV head one after the other, each as {@link KvHead#saveRow} writes it, in pages of
- * {@link KvHead#BLOCK} of a {@link PageMemory}.
+ * Rows of one KV head one after the other, each as {@link ValueRows#saveRow} writes its key and its
+ * value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}.
  */
 final class RowRecords {
   private final PageMemory memory;

@@ -40,8 +40,8 @@ final class TurnedQueries {
     int to = token * group * dim;
     int length = heads * dim;
     System.arraycopy(q, offset, turned, to, length);
-    for (int o = to; o < to + length && by != 0; o += dim) {
-      position.rotate(turned, o, by);
+    if (by != 0) {
+      position.rotate(turned, to, heads, dim, by);
     }
     System.arraycopy(turned, to, rotated, to, length);
     rotation.apply(rotated, to, length);

@@ -34,6 +34,15 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
   abstract void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
 
+  /** Bytes of a row, and of what {@link #saveRow} writes. */
+  abstract int rowBytes();
+
+  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
+  abstract void saveRow(int row, byte[] to, int offset);
+
+  /** Overwrites a row with one that {@link #saveRow} wrote. */
+  abstract void loadRow(int row, byte[] from, int offset);
+
   /**
    * Decodes a row that {@link #saveRow} wrote, as it is stored: not rotated back.
    *

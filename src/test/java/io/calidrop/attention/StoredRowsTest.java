@@ -152,27 +152,28 @@ class StoredRowsTest {
   @EnumSource(KvType.class)
   void aRowByItselfIsTheRow(KvType type) {
     for (int dim : new int[] {20, 64, 80}) {
-      KvHead from = KvTypes.of(type).newHead(dim);
-      KvHead to = KvTypes.of(type).newHead(dim);
-      from.extend(70);
-      to.extend(70);
+      ValueRows from = type.newValues(dim, dim);
+      ValueRows to = type.newValues(dim, dim);
+      for (int page = 0; page < 2; page++) {
+        from.addPage();
+        to.addPage();
+      }
       Random random = new Random(dim);
-      byte[] record = new byte[3 + from.rowBytes()];
+      byte[] record = new byte[3 + from.rowBytes() + 64];
+      float[] expected = new float[dim];
+      float[] actual = new float[ValueRows.valueDim(dim)];
       for (int row = 0; row < 70; row++) {
-        float[] x = gaussian(random, dim);
-        from.set(row, x, 0, x, 0);
+        from.set(row, gaussian(random, dim), 0);
         from.saveRow(row, record, 3);
         to.loadRow(69 - row, record, 3);
-      }
-      float[] expected = new float[dim];
-      float[] actual = new float[dim];
-      for (int row = 0; row < 70; row++) {
-        from.getKey(row, expected, 0);
-        to.getKey(69 - row, actual, 0);
-        assertThat(actual).isEqualTo(expected);
-        from.getValue(row, expected, 0);
-        to.getValue(69 - row, actual, 0);
-        assertThat(actual).isEqualTo(expected);
+        from.get(row, expected, 0);
+        to.get(69 - row, actual, 0);
+        assertThat(Arrays.copyOf(actual, dim)).isEqualTo(expected);
+        to.decodeRow(record, 3, actual, 0);
+        from.rotation().apply(actual, 0, dim);
+        for (int d = 0; d < dim; d++) {
+          assertThat(actual[d]).isCloseTo(expected[d], within(1e-5f));
+        }
       }
     }
   }
