@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
 final class CacheFlags {
   /** Where evicted tokens stay. */
   private enum Place {
+    AUTO,
     RAM,
     FILE,
     NONE
@@ -66,9 +67,9 @@ final class CacheFlags {
   @Option(
       names = "--store",
       paramLabel = "WHERE",
-      defaultValue = "none",
       description =
-          "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
+          "Where evicted tokens stay, of which each token reads the best: ram, file, auto (ram, and a file once "
+              + "they take more than 256 MiB), none. Default: auto, with --calidrop paper none.")
   private Place store;
 
   @Option(
@@ -240,15 +241,26 @@ final class CacheFlags {
         .withStore(store());
   }
 
+  private Place place() {
+    return or(store, mode == Mode.PAPER ? Place.NONE : Place.AUTO);
+  }
+
   private Optional<StoreOptions> store() {
-    if (store == Place.NONE) {
-      refuse("needs a store: add --store ram or file", "--recall", "--store-size");
+    StoreOptions.Place place =
+        switch (place()) {
+          case NONE -> null;
+          case AUTO -> StoreOptions.Place.AUTO;
+          case RAM -> StoreOptions.Place.RAM;
+          case FILE -> StoreOptions.Place.FILE;
+        };
+    if (place == null) {
+      refuse("needs a store: add --store auto, ram or file", "--recall", "--store-size");
       return Optional.empty();
     }
     return Optional.of(
         StoreOptions.beside(
             kvTypes.types(),
-            store == Place.RAM ? StoreOptions.Place.RAM : StoreOptions.Place.FILE,
+            place,
             or(storeSize, StoreOptions.DEFAULT_BYTES),
             or(recall, StoreOptions.DEFAULT_RECALL)));
   }
@@ -329,7 +341,7 @@ final class CacheFlags {
   private CalibrationOptions calibration(Io io) {
     refuseOfOtherModes(policy());
     CalibrationOptions calibration = calibration();
-    if (mode == Mode.PAPER && store == Place.NONE) {
+    if (mode == Mode.PAPER && place() == Place.NONE) {
       io.err().println("without a store nothing is recomputed");
     }
     return calibration;
