@@ -81,8 +81,8 @@ final class KeySketches {
     }
   }
 
-  /** Decodes a page's center to {@code out} [dim, padded to vectors]. */
-  void getCenter(int page, float[] out) {
+  /** Decodes a page's center to {@code out} [dim, padded to vectors] at {@code o}. */
+  void getCenter(int page, float[] out, int o) {
     short[] from = centers.get(page / CHUNK);
     int at = page % CHUNK * centerDim;
     for (int d = 0; d < dim; d += LANES) {
@@ -92,7 +92,7 @@ final class KeySketches {
           .and(Half.SIGN_EXPONENT_MANTISSA)
           .reinterpretAsFloats()
           .mul(Half.BIAS)
-          .intoArray(out, d);
+          .intoArray(out, o + d);
     }
   }
 
@@ -104,7 +104,7 @@ final class KeySketches {
    */
   void set(int page, int first, int count, float[] keys, float[] center) {
     reach(page);
-    getCenter(page, center);
+    getCenter(page, center, 0);
     for (int i = 0; i < count; i++) {
       VectorMath.addScaled(keys, i * dim, center, 0, dim, -1);
       set(page * BLOCK + first + i, keys, i * dim);
@@ -152,7 +152,7 @@ final class KeySketches {
       int count = Math.min(CHUNK, used - page);
       state.bytes(chunks.get(page / CHUNK), count * PAGE_RUNS * parts * PART_BYTES);
       for (int i = page; i < page + count; i++) {
-        getCenter(i, center);
+        getCenter(i, center, 0);
         state.floats(center, dim);
         center(i, 1, center);
       }

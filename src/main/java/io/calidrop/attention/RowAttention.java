@@ -1,7 +1,5 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.Hadamard.PARTNERS_1;
-import static io.calidrop.attention.Hadamard.PARTNERS_2;
 import static io.calidrop.attention.Hadamard.PARTNERS_4;
 import static io.calidrop.attention.Hadamard.PARTNERS_8;
 import static io.calidrop.attention.KvHead.QUAD;
@@ -14,7 +12,6 @@ import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 
 /**
  * Attention of a tile's tokens over rows that each has chosen, from keys and values that were
@@ -22,11 +19,6 @@ import jdk.incubator.vector.VectorMask;
  * that it gets the same bits in any company. For one thread at a time.
  */
 final class RowAttention {
-  /** Lanes whose number has the bit. */
-  private static final VectorMask<Float> HAVE_1 = having(1);
-
-  private static final VectorMask<Float> HAVE_2 = having(2);
-
   private final int group;
   private final int dim;
   private final int rowDim; // of a decoded row
@@ -40,14 +32,6 @@ final class RowAttention {
     dim = shape.headDim();
     rowDim = ValueRows.valueDim(dim);
     attentionScores = shape.scores();
-  }
-
-  private static VectorMask<Float> having(int bit) {
-    long lanes = 0;
-    for (int lane = 0; lane < LANES; lane++) {
-      lanes |= (lane & bit) == 0 ? 0 : 1L << lane;
-    }
-    return VectorMask.fromLong(F, lanes);
   }
 
   /**
@@ -84,7 +68,7 @@ final class RowAttention {
             to++;
           }
           float[] q = (isFar ? far : near).scaled;
-          score(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
+          QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
           from = to;
         }
         softmax(count, query, heads, result);
@@ -97,59 +81,6 @@ final class RowAttention {
     if (at.length < count) {
       at = new int[2 * count];
       quad = new float[2 * count * QUAD + 2 * LANES];
-    }
-  }
-
-  /**
-   * Scores of rows {@code [from, to)}.
-   *
-   * @param q [heads][dim] at {@code o}
-   * @param out [rows][4], overwritten, and lanes beyond
-   */
-  private static void score(
-      float[] keys,
-      int[] at,
-      int from,
-      int to,
-      float[] q,
-      int o,
-      int dim,
-      int heads,
-      int rowDim,
-      float[] out) {
-    boolean two = heads > 1;
-    boolean four = heads > 3;
-    int o1 = o + (two ? dim : 0);
-    int o2 = o + (heads > 2 ? 2 * dim : 0);
-    int o3 = o + (four ? 3 * dim : 0);
-    for (int i = from; i < to; i++) {
-      int k = at[i];
-      FloatVector a0 = FloatVector.zero(F);
-      FloatVector a1 = a0;
-      FloatVector a2 = a0;
-      FloatVector a3 = a0;
-      for (int d = 0; d < rowDim; d += LANES) {
-        FloatVector key = FloatVector.fromArray(F, keys, k + d);
-        a0 = key.fma(FloatVector.fromArray(F, q, o + d), a0);
-        if (two) {
-          a1 = key.fma(FloatVector.fromArray(F, q, o1 + d), a1);
-          a2 = key.fma(FloatVector.fromArray(F, q, o2 + d), a2);
-        }
-        if (four) {
-          a3 = key.fma(FloatVector.fromArray(F, q, o3 + d), a3);
-        }
-      }
-      // Sums of neighbours, then of neighbours of these: lane l comes to be of query l % 4.
-      FloatVector even = a0.blend(a1, HAVE_1).add(a1.blend(a0, HAVE_1).rearrange(PARTNERS_1));
-      FloatVector odd = a2.blend(a3, HAVE_1).add(a3.blend(a2, HAVE_1).rearrange(PARTNERS_1));
-      FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNERS_2));
-      if (LANES > 4) {
-        sum = sum.add(sum.rearrange(PARTNERS_4));
-      }
-      if (LANES > 8) {
-        sum = sum.add(sum.rearrange(PARTNERS_8));
-      }
-      sum.intoArray(out, i * QUAD);
     }
   }
 

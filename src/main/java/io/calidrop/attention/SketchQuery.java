@@ -31,7 +31,9 @@ final class SketchQuery {
   private final int parts;
   private final float[] rotated; // [parts][KeySketches.PART]
 
-  /** [heads][dim] the queries, rotated and multiplied by the model's scale. */
+  /**
+   * [heads][dim], and room for a vector: the queries, rotated and multiplied by the model's scale.
+   */
   final float[] scaled;
 
   /** [heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
@@ -45,7 +47,7 @@ final class SketchQuery {
     heads = group;
     parts = Math.ceilDiv(dim, KeySketches.PART);
     rotated = new float[parts * KeySketches.PART];
-    scaled = new float[group * dim];
+    scaled = new float[group * dim + LANES];
     tables = new int[group * parts * TABLES_INTS];
     steps = new float[group * parts];
   }

@@ -4,6 +4,7 @@ import static io.calidrop.attention.KeySketches.OCTETS;
 import static io.calidrop.attention.KeySketches.PART_BYTES;
 import static io.calidrop.attention.KeySketches.RUN;
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
@@ -16,8 +17,8 @@ import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import io.calidrop.tensor.Half;
-import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
+import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -49,7 +50,11 @@ final class SketchScores {
   private final float[] scales; // [parts][ROWS]
   private final byte[] codes; // [heads][parts][ROWS] sums, and room for a vector
   private final float[] bases; // [heads][CHUNK] products with centers
-  private final float[] center; // [dim, padded to vectors]
+  private final int centerDim; // in whole vectors
+  private final float[] centers; // [CHUNK][centerDim]
+  private final int[] centersAt = new int[CHUNK];
+  private final int[] pageOf = new int[CHUNK];
+  private final float[] products = new float[CHUNK * QUAD + LANES];
 
   SketchScores(int heads, int dim) {
     this.heads = heads;
@@ -59,7 +64,9 @@ final class SketchScores {
     scales = new float[parts * ROWS];
     codes = new byte[heads * parts * ROWS + BYTES];
     bases = new float[heads * CHUNK];
-    center = new float[VectorShape.roundUp(dim, LANES)];
+    centerDim = VectorShape.roundUp(dim, LANES);
+    centers = new float[CHUNK * centerDim];
+    Arrays.setAll(centersAt, i -> i * centerDim);
   }
 
   /**
@@ -74,9 +81,8 @@ final class SketchScores {
       for (int i = 0; i < count; i++) {
         int run = runs[first + i];
         lay(sketches.runs(run), sketches.at(run), i);
-        boolean samePage = i > 0 && runs[first + i - 1] / (BLOCK / RUN) == run / (BLOCK / RUN);
-        base(sketches, run / (BLOCK / RUN), query, i, samePage);
       }
+      bases(sketches, runs, first, count, query);
       for (int i = 0; i < heads * parts; i++) {
         int t = i * SketchQuery.TABLES_INTS;
         count(signs, i % parts * OCTETS * ROWS, count * RUN, query.tables, t, codes, i * ROWS);
@@ -115,14 +121,25 @@ final class SketchScores {
     }
   }
 
-  private void base(KeySketches sketches, int page, SketchQuery query, int i, boolean samePage) {
-    if (!samePage) {
-      sketches.getCenter(page, center);
+  /** Products of the queries with the centers of the runs' pages. */
+  private void bases(KeySketches sketches, int[] runs, int first, int count, SketchQuery query) {
+    int pages = 0;
+    for (int i = 0; i < count; i++) {
+      int page = runs[first + i] / (BLOCK / RUN);
+      if (i == 0 || page != runs[first + i - 1] / (BLOCK / RUN)) {
+        sketches.getCenter(page, centers, pages++ * centerDim);
+      }
+      pageOf[i] = pages - 1;
     }
-    for (int head = 0; head < heads; head++) {
-      int at = head * CHUNK + i;
-      bases[at] =
-          samePage ? bases[at - 1] : VectorMath.dot(query.scaled, head * dim, center, 0, dim);
+    for (int head = 0; head < heads; head += QUAD) {
+      int some = Math.min(QUAD, heads - head);
+      QuadDots.of(
+          centers, centersAt, 0, pages, query.scaled, head * dim, dim, some, centerDim, products);
+      for (int i = 0; i < count; i++) {
+        for (int h = 0; h < some; h++) {
+          bases[(head + h) * CHUNK + i] = products[pageOf[i] * QUAD + h];
+        }
+      }
     }
   }
 
