@@ -12,7 +12,6 @@ import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -156,12 +155,6 @@ final class KeySketches {
         state.floats(center, dim);
         center(i, 1, center);
       }
-    }
-  }
-
-  void clear() {
-    for (short[] center : centers) {
-      Arrays.fill(center, (short) 0);
     }
   }
 
