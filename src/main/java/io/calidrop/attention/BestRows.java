@@ -79,11 +79,11 @@ final class BestRows {
   /** Collects rows that reach {@code least}, without a branch that depends on a score. */
   private static int collect(float[] scores, int n, float least, int[] rows) {
     int found = 0;
-    IntVector row = FIRST;
-    for (int i = 0; i < n; i += LANES, row = row.add(LANES)) {
+    for (int i = 0; i < n; i += LANES) {
       VectorMask<Float> reach =
           FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, least);
-      row.compress(reach.cast(I)).intoArray(rows, found);
+      // The mask is of floats: a cast of it would be an object.
+      FIRST.add(i).reinterpretAsFloats().compress(reach).reinterpretAsInts().intoArray(rows, found);
       found += reach.trueCount();
     }
     return found;
