@@ -67,9 +67,10 @@ final class CacheFlags {
   @Option(
       names = "--store",
       paramLabel = "WHERE",
+      defaultValue = "none",
       description =
           "Where evicted tokens stay, of which each token reads the best: ram, file, auto (ram, and a file once "
-              + "they take more than 256 MiB), none. Default: auto, with --calidrop paper none.")
+              + "they take more than 256 MiB), none. Default: ${DEFAULT-VALUE}.")
   private Place store;
 
   @Option(
@@ -241,13 +242,9 @@ final class CacheFlags {
         .withStore(store());
   }
 
-  private Place place() {
-    return or(store, mode == Mode.PAPER ? Place.NONE : Place.AUTO);
-  }
-
   private Optional<StoreOptions> store() {
     StoreOptions.Place place =
-        switch (place()) {
+        switch (store) {
           case NONE -> null;
           case AUTO -> StoreOptions.Place.AUTO;
           case RAM -> StoreOptions.Place.RAM;
@@ -341,7 +338,7 @@ final class CacheFlags {
   private CalibrationOptions calibration(Io io) {
     refuseOfOtherModes(policy());
     CalibrationOptions calibration = calibration();
-    if (mode == Mode.PAPER && place() == Place.NONE) {
+    if (mode == Mode.PAPER && store == Place.NONE) {
       io.err().println("without a store nothing is recomputed");
     }
     return calibration;
