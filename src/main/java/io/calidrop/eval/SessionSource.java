@@ -2,6 +2,7 @@ package io.calidrop.eval;
 
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
@@ -67,9 +68,17 @@ public final class SessionSource {
     return open(session.cacheOptions());
   }
 
+  /**
+   * Positions of a session; those that are moved back stay within what the model was trained on.
+   */
+  private int context(CacheOptions options) {
+    boolean rebased = options.budget().filter(b -> b.positions() == Positions.REBASE).isPresent();
+    return rebased ? Math.min(positions, model.config().contextLength()) : positions;
+  }
+
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
-    InferenceSession session = model.newSession(positions, options);
+    InferenceSession session = model.newSession(context(options), options);
     if (prompt != null && session.canAdopt() && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {

@@ -60,6 +60,22 @@ public final class ResultLog {
     return log;
   }
 
+  /**
+   * Takes what another file holds that was written with the same settings; its results are in this
+   * log's file too when this returns.
+   *
+   * @throws IllegalArgumentException if it was written with other settings
+   */
+  public void include(Path other, Map<String, Object> settings) throws IOException {
+    ResultLog log = new ResultLog(other);
+    log.read(JSON.writeValueAsString(settings));
+    for (Map.Entry<String, Map<String, Object>> result : log.results.entrySet()) {
+      if (!result.getValue().equals(results.get(result.getKey()))) {
+        add(result.getKey(), result.getValue());
+      }
+    }
+  }
+
   private void read(String header) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     int end = bytes.length;
