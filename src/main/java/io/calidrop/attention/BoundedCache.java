@@ -24,6 +24,13 @@ final class BoundedCache extends KvCache {
   private final boolean hasReferences;
   private final PageMemory memory; // of stored rows, or null
 
+  private final int contextLength;
+  private final boolean repeats;
+
+  private boolean readingDue; // the prompt is to be read again before anything is evicted
+  private boolean reading;
+  private long promptSeen; // tokens before the reading
+  private int promptShift;
   private int firstObserved = Integer.MAX_VALUE;
   private int pinned;
   private long prunes;
@@ -41,6 +48,8 @@ final class BoundedCache extends KvCache {
     kvHeads = shape.kvHeads();
     group = shape.group();
     headDim = shape.headDim();
+    this.contextLength = contextLength;
+    repeats = policy.observation() == Observation.REPEAT;
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
     hasReferences = options.calibration() instanceof Paper;
     memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
@@ -75,7 +84,40 @@ final class BoundedCache extends KvCache {
 
   @Override
   public int room() {
-    return schedule.room(seen(), position());
+    return reading ? Integer.MAX_VALUE : schedule.room(seen(), position());
+  }
+
+  @Override
+  public boolean isToBeReadAgain() {
+    return repeats && schedule.isInPrompt(seen());
+  }
+
+  @Override
+  public boolean isReadingDue() {
+    return readingDue;
+  }
+
+  /** Positions stay within the context, nearer to the prompt's where there are too few left. */
+  @Override
+  public void beginReading(int tokens) {
+    reading = true;
+    promptSeen = seen();
+    promptShift = shift();
+    mark();
+    shiftBack(Math.max(0, position() + tokens - contextLength));
+  }
+
+  @Override
+  public void endReading(WorkerPool pool, boolean last) {
+    for (HeadState head : heads) {
+      head.rows.truncate(head.rows.rows() - (int) (seen() - promptSeen));
+    }
+    goBack(promptSeen, promptShift);
+    reading = false;
+    if (last) {
+      readingDue = false;
+      prune(pool);
+    }
   }
 
   @Override
@@ -105,12 +147,12 @@ final class BoundedCache extends KvCache {
 
   @Override
   public void begin(WorkerPool pool) {
-    int delta = schedule.rebase(position());
+    int delta = reading ? 0 : schedule.rebase(position());
     if (delta > 0) {
       rebase.run(pool, delta, budget.sinks());
       moveBack(pool, delta);
     }
-    firstObserved = schedule.firstObserved(policy.observation(), seen());
+    firstObserved = reading ? 0 : schedule.firstObserved(policy.observation(), seen());
     for (int i = 0; i < heads.length && drafted() > 0; i++) {
       heads[i].beginDraft(drafted());
     }
@@ -240,7 +282,7 @@ final class BoundedCache extends KvCache {
       int stride,
       SoftmaxPartials result) {
     HeadState state = state(layer, kvHead);
-    for (int query = 0; query < count * group; query++) {
+    for (int query = 0; query < count * group && !reading; query++) {
       int token = first + query / group;
       int head = query % group;
       int o = offset + query / group * stride + head * headDim;
@@ -268,13 +310,20 @@ final class BoundedCache extends KvCache {
     HeadState state = state(layer, kvHead);
     int firstDrafted = tokens - drafted();
     int sure = Math.clamp((long) (firstDrafted - first) * group, from, to);
-    if (from < sure) {
+    boolean largest = repeats || reading;
+    if (from < sure && largest) {
+      state.raiseShares(log.largest(rows, state.rows.values, result, from, sure), rows);
+    } else if (from < sure) {
       state.addShares(log.sum(rows, state.rows.values, result, from, sure), rows);
     }
     for (int query = sure; query < to; query += group) {
       int token = first + query / group - firstDrafted;
-      int[] sums = log.sum(rows, state.rows.values, result, query, query + group);
-      state.addDraftedShares(token, sums, rows);
+      ValueRows values = state.rows.values;
+      int[] shares =
+          largest
+              ? log.largest(rows, values, result, query, query + group)
+              : log.sum(rows, values, result, query, query + group);
+      state.addDraftedShares(token, shares, rows);
     }
   }
 
@@ -285,15 +334,24 @@ final class BoundedCache extends KvCache {
 
   @Override
   void attended(WorkerPool pool, int count) {
+    if (reading) {
+      return;
+    }
     for (int i = 0; i < heads.length && !hasReferences; i++) {
       heads[i].looked(count);
     }
-    if (!schedule.prunes(seen() - count, seen())) {
-      return;
+    if (schedule.prunes(seen() - count, seen())) {
+      readingDue = repeats && schedule.isPromptEnd(seen());
+      if (!readingDue) {
+        prune(pool);
+      }
     }
+  }
+
+  private void prune(WorkerPool pool) {
     long start = System.nanoTime();
     pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()), shift());
-    if (policy.observation() != Observation.ALL) {
+    if (policy.observation() != Observation.ALL && !repeats) {
       for (HeadState head : heads) {
         head.forgetShares();
       }
@@ -306,7 +364,7 @@ final class BoundedCache extends KvCache {
   void drop(int tokens) {
     if (tokens > 0) {
       for (HeadState head : heads) {
-        head.settle(drafted(), (int) (seen() - tokens));
+        head.settle(drafted(), (int) (seen() - tokens), repeats);
       }
       return;
     }
@@ -314,17 +372,18 @@ final class BoundedCache extends KvCache {
       head.clear();
     }
     pinned = 0;
+    readingDue = false;
     schedule.expectPrompt(0);
   }
 
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
-      heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
+      int[] shares = prompt.shares(policy.observation(), budget.window(), i);
+      heads[i].adopt(prompt.head(i), prompt.tokens(), shares);
     }
     schedule.expectPrompt(prompt.tokens());
-    attended(pool, prompt.tokens());
+    prune(pool); // it has been read again, if that was asked for
   }
 
   @Override

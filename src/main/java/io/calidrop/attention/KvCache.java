@@ -152,6 +152,52 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     attended(pool, count);
   }
 
+  /** Whether a prompt's next tokens will be wanted again when all have been attended. */
+  public boolean isToBeReadAgain() {
+    return false;
+  }
+
+  /** Whether the prompt is to be read again now, before anything is evicted. */
+  public boolean isReadingDue() {
+    return false;
+  }
+
+  /**
+   * Begins a pass that reads a piece of the prompt again: it only shows what the tokens attend to,
+   * and {@link #endReading} forgets them. The pass has all of them, and nothing else of the
+   * sequence.
+   *
+   * @param tokens of the pass
+   */
+  public void beginReading(int tokens) {
+    throw new IllegalStateException("no prompt is to be read again");
+  }
+
+  /**
+   * Ends such a pass.
+   *
+   * @param last whether it was the last piece: the cache is then compressed
+   */
+  public void endReading(WorkerPool pool, boolean last) {
+    throw new IllegalStateException("no prompt is being read again");
+  }
+
+  /** Goes back to the first {@code tokens} tokens, which windows still hold. */
+  final void goBack(long tokens, int shift) {
+    for (WindowRows window : windows) {
+      if (window != null) {
+        window.truncate(tokens);
+      }
+    }
+    seen = tokens;
+    this.shift = shift;
+  }
+
+  /** Counts positions on from {@code by} less. */
+  final void shiftBack(int by) {
+    shift += by;
+  }
+
   /** Rows of a layer's KV head that are in use. */
   public final int rows(int layer, int kvHead) {
     return head(layer, kvHead).rows();

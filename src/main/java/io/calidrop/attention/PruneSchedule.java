@@ -40,10 +40,20 @@ final class PruneSchedule {
     promptEnd = end;
   }
 
+  /** Whether the next token is one of a prompt that is attended whole. */
+  boolean isInPrompt(long seen) {
+    return isOnce() && seen < promptEnd;
+  }
+
+  /** Whether a prompt that was attended whole ends here. */
+  boolean isPromptEnd(long seen) {
+    return isOnce() && seen == promptEnd;
+  }
+
   /** Number of tokens after which the next prune comes. */
   private long nextPrune(long seen) {
     int interval = budget.pruneInterval();
-    return isOnce() && seen < promptEnd ? promptEnd : (seen / interval + 1) * interval;
+    return isInPrompt(seen) ? promptEnd : (seen / interval + 1) * interval;
   }
 
   /** Whether a prune comes now; {@code before} tokens had been seen before the last batch. */
@@ -84,6 +94,7 @@ final class PruneSchedule {
           case LAST -> 1;
           case WINDOW -> budget.window();
           case ALL -> Integer.MAX_VALUE;
+          case REPEAT -> isInPrompt(seen) ? 0 : Integer.MAX_VALUE;
         };
     return tokens == 0
         ? Integer.MAX_VALUE

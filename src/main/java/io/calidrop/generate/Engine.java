@@ -78,7 +78,11 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      LoadOptions how = new LoadOptions(options.threads(), options.exact());
+      LoadOptions how =
+          new LoadOptions(
+              options.threads(),
+              options.exact(),
+              () -> RepeatInstruction.tokens(join(tokenizer), () -> join(template)));
       Transformer model = ModelLoader.load(file, how);
       try {
         CacheOptions cache =

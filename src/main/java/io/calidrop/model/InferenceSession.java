@@ -9,12 +9,16 @@ import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * The mutable state of one conversation: its KV cache and its position. For one thread at a time;
  * sessions of one model may each have a thread.
  */
 public final class InferenceSession implements AutoCloseable {
+  /** Tokens before a piece of a prompt that is repeated: they tell where it begins. */
+  private static final int OVERLAP = 8;
+
   private final ModelConfig config;
   private final WorkerPool pool;
   private final int contextLength;
@@ -22,6 +26,8 @@ public final class InferenceSession implements AutoCloseable {
   private final List<RotaryEmbedding> rotations;
   private final KvCache cache;
   private boolean promptExpected;
+  private int[] promptTokens = {}; // that will be read again
+  private int promptCount;
   private AttentionObserver observer; // or null
   private float[][] logits = new float[1][]; // [tokens][vocabulary], when first wanted
 
@@ -145,6 +151,7 @@ public final class InferenceSession implements AutoCloseable {
   public void expectPrompt(int tokens) {
     cache.expectPrompt(tokens);
     promptExpected = true;
+    promptCount = 0;
   }
 
   /**
@@ -198,12 +205,56 @@ public final class InferenceSession implements AutoCloseable {
     int certain = run.certain();
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(certain);
+      promptCount = 0;
     }
     int end = run.drafted() == 0 ? run.to() : run.from() + Math.max(certain, room(run));
+    boolean noted = cache.isToBeReadAgain();
     int added = pass.add(cache, rotations, run.tokens(), run.from(), end);
+    if (noted) {
+      note(run.tokens(), run.from(), added);
+    }
     cache.draft(Math.max(0, added - certain));
     promptExpected &= added == 0;
     return added;
+  }
+
+  private void note(int[] tokens, int from, int count) {
+    if (promptTokens.length < promptCount + count) {
+      promptTokens = Arrays.copyOf(promptTokens, Math.max(promptCount + count, 2 * promptCount));
+    }
+    System.arraycopy(tokens, from, promptTokens, promptCount, count);
+    promptCount += count;
+  }
+
+  /** Reads the prompt again and compresses the cache, if that is due. */
+  void readAgain(ForwardPass pass, Supplier<int[]> instruction) {
+    if (cache.isReadingDue()) {
+      readAgain(pass, instruction.get(), Arrays.copyOf(promptTokens, promptCount), true);
+      promptTokens = new int[0];
+      promptCount = 0;
+    }
+  }
+
+  /**
+   * Reads a prompt again, piece by piece, each after the prompt and an instruction to repeat it.
+   *
+   * @param compressed whether the cache is compressed at the end
+   */
+  void readAgain(ForwardPass pass, int[] instruction, int[] prompt, boolean compressed) {
+    int before = instruction.length + OVERLAP;
+    int[] asked = before < pass.most() ? instruction : new int[0];
+    int most = pass.most() - asked.length - OVERLAP;
+    for (int at = 0; at < prompt.length; at += most) {
+      int from = Math.max(0, at - OVERLAP);
+      int to = Math.min(at + most, prompt.length);
+      int[] piece = Arrays.copyOf(asked, asked.length + to - from);
+      System.arraycopy(prompt, from, piece, asked.length, to - from);
+      cache.beginReading(piece.length);
+      pass.clear();
+      pass.add(cache, rotations, piece, 0, piece.length);
+      pass.run(null);
+      cache.endReading(pool, compressed && to == prompt.length);
+    }
   }
 
   private int room(TokenRun run) {

@@ -12,7 +12,9 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -26,6 +28,7 @@ public final class Transformer implements AutoCloseable {
   private final Arena arena;
   private final ForwardPass pass;
   private final CacheScratch scratch;
+  private final Supplier<int[]> repeat;
   private final int[] last = new int[1]; // index in the pass whose logits are wanted
 
   /**
@@ -40,8 +43,14 @@ public final class Transformer implements AutoCloseable {
     }
   }
 
-  Transformer(ModelConfig config, ModelWeights weights, WorkerPool pool, Arena arena) {
+  Transformer(
+      ModelConfig config,
+      ModelWeights weights,
+      WorkerPool pool,
+      Arena arena,
+      Supplier<int[]> repeat) {
     this.config = config;
+    this.repeat = repeat;
     this.weights = weights;
     this.pool = pool;
     this.arena = arena;
@@ -104,13 +113,13 @@ public final class Transformer implements AutoCloseable {
     session.check(tokens, from, to);
     for (int at = from; at < to; ) {
       at += run(session, tokens, at, to);
+      if (at == to && wantLogits) {
+        last[0] = pass.tokens() - 1;
+        pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
+      }
+      session.readAgain(pass, repeat);
     }
-    if (!wantLogits) {
-      return null;
-    }
-    last[0] = pass.tokens() - 1;
-    pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
-    return session.logits();
+    return wantLogits ? session.logits() : null;
   }
 
   /**
@@ -126,6 +135,7 @@ public final class Transformer implements AutoCloseable {
       at += run(session, tokens, at, to);
       int[] all = IntStream.range(0, at - start).toArray();
       pass.logits(all, all.length, (i, logits, offset) -> sink.accept(start + i, logits, offset));
+      session.readAgain(pass, repeat);
     }
   }
 
@@ -166,6 +176,7 @@ public final class Transformer implements AutoCloseable {
       pass.run(null);
       int[] tokens = wanted.stream().mapToInt(Wanted::token).toArray();
       pass.logits(tokens, tokens.length, (i, logits, o) -> wanted.get(i).give(logits, o));
+      runs.forEach(run -> run.session().readAgain(pass, repeat));
     }
   }
 
@@ -186,9 +197,17 @@ public final class Transformer implements AutoCloseable {
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
+   * @param again whether policies want it to be read again
    */
   public synchronized AttendedPrompt record(
-      int contextLength, int[] tokens, int from, int to, KvTypes kvTypes, int window, int queries) {
+      int contextLength,
+      int[] tokens,
+      int from,
+      int to,
+      KvTypes kvTypes,
+      int window,
+      int queries,
+      boolean again) {
     int count = to - from;
     InferenceSession session =
         newSession(contextLength, AttendedPrompt.options(kvTypes, count, Math.min(queries, count)));
@@ -200,6 +219,10 @@ public final class Transformer implements AutoCloseable {
       }
       prompt.mark();
     } while (session.position() < count);
+    if (again) {
+      session.readAgain(pass, repeat.get(), Arrays.copyOfRange(tokens, from, to), false);
+      prompt.markReadAgain();
+    }
     return prompt;
   }
 

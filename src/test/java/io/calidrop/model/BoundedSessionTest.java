@@ -127,7 +127,8 @@ class BoundedSessionTest {
       strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128);
+    AttendedPrompt prompt =
+        model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128, false);
     for (CacheOptions options : forms(KvType.F16, policy, Compress.ONCE)) {
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {
@@ -151,7 +152,7 @@ class BoundedSessionTest {
   @Test
   void onlyAnEmptyCacheThatIsCompressedOnceAdoptsAPrompt() {
     AttendedPrompt prompt =
-        model.record(CONTEXT, tokens(60), 0, 60, KvTypes.of(KvType.F16), 16, 16);
+        model.record(CONTEXT, tokens(60), 0, 60, KvTypes.of(KvType.F16), 16, 16, false);
     CalibrationOptions off = CalibrationOptions.off();
     try (InferenceSession rolling =
             model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
@@ -167,7 +168,8 @@ class BoundedSessionTest {
   @Test
   void adoptingWaitsForAPassBecauseBothUseTheSameThreads() throws InterruptedException {
     int[] tokens = tokens(80);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 80, KvTypes.of(KvType.F16), 16, 128);
+    AttendedPrompt prompt =
+        model.record(CONTEXT, tokens, 0, 80, KvTypes.of(KvType.F16), 16, 128, false);
     CacheOptions options = options("snapkv", Compress.ONCE, CalibrationOptions.fold(16, 32, 16));
     try (InferenceSession running = model.newSession(CONTEXT, KvType.F16);
         InferenceSession adopting = model.newSession(CONTEXT, options)) {

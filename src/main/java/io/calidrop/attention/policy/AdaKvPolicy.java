@@ -30,9 +30,13 @@ public record AdaKvPolicy() implements EvictionPolicy {
 
   @Override
   public void divide(LayerCandidates candidates, int[] out) {
+    divide(candidates, (int) (ALPHA * candidates.free()), out);
+  }
+
+  /** Gives each head {@code own} rows, and the others to the best scores of all. */
+  static void divide(LayerCandidates candidates, int own, int[] out) {
     int heads = out.length;
     int free = candidates.free();
-    int own = (int) (ALPHA * free);
     float[][] sorted = new float[heads][];
     int available = 0;
     for (int h = 0; h < heads; h++) {
