@@ -66,7 +66,7 @@ final class BoundedCache extends KvCache {
               .orElse(null);
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, stored);
     }
-    pruner = new CachePruner(heads, shape, options, scratch, rotation);
+    pruner = new CachePruner(heads, shape, options, schedule.mostRows(), scratch, rotation);
     rebase = new PositionRebase(heads, rotation);
   }
 
@@ -142,7 +142,7 @@ final class BoundedCache extends KvCache {
 
   @Override
   public void expectPrompt(int tokens) {
-    schedule.expectPrompt(seen() + tokens);
+    schedule.expectPrompt(seen(), seen() + tokens);
   }
 
   @Override
@@ -257,7 +257,7 @@ final class BoundedCache extends KvCache {
       int tokens,
       AttentionScratch attention,
       RecallScratch scratch) {
-    if (hasReferences) {
+    if (hasReferences && !reading) {
       state(layer, kvHead)
           .references
           .compare(
@@ -373,7 +373,7 @@ final class BoundedCache extends KvCache {
     }
     pinned = 0;
     readingDue = false;
-    schedule.expectPrompt(0);
+    schedule.clear();
   }
 
   @Override
@@ -382,7 +382,7 @@ final class BoundedCache extends KvCache {
       int[] shares = prompt.shares(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), shares);
     }
-    schedule.expectPrompt(prompt.tokens());
+    schedule.expectPrompt(0, prompt.tokens());
     prune(pool); // it has been read again, if that was asked for
   }
 

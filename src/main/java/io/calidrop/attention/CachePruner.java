@@ -13,6 +13,7 @@ final class CachePruner {
 
   private final HeadState[] heads; // [layers that see everything][kvHeads]
   private final int sharing; // heads with a common budget
+  private final int most; // rows that a head may keep
   private final CacheBudget budget;
   private final EvictionPolicy policy;
   private final HeadRows[] views; // [layers][kvHeads]
@@ -34,13 +35,18 @@ final class CachePruner {
   private int slack;
   private int shift;
 
+  /**
+   * @param most rows that a head may keep
+   */
   CachePruner(
       HeadState[] heads,
       CacheShape shape,
       CacheOptions options,
+      int most,
       CacheScratch scratch,
       PositionRotation[] rotations) {
     this.heads = heads;
+    this.most = most;
     budget = options.budget().orElseThrow();
     policy = options.policy();
     sharing = policy.isOverLayers() ? heads.length : shape.kvHeads();
@@ -96,6 +102,7 @@ final class CachePruner {
             first / sharing,
             heads.length / sharing,
             budget.rows(),
+            most,
             protectedRows + budget.window(),
             sharedScores,
             from,

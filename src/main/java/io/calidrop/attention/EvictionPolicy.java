@@ -19,9 +19,9 @@ public interface EvictionPolicy {
     /** All tokens since a row came into the cache. */
     ALL,
     /**
-     * The prompt's tokens when it is read a second time before anything is evicted, and all tokens
-     * after it: of each row the largest attention that any of them gave it, not the sum. For caches
-     * that attend a prompt whole.
+     * All tokens since a row came into the cache, of which the largest attention counts, not the
+     * sum. Of a prompt that is attended whole it is not the first reading that counts: it is read a
+     * second time before anything is evicted.
      */
     REPEAT
   }
@@ -71,7 +71,10 @@ public interface EvictionPolicy {
     Arrays.fill(out, candidates.budget());
   }
 
-  /** Most rows that {@link #divide} may give to one of {@code kvHeads} heads. */
+  /**
+   * Most rows that {@link #divide} may give to one of {@code kvHeads} heads if {@link
+   * LayerCandidates#most} allows no more.
+   */
   default int mostRows(int budget, int kvHeads) {
     return budget;
   }

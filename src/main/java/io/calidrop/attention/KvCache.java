@@ -100,7 +100,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /**
    * Announces that the next {@code tokens} tokens are a prompt, attended whole before the first
-   * prune if a budget says {@link CacheBudget.Compress#ONCE}.
+   * prune if a budget says {@link CacheBudget.Compress#ONCE}; without effect after that.
    */
   public abstract void expectPrompt(int tokens);
 

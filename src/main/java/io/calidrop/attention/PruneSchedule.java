@@ -31,13 +31,28 @@ final class PruneSchedule {
     return endless;
   }
 
+  /** Rows that one head may keep without any harm. */
+  int mostRows() {
+    return rebases() ? contextLength / 2 - budget.pruneInterval() : Integer.MAX_VALUE;
+  }
+
   boolean isOnce() {
     return budget.compress() == Compress.ONCE;
   }
 
-  /** Announces where a prompt ends that is to be attended whole. */
-  void expectPrompt(long end) {
-    promptEnd = end;
+  /**
+   * Announces where a prompt ends that is to be attended whole, after {@code seen} tokens: the
+   * sequence's first. A cache that is compressed once goes on from there as others do.
+   */
+  void expectPrompt(long seen, long end) {
+    if (promptEnd == 0 || seen < promptEnd) {
+      promptEnd = end;
+    }
+  }
+
+  /** The sequence begins anew. */
+  void clear() {
+    promptEnd = 0;
   }
 
   /** Whether the next token is one of a prompt that is attended whole. */

@@ -122,13 +122,48 @@ class BoundedSessionTest {
     }
   }
 
+  /** Nobody sees from outside that a prompt was read again, but by what was kept of it. */
+  @Test
+  void aPromptReadAgainLeavesTheSameHoweverItIsCutAndNearTheContextsEnd() {
+    CalibrationOptions fold = CalibrationOptions.fold(16, 32, 16);
+    for (int length : new int[] {200, CONTEXT - 20}) {
+      int[] tokens = tokens(length + 10);
+      float[] expected = null;
+      for (int batch : new int[] {length, 1, 45}) {
+        try (InferenceSession session =
+            model.newSession(CONTEXT, options("kvzip", Compress.ONCE, fold))) {
+          session.expectPrompt(length);
+          for (int from = 0; from < length; from += batch) {
+            model.forward(session, tokens, from, Math.min(from + batch, length), from % 2 == 0);
+          }
+          assertThat(session.position()).isEqualTo(length);
+          assertThat(session.statistics().kept()).isEqualTo(44);
+          float[] logits = model.forward(session, tokens, length, length + 10, true).clone();
+          expected = expected == null ? logits : expected;
+          assertThat(logits).as("%d by %d", length, batch).isEqualTo(expected);
+        }
+      }
+      assertThat(expected).doesNotContain(Float.NaN);
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
-      strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
+      strings = {
+        "streaming",
+        "h2o",
+        "tova",
+        "snapkv",
+        "adakv",
+        "kvzip",
+        "expected",
+        "caote:h2o",
+        "random"
+      })
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
     AttendedPrompt prompt =
-        model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128, false);
+        model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128, true);
     for (CacheOptions options : forms(KvType.F16, policy, Compress.ONCE)) {
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {

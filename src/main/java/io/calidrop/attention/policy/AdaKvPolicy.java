@@ -30,11 +30,16 @@ public record AdaKvPolicy() implements EvictionPolicy {
 
   @Override
   public void divide(LayerCandidates candidates, int[] out) {
-    divide(candidates, (int) (ALPHA * candidates.free()), out);
+    divide(candidates, (int) (ALPHA * candidates.free()), Integer.MAX_VALUE, out);
   }
 
-  /** Gives each head {@code own} rows, and the others to the best scores of all. */
-  static void divide(LayerCandidates candidates, int own, int[] out) {
+  /**
+   * Gives each head {@code own} rows besides those that stay whatever their score, and the others
+   * to the best scores of all.
+   *
+   * @param most rows besides that a head may have
+   */
+  static void divide(LayerCandidates candidates, int own, int most, int[] out) {
     int heads = out.length;
     int free = candidates.free();
     float[][] sorted = new float[heads][];
@@ -43,6 +48,8 @@ public record AdaKvPolicy() implements EvictionPolicy {
       sorted[h] =
           Arrays.copyOfRange(candidates.scores()[h], candidates.from()[h], candidates.to()[h]);
       Arrays.sort(sorted[h]);
+      int last = sorted[h].length;
+      sorted[h] = Arrays.copyOfRange(sorted[h], Math.max(0, last - most), last);
       available += sorted[h].length;
       out[h] = Math.min(own, sorted[h].length);
     }

@@ -6,9 +6,10 @@ import io.calidrop.attention.LayerCandidates;
 
 /**
  * KVzip (arXiv 2505.23416): the largest attention that a row has from any query when the model
- * reads the prompt a second time, asked to repeat it; and since, from any token. The best rows of
- * all layers and heads stay. The original scores the rows of a piece of the prompt while that piece
- * is repeated, here every piece scores all rows; its pieces are longer.
+ * reads the prompt a second time, asked to repeat it, and from any token after that; from any token
+ * since it came where no prompt is attended whole. The best rows of all layers and heads stay. The
+ * original scores the rows of a piece of the prompt while that piece is repeated, here every piece
+ * scores all rows; its pieces are longer.
  */
 public record KvzipPolicy() implements EvictionPolicy {
   @Override
@@ -35,12 +36,6 @@ public record KvzipPolicy() implements EvictionPolicy {
 
   @Override
   public void divide(LayerCandidates candidates, int[] out) {
-    AdaKvPolicy.divide(candidates, 0, out);
-  }
-
-  /** Any head may keep all of a prompt. */
-  @Override
-  public int mostRows(int budget, int kvHeads) {
-    return Integer.MAX_VALUE / 2;
+    AdaKvPolicy.divide(candidates, 0, candidates.most() - candidates.fixed(), out);
   }
 }
