@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
@@ -26,6 +27,9 @@ final class BoundedCache extends KvCache {
 
   private final int contextLength;
   private final boolean repeats;
+  private final CacheShape shape;
+  private final KvTypes types;
+  private final boolean needsReading; // its queries
 
   private boolean readingDue; // the prompt is to be read again before anything is evicted
   private boolean reading;
@@ -50,6 +54,9 @@ final class BoundedCache extends KvCache {
     headDim = shape.headDim();
     this.contextLength = contextLength;
     repeats = policy.observation() == Observation.REPEAT;
+    this.shape = shape;
+    types = options.kvTypes();
+    needsReading = !repeats || options.calibration() instanceof Fold; // or it is recorded
     schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
     hasReferences = options.calibration() instanceof Paper;
     memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
@@ -104,13 +111,20 @@ final class BoundedCache extends KvCache {
     promptSeen = seen();
     promptShift = shift();
     mark();
+    for (int i = 0; i < heads.length && needsReading && heads[i].reading == null; i++) {
+      heads[i].reading = ReadQueries.of(promptSeen, shape, types);
+    }
     shiftBack(Math.max(0, position() + tokens - contextLength));
   }
 
   @Override
   public void endReading(WorkerPool pool, boolean last) {
     for (HeadState head : heads) {
-      head.rows.truncate(head.rows.rows() - (int) (seen() - promptSeen));
+      int read = (int) (seen() - promptSeen);
+      head.rows.truncate(head.rows.rows() - read);
+      if (head.reading != null) {
+        head.reading = head.reading.plus(read);
+      }
     }
     goBack(promptSeen, promptShift);
     reading = false;
@@ -282,10 +296,16 @@ final class BoundedCache extends KvCache {
       int stride,
       SoftmaxPartials result) {
     HeadState state = state(layer, kvHead);
-    for (int query = 0; query < count * group && !reading; query++) {
+    for (int query = 0; query < count * group; query++) {
       int token = first + query / group;
       int head = query % group;
       int o = offset + query / group * stride + head * headDim;
+      if (reading) {
+        if (state.reading != null) {
+          state.reading.put(token, tokens, position() + token, head, q, o, result.logSumExp(query));
+        }
+        continue;
+      }
       if (state.references != null) {
         state.references.merge(token, head, result, query);
       }
@@ -356,6 +376,9 @@ final class BoundedCache extends KvCache {
         head.forgetShares();
       }
     }
+    for (HeadState head : heads) {
+      head.reading = null;
+    }
     prunes++;
     pruneNanos += System.nanoTime() - start;
   }
@@ -381,6 +404,7 @@ final class BoundedCache extends KvCache {
     for (int i = 0; i < heads.length; i++) {
       int[] shares = prompt.shares(policy.observation(), budget.window(), i);
       heads[i].adopt(prompt.head(i), prompt.tokens(), shares);
+      heads[i].reading = repeats ? prompt.head(i).reading : null;
     }
     schedule.expectPrompt(0, prompt.tokens());
     prune(pool); // it has been read again, if that was asked for

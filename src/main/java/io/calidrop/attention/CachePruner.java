@@ -56,7 +56,7 @@ final class CachePruner {
       views[i] = new HeadRows(heads[i], shape, budget, rotations[i]);
     }
     this.scratch = scratch;
-    workers = scratch.workers(options.calibration());
+    workers = scratch.workers(options);
     sharedScores = new float[sharing][];
     sharedRows = new int[sharing];
     from = new int[sharing];
@@ -162,7 +162,11 @@ final class CachePruner {
       head.stored.add(evicted, shift, folded);
     }
     if (calibration != null && folded.count() > before) {
-      tools.fit().fold(calibration, folded, head.queries, seen);
+      if (head.reading != null) {
+        tools.fit().fold(calibration, folded, head.reading.ring(), head.reading.tokens());
+      } else {
+        tools.fit().fold(calibration, folded, head.queries, seen);
+      }
     }
     if (head.references != null) {
       head.references.evict(evicted, head.queries, seen - 1);

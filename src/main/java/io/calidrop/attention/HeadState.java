@@ -23,6 +23,11 @@ final class HeadState {
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
+  /**
+   * Queries of the prompt's second reading, while that is recorded or waits for its fit, or null.
+   */
+  ReadQueries reading;
+
   /** What became of evicted rows. */
   final EvictedLooks looks;
 

@@ -61,8 +61,8 @@ public final class ResultLog {
   }
 
   /**
-   * Takes what another file holds that was written with the same settings; its results are in this
-   * log's file too when this returns.
+   * Takes what another file holds that was written with the same settings, and this one does not;
+   * it is in this log's file too when this returns.
    *
    * @throws IllegalArgumentException if it was written with other settings
    */
@@ -70,7 +70,7 @@ public final class ResultLog {
     ResultLog log = new ResultLog(other);
     log.read(JSON.writeValueAsString(settings));
     for (Map.Entry<String, Map<String, Object>> result : log.results.entrySet()) {
-      if (!result.getValue().equals(results.get(result.getKey()))) {
+      if (!results.containsKey(result.getKey())) {
         add(result.getKey(), result.getValue());
       }
     }
