@@ -91,7 +91,10 @@ final class BoundedCache extends KvCache {
 
   @Override
   public int room() {
-    return reading ? Integer.MAX_VALUE : schedule.room(seen(), position());
+    if (reading) {
+      return Integer.MAX_VALUE;
+    }
+    return readingDue ? 0 : schedule.room(seen(), position());
   }
 
   @Override

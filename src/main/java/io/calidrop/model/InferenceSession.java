@@ -28,6 +28,7 @@ public final class InferenceSession implements AutoCloseable {
   private boolean promptExpected;
   private int[] promptTokens = {}; // that will be read again
   private int promptCount;
+  private int readAgain; // of them
   private AttentionObserver observer; // or null
   private float[][] logits = new float[1][]; // [tokens][vocabulary], when first wanted
 
@@ -152,6 +153,7 @@ public final class InferenceSession implements AutoCloseable {
     cache.expectPrompt(tokens);
     promptExpected = true;
     promptCount = 0;
+    readAgain = 0;
   }
 
   /**
@@ -228,33 +230,48 @@ public final class InferenceSession implements AutoCloseable {
 
   /** Reads the prompt again and compresses the cache, if that is due. */
   void readAgain(ForwardPass pass, Supplier<int[]> instruction) {
-    if (cache.isReadingDue()) {
-      readAgain(pass, instruction.get(), Arrays.copyOf(promptTokens, promptCount), true);
-      promptTokens = new int[0];
-      promptCount = 0;
+    while (cache.isReadingDue()) {
+      readPiece(pass, instruction);
     }
   }
 
   /**
-   * Reads a prompt again, piece by piece, each after the prompt and an instruction to repeat it.
-   *
-   * @param compressed whether the cache is compressed at the end
+   * Reads the next piece of the prompt again, if that is due; the last one compresses the cache.
    */
-  void readAgain(ForwardPass pass, int[] instruction, int[] prompt, boolean compressed) {
-    int before = instruction.length + OVERLAP;
-    int[] asked = before < pass.most() ? instruction : new int[0];
-    int most = pass.most() - asked.length - OVERLAP;
-    for (int at = 0; at < prompt.length; at += most) {
-      int from = Math.max(0, at - OVERLAP);
-      int to = Math.min(at + most, prompt.length);
-      int[] piece = Arrays.copyOf(asked, asked.length + to - from);
-      System.arraycopy(prompt, from, piece, asked.length, to - from);
-      cache.beginReading(piece.length);
-      pass.clear();
-      pass.add(cache, rotations, piece, 0, piece.length);
-      pass.run(null);
-      cache.endReading(pool, compressed && to == prompt.length);
+  void readPiece(ForwardPass pass, Supplier<int[]> instruction) {
+    if (cache.isReadingDue()) {
+      int next = read(pass, instruction.get(), promptTokens, readAgain, promptCount, true);
+      readAgain = cache.isReadingDue() ? next : 0;
     }
+  }
+
+  /** Reads a whole prompt again, and compresses nothing. */
+  void readAgain(ForwardPass pass, int[] instruction, int[] prompt) {
+    for (int at = 0; at < prompt.length; ) {
+      at = read(pass, instruction, prompt, at, prompt.length, false);
+    }
+  }
+
+  /**
+   * Reads a piece of a prompt {@code [at, end)} again, after all of it and an instruction to repeat
+   * it.
+   *
+   * @param compressed whether the cache is compressed when it was the last piece
+   * @return where the next one begins
+   */
+  private int read(
+      ForwardPass pass, int[] instruction, int[] prompt, int at, int end, boolean compressed) {
+    int[] asked = instruction.length + OVERLAP < pass.most() ? instruction : new int[0];
+    int from = Math.max(0, at - OVERLAP);
+    int to = Math.min(from + pass.most() - asked.length, end);
+    int[] piece = Arrays.copyOf(asked, asked.length + to - from);
+    System.arraycopy(prompt, from, piece, asked.length, to - from);
+    cache.beginReading(piece.length);
+    pass.clear();
+    pass.add(cache, rotations, piece, 0, piece.length);
+    pass.run(null);
+    cache.endReading(pool, compressed && to == end);
+    return to;
   }
 
   private int room(TokenRun run) {

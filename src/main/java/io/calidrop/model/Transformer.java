@@ -151,7 +151,9 @@ public final class Transformer implements AutoCloseable {
    * One pass over the weights for several sessions, each of which gets what it would get alone, to
    * the bit. It takes as many tokens as fit, of the first sessions first: {@link
    * InferenceSession#position} tells how many. A session whose last token but guesses was taken has
-   * the {@link InferenceSession#logits} after it, and after each guess that was taken.
+   * the {@link InferenceSession#logits} after it, and after each guess that was taken. Where a
+   * prompt is read again before its cache is compressed, each call reads a piece of it, and the
+   * session has no room until that is done.
    *
    * @throws IllegalArgumentException as {@link #forward}, or if a session comes twice; all sessions
    *     are then unchanged
@@ -176,8 +178,8 @@ public final class Transformer implements AutoCloseable {
       pass.run(null);
       int[] tokens = wanted.stream().mapToInt(Wanted::token).toArray();
       pass.logits(tokens, tokens.length, (i, logits, o) -> wanted.get(i).give(logits, o));
-      runs.forEach(run -> run.session().readAgain(pass, repeat));
     }
+    runs.forEach(run -> run.session().readPiece(pass, repeat));
   }
 
   /** A session that goes on from where another stands; both may go on. */
@@ -220,7 +222,7 @@ public final class Transformer implements AutoCloseable {
       prompt.mark();
     } while (session.position() < count);
     if (again) {
-      session.readAgain(pass, repeat.get(), Arrays.copyOfRange(tokens, from, to), false);
+      session.readAgain(pass, repeat.get(), Arrays.copyOfRange(tokens, from, to));
       prompt.markReadAgain();
     }
     return prompt;

@@ -112,7 +112,7 @@ class BatchTest {
   void questionsAboutADocumentShareItCompressedOnce() throws IOException {
     Path in = prompts(5);
     Path document = Files.writeString(directory.resolve("book.txt"), "A B C D E F G ".repeat(20));
-    String[] once = {"--budget", "64", "--compress", "once", "--policy", "kvzip"};
+    String[] once = {"--budget", "64", "--compress", "once", "--json"};
     List<List<JsonNode>> all = new ArrayList<>();
     for (String parallel : List.of("1", "3")) {
       Path out = directory.resolve("out" + parallel);
@@ -120,6 +120,8 @@ class BatchTest {
       more.addAll(List.of("--document", document.toString(), "--parallel", parallel, "-n", "20"));
       Outcome outcome = batch(in, out, more.toArray(String[]::new));
       assertThat(outcome.code()).as(outcome.err()).isZero();
+      JsonNode summary = JSON.readTree(outcome.out());
+      assertThat(summary.at("/cache_options/policy").asText()).isEqualTo("kvzip");
       List<JsonNode> results = new ArrayList<>(results(out));
       results.sort((a, b) -> a.get("id").asText().compareTo(b.get("id").asText()));
       for (JsonNode result : results) {

@@ -15,6 +15,9 @@ public final class EvictionPolicies {
   /** The name of the policy that is used where none is named. */
   public static final String DEFAULT = "h2o";
 
+  /** The same where a prompt is attended whole and then compressed. */
+  public static final String DEFAULT_ONCE = "kvzip";
+
   private static final String CAOTE = "caote";
   private static final long RANDOM_SEED = 1;
   private static final Map<String, Function<QuerySample, EvictionPolicy>> POLICIES =
