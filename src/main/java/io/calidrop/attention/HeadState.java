@@ -290,6 +290,7 @@ final class HeadState {
 
   void clear() {
     rows.truncate(0);
+    reading = null;
     evicted = 0;
     if (calibration != null) {
       calibration.clear();

@@ -152,8 +152,10 @@ public final class InferenceSession implements AutoCloseable {
   public void expectPrompt(int tokens) {
     cache.expectPrompt(tokens);
     promptExpected = true;
-    promptCount = 0;
-    readAgain = 0;
+    if (!cache.isReadingDue()) {
+      promptCount = 0;
+      readAgain = 0;
+    }
   }
 
   /**
@@ -208,6 +210,7 @@ public final class InferenceSession implements AutoCloseable {
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(certain);
       promptCount = 0;
+      readAgain = 0;
     }
     int end = run.drafted() == 0 ? run.to() : run.from() + Math.max(certain, room(run));
     boolean noted = cache.isToBeReadAgain();

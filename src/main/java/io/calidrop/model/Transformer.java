@@ -113,12 +113,12 @@ public final class Transformer implements AutoCloseable {
     session.check(tokens, from, to);
     for (int at = from; at < to; ) {
       at += run(session, tokens, at, to);
-      if (at == to && wantLogits) {
-        last[0] = pass.tokens() - 1;
-        pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
-      }
-      session.readAgain(pass, repeat);
     }
+    if (wantLogits) {
+      last[0] = pass.tokens() - 1;
+      pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
+    }
+    session.readAgain(pass, repeat);
     return wantLogits ? session.logits() : null;
   }
 
@@ -135,12 +135,13 @@ public final class Transformer implements AutoCloseable {
       at += run(session, tokens, at, to);
       int[] all = IntStream.range(0, at - start).toArray();
       pass.logits(all, all.length, (i, logits, offset) -> sink.accept(start + i, logits, offset));
-      session.readAgain(pass, repeat);
     }
+    session.readAgain(pass, repeat);
   }
 
   /** A pass of one session's tokens, as many as fit; returns how many. */
   private int run(InferenceSession session, int[] tokens, int from, int to) {
+    session.readAgain(pass, repeat); // what is left of it
     pass.clear();
     int added = session.addTo(pass, new TokenRun(session, tokens, from, to));
     pass.run(session.observer());

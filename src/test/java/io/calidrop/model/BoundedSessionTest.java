@@ -147,6 +147,25 @@ class BoundedSessionTest {
     }
   }
 
+  /** An answer may be cut short before the prompt was read again: the next one finds it so. */
+  @Test
+  void aReadingThatWasLeftIsFinishedByWhatComesNext() {
+    int[] tokens = tokens(320);
+    CacheOptions options = options("kvzip", Compress.ONCE, CalibrationOptions.off());
+    try (InferenceSession whole = model.newSession(CONTEXT, options);
+        InferenceSession left = model.newSession(CONTEXT, options)) {
+      model.forward(whole, tokens, 0, 300, false);
+      left.expectPrompt(300);
+      while (left.position() < 300) {
+        model.forward(List.of(new TokenRun(left, tokens, left.position(), 300)));
+      }
+      assertThat(left.statistics().kept()).as("a piece of two was read").isEqualTo(300);
+      left.expectPrompt(20);
+      assertThat(model.forward(left, tokens, 300, 320, true))
+          .isEqualTo(model.forward(whole, tokens, 300, 320, true));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
