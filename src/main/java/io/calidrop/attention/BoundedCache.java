@@ -57,7 +57,8 @@ final class BoundedCache extends KvCache {
     this.shape = shape;
     types = options.kvTypes();
     needsReading = !repeats || options.calibration() instanceof Fold; // or it is recorded
-    schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
+    int most = policy.isOverLayers() ? budget.rows() : policy.mostRows(budget.rows(), kvHeads);
+    schedule = new PruneSchedule(budget, most, contextLength);
     hasReferences = options.calibration() instanceof Paper;
     memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
     int[] layers = shape.fullLayers();

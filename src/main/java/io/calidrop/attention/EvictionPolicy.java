@@ -57,7 +57,10 @@ public interface EvictionPolicy {
    */
   default void combine(float[][] scores, int[] rows) {}
 
-  /** Whether the heads of all layers share one budget, not only those of each. */
+  /**
+   * Whether the heads of all layers share one budget, not only those of each. {@link #divide} then
+   * keeps to {@link LayerCandidates#most}.
+   */
   default boolean isOverLayers() {
     return false;
   }
@@ -71,10 +74,7 @@ public interface EvictionPolicy {
     Arrays.fill(out, candidates.budget());
   }
 
-  /**
-   * Most rows that {@link #divide} may give to one of {@code kvHeads} heads if {@link
-   * LayerCandidates#most} allows no more.
-   */
+  /** Most rows that {@link #divide} may give to one of {@code kvHeads} heads. */
   default int mostRows(int budget, int kvHeads) {
     return budget;
   }

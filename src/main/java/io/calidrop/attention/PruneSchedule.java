@@ -15,7 +15,7 @@ final class PruneSchedule {
   private long promptEnd;
 
   /**
-   * @param mostRows that a policy may give to one head
+   * @param mostRows that a policy may give to one head, if it does not keep to {@link #mostRows}
    */
   PruneSchedule(CacheBudget budget, int mostRows, int contextLength) {
     this.budget = budget;

@@ -9,7 +9,7 @@ package io.calidrop.attention;
  */
 record ReadQueries(QueryRing ring, long tokens) {
   /** Most tokens of which they are. */
-  static final int SAMPLES = 512;
+  static final int SAMPLES = 170;
 
   /**
    * Of a prompt of {@code tokens} tokens; with instructions and overlaps some more are read, and

@@ -35,8 +35,9 @@ public record RequestPrompt(
     RequestPrompt whole = of(body.about(document), engine, template);
     int[] alone = of(body.onlyAbout(document), engine, template).tokens;
     int common = Arrays.mismatch(whole.tokens, alone);
-    int shared = common < 0 ? whole.tokens.length - 1 : common;
-    return new RequestPrompt(whole.tokens, whole.options, whole.tools, shared);
+    int shared = common < 0 ? alone.length : common;
+    int last = whole.tokens.length - 1;
+    return new RequestPrompt(whole.tokens, whole.options, whole.tools, Math.min(shared, last));
   }
 
   /**

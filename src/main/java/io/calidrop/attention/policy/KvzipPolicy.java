@@ -38,4 +38,10 @@ public record KvzipPolicy() implements EvictionPolicy {
   public void divide(LayerCandidates candidates, int[] out) {
     AdaKvPolicy.divide(candidates, 0, candidates.most() - candidates.fixed(), out);
   }
+
+  /** The budget of all, where nothing sets a limit. */
+  @Override
+  public int mostRows(int budget, int kvHeads) {
+    return Integer.MAX_VALUE / 2;
+  }
 }
