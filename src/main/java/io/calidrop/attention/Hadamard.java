@@ -5,6 +5,7 @@ import static io.calidrop.tensor.VectorShape.LANES;
 
 import io.calidrop.tensor.VectorMath;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Multiplies vectors by a Hadamard matrix over the root of its size, which spreads what is large in
@@ -16,12 +17,32 @@ final class Hadamard {
   /** Leaves vectors as they are. */
   static final Hadamard NONE = new Hadamard(1);
 
+  private static final VectorShuffle<Float> PARTNER_1 = partner(1);
+  private static final VectorShuffle<Float> PARTNER_2 = partner(2);
+  private static final VectorShuffle<Float> PARTNER_4 = partner(4);
+  private static final VectorShuffle<Float> PARTNER_8 = partner(8);
+
+  /** [1, 2, 4, 8][lane] -1 where the partner has a lower lane. */
+  private static final float[] SIGNS = signs();
+
   private final int size;
   private final float scale;
 
   private Hadamard(int size) {
     this.size = size;
     scale = (float) (1 / Math.sqrt(size));
+  }
+
+  private static VectorShuffle<Float> partner(int half) {
+    return VectorShuffle.fromOp(F, lane -> lane ^ half % LANES);
+  }
+
+  private static float[] signs() {
+    float[] signs = new float[4 * LANES];
+    for (int i = 0; i < signs.length; i++) {
+      signs[i] = (i % LANES & 1 << i / LANES) == 0 ? 1 : -1;
+    }
+    return signs;
   }
 
   /** Of vectors of {@code dim} dimensions: block-diagonal where that is no power of two. */
@@ -37,7 +58,12 @@ final class Hadamard {
    * Rotates {@code x[from, from + length)} in place; the length is a multiple of the dimensions.
    */
   void apply(float[] x, int from, int length) {
-    for (int half = 1; half < size; half *= 2) {
+    int half = 1;
+    if (size >= LANES) {
+      withinVectors(x, from, length);
+      half = LANES;
+    }
+    for (; half < size; half *= 2) {
       for (int i = from; i < from + length; i += 2 * half) {
         if (half < LANES) {
           few(x, i, half);
@@ -47,6 +73,29 @@ final class Hadamard {
       }
     }
     VectorMath.scale(x, from, length, scale);
+  }
+
+  /**
+   * All steps within vectors: a lane gets the sum of itself and its partner, or its partner less
+   * itself. Multiplying by one is exact, so the bits are those of {@link #few}.
+   */
+  private static void withinVectors(float[] x, int from, int length) {
+    FloatVector sign1 = FloatVector.fromArray(F, SIGNS, 0);
+    FloatVector sign2 = FloatVector.fromArray(F, SIGNS, LANES);
+    FloatVector sign4 = FloatVector.fromArray(F, SIGNS, 2 * LANES);
+    FloatVector sign8 = FloatVector.fromArray(F, SIGNS, 3 * LANES);
+    for (int i = from; i < from + length; i += LANES) {
+      FloatVector v = FloatVector.fromArray(F, x, i);
+      v = v.fma(sign1, v.rearrange(PARTNER_1));
+      v = v.fma(sign2, v.rearrange(PARTNER_2));
+      if (LANES > 4) {
+        v = v.fma(sign4, v.rearrange(PARTNER_4));
+      }
+      if (LANES > 8) {
+        v = v.fma(sign8, v.rearrange(PARTNER_8));
+      }
+      v.intoArray(x, i);
+    }
   }
 
   private static void few(float[] x, int i, int half) {
