@@ -126,8 +126,29 @@ class PageTest(unittest.TestCase):
         }""")
         expect(page.locator("#memory-text")).to_have_text(
             "300 kept \u00b7 500 in the store \u00b7 200 folded into 128 rows \u00b7 2.0 MB")
-        widths = page.locator("#bar i").evaluate_all("all => all.map(i => i.offsetWidth)")
-        self.assertAlmostEqual(widths[1] / sum(widths), 0.5, delta=0.05)
+        page.wait_for_function("""() => {
+          const widths = [...document.querySelectorAll('#bar i')].map(part => part.offsetWidth); // they move there
+          return Math.abs(widths[1] / widths.reduce((a, b) => a + b) - 0.5) < 0.05;
+        }""")
+
+    def test_the_memory_is_drawn_while_the_answer_comes(self):
+        page = self.open()
+        page.get_by_role("button", name="Settings").click()
+        page.get_by_label("Store").select_option("ram")
+        page.get_by_label("Recall (rows)").fill("20")
+        page.keyboard.press("Escape")
+        self.ask(page, "Repeat this: " + "all work and no play makes Jack a dull boy, " * 40)
+        expect(page.locator("#memory-text")).to_contain_text("in the store")
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        early = page.evaluate("current.messages.at(-1).calidrop")
+        self.assertEqual(list(early), ["cache"])
+        page.locator("#memory summary").click()
+        expect(page.locator("#figures")).to_contain_text("bytes")
+        expect(page.locator("#figures")).not_to_contain_text("seed")
+        page.wait_for_function("seen => current.messages.at(-1).calidrop.cache.seen > seen", arg=early["cache"]["seen"])
+        page.keyboard.press("Escape")
+        self.done(page)
+        expect(page.locator("#memory-text")).to_contain_text("in the store")
 
     def test_a_wrong_key_is_asked_for_again(self):
         page = self.open()

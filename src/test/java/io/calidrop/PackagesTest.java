@@ -32,7 +32,7 @@ class PackagesTest {
                   "serve",
                   "batch generate constraint download sampling model attention tokenizer gguf text"),
               Map.entry("batch", "generate constraint download sampling model attention gguf text"),
-              Map.entry("bench", "sampling model attention tensor tokenizer gguf"),
+              Map.entry("bench", "constraint sampling model attention tensor tokenizer gguf"),
               Map.entry("eval", "generate report model attention tokenizer"),
               Map.entry(
                   "generate",

@@ -3,17 +3,21 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.IntVector;
 
 /**
  * Grouped-query attention of a tile of queries over the rows of one KV head, by online softmax over
  * blocks of 64 rows. All query heads of the group and all tokens of the tile share one reading of K
- * and V.
+ * and V: first all scores of a block are computed, then all sums, so that either stays in L1.
  */
 final class AttentionKernel {
   /**
@@ -86,31 +90,38 @@ final class AttentionKernel {
     int end = Math.min((segment + 1) * SEGMENT, visible + tokens - 1);
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       for (int quad = 0; quad < quads; quad++) {
-        int last = Math.min(quad * QUAD + QUAD, queries) - 1;
-        int seen = Math.min(visible + last / group - row, BLOCK);
-        if (seen <= 0 || visible + quad * QUAD / group - window >= row + BLOCK) {
+        int seen = seen(row, quad, visible, window, queries, group);
+        if (seen == 0) {
           continue;
         }
-        scratch.quad(last + 1 - quad * QUAD);
-        boolean isNew = newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
+        float[] scores = scratch.quadScores[quad];
+        int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
-        if (isNew) {
+        if (isNew(newest, row, quad, visible, group)) {
           newest.addScores(row, quad, visible, group, scratch);
         }
-        cap(scratch);
+        cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
           int query = quad * QUAD + t;
           int own = visible + query / group - row;
           int limit = query > last ? 0 : Math.min(own, BLOCK);
           int start = Math.max(0, own - window);
-          softmax(scratch, t, query, start, limit, head.valueDim, head.values.weightScale());
+          prepare(scratch, scores, t, query, start, limit, head.valueDim);
         }
+        softmax(scratch, scores, quad, head.values.weightScale());
         if (log != null) {
-          log.put(row, quad, scratch.scores, partials.max);
+          log.put(row, quad, scores, partials.max);
         }
+      }
+      for (int quad = 0; quad < quads; quad++) {
+        int seen = seen(row, quad, visible, window, queries, group);
+        if (seen == 0) {
+          continue;
+        }
+        quad(scratch, quad, queries);
         int o = quad * QUAD * head.valueDim;
-        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
-        if (isNew) {
+        head.accumulate(row, seen, scratch.quadScores[quad], partials.acc, o, scratch);
+        if (isNew(newest, row, quad, visible, group)) {
           newest.accumulate(row, seen, quad, visible, group, scratch);
         }
       }
@@ -137,30 +148,53 @@ final class AttentionKernel {
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
       for (int quad = 0; quad < quads; quad++) {
-        scratch.quad(Math.min(QUAD, queries - quad * QUAD));
+        float[] scores = scratch.quadScores[quad];
+        int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
-        cap(scratch);
+        cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
           if (bias != null) {
-            VectorMath.add(scratch.scores, t * BLOCK, bias, row, BLOCK);
+            VectorMath.add(scores, t * BLOCK, bias, row, BLOCK);
           }
           int query = quad * QUAD + t;
-          int limit = query < queries ? seen : 0;
-          softmax(scratch, t, query, 0, limit, head.valueDim, head.values.weightScale());
+          prepare(scratch, scores, t, query, 0, query > last ? 0 : seen, head.valueDim);
         }
+        softmax(scratch, scores, quad, head.values.weightScale());
+      }
+      for (int quad = 0; quad < quads; quad++) {
+        quad(scratch, quad, queries);
         int o = quad * QUAD * head.valueDim;
-        head.accumulate(row, seen, scratch.scores, partials.acc, o, scratch);
+        head.accumulate(row, seen, scratch.quadScores[quad], partials.acc, o, scratch);
       }
     }
     finish(scratch, queries, out);
   }
 
-  private static void dots(KvHead head, int row, int quad, AttentionScratch scratch) {
-    head.scores(row, scratch.queries, quad * QUAD * head.headDim, scratch.scores, scratch);
+  /** Rows of a block that the last token of a quad sees, or 0 if none of its tokens sees any. */
+  private static int seen(int row, int quad, int visible, int window, int queries, int group) {
+    int last = Math.min(quad * QUAD + QUAD, queries) - 1;
+    boolean isPast = visible + quad * QUAD / group - window >= row + BLOCK;
+    return isPast ? 0 : Math.clamp(visible + last / group - row, 0, BLOCK);
   }
 
-  private static void cap(AttentionScratch scratch) {
-    scratch.attentionScores.cap(scratch.scores, 0, QUAD * BLOCK);
+  private static boolean isNew(NewestRows newest, int row, int quad, int visible, int group) {
+    return newest != null && row >= NewestRows.first(visible + quad * QUAD / group);
+  }
+
+  /** Begins with a quad and returns its last query. */
+  private static int quad(AttentionScratch scratch, int quad, int queries) {
+    int last = Math.min(quad * QUAD + QUAD, queries) - 1;
+    scratch.quad(last + 1 - quad * QUAD);
+    return last;
+  }
+
+  private static void dots(KvHead head, int row, int quad, AttentionScratch scratch) {
+    int queries = quad * QUAD * head.headDim;
+    head.scores(row, scratch.queries, queries, scratch.quadScores[quad], scratch);
+  }
+
+  private static void cap(float[] scores, AttentionScratch scratch) {
+    scratch.attentionScores.cap(scores, 0, QUAD * BLOCK);
   }
 
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
@@ -182,23 +216,23 @@ final class AttentionKernel {
   }
 
   /**
-   * Turns a block's scores of one query into weights, of rows {@code [start, limit)}, and brings
-   * its partial to the new maximum.
+   * Brings one query's partial to the maximum with a block's scores, of rows {@code [start,
+   * limit)}, whose weights {@link #softmax} makes of them.
    */
-  private static void softmax(
+  private static void prepare(
       AttentionScratch scratch,
+      float[] scores,
       int t,
       int query,
       int start,
       int limit,
-      int valueDim,
-      float weightScale) {
-    float[] scores = scratch.scores;
-    int from = t * BLOCK;
+      int valueDim) {
+    scratch.starts[t] = start;
+    scratch.limits[t] = Math.max(start, limit);
     if (limit <= start) {
-      Arrays.fill(scores, from, from + BLOCK, 0f);
       return;
     }
+    int from = t * BLOCK;
     Arrays.fill(scores, from, from + start, Float.NEGATIVE_INFINITY);
     Arrays.fill(scores, from + limit, from + BLOCK, Float.NEGATIVE_INFINITY);
     SoftmaxPartials partials = scratch.segment;
@@ -210,32 +244,54 @@ final class AttentionKernel {
       factor = VectorMath.exp(max - newMax);
       VectorMath.scale(partials.acc, query * valueDim, valueDim, factor);
     }
-    exponentials(scores, from, newMax, weightScale, factor, scratch.sums, query * LANES);
-    Arrays.fill(scores, from, from + start, 0f);
-    Arrays.fill(scores, from + limit, from + BLOCK, 0f);
-  }
-
-  private static float max(float[] scores, int from) {
-    FloatVector max = FloatVector.fromArray(F, scores, from);
-    for (int i = LANES; i < BLOCK; i += LANES) {
-      max = max.max(FloatVector.fromArray(F, scores, from + i));
-    }
-    return max.reduceLanes(VectorOperators.MAX);
+    scratch.maxima[t] = newMax;
+    scratch.factors[t] = factor;
   }
 
   /**
-   * Turns scores into weights and adds these to {@code factor} times the sums, which lie in memory
-   * between blocks. The only method that takes and returns a vector here is {@link VectorMath#exp},
-   * which C2 inlines: elsewhere one would be boxed.
+   * The largest of a block's scores. Numbers' bits become ints in the numbers' order: of C2's code
+   * a maximum of ints is one instruction, of floats six.
+   */
+  private static float max(float[] scores, int from) {
+    IntVector max = IntVector.broadcast(I, Integer.MIN_VALUE);
+    for (int i = from; i < from + BLOCK; i += LANES) {
+      IntVector bits = FloatVector.fromArray(F, scores, i).reinterpretAsInts();
+      max = bits.lanewise(ASHR, 31).and(Integer.MAX_VALUE).lanewise(XOR, bits).max(max);
+    }
+    int bits = max.reduceLanes(MAX);
+    return Float.intBitsToFloat(bits >> 31 & Integer.MAX_VALUE ^ bits);
+  }
+
+  /** Turns a block's scores of a quad of queries into weights. */
+  private static void softmax(
+      AttentionScratch scratch, float[] scores, int quad, float weightScale) {
+    exponentials(scratch, scores, quad * QUAD * LANES, weightScale);
+    for (int t = 0; t < QUAD; t++) {
+      int from = t * BLOCK;
+      Arrays.fill(scores, from, from + scratch.starts[t], 0f);
+      Arrays.fill(scores, from + scratch.limits[t], from + BLOCK, 0f);
+    }
+  }
+
+  /**
+   * Turns scores into weights and adds these to factors times the sums, which lie in memory between
+   * blocks. The only method that takes and returns a vector here is {@link VectorMath#exp}, which
+   * C2 inlines: elsewhere one would be boxed.
    */
   private static void exponentials(
-      float[] scores, int from, float max, float weightScale, float factor, float[] sums, int o) {
-    FloatVector sum = FloatVector.fromArray(F, sums, o).mul(factor);
-    for (int i = from; i < from + BLOCK; i += LANES) {
-      FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
-      sum = sum.add(weight);
-      weight.mul(weightScale).intoArray(scores, i);
+      AttentionScratch scratch, float[] scores, int o, float weightScale) {
+    float[] sums = scratch.sums;
+    for (int t = 0; t < QUAD; t++) {
+      if (scratch.limits[t] > scratch.starts[t]) {
+        float max = scratch.maxima[t];
+        FloatVector sum = FloatVector.fromArray(F, sums, o + t * LANES).mul(scratch.factors[t]);
+        for (int i = t * BLOCK; i < t * BLOCK + BLOCK; i += LANES) {
+          FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
+          sum = weight.add(sum);
+          weight.mul(weightScale).intoArray(scores, i);
+        }
+        sum.intoArray(sums, o + t * LANES);
+      }
     }
-    sum.intoArray(sums, o);
   }
 }

@@ -9,8 +9,21 @@ final class AttentionScratch {
   /** [quads][headDim][4] queries, scaled, and room for packed keys' fields beyond the last one. */
   final float[] queries;
 
-  /** [4][BLOCK] scores, then weights. */
-  final float[] scores = new float[KvHead.QUAD * KvHead.BLOCK];
+  /** [quads][4][BLOCK] scores, then weights. */
+  final float[][] quadScores;
+
+  /** Those of the first quad. */
+  final float[] scores;
+
+  /** [4] of a quad's queries with a block: rows they see from, and up to, if there are any. */
+  final int[] starts = new int[KvHead.QUAD];
+
+  final int[] limits = new int[KvHead.QUAD];
+
+  /** [4] what scores are lessened by, and what sums so far are multiplied by. */
+  final float[] maxima = new float[KvHead.QUAD];
+
+  final float[] factors = new float[KvHead.QUAD];
 
   /** [queries, padded to 4][lanes] sums of weights of the segment. */
   final float[] sums;
@@ -30,10 +43,14 @@ final class AttentionScratch {
   /** [4][dimensions of a group] sums of codes of packed values. */
   final float[] codeSums = new float[KvHead.QUAD * RowPacker.GROUP];
 
-  /** A decoded block of packed rows and what it was decoded from. */
-  final float[] keys;
+  /**
+   * The codes of a block of packed keys, or of packed values, and what they were decoded from. Both
+   * take turns in the same memory, which so stays in L1.
+   */
+  final float[] codes;
 
-  final float[] values;
+  /** [groups][BLOCK] scales of keys. */
+  final float[] keyScales;
 
   /** What blocks of {@link NewestRows} are attended with; null in itself. */
   final AttentionScratch rests;
@@ -65,11 +82,13 @@ final class AttentionScratch {
     int padded = VectorShape.roundUp(maxQueries, KvHead.QUAD);
     int valueDim = ValueRows.valueDim(valueLength);
     queries = new float[padded * headDim + Integer.SIZE];
+    quadScores = new float[Math.max(1, padded / KvHead.QUAD)][KvHead.QUAD * KvHead.BLOCK];
+    scores = quadScores[0];
     sums = new float[padded * VectorShape.LANES];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];
-    keys = new float[KvHead.BLOCK * headDim];
-    values = new float[KvHead.BLOCK * valueDim];
+    codes = new float[KvHead.BLOCK * Math.max(headDim, valueDim)];
+    keyScales = new float[KvHead.BLOCK * Math.ceilDiv(headDim, RowPacker.GROUP)];
     rests = maxQueries == 0 ? null : new AttentionScratch(shape, valueLength, 0);
   }
 

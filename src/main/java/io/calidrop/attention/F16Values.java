@@ -34,8 +34,13 @@ final class F16Values extends ValueRows {
   }
 
   @Override
-  void removePage(int page) {
-    values.remove(page);
+  void removePage() {
+    values.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    values.addLast(values.removeFirst());
   }
 
   @Override

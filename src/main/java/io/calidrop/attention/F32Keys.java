@@ -26,8 +26,13 @@ final class F32Keys extends KeyRows {
   }
 
   @Override
-  void removePage(int page) {
-    keys.remove(page);
+  void removePage() {
+    keys.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    keys.addLast(keys.removeFirst());
   }
 
   @Override

@@ -28,8 +28,13 @@ final class F32Values extends ValueRows {
   }
 
   @Override
-  void removePage(int page) {
-    values.remove(page);
+  void removePage() {
+    values.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    values.addLast(values.removeFirst());
   }
 
   @Override

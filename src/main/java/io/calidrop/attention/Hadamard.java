@@ -14,19 +14,17 @@ import jdk.incubator.vector.VectorShuffle;
  * it keeps its dot products.
  */
 final class Hadamard {
-  /** Of a lane, the one whose number differs in one bit. */
-  static final VectorShuffle<Float> PARTNERS_1 = partners(1);
-
-  static final VectorShuffle<Float> PARTNERS_2 = partners(2);
-  static final VectorShuffle<Float> PARTNERS_4 = partners(4);
-  static final VectorShuffle<Float> PARTNERS_8 = partners(8);
-  private static final FloatVector SIGNS_1 = signs(1);
-  private static final FloatVector SIGNS_2 = signs(2);
-  private static final FloatVector SIGNS_4 = signs(4);
-  private static final FloatVector SIGNS_8 = signs(8);
-
   /** Leaves vectors as they are. */
   static final Hadamard NONE = new Hadamard(1);
+
+  /** Of a lane, the one whose number differs in one bit. */
+  static final VectorShuffle<Float> PARTNER_1 = partner(1);
+  static final VectorShuffle<Float> PARTNER_2 = partner(2);
+  static final VectorShuffle<Float> PARTNER_4 = partner(4);
+  static final VectorShuffle<Float> PARTNER_8 = partner(8);
+
+  /** [1, 2, 4, 8][lane] -1 where the partner has a lower lane. */
+  private static final float[] SIGNS = signs();
 
   private final int size;
   private final float scale;
@@ -36,16 +34,16 @@ final class Hadamard {
     scale = (float) (1 / Math.sqrt(size));
   }
 
-  private static VectorShuffle<Float> partners(int half) {
+  private static VectorShuffle<Float> partner(int half) {
     return VectorShuffle.fromOp(F, lane -> lane ^ half % LANES);
   }
 
-  private static FloatVector signs(int half) {
-    float[] signs = new float[LANES];
-    for (int lane = 0; lane < LANES; lane++) {
-      signs[lane] = (lane & half) == 0 ? 1 : -1;
+  private static float[] signs() {
+    float[] signs = new float[4 * LANES];
+    for (int i = 0; i < signs.length; i++) {
+      signs[i] = (i % LANES & 1 << i / LANES) == 0 ? 1 : -1;
     }
-    return FloatVector.fromArray(F, signs, 0);
+    return signs;
   }
 
   /** Of vectors of {@code dim} dimensions: block-diagonal where that is no power of two. */
@@ -61,36 +59,41 @@ final class Hadamard {
    * Rotates {@code x[from, from + length)} in place; the length is a multiple of the dimensions.
    */
   void apply(float[] x, int from, int length) {
-    int inVectors = from + length / LANES * LANES;
-    within(x, from, inVectors, size);
-    for (int half = 1; half < Math.min(size, LANES); half *= 2) {
-      for (int i = inVectors; i < from + length; i += 2 * half) {
-        few(x, i, half);
-      }
+    int half = 1;
+    if (size >= LANES) {
+      withinVectors(x, from, length);
+      half = LANES;
     }
-    for (int half = LANES; half < size; half *= 2) {
+    for (; half < size; half *= 2) {
       for (int i = from; i < from + length; i += 2 * half) {
-        many(x, i, half);
+        if (half < LANES) {
+          few(x, i, half);
+        } else {
+          many(x, i, half);
+        }
       }
     }
     VectorMath.scale(x, from, length, scale);
   }
 
-  /** The steps that stay within a vector: each lane and its partner become sum and difference. */
-  private static void within(float[] x, int from, int to, int size) {
-    for (int i = from; i < to; i += LANES) {
+  /**
+   * All steps within vectors: a lane gets the sum of itself and its partner, or its partner less
+   * itself. Multiplying by one is exact, so the bits are those of {@link #few}.
+   */
+  private static void withinVectors(float[] x, int from, int length) {
+    FloatVector sign1 = FloatVector.fromArray(F, SIGNS, 0);
+    FloatVector sign2 = FloatVector.fromArray(F, SIGNS, LANES);
+    FloatVector sign4 = FloatVector.fromArray(F, SIGNS, 2 * LANES);
+    FloatVector sign8 = FloatVector.fromArray(F, SIGNS, 3 * LANES);
+    for (int i = from; i < from + length; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      if (size > 1) {
-        v = v.fma(SIGNS_1, v.rearrange(PARTNERS_1));
+      v = v.fma(sign1, v.rearrange(PARTNER_1));
+      v = v.fma(sign2, v.rearrange(PARTNER_2));
+      if (LANES > 4) {
+        v = v.fma(sign4, v.rearrange(PARTNER_4));
       }
-      if (size > 2) {
-        v = v.fma(SIGNS_2, v.rearrange(PARTNERS_2));
-      }
-      if (size > 4 && LANES > 4) {
-        v = v.fma(SIGNS_4, v.rearrange(PARTNERS_4));
-      }
-      if (size > 8 && LANES > 8) {
-        v = v.fma(SIGNS_8, v.rearrange(PARTNERS_8));
+      if (LANES > 8) {
+        v = v.fma(sign8, v.rearrange(PARTNER_8));
       }
       v.intoArray(x, i);
     }

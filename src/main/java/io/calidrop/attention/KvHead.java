@@ -86,16 +86,18 @@ final class KvHead {
     return newest == null || newest.canTruncate(rows);
   }
 
-  /** Drops the first {@code count} rows, a multiple of the page; the others move to the front. */
+  /**
+   * Drops the first {@code count} rows, a multiple of the page; the others move to the front. Pages
+   * stay for rows to come: as garbage they would pile up among what is old.
+   */
   void dropFirst(int count) {
     if (newest != null) {
       newest.dropFirst(count);
     }
     rows -= count;
     for (int dropped = 0; dropped < count; dropped += BLOCK) {
-      pages--;
-      keys.removePage(0);
-      values.removePage(0);
+      keys.rotatePages();
+      values.rotatePages();
     }
   }
 
@@ -103,8 +105,8 @@ final class KvHead {
   void release(int rows) {
     int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);
     for (; pages > needed; pages--) {
-      keys.removePage(pages - 1);
-      values.removePage(pages - 1);
+      keys.removePage();
+      values.removePage();
     }
   }
 
@@ -145,7 +147,7 @@ final class KvHead {
       }
     }
     if (newest != null) {
-      newest.transfer(state, rows);
+      newest.transfer(state, this);
     }
   }
 

@@ -63,6 +63,13 @@ final class LayerRows {
     }
   }
 
+  /** Frees the pages that no token needs. */
+  void release() {
+    for (KvHead head : heads) {
+      head.release(head.rows());
+    }
+  }
+
   void copyFrom(LayerRows other) {
     for (int h = 0; h < heads.length; h++) {
       heads[h].copyFrom(other.heads[h]);

@@ -63,6 +63,7 @@ final class NewestRows {
     rests.dropFirst(needed - first);
     first = needed;
     rests.extend(count);
+    rests.release(rests.rows());
   }
 
   /** Sets what was lost of the key that this thread has just packed. */
@@ -94,7 +95,7 @@ final class NewestRows {
     rests.scores(row - first, scratch.queries, queries, own.scores, own);
     for (int t = 0; t < QUAD; t++) {
       if (row >= first(visible + (quad * QUAD + t) / group)) {
-        VectorMath.add(scratch.scores, t * BLOCK, own.scores, t * BLOCK, BLOCK);
+        VectorMath.add(scratch.quadScores[quad], t * BLOCK, own.scores, t * BLOCK, BLOCK);
       }
     }
   }
@@ -107,7 +108,7 @@ final class NewestRows {
       return;
     }
     AttentionScratch own = scratch.rests;
-    System.arraycopy(scratch.scores, 0, own.scores, 0, QUAD * BLOCK);
+    System.arraycopy(scratch.quadScores[quad], 0, own.scores, 0, QUAD * BLOCK);
     for (int t = 0; t < QUAD; t++) {
       if (row < first(visible + (quad * QUAD + t) / group)) {
         Arrays.fill(own.scores, t * BLOCK, (t + 1) * BLOCK, 0f);
@@ -150,11 +151,12 @@ final class NewestRows {
   }
 
   /**
-   * Carries what the token after the head's {@code rows} rows will need.
+   * Carries what the token after the head's last row will need.
    *
-   * @throws IllegalArgumentException if what was read does not fit them
+   * @throws IllegalArgumentException if what was read cannot be what these rows have lost
    */
-  void transfer(StateTransfer state, int rows) {
+  void transfer(StateTransfer state, KvHead head) {
+    int rows = head.rows();
     if (state.reading()) {
       markedRows = -1;
     } else {
@@ -166,6 +168,24 @@ final class NewestRows {
       throw new IllegalArgumentException(
           "the saved state has %d newest rows, which cannot be".formatted(rests.rows()));
     }
+    for (int row = first; row < rows && state.reading(); row++) {
+      if (!isLost(row, head)) {
+        throw new IllegalArgumentException(
+            "the saved state has more lost of row %d than rounding takes".formatted(row));
+      }
+    }
+  }
+
+  /** Whether rounding may have taken what there is of a row. */
+  private boolean isLost(int row, KvHead head) {
+    boolean isLost = true;
+    if (rests.keys instanceof PackedKeys lost) {
+      isLost = lost.isRestOf(row - first, (PackedKeys) head.keys, row);
+    }
+    if (rests.values instanceof PackedValues lost) {
+      isLost &= lost.isRestOf(row - first, (PackedValues) head.values, row);
+    }
+    return isLost;
   }
 
   long bytes() {

@@ -72,8 +72,13 @@ final class PackedKeys extends KeyRows {
   }
 
   @Override
-  void removePage(int page) {
-    pages.remove(page);
+  void removePage() {
+    pages.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    pages.addLast(pages.removeFirst());
   }
 
   @Override
@@ -108,6 +113,19 @@ final class PackedKeys extends KeyRows {
     RowPacker packer = RowPacker.ofThread();
     packer.packRest(headDim, bits);
     set(row, packer);
+  }
+
+  /** Whether a row of these may be what rounding took from one of others. */
+  boolean isRestOf(int row, PackedKeys rounded, int roundedRow) {
+    boolean isRest = true;
+    for (int g = 0; g < groups; g++) {
+      isRest &= RowPacker.isRest(scale(row, g), rounded.scale(roundedRow, g));
+    }
+    return isRest;
+  }
+
+  private float scale(int row, int group) {
+    return Half.single((short) SHORT.get(pages.get(row / BLOCK), scaleAt(row, group)));
   }
 
   private void set(int row, RowPacker packer) {
@@ -194,21 +212,20 @@ final class PackedKeys extends KeyRows {
     byte[] page = pages.get(row / BLOCK);
     if (scratch.decoding) {
       if (scratch.keysOf != this || scratch.keysRow != row) {
-        decode(page, scratch.keys);
+        decode(page, scratch.codes);
+        decodeScales(page, scratch.keyScales);
+        scratch.valuesOf = null;
         scratch.keysOf = this;
         scratch.keysRow = row;
       }
-    } else {
-      scratch.fetched += fetch(page);
+      DecodedRows.scores(scratch.codes, scratch.keyScales, headDim, queries, queryOffset, scores);
+      return;
     }
+    scratch.fetched += fetch(page);
     float[] sums = scratch.packed;
     for (int g = 0; g < groups; g++) {
       int q = queryOffset + g * GROUP * QUAD;
-      if (scratch.decoding) {
-        F32Keys.scores(scratch.keys, g * GROUP * BLOCK, dims(g), queries, q, sums);
-      } else {
-        sum(page, g, queries, q, scratch.quadQueries > 3, sums);
-      }
+      sum(page, g, queries, q, scratch.quadQueries > 3, sums);
       for (int tile = 0; tile < BLOCK; tile += TILE) {
         scale(page, tile / TILE * tileBytes + g * groupBytes, bits, sums, g > 0, scores, tile);
       }
@@ -241,6 +258,19 @@ final class PackedKeys extends KeyRows {
         int o = g * GROUP * BLOCK + tile * dims(g);
         decode(page, p + BYTES, ints(g), bits, fields, dims(g), out, o);
         decode(page, p + (1 + ints(g)) * BYTES, ints(g), bits, fields, dims(g), out, o + LANES);
+      }
+    }
+  }
+
+  /** Decodes a page's scales, in units of decoded codes, to [groups][BLOCK]. */
+  private void decodeScales(byte[] page, float[] out) {
+    float unit = 1f / (1 << Integer.SIZE - bits);
+    for (int g = 0; g < groups; g++) {
+      for (int tile = 0; tile < BLOCK; tile += TILE) {
+        int p = tile / TILE * tileBytes + g * groupBytes;
+        IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+        Half.low(scales).mul(unit).intoArray(out, g * BLOCK + tile);
+        Half.high(scales).mul(unit).intoArray(out, g * BLOCK + tile + LANES);
       }
     }
   }

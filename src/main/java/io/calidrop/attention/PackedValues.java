@@ -72,8 +72,13 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
-  void removePage(int page) {
-    pages.remove(page);
+  void removePage() {
+    pages.removeLast();
+  }
+
+  @Override
+  void rotatePages() {
+    pages.addLast(pages.removeFirst());
   }
 
   @Override
@@ -111,6 +116,19 @@ final class PackedValues extends ValueRows {
     RowPacker packer = RowPacker.ofThread();
     packer.packRest(valueLength, bits);
     set(row, packer);
+  }
+
+  /** Whether a row of these may be what rounding took from one of others. */
+  boolean isRestOf(int row, PackedValues rounded, int roundedRow) {
+    boolean isRest = true;
+    for (int g = 0; g < groups; g++) {
+      isRest &= RowPacker.isRest(scale(row, g), rounded.scale(roundedRow, g));
+    }
+    return isRest;
+  }
+
+  private float scale(int row, int group) {
+    return Half.single((short) SHORT.get(pages.get(row / BLOCK), scaleAt(row, group)));
   }
 
   private void set(int row, RowPacker packer) {
@@ -272,7 +290,8 @@ final class PackedValues extends ValueRows {
   /** Decodes rows of a page, unless they are. */
   private void decode(byte[] page, int row, int count, AttentionScratch scratch) {
     if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-      decode(page, count, scratch.values);
+      decode(page, count, scratch.codes);
+      scratch.keysOf = null;
       scratch.valuesOf = this;
       scratch.valuesRow = row;
       scratch.valuesCount = count;
@@ -291,11 +310,18 @@ final class PackedValues extends ValueRows {
     for (int g = 0; g < groups; g++) {
       scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
       if (scratch.decoding) {
-        int dims = dims(g);
-        Arrays.fill(scratch.codeSums, 0f);
-        F32Values.accumulate(
-            scratch.values, g * GROUP * BLOCK, dims, count, scratch.packed, scratch.codeSums, 0);
-        addSums(scratch.codeSums, dims, bits, out, offset + g * GROUP, valueDim);
+        float unit = 1f / (1 << Integer.SIZE - bits);
+        int first = g * GROUP;
+        DecodedRows.addSums(
+            scratch.codes,
+            first * BLOCK,
+            dims(g),
+            count,
+            scratch.packed,
+            unit,
+            out,
+            offset + first,
+            valueDim);
       } else {
         sum(page, g, count, scratch.packed, scratch.quadQueries > 3, out, offset);
       }
@@ -322,19 +348,6 @@ final class PackedValues extends ValueRows {
             page, v, planes, d - first, rows, weights, four, out, offset + d, valueDim);
       } else {
         PackedSums.add(page, v, rows, bits, weights, four, out, offset + d, valueDim);
-      }
-    }
-  }
-
-  /** Adds sums of codes [4][dims] to sums of values [4][valueDim]. */
-  private static void addSums(
-      float[] sums, int dims, int bits, float[] out, int offset, int valueDim) {
-    FloatVector unit = FloatVector.broadcast(F, 1f / (1 << Integer.SIZE - bits));
-    for (int t = 0; t < KvHead.QUAD; t++) {
-      for (int d = 0; d < dims; d += LANES) {
-        int o = offset + t * valueDim + d;
-        FloatVector sum = FloatVector.fromArray(F, sums, t * dims + d);
-        sum.fma(unit, FloatVector.fromArray(F, out, o)).intoArray(out, o);
       }
     }
   }

@@ -1,9 +1,9 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.Hadamard.PARTNERS_1;
-import static io.calidrop.attention.Hadamard.PARTNERS_2;
-import static io.calidrop.attention.Hadamard.PARTNERS_4;
-import static io.calidrop.attention.Hadamard.PARTNERS_8;
+import static io.calidrop.attention.Hadamard.PARTNER_1;
+import static io.calidrop.attention.Hadamard.PARTNER_2;
+import static io.calidrop.attention.Hadamard.PARTNER_4;
+import static io.calidrop.attention.Hadamard.PARTNER_8;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -70,14 +70,14 @@ final class QuadDots {
         }
       }
       // Sums of neighbours, then of neighbours of these: lane l comes to be of query l % 4.
-      FloatVector even = a0.blend(a1, HAVE_1).add(a1.blend(a0, HAVE_1).rearrange(PARTNERS_1));
-      FloatVector odd = a2.blend(a3, HAVE_1).add(a3.blend(a2, HAVE_1).rearrange(PARTNERS_1));
-      FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNERS_2));
+      FloatVector even = a0.blend(a1, HAVE_1).add(a1.blend(a0, HAVE_1).rearrange(PARTNER_1));
+      FloatVector odd = a2.blend(a3, HAVE_1).add(a3.blend(a2, HAVE_1).rearrange(PARTNER_1));
+      FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNER_2));
       if (LANES > 4) {
-        sum = sum.add(sum.rearrange(PARTNERS_4));
+        sum = sum.add(sum.rearrange(PARTNER_4));
       }
       if (LANES > 8) {
-        sum = sum.add(sum.rearrange(PARTNERS_8));
+        sum = sum.add(sum.rearrange(PARTNER_8));
       }
       sum.intoArray(out, i * QUAD);
     }

@@ -1,7 +1,7 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.Hadamard.PARTNERS_4;
-import static io.calidrop.attention.Hadamard.PARTNERS_8;
+import static io.calidrop.attention.Hadamard.PARTNER_4;
+import static io.calidrop.attention.Hadamard.PARTNER_8;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -102,10 +102,10 @@ final class RowAttention {
       max = max.max(FloatVector.fromArray(F, x, i));
     }
     if (LANES > 4) {
-      max = max.max(max.rearrange(PARTNERS_4));
+      max = max.max(max.rearrange(PARTNER_4));
     }
     if (LANES > 8) {
-      max = max.max(max.rearrange(PARTNERS_8));
+      max = max.max(max.rearrange(PARTNER_8));
     }
     max.intoArray(out, 0);
   }
@@ -120,10 +120,10 @@ final class RowAttention {
       sum = sum.add(weight);
     }
     if (LANES > 4) {
-      sum = sum.add(sum.rearrange(PARTNERS_4));
+      sum = sum.add(sum.rearrange(PARTNER_4));
     }
     if (LANES > 8) {
-      sum = sum.add(sum.rearrange(PARTNERS_8));
+      sum = sum.add(sum.rearrange(PARTNER_8));
     }
     sum.intoArray(folded, 0);
   }

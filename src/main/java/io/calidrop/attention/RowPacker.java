@@ -1,9 +1,13 @@
 package io.calidrop.attention;
 
+import static io.calidrop.tensor.VectorMath.ROUND;
+import static io.calidrop.tensor.VectorMath.ROUND_BITS;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
@@ -11,7 +15,6 @@ import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Rounds a row to few bits: after its rotation each 32 dimensions become whole numbers with a scale
@@ -27,6 +30,11 @@ final class RowPacker {
 
   /** Scales to try, relative to the one that makes the largest number the lowest code. */
   private static final float[] TRIALS = {1, 1.06f, 0.94f, 0.88f};
+
+  private static final int SIGN = 1 << 31;
+
+  /** More than a scale may be of a row whose own is rounded to 0. */
+  private static final float SMALLEST = 0x1p-22f;
 
   private float[] x = {}; // [groups][GROUP]
 
@@ -72,6 +80,14 @@ final class RowPacker {
     round(padded, bits);
   }
 
+  /**
+   * Whether a scale may be that of what rounding with another took. It takes half of that, or where
+   * it cuts the range off up to 3.2 times, an eighth of which is the rest's scale.
+   */
+  static boolean isRest(float scale, float rounded) {
+    return Math.abs(scale) <= Math.abs(rounded) + SMALLEST;
+  }
+
   private void round(int padded, int bits) {
     for (int g = 0; g * GROUP < padded; g++) {
       scales[g] = scale(g * GROUP, bits);
@@ -79,7 +95,7 @@ final class RowPacker {
     }
   }
 
-  private static float lowest(int bits) {
+  private static int lowest(int bits) {
     return -1 << (bits - 1);
   }
 
@@ -101,39 +117,46 @@ final class RowPacker {
     return best;
   }
 
-  /** The number of the largest magnitude. */
+  /**
+   * The number of the largest magnitude, of two alike the negative one. Bits of numbers from 0 on
+   * are in the numbers' order, and C2's maximum of ints is one instruction where that of floats is
+   * six.
+   */
   private static float extreme(float[] x, int from) {
-    FloatVector most = FloatVector.fromArray(F, x, from);
-    FloatVector least = most;
-    for (int i = LANES; i < GROUP; i += LANES) {
-      most = most.max(FloatVector.fromArray(F, x, from + i));
-      least = least.min(FloatVector.fromArray(F, x, from + i));
+    IntVector most = IntVector.broadcast(I, Integer.MIN_VALUE);
+    IntVector least = most;
+    for (int i = from; i < from + GROUP; i += LANES) {
+      IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+      most = bits.max(most);
+      least = bits.lanewise(XOR, SIGN).max(least);
     }
-    float max = most.reduceLanes(VectorOperators.MAX);
-    float min = least.reduceLanes(VectorOperators.MIN);
-    return max > -min ? max : min;
+    int max = most.reduceLanes(MAX);
+    int min = least.reduceLanes(MAX);
+    return max > min ? Float.intBitsToFloat(max) : -Float.intBitsToFloat(min);
   }
 
-  private static float error(float[] x, int from, float scale, float lowest) {
+  private static float error(float[] x, int from, float scale, int lowest) {
     float inverse = inverse(scale);
     FloatVector sum = FloatVector.zero(F);
     for (int i = from; i < from + GROUP; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      FloatVector code =
-          v.mul(inverse).max(lowest).min(-1 - lowest).add(VectorMath.ROUND).sub(VectorMath.ROUND);
-      FloatVector difference = v.sub(code.mul(scale));
+      IntVector code = v.mul(inverse).add(ROUND).reinterpretAsInts();
+      code = code.max(ROUND_BITS + lowest).min(ROUND_BITS - 1 - lowest);
+      FloatVector whole = code.reinterpretAsFloats().sub(ROUND);
+      FloatVector difference = v.sub(whole.mul(scale));
       sum = difference.fma(difference, sum);
     }
     return VectorMath.sum(sum);
   }
 
-  private static void round(float[] x, int from, float scale, float lowest, int[] codes) {
+  /** Writes whole numbers from {@code lowest} on: those in the last bits of a sum with ROUND. */
+  private static void round(float[] x, int from, float scale, int lowest, int[] codes) {
     float inverse = inverse(scale);
     for (int i = from; i < from + GROUP; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      FloatVector code =
-          v.mul(inverse).max(lowest).min(-1 - lowest).add(VectorMath.ROUND).sub(VectorMath.ROUND);
-      ((IntVector) code.convert(VectorOperators.F2I, 0)).intoArray(codes, i);
+      IntVector code = v.mul(inverse).add(ROUND).reinterpretAsInts();
+      code = code.max(ROUND_BITS + lowest).min(ROUND_BITS - 1 - lowest);
+      code.sub(ROUND_BITS).intoArray(codes, i);
     }
   }
 

@@ -10,8 +10,11 @@ abstract sealed class RowStore permits KeyRows, ValueRows {
   /** Allocates another page. */
   abstract void addPage();
 
-  /** Frees a page; those after it move to the front. */
-  abstract void removePage(int page);
+  /** Frees the last page. */
+  abstract void removePage();
+
+  /** Moves the first page behind the others. */
+  abstract void rotatePages();
 
   /** Bytes of a page, and of what {@link #save} writes. */
   abstract int pageBytes();

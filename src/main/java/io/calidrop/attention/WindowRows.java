@@ -29,6 +29,7 @@ final class WindowRows {
   void extend(long seen, int count) {
     dropInvisible(seen);
     rows.extend(count);
+    rows.release();
   }
 
   private void dropInvisible(long seen) {

@@ -12,8 +12,7 @@ import java.util.OptionalInt;
  * @param stream whether the answer comes piece by piece
  * @param usage whether a stream ends with what it cost
  * @param logprobs how many other tokens are told of beside each, with their probabilities
- * @param budget rows of a bounded cache, where the server's own is not wanted
- * @param policy of a bounded cache, by name, where the server's own is not wanted
+ * @param cache how its cache is to be kept
  */
 public record Delivery(
     Optional<String> model,
@@ -21,16 +20,8 @@ public record Delivery(
     boolean stream,
     boolean usage,
     OptionalInt logprobs,
-    OptionalInt budget,
-    Optional<String> policy) {
+    CacheRequest cache) {
   /** One whole answer of any model. */
   public static final Delivery WHOLE =
-      new Delivery(
-          Optional.empty(),
-          1,
-          false,
-          false,
-          OptionalInt.empty(),
-          OptionalInt.empty(),
-          Optional.empty());
+      new Delivery(Optional.empty(), 1, false, false, OptionalInt.empty(), CacheRequest.NONE);
 }

@@ -31,8 +31,7 @@ final class RequestDraft {
   private boolean usage;
   private boolean logprobs;
   private Integer topLogprobs; // or null
-  private Integer budget; // or null
-  private String policy; // or null
+  private CacheRequest cache = CacheRequest.NONE;
   private final RequestTools tools = new RequestTools();
 
   /**
@@ -89,13 +88,7 @@ final class RequestDraft {
   }
 
   void cache(JsonNode value) {
-    Values.fields(
-        value,
-        Map.of(
-            "budget",
-            rows -> budget = Values.whole(rows),
-            "policy",
-            name -> policy = Values.text(name)));
+    cache = CacheRequest.of(value);
   }
 
   void messages(JsonNode value) {
@@ -208,7 +201,6 @@ final class RequestDraft {
             stream,
             usage,
             logprobs ? OptionalInt.of(topLogprobs == null ? 0 : topLogprobs) : OptionalInt.empty(),
-            budget == null ? OptionalInt.empty() : OptionalInt.of(budget),
-            Optional.ofNullable(policy)));
+            cache));
   }
 }

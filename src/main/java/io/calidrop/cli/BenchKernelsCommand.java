@@ -28,7 +28,7 @@ import picocli.CommandLine.Spec;
     name = "kernels",
     description =
         "Runs the JMH benchmarks of the kernels: matrix products of every weight format, attention, "
-            + "and what lies between. Limits of the machine are measured in the process of each benchmark, "
+            + "what lies between, and constraints of JSON schemas. Limits of the machine are measured in the process of each benchmark, "
             + "and \"%% of limit\" is the share of what memory or the multipliers allow there: it compares "
             + "across runs where times do not.",
     footer = {
@@ -52,7 +52,7 @@ final class BenchKernelsCommand implements Callable<Integer> {
       arity = "0..*",
       paramLabel = "PATTERN",
       description =
-          "Regular expressions: Matrix, Attention, Vector, or a method. Default: all of them.")
+          "Regular expressions: Matrix, Attention, Store, Vector, Constraint, or a method. Default: all of them.")
   private List<String> patterns = List.of();
 
   @Option(

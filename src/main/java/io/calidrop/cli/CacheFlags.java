@@ -58,10 +58,13 @@ final class CacheFlags {
   @Option(
       names = "--policy",
       paramLabel = "NAME",
-      defaultValue = EvictionPolicies.DEFAULT,
       completionCandidates = Names.Policies.class,
       description =
-          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
+          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: "
+              + EvictionPolicies.DEFAULT
+              + ", with --compress once "
+              + EvictionPolicies.DEFAULT_ONCE
+              + ".")
   private String policy;
 
   @Option(
@@ -268,7 +271,7 @@ final class CacheFlags {
     CachePlan plan =
         CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values()).withStore(store());
     plan = budget == null ? plan.withBudget(any) : plan.withRows(any);
-    if (isGiven("--policy")) {
+    if (policy != null || compress == CacheBudget.Compress.ONCE) {
       plan = plan.withPolicy(policy());
     }
     boolean calibrated =
@@ -297,7 +300,9 @@ final class CacheFlags {
   }
 
   private EvictionPolicy policy() {
-    return EvictionPolicies.named(policy, queries());
+    boolean once = compress == CacheBudget.Compress.ONCE;
+    String best = once ? EvictionPolicies.DEFAULT_ONCE : EvictionPolicies.DEFAULT;
+    return EvictionPolicies.named(or(policy, best), queries());
   }
 
   /**

@@ -13,9 +13,21 @@ public enum CallForm {
   TAGS("<tool_call>", "arguments"),
   /** {@code [TOOL_CALLS][{"name": .., "arguments": {..}}, ..]}. */
   LIST("[TOOL_CALLS]", "arguments"),
+  /**
+   * {@code [TOOL_CALLS]name[ARGS]{..}}, one after another, with {@code [CALL_ID]id} behind the name
+   * or without.
+   */
+  NAMED("[TOOL_CALLS]", "arguments"),
   /** {@code {"name": .., "parameters": {..}}}, and nothing else: one call. */
   OBJECT("{", "parameters");
 
+  /** Between a function's name and its arguments, where the name is no JSON. */
+  public static final String ARGUMENTS = "[ARGS]";
+
+  /** Between a function's name and the call's id. */
+  public static final String ID = "[CALL_ID]";
+
+  private static final int ID_LENGTH = 9;
   private static final int LAST_BYTE = 0xf7; // of a text
 
   private final String mark;
@@ -31,7 +43,7 @@ public enum CallForm {
     return mark;
   }
 
-  /** The property that holds the arguments. */
+  /** The property that holds the arguments, where they are one. */
   public String key() {
     return key;
   }
@@ -64,7 +76,8 @@ public enum CallForm {
       boolean several,
       Optional<Constraint> otherwise) {
     Rule call = new Rule();
-    functions.forEach((name, schema) -> call.add(call(name, schema)));
+    functions.forEach(
+        (name, schema) -> call.add(this == NAMED ? named(name, schema) : call(name, schema)));
     Rule after = new Rule(); // what follows the mark
     switch (this) {
       case TAGS -> {
@@ -84,6 +97,14 @@ public enum CallForm {
         rest.add(Text.of("]"));
         if (several) {
           rest.add(SchemaCompiler.COMMA, call, rest);
+        }
+      }
+      case NAMED -> {
+        Rule rest = new Rule();
+        after.add(call, rest);
+        rest.add();
+        if (several) {
+          rest.add(words(mark), after);
         }
       }
       case OBJECT -> after.add(call);
@@ -112,6 +133,28 @@ public enum CallForm {
       Constraint.of(schema).root(),
       Text.of("}")
     };
+  }
+
+  private static Symbol[] named(String name, JsonNode schema) {
+    Rule between = new Rule();
+    between.add(words(ARGUMENTS));
+    between.add(words(ID), new Text(id()), words(ARGUMENTS));
+    return new Symbol[] {Text.of(name), between, Constraint.of(schema).root()};
+  }
+
+  /** Letters and digits. */
+  private static Dfa id() {
+    Dfa.Builder out = new Dfa.Builder("an id");
+    int state = out.state();
+    for (int i = 0; i < ID_LENGTH; i++) {
+      int next = out.state();
+      out.edge(state, '0', '9', next);
+      out.edge(state, 'A', 'Z', next);
+      out.edge(state, 'a', 'z', next);
+      state = next;
+    }
+    out.accept(state);
+    return out.build();
   }
 
   private static Symbol[] sequence(String text, Symbol... symbols) {

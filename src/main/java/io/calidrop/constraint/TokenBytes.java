@@ -3,11 +3,10 @@ package io.calidrop.constraint;
 import io.calidrop.tokenizer.Tokenizer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.stream.IntStream;
@@ -43,28 +42,33 @@ final class TokenBytes {
     bytes = new byte[size][];
     ends = tokenizer.endTokens().stream().mapToInt(Integer::intValue).toArray();
     words = (size + 63) / 64;
-    List<Integer> tokens = new ArrayList<>();
-    List<Integer> special = new ArrayList<>();
     int[] characters = new int[size];
     boolean[] single = new boolean[256];
+    BitSet counts = new BitSet();
+    int longest = 0;
     for (int id = 0; id < size; id++) {
       bytes[id] = spelled(tokenizer, id);
-      if (bytes[id].length > 0) {
-        tokens.add(id);
-        characters[id] = plainCharacters(bytes[id]);
-        if (characters[id] == 0) {
-          special.add(id);
-        }
-        if (bytes[id].length == 1) {
-          single[bytes[id][0] & 0xff] = true;
-        }
+      characters[id] = plainCharacters(bytes[id]);
+      counts.set(characters[id]);
+      longest = Math.max(longest, bytes[id].length);
+      if (bytes[id].length == 1) {
+        single[bytes[id][0] & 0xff] = true;
       }
     }
     requireBytes(single);
-    longest = tokens.stream().mapToInt(id -> bytes[id].length).max().orElse(0);
+    this.longest = longest;
+    int[] tokens = TokenOrder.of(bytes);
     all = new TokenTrie(bytes, tokens);
-    rest = new TokenTrie(bytes, special);
-    lengths = Arrays.stream(characters).filter(n -> n > 0).sorted().distinct().toArray();
+    int[] special = new int[tokens.length];
+    int specials = 0;
+    for (int id : tokens) {
+      if (characters[id] == 0) {
+        special[specials++] = id;
+      }
+    }
+    rest = new TokenTrie(bytes, Arrays.copyOf(special, specials));
+    counts.clear(0);
+    lengths = counts.stream().toArray();
     plain = new long[lengths.length][words];
     for (int id : tokens) {
       if (characters[id] > 0) {
@@ -88,8 +92,12 @@ final class TokenBytes {
     }
     if (!tokenizer.isControl(id)) {
       byte[] text = tokenizer.bytes(id);
-      boolean valid = IntStream.range(0, text.length).allMatch(i -> (text[i] & 0xff) < NO_TEXT);
-      return valid ? text : new byte[0];
+      for (byte b : text) {
+        if ((b & 0xff) >= NO_TEXT) {
+          return new byte[0];
+        }
+      }
+      return text;
     }
     return control(tokenizer.piece(id));
   }
@@ -102,10 +110,15 @@ final class TokenBytes {
 
   /** How many characters a token has, or 0 where a string of JSON spells some otherwise. */
   private static int plainCharacters(byte[] bytes) {
+    boolean ascii = true;
     for (byte b : bytes) {
       if (b >= 0 && b < ' ' || b == '"' || b == '\\') {
         return 0;
       }
+      ascii &= b >= 0;
+    }
+    if (ascii) {
+      return bytes.length;
     }
     String text = new String(bytes, StandardCharsets.UTF_8);
     return text.indexOf(REPLACEMENT) < 0 ? text.codePointCount(0, text.length()) : 0;

@@ -1,7 +1,6 @@
 package io.calidrop.constraint;
 
 import java.util.Arrays;
-import java.util.List;
 
 /**
  * Tokens by their bytes, as a tree: a node is a sequence of bytes, and its number is its place when
@@ -16,18 +15,16 @@ final class TokenTrie {
 
   /**
    * @param bytes of each token of the vocabulary; of those in the tree, there is at least one
-   * @param tokens which are in the tree
+   * @param tokens which are in the tree, in the order of their bytes
    */
-  TokenTrie(byte[][] bytes, List<Integer> tokens) {
+  TokenTrie(byte[][] bytes, int[] tokens) {
     same = new int[bytes.length];
     Arrays.fill(same, -1);
-    Integer[] sorted = tokens.toArray(Integer[]::new);
-    Arrays.sort(sorted, (a, b) -> Arrays.compareUnsigned(bytes[a], bytes[b]));
     int[] path = new int[longest(bytes, tokens) + 1]; // nodes from the root on
     int depth = 0;
     add((byte) 0);
     byte[] last = {};
-    for (int id : sorted) {
+    for (int id : tokens) {
       byte[] spelled = bytes[id];
       int mismatch = Arrays.mismatch(last, spelled);
       int common = mismatch < 0 ? last.length : mismatch;
@@ -46,8 +43,12 @@ final class TokenTrie {
     }
   }
 
-  private static int longest(byte[][] bytes, List<Integer> tokens) {
-    return tokens.stream().mapToInt(token -> bytes[token].length).max().orElse(0);
+  private static int longest(byte[][] bytes, int[] tokens) {
+    int longest = 0;
+    for (int token : tokens) {
+      longest = Math.max(longest, bytes[token].length);
+    }
+    return longest;
   }
 
   private int add(byte value) {

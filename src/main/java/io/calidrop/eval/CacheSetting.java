@@ -100,7 +100,7 @@ public record CacheSetting(
       return "planned";
     }
     return isFull()
-        ? FULL + ", " + types()
+        ? FULL + ", each format"
         : "%s, %s, %s".formatted(policy, form(options), types());
   }
 

@@ -5,6 +5,7 @@ import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.LoadOptions;
+import io.calidrop.model.ModelConfig;
 import io.calidrop.model.ModelLoader;
 import io.calidrop.model.Transformer;
 import io.calidrop.tokenizer.Tokenizer;
@@ -78,11 +79,15 @@ public final class Engine implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> Tokenizers.from(file.metadata()));
       CompletableFuture<ChatTemplate> template =
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
-      LoadOptions how = new LoadOptions(options.threads(), options.exact());
+      LoadOptions how =
+          new LoadOptions(
+              options.threads(),
+              options.exact(),
+              config -> cache(config, options).kvTypes(),
+              () -> RepeatInstruction.tokens(join(tokenizer), () -> join(template)));
       Transformer model = ModelLoader.load(file, how);
       try {
-        CacheOptions cache =
-            options.cache().of(model.config().cacheShape(), contextLength(model, options));
+        CacheOptions cache = cache(model.config(), options);
         Optional<DraftModel> draft =
             options.speculation().draft().map(p -> DraftModel.load(p, join(tokenizer), how));
         Tokenizer loaded = join(tokenizer);
@@ -156,11 +161,15 @@ public final class Engine implements AutoCloseable {
 
   /** Positions of a session of this engine. */
   public int contextLength() {
-    return contextLength(model, options);
+    return contextLength(model.config(), options);
   }
 
-  private static int contextLength(Transformer model, EngineOptions options) {
-    return options.contextLength() == 0 ? model.config().contextLength() : options.contextLength();
+  private static int contextLength(ModelConfig model, EngineOptions options) {
+    return options.contextLength() == 0 ? model.contextLength() : options.contextLength();
+  }
+
+  private static CacheOptions cache(ModelConfig model, EngineOptions options) {
+    return options.cache().of(model.cacheShape(), contextLength(model, options));
   }
 
   public InferenceSession newSession() {

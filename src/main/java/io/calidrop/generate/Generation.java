@@ -194,7 +194,7 @@ final class Generation {
 
   /** Samples the next token and takes it into the text. */
   private void next(float[] logits) {
-    float[] untouched = onToken == null ? null : logits.clone();
+    float[] untouched = onToken != null && onToken.readsLogits() ? logits.clone() : null;
     if (constraint != null) {
       constraint.mask(logits);
     }

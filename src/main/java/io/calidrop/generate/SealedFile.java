@@ -10,6 +10,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -26,13 +27,15 @@ import java.util.function.Consumer;
  */
 final class SealedFile {
   private static final int DIGEST_BYTES = 32;
+  private static final String UNFINISHED = ".calidrop-";
+  private static final String UNFINISHED_END = ".tmp";
 
   private SealedFile() {}
 
   /** Writes a file; it is there whole or not at all. */
   static void write(Path file, byte[] magic, Consumer<StateTransfer> contents) throws IOException {
     Path target = file.toAbsolutePath();
-    Path temporary = Files.createTempFile(target.getParent(), ".calidrop-", ".tmp");
+    Path temporary = Files.createTempFile(target.getParent(), UNFINISHED, UNFINISHED_END);
     try {
       MessageDigest digest = Checksum.newDigest();
       try (OutputStream raw = new BufferedOutputStream(Files.newOutputStream(temporary));
@@ -51,6 +54,16 @@ final class SealedFile {
       throw e.getCause();
     } finally {
       Files.deleteIfExists(temporary);
+    }
+  }
+
+  /** Deletes what writers left in a directory that were killed; nobody writes there now. */
+  static void deleteUnfinished(Path directory) throws IOException {
+    try (DirectoryStream<Path> left =
+        Files.newDirectoryStream(directory, UNFINISHED + "*" + UNFINISHED_END)) {
+      for (Path file : left) {
+        Files.deleteIfExists(file);
+      }
     }
   }
 

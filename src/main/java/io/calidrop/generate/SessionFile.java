@@ -21,7 +21,7 @@ import java.util.Arrays;
  * vectors; another is refused, and so is a damaged one.
  */
 public final class SessionFile {
-  private static final byte[] MAGIC = "calidrop session 1\n".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC = "calidrop session 2\n".getBytes(StandardCharsets.US_ASCII);
   private static final int MOST_OWNER_BYTES = 1 << 16;
 
   private final Engine engine;
@@ -67,6 +67,13 @@ public final class SessionFile {
           state.ints(held.tokens(), held.tokens().length);
           session.transfer(state);
         });
+  }
+
+  /**
+   * Deletes what is left in a directory of files whose writers were killed; nobody writes there.
+   */
+  public static void deleteUnfinished(Path directory) throws IOException {
+    SealedFile.deleteUnfinished(directory);
   }
 
   /**

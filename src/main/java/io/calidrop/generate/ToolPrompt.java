@@ -19,6 +19,7 @@ import java.util.Optional;
 public record ToolPrompt(
     ChatTemplate template, List<ChatMessage> messages, Tools tools, CallForm form) {
   private static final String PROBE = "probe_name";
+  private static final String ID = "abcdef123";
   private static final ChatMessage ASKED = ChatMessage.user("Hi");
 
   /**
@@ -52,7 +53,7 @@ public record ToolPrompt(
     Map<String, Object> function = new LinkedHashMap<>();
     function.put("name", PROBE);
     function.put("arguments", Map.of("k", "v"));
-    Map<String, Object> call = Map.of("id", "abcdef123", "type", "function", "function", function);
+    Map<String, Object> call = Map.of("id", ID, "type", "function", "function", function);
     ChatMessage answer = new ChatMessage("assistant", "", Map.of("tool_calls", List.of(call)));
     String text;
     try {
@@ -61,14 +62,17 @@ public record ToolPrompt(
       text = ""; // it writes no calls
     }
     for (CallForm form : CallForm.values()) {
-      String begin =
+      String json = "{\"name\":\"%s\",\"%s\":{\"k\":\"v\"}".formatted(PROBE, form.key());
+      boolean written =
           switch (form) {
-            case TAGS -> form.mark();
-            case LIST -> form.mark() + "[";
-            case OBJECT -> "";
+            case TAGS -> text.contains(form.mark() + json);
+            case LIST -> text.contains(form.mark() + "[" + json);
+            case OBJECT -> text.contains(json);
+            case NAMED ->
+                text.replace(CallForm.ID + ID, "")
+                    .contains(form.mark() + PROBE + CallForm.ARGUMENTS + "{\"k\":\"v\"}");
           };
-      if (text.contains(
-          "%s{\"name\":\"%s\",\"%s\":{\"k\":\"v\"}".formatted(begin, PROBE, form.key()))) {
+      if (written) {
         return form;
       }
     }
@@ -89,15 +93,11 @@ public record ToolPrompt(
 
   /** What an answer calls. A call that the answer breaks off in is none. */
   public ToolAnswer read(GenerationResult result, Tokenizer tokenizer) {
-    return reader().read(result, tokenizer);
+    return new ToolReader(form, tools.callable().keySet()).read(result, tokenizer);
   }
 
   /** Tells an answer's text as it comes, without the calls. */
   public ToolStream stream(Tokenizer tokenizer) {
-    return new ToolStream(form, reader(), tokenizer);
-  }
-
-  private ToolReader reader() {
-    return new ToolReader(form, tools.callable().keySet());
+    return new ToolStream(form, tokenizer);
   }
 }

@@ -9,7 +9,6 @@ import io.calidrop.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
@@ -34,9 +33,14 @@ final class ToolReader {
     boolean cut = result.stopReason() == StopReason.STOP_STRING; // its tokens say more
     String text = cut ? result.text() : spelled(result.tokens(), tokenizer);
     salt = result.seed() + text;
-    int begin = begin(text);
+    int begin = new CallStart(form).in(new StringBuilder(text));
     for (int at = begin; at >= 0; at = next(text, at)) {
-      add(json(text.substring(form == CallForm.OBJECT ? at : at + form.mark().length())));
+      String call = text.substring(form == CallForm.OBJECT ? at : at + form.mark().length());
+      if (form == CallForm.NAMED) {
+        addNamed(call);
+      } else {
+        add(json(call));
+      }
     }
     return calls.isEmpty()
         ? new ToolAnswer(result.text(), List.of())
@@ -55,23 +59,8 @@ final class ToolReader {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
-  /** Where the first call begins, or negative: what a model thinks calls nothing. */
-  int begin(String text) {
-    int from =
-        Arrays.stream(Reasoning.values())
-            .mapToInt(marks -> text.indexOf(marks.close()) + marks.close().length())
-            .filter(end -> text.startsWith("k>", end - 2) || text.startsWith("K]", end - 2))
-            .findFirst()
-            .orElse(0);
-    if (form != CallForm.OBJECT) {
-      return text.indexOf(form.mark(), from);
-    }
-    int at = from + text.substring(from).length() - text.substring(from).stripLeading().length();
-    return text.startsWith(form.mark(), at) ? at : -1;
-  }
-
   private int next(String text, int at) {
-    return form == CallForm.TAGS ? text.indexOf(form.mark(), at + 1) : -1;
+    return form == CallForm.TAGS || form == CallForm.NAMED ? text.indexOf(form.mark(), at + 1) : -1;
   }
 
   /** The value that a text begins with; whatever follows it is left aside. */
@@ -88,9 +77,22 @@ final class ToolReader {
       value.forEach(this::add);
       return;
     }
-    String name = value.path("name").asText();
-    if (names.contains(name) && value.path(form.key()).isObject()) {
-      calls.add(new ToolCall(id(calls.size()), name, value.get(form.key()).toString()));
+    add(value.path("name").asText(), value.path(form.key()));
+  }
+
+  private void addNamed(String call) {
+    int arguments = call.indexOf(CallForm.ARGUMENTS);
+    if (arguments >= 0) {
+      String head = call.substring(0, arguments);
+      int id = head.indexOf(CallForm.ID);
+      String name = id < 0 ? head : head.substring(0, id);
+      add(name, json(call.substring(arguments + CallForm.ARGUMENTS.length())));
+    }
+  }
+
+  private void add(String name, JsonNode arguments) {
+    if (names.contains(name) && arguments.isObject()) {
+      calls.add(new ToolCall(id(calls.size()), name, arguments.toString()));
     }
   }
 

@@ -10,7 +10,7 @@ import java.util.BitSet;
  */
 public final class ToolStream {
   private final CallForm form;
-  private final ToolReader reader;
+  private final CallStart start;
   private final Tokenizer tokenizer;
   private final Utf8Decoder decoder = new Utf8Decoder();
   private final StringBuilder spelled = new StringBuilder(); // with the text of control tokens
@@ -18,9 +18,9 @@ public final class ToolStream {
   private final StringBuilder text = new StringBuilder();
   private int told; // characters of the text
 
-  ToolStream(CallForm form, ToolReader reader, Tokenizer tokenizer) {
+  ToolStream(CallForm form, Tokenizer tokenizer) {
     this.form = form;
-    this.reader = reader;
+    start = new CallStart(form);
     this.tokenizer = tokenizer;
   }
 
@@ -38,7 +38,7 @@ public final class ToolStream {
   /** Takes a piece of the text; returns what can be told now, possibly nothing. */
   public String text(String piece) {
     text.append(piece);
-    int certain = certain(spelled.toString());
+    int certain = certain();
     int end = certain - hidden.get(0, certain).cardinality();
     end = Math.min(end, text.length()); // a piece may be held back as the beginning of a stop text
     while (end > told && Character.isWhitespace(text.charAt(end - 1))) {
@@ -54,8 +54,8 @@ public final class ToolStream {
   }
 
   /** How far no call has begun, or may have. */
-  private int certain(String spelled) {
-    int begin = reader.begin(spelled);
+  private int certain() {
+    int begin = start.in(spelled);
     if (begin >= 0) {
       return begin;
     }

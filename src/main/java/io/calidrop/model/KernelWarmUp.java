@@ -1,6 +1,7 @@
 package io.calidrop.model;
 
-import io.calidrop.attention.KvType;
+import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.TensorInfo;
@@ -29,12 +30,17 @@ final class KernelWarmUp {
 
   private final GgufFile file;
   private final ModelConfig real;
+  private final KvTypes cacheTypes;
   private final Thread thread =
       Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(this::run);
 
-  KernelWarmUp(GgufFile file, ModelConfig real) {
+  /**
+   * @param cacheTypes of the caches that will be used
+   */
+  KernelWarmUp(GgufFile file, ModelConfig real, KvTypes cacheTypes) {
     this.file = file;
     this.real = real;
+    this.cacheTypes = cacheTypes;
   }
 
   /** Starts in the background. */
@@ -60,8 +66,8 @@ final class KernelWarmUp {
     ModelConfig config = config();
     ModelWeights weights =
         new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
-    try (Transformer model = new Transformer(config, weights, pool, arena);
-        InferenceSession session = model.newSession(CONTEXT, KvType.F16)) {
+    try (Transformer model = new Transformer(config, weights, pool, arena, () -> new int[0]);
+        InferenceSession session = model.newSession(CONTEXT, CacheOptions.full(cacheTypes))) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
         session.truncate(0);

@@ -29,11 +29,12 @@ public final class ModelLoader implements TensorSource {
    * embedding are read from it.
    *
    * @throws ModelFormatException if the file holds no model that is supported
+   * @throws IllegalArgumentException if there are no types that its caches may have
    */
   public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
     ModelConfig config = ModelConfigReader.read(file);
-    KernelWarmUp warmUp = new KernelWarmUp(file, config);
+    KernelWarmUp warmUp = new KernelWarmUp(file, config, options.cacheTypes().apply(config));
     if (!options.exact()) {
       warmUp.start();
     }
@@ -43,7 +44,7 @@ public final class ModelLoader implements TensorSource {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
       ModelWeights weights = new WeightReader(config, loader).read();
       warmUp.await();
-      return new Transformer(config, weights, pool, arena);
+      return new Transformer(config, weights, pool, arena, options.repeat());
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();

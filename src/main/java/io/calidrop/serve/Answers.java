@@ -42,6 +42,9 @@ final class Answers {
     /** More of an answer's text; told only where a stream is asked for. */
     void text(Outbox.Event.Text text) throws IOException;
 
+    /** What an answer's cache holds now; told only where a stream asks for it. */
+    void memory(Outbox.Event.Memory memory) throws IOException;
+
     /** An answer is whole. */
     void done(Outbox.Event.Done done) throws IOException;
   }
@@ -99,7 +102,7 @@ final class Answers {
     CacheOptions cache;
     try {
       given = model.prompt(body);
-      cache = model.cache(body.delivery());
+      cache = model.caches().of(body.delivery().cache());
     } catch (IllegalArgumentException | ModelFormatException e) {
       throw ApiException.badRequest(e.getMessage());
     }
@@ -136,8 +139,7 @@ final class Answers {
               options.withSampling(sampling.withSeed(sampling.seed() + i)),
               given.tools(),
               cache,
-              body.delivery().stream(),
-              body.delivery().logprobs(),
+              body.delivery(),
               outbox,
               i,
               bytes));
@@ -157,15 +159,16 @@ final class Answers {
         Outbox.Event event = outbox.poll(LOOK);
         switch (event) {
           case null -> {
-            if (first.stream() && System.nanoTime() - heard > QUIET) {
+            if (first.delivery().stream() && System.nanoTime() - heard > QUIET) {
               heard = System.nanoTime();
               listener.waiting();
             }
             continue;
           }
           case Outbox.Event.Text text -> listener.text(text);
+          case Outbox.Event.Memory memory -> listener.memory(memory);
           case Outbox.Event.Done done -> {
-            metrics.answered(first.model().name(), done.result(), done.reused());
+            metrics.answered(first.model().name(), done.result(), done.begun());
             listener.done(done);
             open--;
           }

@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.IntNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 import org.eclipse.jetty.http.HttpFields;
@@ -15,8 +17,16 @@ import org.eclipse.jetty.http.HttpFields;
 final class CacheHeaders {
   private static final String FIELD = "calidrop";
 
-  private static final Map<String, Function<String, JsonNode>> HEADERS =
-      Map.of("budget", text -> new IntNode(Integer.parseInt(text)), "policy", TextNode::valueOf);
+  private static final Map<String, Function<String, JsonNode>> HEADERS = new LinkedHashMap<>();
+
+  static {
+    for (String name : List.of("budget", "recall")) {
+      HEADERS.put(name, text -> new IntNode(Integer.parseInt(text)));
+    }
+    for (String name : List.of("policy", "store")) {
+      HEADERS.put(name, TextNode::valueOf);
+    }
+  }
 
   private CacheHeaders() {}
 

@@ -1,5 +1,6 @@
 package io.calidrop.serve;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.generate.GenerationResult;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
@@ -34,19 +35,30 @@ final class Metrics implements AutoCloseable {
   /**
    * Counts an answer.
    *
-   * @param reused tokens of its prompt that had been computed before
+   * @param begun what its cache held when it began
    */
-  void answered(String model, GenerationResult result, int reused) {
+  void answered(String model, GenerationResult result, CacheStatistics begun) {
     GenerationResult.Timings timings = result.timings();
     int prompt = timings.promptTokens() + timings.reusedTokens();
     count("calidrop.prompt.tokens", "Tokens of prompts", model, prompt);
-    count("calidrop.reused.tokens", "Tokens of prompts computed before", model, reused);
+    count("calidrop.reused.tokens", "Tokens of prompts computed before", model, begun.seen());
     count("calidrop.generated.tokens", "Generated tokens", model, result.tokens().length);
+    CacheStatistics cache = result.cache();
     count(
         "calidrop.evicted.tokens",
         "Tokens that left bounded caches",
         model,
-        result.cache().seen() - result.cache().kept());
+        evicted(cache) - evicted(begun));
+    count(
+        "calidrop.folded.tokens",
+        "Those of them that cannot be read again",
+        model,
+        cache.folded() - begun.folded());
+    count(
+        "calidrop.recalled.rows",
+        "Stored rows that tokens read, all KV heads together",
+        model,
+        cache.recomputed() - begun.recomputed());
     time("calidrop.first.token", "From a turn's start to its first token", model)
         .record(Duration.ofNanos(timings.firstTokenNanos()));
     if (timings.decodeTokens() > 0) {
@@ -55,8 +67,16 @@ final class Metrics implements AutoCloseable {
     }
   }
 
+  private static double evicted(CacheStatistics cache) {
+    return cache.seen() - cache.kept();
+  }
+
   private void count(String name, String what, String model, double amount) {
-    Counter.builder(name).description(what).tag(MODEL, model).register(registry).increment(amount);
+    Counter.builder(name)
+        .description(what)
+        .tag(MODEL, model)
+        .register(registry)
+        .increment(Math.max(0, amount));
   }
 
   private Timer time(String name, String what, String model) {

@@ -184,9 +184,9 @@ final class Models implements AutoCloseable {
     try {
       Engine engine = loader.apply(files.get(one.name));
       long share = Math.min(memory.mostHeap(), memory.most() - one.bytes) / parallel;
-      CacheOptions cache = ServedModel.within(share, engine, engine.cacheOptions());
-      Optional<StateDirectory> directory = directory(one.name, engine, cache);
-      one.model.complete(new ServedModel(one.name, engine, cache, share, directory));
+      RequestCaches caches = new RequestCaches(engine, share);
+      Optional<StateDirectory> directory = directory(one.name, engine, caches.usual());
+      one.model.complete(new ServedModel(one.name, engine, caches, directory));
     } catch (RuntimeException | Error e) {
       synchronized (this) {
         loaded.remove(one.name, one);

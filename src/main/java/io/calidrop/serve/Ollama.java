@@ -126,6 +126,13 @@ final class Ollama {
       line(content(asked.model().name(), text.piece()).put("done", false), false);
     }
 
+    @Override
+    public void memory(Outbox.Event.Memory memory) throws IOException {
+      ObjectNode object = content(asked.model().name(), "").put("done", false);
+      object.putObject("calidrop").set("cache", Accounts.of(memory.cache()));
+      line(object, false);
+    }
+
     private void line(ObjectNode object, boolean last) throws IOException {
       if (!begun) {
         begun = true;
@@ -172,7 +179,7 @@ final class Ollama {
           .put("prompt_eval_duration", timings.promptNanos())
           .put("eval_count", done.result().tokens().length)
           .put("eval_duration", timings.decodeNanos());
-      last.set("calidrop", Accounts.of(done.result(), done.reused()));
+      last.set("calidrop", Accounts.of(done.result(), done.begun()));
       if (stream) {
         line(last, true);
       } else {

@@ -135,6 +135,16 @@ final class OpenAi {
       piece(choice.putNull("finish_reason"));
     }
 
+    @Override
+    public void memory(Outbox.Event.Memory memory) throws IOException {
+      if (memory.answer() == 0) {
+        ObjectNode chunk = head(chunkName());
+        chunk.putArray("choices");
+        chunk.putObject("calidrop").set("cache", Accounts.of(memory.cache()));
+        event(chunk);
+      }
+    }
+
     private ObjectNode delta(ObjectNode choice, int answer) {
       ObjectNode delta = choice.putObject("delta");
       if (!opened[answer]) {
@@ -152,12 +162,16 @@ final class OpenAi {
     }
 
     private void piece(ObjectNode choice) throws IOException {
-      ObjectNode chunk = head(chat ? "chat.completion.chunk" : "text_completion");
+      ObjectNode chunk = head(chunkName());
       chunk.putArray("choices").add(choice);
       if (asked.body().delivery().usage()) {
         chunk.putNull("usage");
       }
       event(chunk);
+    }
+
+    private String chunkName() {
+      return chat ? "chat.completion.chunk" : "text_completion";
     }
 
     private void event(ObjectNode chunk) throws IOException {
@@ -217,7 +231,7 @@ final class OpenAi {
         return;
       }
       if (asked.body().delivery().usage()) {
-        last.put("object", chat ? "chat.completion.chunk" : "text_completion");
+        last.put("object", chunkName());
         last.putArray("choices");
         last.set("usage", usage);
         last.set("calidrop", own);
@@ -232,8 +246,8 @@ final class OpenAi {
       usage.put("completion_tokens", completion);
       usage.put("total_tokens", asked.promptTokens() + completion);
       if (done.answer() == 0) {
-        usage.putObject("prompt_tokens_details").put("cached_tokens", done.reused());
-        own.setAll(Accounts.of(result, done.reused()));
+        usage.putObject("prompt_tokens_details").put("cached_tokens", done.begun().seen());
+        own.setAll(Accounts.of(result, done.begun()));
       }
     }
 

@@ -1,5 +1,6 @@
 package io.calidrop.serve;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.ToolAnswer;
 import java.util.List;
@@ -26,15 +27,22 @@ final class Outbox {
      */
     record Text(int answer, String piece, List<Probability> tokens) implements Event {}
 
+    /** What its cache holds by now. */
+    record Memory(int answer, CacheStatistics cache) implements Event {}
+
     /**
      * It is whole.
      *
      * @param said its text and calls
      * @param tokens that were not told of yet, where they are wanted
-     * @param reused tokens of the prompt that had been computed before
+     * @param begun what its cache held when it began
      */
     record Done(
-        int answer, ToolAnswer said, GenerationResult result, List<Probability> tokens, int reused)
+        int answer,
+        ToolAnswer said,
+        GenerationResult result,
+        List<Probability> tokens,
+        CacheStatistics begun)
         implements Event {}
 
     /** There is no answer. */
@@ -50,9 +58,15 @@ final class Outbox {
     }
   }
 
-  void done(
-      int answer, ToolAnswer said, GenerationResult result, List<Probability> tokens, int reused) {
-    events.add(new Event.Done(answer, said, result, tokens, reused));
+  /** Adds what a cache holds, unless the client does not keep up. */
+  void memory(int answer, CacheStatistics cache) {
+    if (events.size() < MOST) {
+      events.add(new Event.Memory(answer, cache));
+    }
+  }
+
+  void done(Event.Done done) {
+    events.add(done);
   }
 
   void failed(ApiException why) {

@@ -1,17 +1,10 @@
 package io.calidrop.serve;
 
-import io.calidrop.generate.GenerationResult;
-import io.calidrop.generate.StopReason;
-import io.calidrop.model.InferenceSession;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Deque;
 import java.util.Iterator;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -21,9 +14,6 @@ import java.util.function.Consumer;
 /**
  * The thread that computes: generations join its passes as there is room for them and leave when
  * they are done or nobody wants them any more; models take turns. Threads may share it.
- *
- * <p>A beginning that a prompt has in common with another is computed first and kept, so that it is
- * there for the next one that has it.
  */
 final class Passes implements AutoCloseable {
   private final Models models;
@@ -34,7 +24,7 @@ final class Passes implements AutoCloseable {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final Deque<Ticket> waiting = new ArrayDeque<>();
-  private final List<Running> running = new ArrayList<>();
+  private final Generations running;
   private final Thread thread = Thread.ofPlatform().name("calidrop-passes").unstarted(this::run);
   private boolean draining;
   private boolean ended;
@@ -48,6 +38,7 @@ final class Passes implements AutoCloseable {
     this.parallel = parallel;
     this.queue = queue;
     this.failures = failures;
+    running = new Generations(models, memory, failures, lock, changed);
     thread.start();
   }
 
@@ -88,7 +79,7 @@ final class Passes implements AutoCloseable {
     lock.lock();
     try {
       waiting.removeIf(ticket -> ticket.outbox() == outbox);
-      while (running.stream().anyMatch(one -> one.ticket.outbox() == outbox)) {
+      while (running.hasAny(outbox)) {
         changed.awaitUninterruptibly();
       }
     } finally {
@@ -116,7 +107,7 @@ final class Passes implements AutoCloseable {
 
   private void run() {
     while (true) {
-      Set<ServedModel> active = new LinkedHashSet<>();
+      Set<ServedModel> active;
       lock.lock();
       try {
         admit();
@@ -125,10 +116,10 @@ final class Passes implements AutoCloseable {
           admit();
         }
         if (ended) {
-          giveUp();
+          running.giveUp();
           return;
         }
-        running.forEach(one -> active.add(one.ticket.model()));
+        active = running.models();
       } finally {
         lock.unlock();
       }
@@ -141,22 +132,12 @@ final class Passes implements AutoCloseable {
       model.batch().step();
     } catch (RuntimeException | Error e) {
       failures.accept(e);
-      fail(model);
-    }
-  }
-
-  /** Ends the generations of a model whose pass failed. */
-  private void fail(ServedModel model) {
-    lock.lock();
-    try {
-      for (Running one : List.copyOf(running)) {
-        if (one.ticket.model() == model) {
-          abandon(one, ApiException.internal());
-        }
+      lock.lock();
+      try {
+        running.fail(model);
+      } finally {
+        lock.unlock();
       }
-      model.renewBatch();
-    } finally {
-      lock.unlock();
     }
   }
 
@@ -165,10 +146,10 @@ final class Passes implements AutoCloseable {
       Ticket ticket = tickets.next();
       if (ticket.outbox().isClosed()) {
         tickets.remove();
-      } else if (running.size() < parallel && !waitsForBeginning(ticket)) {
+      } else if (running.size() < parallel && !running.haveBeginning(ticket)) {
         if (models.makeRoom(ticket.bytes())) {
           tickets.remove();
-          tryToStart(ticket);
+          running.start(ticket, waiting);
         } else if (running.isEmpty()) {
           tickets.remove();
           ticket.outbox().failed(noMemory());
@@ -185,162 +166,6 @@ final class Passes implements AutoCloseable {
         "memory",
         10,
         "there is no memory for the cache of this answer: ask for a shorter one");
-  }
-
-  /** Whether another computes what the ticket's prompt begins with. */
-  private boolean waitsForBeginning(Ticket ticket) {
-    return running.stream()
-        .anyMatch(
-            one ->
-                one.learning > 0
-                    && isAlike(one.ticket, ticket)
-                    && Conversations.common(one.ticket.prompt(), ticket.prompt()) >= one.learning
-                    && ticket.prompt().length > one.learning);
-  }
-
-  private static boolean isAlike(Ticket a, Ticket b) {
-    return a.model() == b.model() && a.cache().equals(b.cache());
-  }
-
-  /** Whatever is wrong with one, the thread goes on for the others. */
-  private void tryToStart(Ticket ticket) {
-    try {
-      start(ticket);
-    } catch (RuntimeException | Error e) {
-      failures.accept(e);
-      memory.giveHeap(ticket.bytes());
-      ticket.outbox().failed(ApiException.internal());
-    }
-  }
-
-  private void start(Ticket ticket) {
-    ServedModel model = ticket.model();
-    boolean canGoOn = Conversations.canGoOn(ticket.cache());
-    Optional<Conversations.Begun> begun =
-        canGoOn
-            ? model.conversations().begin(model.engine().model(), ticket.prompt(), ticket.cache())
-            : Optional.empty();
-    begun.ifPresent(one -> memory.giveHeap(one.freed()));
-    InferenceSession session =
-        begun.map(Conversations.Begun::session).orElseGet(() -> model.newSession(ticket.cache()));
-    Running one = new Running(ticket, session);
-    int common = canGoOn ? common(ticket) : 0;
-    if (Conversations.isWorth(common, one.reused)) {
-      one.learning = common;
-    }
-    try {
-      goOn(one);
-    } catch (RuntimeException | Error e) {
-      session.close();
-      throw e;
-    }
-    running.add(one);
-  }
-
-  /** Tokens that a prompt has in common with others, of now or before. */
-  private int common(Ticket ticket) {
-    int most = ticket.model().conversations().common(ticket.prompt(), ticket.cache());
-    for (Ticket other : waiting) {
-      most = Math.max(most, common(ticket, other));
-    }
-    for (Running other : running) {
-      most = Math.max(most, common(ticket, other.ticket));
-    }
-    return most;
-  }
-
-  private static int common(Ticket a, Ticket b) {
-    return isAlike(a, b)
-        ? Math.min(Conversations.common(a.prompt(), b.prompt()), a.prompt().length - 1)
-        : 0;
-  }
-
-  /** Adds a generation to its model's passes: up to the end of a beginning first. */
-  private void goOn(Running one) {
-    Ticket ticket = one.ticket;
-    Outbox outbox = ticket.outbox();
-    if (one.learning > 0) {
-      ticket
-          .model()
-          .batch()
-          .add(
-              one.session,
-              ticket.prompt(),
-              one.learning,
-              ticket.options().withMaxTokens(1),
-              text -> {},
-              outbox::isClosed,
-              result -> learned(one, result));
-    } else {
-      ticket
-          .model()
-          .batch()
-          .add(
-              one.session,
-              ticket.prompt(),
-              ticket.prompt().length,
-              ticket.options(),
-              one.listener(),
-              one::text,
-              outbox::isClosed,
-              result -> finish(one, result));
-    }
-  }
-
-  /** The beginning is there: others may have it, and the prompt's rest follows. */
-  private void learned(Running one, GenerationResult result) {
-    lock.lock();
-    try {
-      Ticket ticket = one.ticket;
-      if (result.stopReason() == StopReason.INTERRUPTED) {
-        end(one, ticket.prompt());
-        return;
-      }
-      long bytes = one.session.statistics().bytes();
-      if (models.makeRoom(bytes)) {
-        ticket
-            .model()
-            .keep(
-                ticket.model().engine().model().fork(one.session),
-                ticket.prompt(),
-                one.learning,
-                bytes);
-      }
-      one.learning = 0;
-      goOn(one);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void finish(Running one, GenerationResult result) {
-    lock.lock();
-    try {
-      int[] prompt = one.ticket.prompt();
-      int[] all = Arrays.copyOf(prompt, prompt.length + result.tokens().length);
-      System.arraycopy(result.tokens(), 0, all, prompt.length, result.tokens().length);
-      end(one, all);
-      one.done(result);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Keeps a session for what may follow its tokens, and makes its place free. */
-  private void end(Running one, int[] tokens) {
-    leave(one);
-    long bytes = one.session.statistics().bytes();
-    if (Conversations.canGoOn(one.ticket.cache()) && models.makeRoom(bytes)) {
-      one.ticket.model().keep(one.session, tokens, one.ticket.prompt().length, bytes);
-    } else {
-      one.session.close();
-    }
-  }
-
-  private void leave(Running one) {
-    running.remove(one);
-    memory.giveHeap(one.ticket.bytes());
-    changed.signalAll();
   }
 
   /**
@@ -369,18 +194,6 @@ final class Passes implements AutoCloseable {
       Thread.currentThread().interrupt();
       return 0;
     }
-  }
-
-  private void giveUp() {
-    for (Running one : List.copyOf(running)) {
-      abandon(one, ApiException.ending());
-    }
-  }
-
-  private void abandon(Running one, ApiException why) {
-    one.session.close();
-    leave(one);
-    one.ticket.outbox().failed(why);
   }
 
   /** Ends the thread after the pass under way; what is unfinished then fails. */

@@ -1,16 +1,11 @@
 package io.calidrop.serve;
 
-import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
-import io.calidrop.attention.StoreOptions;
-import io.calidrop.attention.policy.EvictionPolicies;
-import io.calidrop.batch.Delivery;
 import io.calidrop.batch.RequestBody;
 import io.calidrop.batch.RequestPrompt;
 import io.calidrop.generate.Engine;
-import io.calidrop.generate.EngineOptions;
 import io.calidrop.generate.GenerationBatch;
 import io.calidrop.generate.SessionFile;
 import io.calidrop.model.InferenceSession;
@@ -24,8 +19,7 @@ final class ServedModel implements AutoCloseable {
 
   private final String name;
   private final Engine engine;
-  private final CacheOptions cache;
-  private final long share;
+  private final RequestCaches caches;
   private GenerationBatch batch;
   private final Conversations conversations = new Conversations();
   private final long created = System.currentTimeMillis() / 1000;
@@ -34,22 +28,15 @@ final class ServedModel implements AutoCloseable {
   private final boolean rewindable; // whether sessions of its own cache can go back to any token
 
   /**
-   * @param cache of requests that ask for no other, {@link #within} the share
-   * @param share bytes that a bounded cache may take with its store
    * @param directory where its conversations stay, if they do
    */
   ServedModel(
-      String name,
-      Engine engine,
-      CacheOptions cache,
-      long share,
-      Optional<StateDirectory> directory) {
+      String name, Engine engine, RequestCaches caches, Optional<StateDirectory> directory) {
     this.name = name;
     this.engine = engine;
-    this.cache = cache;
-    this.share = share;
+    this.caches = caches;
     this.directory = directory;
-    try (InferenceSession session = newSession(cache)) {
+    try (InferenceSession session = newSession(caches.usual())) {
       rewindable = session.isRewindable();
     }
     renewBatch();
@@ -83,6 +70,11 @@ final class ServedModel implements AutoCloseable {
     return conversations;
   }
 
+  /** Conversations that wait to be written to disk. */
+  int unsaved() {
+    return directory.map(StateDirectory::unsaved).orElse(0);
+  }
+
   InferenceSession newSession(CacheOptions cache) {
     return engine.model().newSession(engine.contextLength(), cache);
   }
@@ -100,44 +92,9 @@ final class ServedModel implements AutoCloseable {
     return prompt;
   }
 
-  /**
-   * How the cache of a request is kept: the server's way, with its own budget and policy.
-   *
-   * @throws IllegalArgumentException if there can be no such cache
-   */
-  CacheOptions cache(Delivery delivery) {
-    CacheOptions base = cache;
-    if (delivery.budget().isPresent()) {
-      int rows = delivery.budget().getAsInt();
-      CacheOptions own = engine.cacheOptions();
-      base =
-          own.budget().isEmpty() ? EngineOptions.bounded(own.kvTypes(), rows) : own.withRows(rows);
-      base = within(share, engine, base);
-    }
-    if (delivery.policy().isEmpty()) {
-      return base;
-    }
-    CacheBudget budget =
-        base.budget()
-            .orElseThrow(
-                () -> new IllegalArgumentException("policy: it needs a budget: give one, too"));
-    return base.bounded(
-        budget, EvictionPolicies.named(delivery.policy().get()), base.calibration());
-  }
-
-  /** A cache whose store, if it is bounded and has one, takes what is left of a share. */
-  static CacheOptions within(long share, Engine engine, CacheOptions cache) {
-    if (cache.store().isEmpty()) {
-      return cache;
-    }
-    StoreOptions store = cache.store().get();
-    long left = share - CacheMemory.bytes(engine.model().config().cacheShape(), cache);
-    return cache.withStore(
-        left <= 0
-            ? Optional.empty()
-            : Optional.of(
-                new StoreOptions(
-                    store.place(), Math.min(store.bytes(), left), store.recall(), store.types())));
+  /** How the caches of requests are kept. */
+  RequestCaches caches() {
+    return caches;
   }
 
   /** Bytes that a cache comes to hold with so many tokens. */
@@ -157,14 +114,14 @@ final class ServedModel implements AutoCloseable {
    */
   void keep(InferenceSession session, int[] tokens, int prompt, long bytes) {
     Conversations.Kept kept = conversations.keep(session, tokens, prompt, bytes);
-    if (session.cacheOptions().equals(cache)) {
+    if (session.cacheOptions().equals(caches.usual())) {
       directory.ifPresent(disk -> disk.save(conversations, kept));
     }
   }
 
   /** Fetches from disk what a prompt goes on with, if memory has less of it. */
   void recall(int[] prompt, CacheOptions wanted, Models models) {
-    if (directory.isEmpty() || !wanted.equals(cache)) {
+    if (directory.isEmpty() || !wanted.equals(caches.usual())) {
       return;
     }
     int least = conversations.common(prompt, wanted) + Conversations.LEAST;

@@ -106,6 +106,10 @@ public final class Server implements AutoCloseable {
         "calidrop.conversations",
         "Conversations whose state is kept",
         () -> models.loaded().stream().mapToInt(model -> model.conversations().size()).sum());
+    metrics.gauge(
+        "calidrop.unsaved",
+        "Conversations that wait to be written to disk",
+        () -> models.loaded().stream().mapToInt(ServedModel::unsaved).sum());
     metrics.gauge("calidrop.memory.bytes", "Bytes of models and conversations", memory::taken);
     metrics.gauge("calidrop.memory.most.bytes", "Bytes that they may take", memory::most);
   }

@@ -8,8 +8,13 @@ import io.calidrop.generate.SessionFile.Held;
 import io.calidrop.model.InferenceSession;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -20,21 +25,26 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /**
  * Conversations of one model on disk, each in a file that is there whole or not at all. They are
- * written by a thread of its own, soon after their answers. Threads may share it.
+ * written by a thread of its own, soon after their answers. The directory belongs to one server at
+ * a time, however the one before ended. Threads may share it.
  */
 final class StateDirectory implements AutoCloseable {
   private static final String SUFFIX = ".session";
+  private static final String LOCK = ".lock";
 
   private final Path directory;
+  private final FileChannel lock; // the system frees it when the process ends in whatever way
   private final SessionFile files;
   private final long most;
   private final Consumer<Throwable> failures;
   private final Map<Path, Held> all = new LinkedHashMap<>(); // the latest last
+  private final AtomicInteger unsaved = new AtomicInteger();
   private final ExecutorService writer =
       Executors.newSingleThreadExecutor(Thread.ofPlatform().name("calidrop-disk").factory());
 
@@ -42,7 +52,7 @@ final class StateDirectory implements AutoCloseable {
    * @param cache of the conversations
    * @param most bytes of files; the oldest go beyond
    * @param failures are told of files that cannot be written or read
-   * @throws IOException if it cannot be made or read
+   * @throws IOException if it cannot be made or read, or another server has it
    */
   StateDirectory(
       Path directory, Engine engine, CacheOptions cache, long most, Consumer<Throwable> failures)
@@ -51,13 +61,42 @@ final class StateDirectory implements AutoCloseable {
     files = new SessionFile(engine, cache);
     this.most = most;
     this.failures = failures;
-    for (Path file : inOrder()) {
-      try {
-        all.put(file, files.peek(file));
-      } catch (IOException e) {
-        Files.deleteIfExists(file); // of another cache, or damaged: nothing can go on with it
+    lock = lock(directory);
+    try {
+      SessionFile.deleteUnfinished(directory);
+      for (Path file : inOrder()) {
+        try {
+          all.put(file, files.peek(file));
+        } catch (IOException e) {
+          Files.deleteIfExists(file); // of another cache, or damaged: nothing can go on with it
+        }
       }
+    } catch (IOException | RuntimeException e) {
+      lock.close();
+      throw e;
     }
+  }
+
+  private static FileChannel lock(Path directory) throws IOException {
+    FileChannel channel =
+        FileChannel.open(
+            directory.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock lock;
+    try {
+      lock = channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      lock = null; // a server of this process has it
+    } catch (IOException e) {
+      channel.close();
+      throw e;
+    }
+    if (lock == null) {
+      channel.close();
+      throw new IOException(
+          directory
+              + " is another server's: give each its own --cache-dir; this one keeps nothing");
+    }
+    return channel;
   }
 
   private List<Path> inOrder() throws IOException {
@@ -74,18 +113,32 @@ final class StateDirectory implements AutoCloseable {
 
   /** Writes a conversation when its turn comes, unless it has gone on by then. */
   void save(Conversations conversations, Conversations.Kept kept) {
+    unsaved.incrementAndGet();
     writer.execute(
         () -> {
-          if (conversations.lend(kept)) {
-            try {
-              write(kept.session(), kept.held());
-            } catch (IOException | RuntimeException e) {
-              failures.accept(e);
-            } finally {
-              conversations.giveBack(kept);
-            }
+          try {
+            writeLent(conversations, kept);
+          } finally {
+            unsaved.decrementAndGet();
           }
         });
+  }
+
+  private void writeLent(Conversations conversations, Conversations.Kept kept) {
+    if (conversations.lend(kept)) {
+      try {
+        write(kept.session(), kept.held());
+      } catch (IOException | RuntimeException e) {
+        failures.accept(e);
+      } finally {
+        conversations.giveBack(kept);
+      }
+    }
+  }
+
+  /** Conversations that wait to be written; what was kept before is on disk where it is 0. */
+  int unsaved() {
+    return unsaved.get();
   }
 
   private void write(InferenceSession session, Held held) throws IOException {
@@ -156,10 +209,20 @@ final class StateDirectory implements AutoCloseable {
       return Optional.of(files.load(file));
     } catch (IOException e) {
       failures.accept(e);
-      synchronized (this) {
-        all.remove(file);
-      }
+      forget(file, e);
       return Optional.empty();
+    }
+  }
+
+  /** A damaged file goes; one that only could not be read may be read by another server. */
+  private synchronized void forget(Path file, IOException why) {
+    all.remove(file);
+    if (!(why instanceof FileSystemException)) {
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException e) {
+        failures.accept(e);
+      }
     }
   }
 
@@ -172,5 +235,10 @@ final class StateDirectory implements AutoCloseable {
   @Override
   public void close() {
     writer.close();
+    try {
+      lock.close();
+    } catch (IOException e) {
+      failures.accept(e);
+    }
   }
 }

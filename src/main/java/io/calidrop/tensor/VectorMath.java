@@ -1,7 +1,9 @@
 package io.calidrop.tensor;
 
 import static jdk.incubator.vector.VectorOperators.GE;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LT;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -31,7 +33,8 @@ public final class VectorMath {
   /** Adding and subtracting it rounds a float below 2^22 to the nearest integer, ties to even. */
   public static final float ROUND = 0x1.8p23f;
 
-  static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
+  /** The bits of {@link #ROUND}: what it was added to is in the last ones of the sum. */
+  public static final int ROUND_BITS = Float.floatToRawIntBits(ROUND);
 
   private static final VectorShuffle<Float> ROTATE_8 = rotation(8);
   private static final VectorShuffle<Float> ROTATE_4 = rotation(4);
@@ -49,7 +52,9 @@ public final class VectorMath {
    * lanewise(EXP)}: the same bits in the interpreter, in compiled code and at every vector width.
    */
   public static FloatVector exp(FloatVector x) {
-    FloatVector clamped = x.max(-87f).min(88f);
+    // Of C2's code a choice is two instructions, a maximum six
+    FloatVector clamped = x.blend(-87f, x.compare(LT, -87f));
+    clamped = clamped.blend(88f, clamped.compare(GT, 88f));
     FloatVector rounded =
         clamped.fma(
             FloatVector.broadcast(VectorShape.F, LOG2_E),
@@ -266,7 +271,7 @@ public final class VectorMath {
   static float maxAbs(float[] x, int offset, int n) {
     FloatVector max = FloatVector.zero(VectorShape.F);
     for (int i = 0; i < n; i += VectorShape.LANES) {
-      max = max.max(FloatVector.fromArray(VectorShape.F, x, offset + i).abs());
+      max = FloatVector.fromArray(VectorShape.F, x, offset + i).abs().max(max);
     }
     return max.reduceLanes(VectorOperators.MAX);
   }

@@ -1,8 +1,11 @@
 package io.calidrop.attention;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -332,5 +335,37 @@ class RowStoreTest {
         assertThat(both[d]).isCloseTo(expected, within(row == 2 ? 2000 : 1e-7f));
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"Q5_0, Q4_0", "Q4_0, F16", "F16, Q5_0", "Q8_0, Q4_0"})
+  void newestRowsMustBeWhatRoundingTook(KvType keys, KvType values) {
+    KvTypes types = new KvTypes(keys, values);
+    byte[] saved = saved(types, 1);
+    byte[] larger = saved(types, 100);
+    KvHead head = types.newFullHead(64);
+    head.transfer(StateStreams.from(new ByteArrayInputStream(saved)), ROWS);
+    assertThat(head.rows()).isEqualTo(ROWS);
+    int ofRows = Long.BYTES + Math.ceilDiv(ROWS, KvHead.BLOCK) * head.pageBytes();
+    System.arraycopy(larger, ofRows, saved, ofRows, saved.length - ofRows);
+    assertThatThrownBy(
+            () -> head.transfer(StateStreams.from(new ByteArrayInputStream(saved)), ROWS))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("more lost of row");
+  }
+
+  private static byte[] saved(KvTypes types, float factor) {
+    KvHead head = types.newFullHead(64);
+    head.extend(ROWS);
+    float[] x = random(5, ROWS * 64);
+    for (int i = 0; i < x.length; i++) {
+      x[i] *= factor;
+    }
+    for (int row = 0; row < ROWS; row++) {
+      head.set(row, x, row * 64, x, row * 64);
+    }
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    head.transfer(StateStreams.to(out), ROWS);
+    return out.toByteArray();
   }
 }

@@ -2,13 +2,11 @@ package io.calidrop.cli;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.calidrop.AnsweringModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,13 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 class InterruptTest {
   @TempDir private Path directory;
 
-  private static Process start(String... args) throws IOException {
-    assumeThat(System.getProperty("os.name"))
-        .as("skipped: needs env(1) of Linux")
-        .isEqualTo("Linux");
-    // A shell in the background, which may have started the tests, has its children ignore SIGINT.
-    List<String> command = new ArrayList<>(List.of("env", "--default-signal=INT"));
-    command.addAll(Processes.command(List.of(args)));
+  private static Process start(String... args) throws IOException, InterruptedException {
+    List<String> command = Processes.interruptible(Processes.command(List.of(args)));
     Process process = new ProcessBuilder(command).start();
     process.getOutputStream().close(); // a prompt may be piped in
     return process;

@@ -1,12 +1,26 @@
 package io.calidrop.cli;
 
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /** The program as a process of its own. */
 final class Processes {
+  private static final int INTERRUPTED =
+      128 + 2; // the JDK's exit value of a process that SIGINT ended
+
+  /** What has a command no longer ignore SIGINT: nothing, GNU's env(1), or perl(1). */
+  private static final List<List<String>> UNDOING =
+      List.of(
+          List.of(),
+          List.of("env", "--default-signal=INT"),
+          List.of("perl", "-e", "$SIG{INT} = 'DEFAULT'; exec @ARGV"));
+
   private Processes() {}
 
   /** Its command line, with the options of the tests' JVM and more of them. */
@@ -20,5 +34,32 @@ final class Processes {
     command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.calidrop.cli.Main"));
     command.addAll(args);
     return command;
+  }
+
+  /**
+   * The command line such that the process can be interrupted by SIGINT. A shell without job
+   * control has what it starts in the background, which may be these tests, ignore it, and all that
+   * those start; this skips the test where nothing here can undo it.
+   */
+  static List<String> interruptible(List<String> command) throws InterruptedException {
+    for (List<String> how : UNDOING) {
+      if (isInterrupted(how)) {
+        return concat(how, command);
+      }
+    }
+    return abort("skipped: the tests run in the background of a shell, and SIGINT is ignored");
+  }
+
+  private static boolean isInterrupted(List<String> how) throws InterruptedException {
+    List<String> probe = concat(how, List.of("sh", "-c", "kill -INT $$"));
+    try {
+      return new ProcessBuilder(probe).start().waitFor() == INTERRUPTED;
+    } catch (IOException e) {
+      return false; // there is no such program
+    }
+  }
+
+  private static List<String> concat(List<String> first, List<String> second) {
+    return Stream.concat(first.stream(), second.stream()).toList();
   }
 }

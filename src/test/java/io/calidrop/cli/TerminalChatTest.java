@@ -27,6 +27,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class TerminalChatTest {
+  private static final String SCRIPT = "/usr/bin/script";
   private static final String CTRL_C = "\u0003";
   private static final String CTRL_D = "\u0004";
   private static final String PASTE_BEGIN = "\u001b[200~";
@@ -43,17 +44,18 @@ class TerminalChatTest {
   private final StringBuffer screen = new StringBuffer();
   private int seen; // characters of the screen that were looked at
 
-  private void start(String... args) throws IOException {
+  private void start(String... args) throws IOException, InterruptedException {
     start(Map.of(), args);
   }
 
-  private void start(Map<String, String> environment, String... args) throws IOException {
+  private void start(Map<String, String> environment, String... args)
+      throws IOException, InterruptedException {
     start(environment, AnsweringModel.file(), args);
   }
 
   private void start(Map<String, String> environment, Path model, String... args)
-      throws IOException {
-    if (!Files.isExecutable(Path.of("/usr/bin/script"))) {
+      throws IOException, InterruptedException {
+    if (!Files.isExecutable(Path.of(SCRIPT))) {
       abort("skipped: there is no script(1) to make a terminal");
     }
     List<String> all = new ArrayList<>(List.of("chat", "--temp", "0", "--model", model.toString()));
@@ -64,7 +66,7 @@ class TerminalChatTest {
             .map(arg -> "'" + arg.replace("'", "'\\''") + "'")
             .collect(Collectors.joining(" "));
     ProcessBuilder builder =
-        new ProcessBuilder("/usr/bin/script", "-qec", "stty $SIZE; exec " + line, "/dev/null")
+        new ProcessBuilder(Processes.interruptible(script("stty $SIZE; exec " + line)))
             .redirectErrorStream(true);
     builder.environment().put("XDG_STATE_HOME", directory.toString());
     builder.environment().put("TERM", "xterm");
@@ -74,6 +76,13 @@ class TerminalChatTest {
     process = builder.start();
     keys = process.getOutputStream();
     Thread.ofVirtual().start(this::copyScreen);
+  }
+
+  /** The command of util-linux, or of BSD and macOS. */
+  private static List<String> script(String line) {
+    return System.getProperty("os.name").equals("Linux")
+        ? List.of(SCRIPT, "-qec", line, "/dev/null")
+        : List.of(SCRIPT, "-q", "/dev/null", "sh", "-c", line);
   }
 
   private void copyScreen() {
@@ -277,7 +286,11 @@ class TerminalChatTest {
 
   private void resize(int columns) throws IOException, InterruptedException {
     ProcessHandle java = process.descendants().reduce((a, b) -> b).orElseThrow();
-    Path terminal = Path.of("/proc", Long.toString(java.pid()), "fd", "0").toRealPath();
+    Path input = Path.of("/proc", Long.toString(java.pid()), "fd", "0");
+    if (!Files.exists(input)) {
+      abort("skipped: nothing tells which terminal it is");
+    }
+    Path terminal = input.toRealPath();
     Process stty =
         new ProcessBuilder("stty", "-F", terminal.toString(), "cols", Integer.toString(columns))
             .redirectErrorStream(true)

@@ -39,6 +39,13 @@ class ToolPromptTest {
       {%- for c in m.tool_calls %}{{ (c.function | tojson)[:-1] }}, "id": "{{ c.id }}"}{% endfor %}]
       {%- else %}<{{ m.role }}>{{ m.content }}</>{% endif %}{% endfor %}""";
 
+  private static final String NAMED =
+      """
+      {%- if tools %}[AVAILABLE_TOOLS]{{ tools | tojson }}{% endif %}
+      {%- for m in messages %}{% if 'tool_calls' in m %}{% for c in m.tool_calls %}[TOOL_CALLS]
+      {{- c.function.name }}[CALL_ID]{{ c.id }}[ARGS]{{ c.function.arguments | tojson }}{% endfor %}
+      {%- else %}<{{ m.role }}>{{ m.content }}</>{% endif %}{% endfor %}""";
+
   private static final String OBJECT =
       """
       {%- if tools %}{% for t in tools %}{{ t | tojson(indent=4) }}{% endfor %}{% endif %}
@@ -72,6 +79,7 @@ class ToolPromptTest {
     return switch (form) {
       case TAGS -> TAGS;
       case LIST -> LIST;
+      case NAMED -> NAMED;
       case OBJECT -> OBJECT;
     };
   }
@@ -81,6 +89,7 @@ class ToolPromptTest {
     return switch (form) {
       case TAGS -> "<tool_call>\n" + call + "\n</tool_call>";
       case LIST -> "[TOOL_CALLS][" + call + "]";
+      case NAMED -> "[TOOL_CALLS]weather[ARGS]{\"city\": \"Paris\"}";
       case OBJECT -> call;
     };
   }
@@ -164,6 +173,21 @@ class ToolPromptTest {
     assertThat(calls).hasSize(2);
     assertThat(calls.get(0).id()).isNotEqualTo(calls.get(1).id());
     assertThat(read(prompt, "Both.\n" + two).text()).isEqualTo("Both.");
+  }
+
+  @Test
+  void callsOfNamesMayHaveIds() throws Exception {
+    String with = call(CallForm.NAMED).replace("[ARGS]", "[CALL_ID]a1B2c3D4e[ARGS]");
+    for (String source : List.of(NAMED, NAMED.replace("[CALL_ID]{{ c.id }}", ""))) {
+      ToolPrompt prompt = prompt(source, tools(true, true));
+      assertThat(prompt.form()).isEqualTo(CallForm.NAMED);
+      String two = with + call(CallForm.NAMED);
+      assertThat(allows(prompt, two)).isTrue();
+      assertThat(allows(prompt(source, tools(true, false)), two)).isFalse();
+      assertThat(allows(prompt, with.replace("a1B2", "a-B2"))).isFalse();
+      assertThat(read(prompt, "Both. " + two).calls()).hasSize(2);
+      assertThat(read(prompt, "Both. " + two).text()).isEqualTo("Both.");
+    }
   }
 
   @Test

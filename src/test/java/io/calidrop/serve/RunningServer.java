@@ -83,6 +83,14 @@ final class RunningServer implements AutoCloseable {
     }
   }
 
+  static JsonNode tree(String json) {
+    try {
+      return JSON.readTree(json);
+    } catch (IOException e) {
+      throw new AssertionError(json, e);
+    }
+  }
+
   Server server() {
     return server;
   }
@@ -131,11 +139,7 @@ final class RunningServer implements AutoCloseable {
   /** What came back. */
   record Answer(int status, String body, HttpResponse<String> response) {
     JsonNode json() {
-      try {
-        return JSON.readTree(body);
-      } catch (IOException e) {
-        throw new AssertionError(body, e);
-      }
+      return tree(body);
     }
 
     /** The content of a chat's only answer. */

@@ -131,7 +131,12 @@ class ServerTest {
         "{'messages':[{'role':'user','content':'x'}],'model':'gpt'} | 404 | there is no model \"gpt\"; there are answering",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':5}} | 400 | a budget of 5 rows is smaller than",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'policy':'h2o'}} | 400 | policy: it needs a budget",
-        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'policy':'x'}} | 400 | there is no policy \"x\""
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'policy':'x'}} | 400 | there is no policy \"x\"",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'store':'ram'}} | 400 | store: it needs a budget",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'store':'disk'}} | 400 | store: there is no \"disk\"; there are ram, file, none",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'recall':9}} | 400 | recall: it needs a store",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'store':'ram','recall':0}} | 400 | the rows that are read of the store must be at least 1",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'live':1}} | 400 | calidrop: 1 is neither true nor false"
       })
   void whatIsWrongIsSaid(String body, int status, String message) {
     Answer answer = answering.ask(CHAT, body);
@@ -383,6 +388,95 @@ class ServerTest {
     }
   }
 
+  @Test
+  void aRequestHasAStoreOfItsOwn() {
+    String more = ",'seed':1,'max_tokens':300,'calidrop':{'budget':64%s}";
+    try (RunningServer server = new RunningServer(AnsweringModel.endless())) {
+      String chat =
+          RunningServer.chat("Go on", more.formatted(",'policy':'streaming','store':'ram'"));
+      JsonNode cache = server.ask(CHAT, chat).json().at("/calidrop/cache");
+      assertThat(cache.path("stored").intValue())
+          .isPositive()
+          .isEqualTo(cache.path("evicted").intValue());
+      assertThat(cache.path("folded").intValue()).isZero();
+      assertThat(cache.path("recomputed_rows").doubleValue()).isBetween(50.0, 256.0);
+      double evicted = figure(server, "calidrop_evicted_tokens_total");
+      assertThat(evicted).isEqualTo(cache.path("evicted").doubleValue());
+      assertThat(figure(server, "calidrop_recalled_rows_total")).isPositive();
+      assertThat(figure(server, "calidrop_folded_tokens_total")).isZero();
+      Answer headers =
+          server.send(
+              server
+                  .request(CHAT)
+                  .header("X-Calidrop-Budget", "64")
+                  .header("X-Calidrop-Store", "file")
+                  .header("X-Calidrop-Recall", "5")
+                  .POST(
+                      BodyPublishers.ofString(
+                          RunningServer.json(
+                              RunningServer.chat("Go on", ",'seed':1,'max_tokens':300"))))
+                  .build());
+      cache = headers.json().at("/calidrop/cache");
+      assertThat(cache.path("recomputed_rows").doubleValue()).isBetween(1.0, 5.0);
+      cache =
+          server
+              .ask(CHAT, RunningServer.chat("Go on", more.formatted("")))
+              .json()
+              .at("/calidrop/cache");
+      assertThat(cache.path("stored").intValue()).isZero();
+      assertThat(cache.path("folded").intValue()).isEqualTo(cache.path("evicted").intValue());
+      assertThat(figure(server, "calidrop_folded_tokens_total"))
+          .isEqualTo(cache.path("folded").doubleValue());
+      assertThat(server.failures).isEmpty();
+    }
+  }
+
+  /** Whose share of the memory holds no store. */
+  @Test
+  void aStoreThatHasNoRoomIsRefused() throws IOException {
+    long model = Files.size(MicroModel.file());
+    try (RunningServer server =
+        new RunningServer(
+            RunningServer.ENGINE,
+            settings -> settings.memory = model + 400_000,
+            MicroModel.file())) {
+      String more = ",'max_tokens':2,'calidrop':{'budget':64,'store':'%s'}";
+      Answer answer = server.ask(CHAT, RunningServer.chat("Go on", more.formatted("ram")));
+      assertThat(answer.status()).as(answer.body()).isEqualTo(400);
+      assertThat(answer.error()).startsWith("store: the budget alone takes an answer's share");
+      answer = server.ask(CHAT, RunningServer.chat("Go on", more.formatted("none")));
+      assertThat(answer.status()).as(answer.body()).isEqualTo(200);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {CHAT, "/api/chat"})
+  void whatACacheHoldsIsToldWhileTheAnswerComes(String path) {
+    try (RunningServer server = new RunningServer(AnsweringModel.endless())) {
+      String more = ",'model':'endless','stream':true%s,'calidrop':{'budget':64,'live':true}";
+      String length = path.equals(CHAT) ? ",'max_tokens':%d" : ",'options':{'num_predict':%d}";
+      int tokens = 2000; // some hundreds of milliseconds at least
+      List<JsonNode> told = List.of();
+      while (told.size() < 2) {
+        String chat = RunningServer.chat("Go on", more.formatted(length.formatted(tokens)));
+        told =
+            server
+                .ask(path, chat)
+                .body()
+                .lines()
+                .filter(line -> line.contains("\"cache\""))
+                .map(line -> RunningServer.tree(line.replaceFirst("^data: ", "")))
+                .filter(event -> !event.path("done").asBoolean())
+                .map(event -> event.at("/calidrop/cache"))
+                .toList();
+        tokens *= 2;
+      }
+      assertThat(told.getFirst().path("seen").intValue())
+          .isLessThan(told.getLast().path("seen").intValue());
+      assertThat(told.getLast().path("evicted").intValue()).isPositive();
+    }
+  }
+
   /** Of a full cache the second one, of a bounded one the third one begins with what is known. */
   @ParameterizedTest
   @CsvSource({"'',2", "',\"calidrop\":{\"budget\":400}',3"})
@@ -481,14 +575,16 @@ class ServerTest {
     }
     Path folder = directory.resolve("chatty");
     assertThat(folder).isDirectoryContaining(file -> file.toString().endsWith(".session"));
+    Path unfinished = Files.createFile(folder.resolve(".calidrop-123.tmp"));
     try (RunningServer server = on(directory)) {
       Answer answer = server.ask(CHAT, goingOn(first));
       assertThat(cached(answer)).isGreaterThan(30);
       assertThat(answer.content()).isEqualTo(second);
       assertThat(server.failures).isEmpty();
+      assertThat(unfinished).doesNotExist();
     }
     try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : files.toList()) {
+      for (Path file : files.filter(file -> file.toString().endsWith(".session")).toList()) {
         byte[] bytes = Files.readAllBytes(file);
         bytes[bytes.length / 2] ^= 1;
         Files.write(file, bytes);
@@ -499,6 +595,22 @@ class ServerTest {
       assertThat(cached(answer)).isZero();
       assertThat(answer.content()).isEqualTo(second);
       assertThat(server.failures).first().asString().contains("is damaged");
+    }
+  }
+
+  @Test
+  void aDirectoryBelongsToOneServerAtATime(@TempDir Path directory) {
+    String question = RunningServer.chat("Tell me of the sea", ",'max_tokens':3");
+    try (RunningServer first = on(directory)) {
+      assertThat(first.ask(CHAT, question).status()).isEqualTo(200);
+      try (RunningServer second = on(directory)) {
+        assertThat(second.ask(CHAT, question).status()).isEqualTo(200);
+        assertThat(second.failures).singleElement().asString().contains("is another server's");
+      }
+    }
+    try (RunningServer third = on(directory)) {
+      assertThat(cached(third.ask(CHAT, question))).isPositive();
+      assertThat(third.failures).isEmpty();
     }
   }
 

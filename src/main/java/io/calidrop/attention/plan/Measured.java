@@ -4,7 +4,6 @@ import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
-import io.calidrop.attention.QuerySample;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
 
@@ -32,12 +31,7 @@ final class Measured {
 
   /** The best first; one that pays beside any rows last. */
   static final List<Eviction> EVICTIONS =
-      List.of(
-          h2o(128, CalibrationOptions.fold()),
-          h2o(
-              64,
-              CalibrationOptions.fold(64, QuerySample.DEFAULT_WINDOW, QuerySample.DEFAULT_SAMPLES)),
-          h2o(0, CalibrationOptions.off()));
+      List.of(h2o(128, CalibrationOptions.fold()), h2o(0, CalibrationOptions.off()));
 
   private Measured() {}
 

@@ -5,9 +5,11 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.KvCache;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.TokenBatch;
 import io.calidrop.bench.Roofline;
 import io.calidrop.tensor.WorkerPool;
+import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -34,9 +36,9 @@ public class AttentionBenchmark {
   private static final int DIM = 64;
   private static final int LAYERS = 30;
 
-  /** Number format of the cache. */
-  @Param({"F16", "F32", "Q8_0", "Q5_0", "Q4_0"})
-  public KvType kvType;
+  /** Number formats of the cache. */
+  @Param({"f16", "f32", "q8_0", "q5_0", "k5v4", "q4_0"})
+  public String kvType;
 
   /** Rows of the cache. */
   @Param({"1024", "8192"})
@@ -65,7 +67,11 @@ public class AttentionBenchmark {
     limits = Roofline.measure(threads);
     pool = new WorkerPool(threads);
     CacheShape shape = new CacheShape(LAYERS, HEADS, KV_HEADS, DIM);
-    cache = KvCache.of(shape, CacheOptions.full(kvType), rows, threads, (x, offset, delta) -> {});
+    KvTypes types =
+        kvType.equals("k5v4")
+            ? new KvTypes(KvType.Q5_0, KvType.Q4_0)
+            : KvTypes.of(KvType.valueOf(kvType.toUpperCase(Locale.ROOT)));
+    cache = KvCache.of(shape, CacheOptions.full(types), rows, threads, (x, offset, delta) -> {});
     Random random = new Random(1);
     float[] row = new float[KV_HEADS * DIM];
     for (int l = 0; l < LAYERS; l++) {
