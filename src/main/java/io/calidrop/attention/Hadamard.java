@@ -19,6 +19,7 @@ final class Hadamard {
 
   /** Of a lane, the one whose number differs in one bit. */
   static final VectorShuffle<Float> PARTNER_1 = partner(1);
+
   static final VectorShuffle<Float> PARTNER_2 = partner(2);
   static final VectorShuffle<Float> PARTNER_4 = partner(4);
   static final VectorShuffle<Float> PARTNER_8 = partner(8);
