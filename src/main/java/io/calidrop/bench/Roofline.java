@@ -64,6 +64,13 @@ public final class Roofline {
     }
   }
 
+  /** GB/s (10^9 bytes) read from memory, half a second. */
+  public static double readGigabytes(int threads) {
+    try (WorkerPool pool = new WorkerPool(threads)) {
+      return new Roofline(threads).read(pool);
+    }
+  }
+
   private double read(WorkerPool pool) {
     try (Arena arena = Arena.ofShared()) {
       MemorySegment memory = arena.allocate(BYTES, 64);

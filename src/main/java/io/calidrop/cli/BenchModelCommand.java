@@ -2,6 +2,7 @@ package io.calidrop.cli;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.bench.ModelBenchmark;
+import io.calidrop.bench.Roofline;
 import io.calidrop.generate.Engine;
 import io.calidrop.model.ModelConfig;
 import java.io.IOException;
@@ -21,7 +22,12 @@ import picocli.CommandLine.Spec;
 /** Measures prefill and decoding of a model. */
 @Command(
     name = "model",
-    description = "Measures prefill (pp) and decoding (tg) in tokens per second.",
+    description = {
+      "Measures prefill (pp) and decoding (tg) in tokens per second.",
+      "A machine's memory may be twice as fast in one minute as in another: how fast it reads is "
+          + "measured after each test, and \"%% of read\" is the share of it that decoding read "
+          + "weights with."
+    },
     footer = {
       "",
       "Examples:",
@@ -98,14 +104,15 @@ final class BenchModelCommand implements Callable<Integer> {
       for (int depth : depths) {
         for (int count : prompts) {
           if (count > 0) {
-            rows.add(row(engine, benchmark.prefill(count, depth)));
+            rows.add(row(engine, benchmark.prefill(count, depth), Double.NaN));
           }
         }
         for (int count : generations) {
           if (count > 0) {
-            rows.add(row(engine, benchmark.decode(count, depth)));
+            rows.add(row(engine, benchmark.decode(count, depth), weightsRead(engine)));
             for (int guessed : guesses) {
-              rows.add(row(engine, benchmark.speculate(count, depth, guessed, acceptance)));
+              ModelBenchmark.Result result = benchmark.speculate(count, depth, guessed, acceptance);
+              rows.add(row(engine, result, Double.NaN));
             }
           }
         }
@@ -115,7 +122,17 @@ final class BenchModelCommand implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private Map<String, Object> row(Engine engine, ModelBenchmark.Result result) {
+  /** GB that a token reads of the weights; NaN for a mixture, whose tokens read different ones. */
+  private static double weightsRead(Engine engine) {
+    return engine.model().config().experts().count() > 0
+        ? Double.NaN
+        : engine.model().residentBytes() / 1e9;
+  }
+
+  /**
+   * @param read GB that a token reads, or NaN
+   */
+  private Map<String, Object> row(Engine engine, ModelBenchmark.Result result, double read) {
     ModelConfig config = engine.model().config();
     Map<String, Object> row = new LinkedHashMap<>();
     row.put("model", config.name());
@@ -133,6 +150,9 @@ final class BenchModelCommand implements Callable<Integer> {
     row.put("test", result.test());
     row.put("t/s", Math.round(result.mean() * 100) / 100.0);
     row.put("±", Math.round(result.deviation() * 100) / 100.0);
+    double gigabytes = Roofline.readGigabytes(engine.model().threads());
+    row.put("read GB/s", Figures.round(gigabytes, 3));
+    row.put("% of read", Figures.round(100 * read * result.mean() / gigabytes, 3));
     return row;
   }
 }

@@ -340,8 +340,9 @@ class CliTest {
     Outcome outcome = run(args);
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
-        .startsWith("model,threads,type_kv,test,t/s,±\n")
-        .contains(",pp8,", ",tg2,");
+        .startsWith("model,threads,type_kv,test,t/s,±,read GB/s,% of read\n")
+        .containsPattern("(?m),pp8,[\\d.]+,[\\d.]+,[\\d.]+,$")
+        .containsPattern("(?m),tg2,[\\d.]+,[\\d.]+,[\\d.]+,[\\d.]+$");
   }
 
   @ParameterizedTest
