@@ -12,7 +12,8 @@ import java.util.Optional;
  * {@link KvCache#adopt}; what they hold is the same to the bit.
  *
  * <p>Shares of attention are sums in fixed point: those of the last queries are the sum at the end
- * less the sum before them. Recorded by one thread; then threads may share it.
+ * less the sum before them. What a policy wants to know that has the prompt read again is recorded
+ * then. Recorded by one thread; then threads may share it.
  */
 public final class AttendedPrompt {
   private final BoundedCache cache;
@@ -21,6 +22,8 @@ public final class AttendedPrompt {
   private final int window;
   private int[][] beforeWindow; // [heads][rows]
   private int[][] beforeLast; // [heads][rows]
+  private int[][] atEnd; // [heads][rows]
+  private int[][] again; // [heads][rows] the largest when it was read again, or null
 
   /** Wants to know everything and evicts nothing. */
   private record Observer(QuerySample sample) implements EvictionPolicy {
@@ -89,7 +92,17 @@ public final class AttendedPrompt {
       beforeWindow = shares();
     } else if (beforeLast == null) {
       beforeLast = shares();
+    } else {
+      atEnd = shares();
+      for (int i = 0; i < heads; i++) {
+        head(i).forgetShares();
+      }
     }
+  }
+
+  /** Notes what the prompt's tokens attended to when they were read again. */
+  public void markReadAgain() {
+    again = shares();
   }
 
   private int[][] shares() {
@@ -109,20 +122,31 @@ public final class AttendedPrompt {
   }
 
   /**
-   * Shares of a head's rows from queries that a policy does not observe, or null for none.
+   * Shares of a head's rows [rows] from the queries that a policy observes.
    *
    * @param window of the budget
-   * @throws IllegalArgumentException if that is not the one it was recorded for
+   * @throws IllegalArgumentException if that is not the one it was recorded for, or the prompt was
+   *     not read again
    */
-  int[] unobserved(Observation observation, int window, int head) {
+  int[] shares(Observation observation, int window, int head) {
     if (observation == Observation.WINDOW && Math.min(window, tokens) != this.window) {
       throw new IllegalArgumentException(
           "the prompt was recorded for a window of %d, not %d".formatted(this.window, window));
     }
+    if (observation == Observation.REPEAT && again == null) {
+      throw new IllegalArgumentException("the prompt was not read again");
+    }
     return switch (observation) {
-      case ALL, NONE -> null;
-      case WINDOW -> beforeWindow[head];
-      case LAST -> beforeLast[head];
+      case ALL, NONE -> atEnd[head];
+      case WINDOW -> difference(atEnd[head], beforeWindow[head]);
+      case LAST -> difference(atEnd[head], beforeLast[head]);
+      case REPEAT -> again[head];
     };
+  }
+
+  private static int[] difference(int[] shares, int[] before) {
+    int[] difference = new int[shares.length];
+    Arrays.setAll(difference, row -> shares[row] - before[row]);
+    return difference;
   }
 }

@@ -22,7 +22,7 @@ public final class AttentionStep {
   private final SoftmaxPartials[] tiles; // one a thread, the tile's running result
   private final ShareLog[] logs; // one a thread for tiles, one a KV head for a single token
   private SoftmaxPartials[] segments = {}; // [kvHeads * segments], for a single token
-  private final RecallScratch[] recall; // one a thread
+  private final Recall[] recall; // one a thread
   private final SoftmaxPartials[] recalled; // [kvHeads], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
   private final WorkerPool.Task tokenTask = this::attendSegment;
@@ -54,8 +54,8 @@ public final class AttentionStep {
       scratch[i] = new AttentionScratch(shape, headDim, tileTokens * group);
       tiles[i] = partials(tileTokens * group);
     }
-    recall = new RecallScratch[threads];
-    Arrays.setAll(recall, i -> new RecallScratch(shape, tileTokens));
+    recall = new Recall[threads];
+    Arrays.setAll(recall, i -> new Recall(shape, tileTokens));
     recalled = new SoftmaxPartials[kvHeads];
     Arrays.setAll(recalled, i -> partials(group));
     logs = new ShareLog[Math.max(threads, kvHeads)];
@@ -122,17 +122,8 @@ public final class AttentionStep {
   private SoftmaxPartials recall(int sequence, int first, int count, int kvHead, int worker) {
     KvCache cache = batch.cache(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
-    stored(cache, kvHead)
-        .attend(
-            q,
-            offset,
-            stride,
-            count,
-            group,
-            cache.position() + first,
-            cache.shift(),
-            scratch[worker],
-            recall[worker]);
+    recall[worker].attend(
+        stored(cache, kvHead), q, offset, stride, count, cache.position() + first, cache.shift());
     return recall[worker].result;
   }
 
@@ -194,15 +185,7 @@ public final class AttentionStep {
     int offset = batch.start(sequence) * stride + kvHead * group * headDim;
     batch
         .cache(sequence)
-        .compare(
-            layer,
-            kvHead,
-            q,
-            offset,
-            stride,
-            batch.count(sequence),
-            scratch[worker],
-            recall[worker]);
+        .compare(layer, kvHead, q, offset, stride, batch.count(sequence), recall[worker]);
   }
 
   private void attendTile(int part, int worker) {

@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.WorkerPool;
@@ -24,6 +25,16 @@ final class BoundedCache extends KvCache {
   private final boolean hasReferences;
   private final PageMemory memory; // of stored rows, or null
 
+  private final int contextLength;
+  private final boolean repeats;
+  private final CacheShape shape;
+  private final KvTypes types;
+  private final boolean needsReading; // its queries
+
+  private boolean readingDue; // the prompt is to be read again before anything is evicted
+  private boolean reading;
+  private long promptSeen; // tokens before the reading
+  private int promptShift;
   private int firstObserved = Integer.MAX_VALUE;
   private int pinned;
   private long prunes;
@@ -41,7 +52,13 @@ final class BoundedCache extends KvCache {
     kvHeads = shape.kvHeads();
     group = shape.group();
     headDim = shape.headDim();
-    schedule = new PruneSchedule(budget, policy.mostRows(budget.rows(), kvHeads), contextLength);
+    this.contextLength = contextLength;
+    repeats = policy.observation() == Observation.REPEAT;
+    this.shape = shape;
+    types = options.kvTypes();
+    needsReading = !repeats || options.calibration() instanceof Fold; // or it is recorded
+    int most = policy.isOverLayers() ? budget.rows() : policy.mostRows(budget.rows(), kvHeads);
+    schedule = new PruneSchedule(budget, most, contextLength);
     hasReferences = options.calibration() instanceof Paper;
     memory = options.store().map(store -> PageMemory.of(store.place())).orElse(null);
     int[] layers = shape.fullLayers();
@@ -57,7 +74,7 @@ final class BoundedCache extends KvCache {
               .orElse(null);
       heads[i] = HeadState.of(i / kvHeads, i % kvHeads, shape, options, stored);
     }
-    pruner = new CachePruner(heads, shape, options, scratch, rotation);
+    pruner = new CachePruner(heads, shape, options, schedule.mostRows(), scratch, rotation);
     rebase = new PositionRebase(heads, rotation);
   }
 
@@ -75,7 +92,50 @@ final class BoundedCache extends KvCache {
 
   @Override
   public int room() {
-    return schedule.room(seen(), position());
+    if (reading) {
+      return Integer.MAX_VALUE;
+    }
+    return readingDue ? 0 : schedule.room(seen(), position());
+  }
+
+  @Override
+  public boolean isToBeReadAgain() {
+    return repeats && schedule.isInPrompt(seen());
+  }
+
+  @Override
+  public boolean isReadingDue() {
+    return readingDue;
+  }
+
+  /** Positions stay within the context, nearer to the prompt's where there are too few left. */
+  @Override
+  public void beginReading(int tokens) {
+    reading = true;
+    promptSeen = seen();
+    promptShift = shift();
+    mark();
+    for (int i = 0; i < heads.length && needsReading && heads[i].reading == null; i++) {
+      heads[i].reading = ReadQueries.of(promptSeen, shape, types);
+    }
+    shiftBack(Math.max(0, position() + tokens - contextLength));
+  }
+
+  @Override
+  public void endReading(WorkerPool pool, boolean last) {
+    for (HeadState head : heads) {
+      int read = (int) (seen() - promptSeen);
+      head.rows.truncate(head.rows.rows() - read);
+      if (head.reading != null) {
+        head.reading = head.reading.plus(read);
+      }
+    }
+    goBack(promptSeen, promptShift);
+    reading = false;
+    if (last) {
+      readingDue = false;
+      prune(pool);
+    }
   }
 
   @Override
@@ -100,17 +160,17 @@ final class BoundedCache extends KvCache {
 
   @Override
   public void expectPrompt(int tokens) {
-    schedule.expectPrompt(seen() + tokens);
+    schedule.expectPrompt(seen(), seen() + tokens);
   }
 
   @Override
   public void begin(WorkerPool pool) {
-    int delta = schedule.rebase(position());
+    int delta = reading ? 0 : schedule.rebase(position());
     if (delta > 0) {
       rebase.run(pool, delta, budget.sinks());
       moveBack(pool, delta);
     }
-    firstObserved = schedule.firstObserved(policy.observation(), seen());
+    firstObserved = reading ? 0 : schedule.firstObserved(policy.observation(), seen());
     for (int i = 0; i < heads.length && drafted() > 0; i++) {
       heads[i].beginDraft(drafted());
     }
@@ -207,19 +267,11 @@ final class BoundedCache extends KvCache {
 
   @Override
   void compare(
-      int layer,
-      int kvHead,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      AttentionScratch attention,
-      RecallScratch scratch) {
-    if (hasReferences) {
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, Recall recall) {
+    if (hasReferences && !reading) {
       state(layer, kvHead)
           .references
-          .compare(
-              q, offset, stride, tokens, position(), shift(), drafted() > 0, attention, scratch);
+          .compare(q, offset, stride, tokens, position(), shift(), drafted() > 0, recall);
     }
   }
 
@@ -244,6 +296,12 @@ final class BoundedCache extends KvCache {
       int token = first + query / group;
       int head = query % group;
       int o = offset + query / group * stride + head * headDim;
+      if (reading) {
+        if (state.reading != null) {
+          state.reading.put(token, tokens, position() + token, head, q, o, result.logSumExp(query));
+        }
+        continue;
+      }
       if (state.references != null) {
         state.references.merge(token, head, result, query);
       }
@@ -268,13 +326,20 @@ final class BoundedCache extends KvCache {
     HeadState state = state(layer, kvHead);
     int firstDrafted = tokens - drafted();
     int sure = Math.clamp((long) (firstDrafted - first) * group, from, to);
-    if (from < sure) {
+    boolean largest = repeats || reading;
+    if (from < sure && largest) {
+      state.raiseShares(log.largest(rows, state.rows.values, result, from, sure), rows);
+    } else if (from < sure) {
       state.addShares(log.sum(rows, state.rows.values, result, from, sure), rows);
     }
     for (int query = sure; query < to; query += group) {
       int token = first + query / group - firstDrafted;
-      int[] sums = log.sum(rows, state.rows.values, result, query, query + group);
-      state.addDraftedShares(token, sums, rows);
+      ValueRows values = state.rows.values;
+      int[] shares =
+          largest
+              ? log.largest(rows, values, result, query, query + group)
+              : log.sum(rows, values, result, query, query + group);
+      state.addDraftedShares(token, shares, rows);
     }
   }
 
@@ -285,18 +350,30 @@ final class BoundedCache extends KvCache {
 
   @Override
   void attended(WorkerPool pool, int count) {
+    if (reading) {
+      return;
+    }
     for (int i = 0; i < heads.length && !hasReferences; i++) {
       heads[i].looked(count);
     }
-    if (!schedule.prunes(seen() - count, seen())) {
-      return;
+    if (schedule.prunes(seen() - count, seen())) {
+      readingDue = repeats && schedule.isPromptEnd(seen());
+      if (!readingDue) {
+        prune(pool);
+      }
     }
+  }
+
+  private void prune(WorkerPool pool) {
     long start = System.nanoTime();
     pruner.run(pool, seen(), Math.max(pinned, budget.sinks()), schedule.slack(seen()), shift());
-    if (policy.observation() != Observation.ALL) {
+    if (policy.observation() != Observation.ALL && !repeats) {
       for (HeadState head : heads) {
         head.forgetShares();
       }
+    }
+    for (HeadState head : heads) {
+      head.reading = null;
     }
     prunes++;
     pruneNanos += System.nanoTime() - start;
@@ -306,7 +383,7 @@ final class BoundedCache extends KvCache {
   void drop(int tokens) {
     if (tokens > 0) {
       for (HeadState head : heads) {
-        head.settle(drafted(), (int) (seen() - tokens));
+        head.settle(drafted(), (int) (seen() - tokens), repeats);
       }
       return;
     }
@@ -314,17 +391,19 @@ final class BoundedCache extends KvCache {
       head.clear();
     }
     pinned = 0;
-    schedule.expectPrompt(0);
+    readingDue = false;
+    schedule.clear();
   }
 
   @Override
   void copy(WorkerPool pool, AttendedPrompt prompt) {
     for (int i = 0; i < heads.length; i++) {
-      int[] unobserved = prompt.unobserved(policy.observation(), budget.window(), i);
-      heads[i].adopt(prompt.head(i), prompt.tokens(), unobserved);
+      int[] shares = prompt.shares(policy.observation(), budget.window(), i);
+      heads[i].adopt(prompt.head(i), prompt.tokens(), shares);
+      heads[i].reading = repeats ? prompt.head(i).reading : null;
     }
-    schedule.expectPrompt(prompt.tokens());
-    attended(pool, prompt.tokens());
+    schedule.expectPrompt(0, prompt.tokens());
+    prune(pool); // it has been read again, if that was asked for
   }
 
   @Override

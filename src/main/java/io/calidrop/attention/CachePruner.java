@@ -12,7 +12,8 @@ final class CachePruner {
   private static final int MOST_SLACK = 256;
 
   private final HeadState[] heads; // [layers that see everything][kvHeads]
-  private final int kvHeads;
+  private final int sharing; // heads with a common budget
+  private final int most; // rows that a head may keep
   private final CacheBudget budget;
   private final EvictionPolicy policy;
   private final HeadRows[] views; // [layers][kvHeads]
@@ -22,40 +23,45 @@ final class CachePruner {
   private final WorkerPool.Task scoreTask = this::score;
   private final WorkerPool.Task pruneTask = this::prune;
 
-  /* The arguments of the policy, for one layer. */
-  private final float[][] layerScores; // [kvHeads][rows]
-  private final int[] layerRows; // [kvHeads]
-  private final int[] from; // [kvHeads]
-  private final int[] to; // [kvHeads]
-  private final int[] divided; // [kvHeads]
+  /* The arguments of the policy, for heads with a common budget. */
+  private final float[][] sharedScores; // [sharing][rows]
+  private final int[] sharedRows; // [sharing]
+  private final int[] from; // [sharing]
+  private final int[] to; // [sharing]
+  private final int[] divided; // [sharing]
 
   private long seen;
   private int protectedRows;
   private int slack;
   private int shift;
 
+  /**
+   * @param most rows that a head may keep
+   */
   CachePruner(
       HeadState[] heads,
       CacheShape shape,
       CacheOptions options,
+      int most,
       CacheScratch scratch,
       PositionRotation[] rotations) {
     this.heads = heads;
-    kvHeads = shape.kvHeads();
+    this.most = most;
     budget = options.budget().orElseThrow();
     policy = options.policy();
+    sharing = policy.isOverLayers() ? heads.length : shape.kvHeads();
     views = new HeadRows[heads.length];
     keep = new int[heads.length];
     for (int i = 0; i < heads.length; i++) {
       views[i] = new HeadRows(heads[i], shape, budget, rotations[i]);
     }
     this.scratch = scratch;
-    workers = scratch.workers(options.calibration());
-    layerScores = new float[kvHeads][];
-    layerRows = new int[kvHeads];
-    from = new int[kvHeads];
-    to = new int[kvHeads];
-    divided = new int[kvHeads];
+    workers = scratch.workers(options);
+    sharedScores = new float[sharing][];
+    sharedRows = new int[sharing];
+    from = new int[sharing];
+    to = new int[sharing];
+    divided = new int[sharing];
   }
 
   /**
@@ -71,8 +77,8 @@ final class CachePruner {
     this.slack = slack;
     this.shift = shift;
     pool.run(scoreTask, heads.length);
-    for (int layer = 0; layer * kvHeads < heads.length; layer++) {
-      divide(layer);
+    for (int first = 0; first < heads.length; first += sharing) {
+      divide(first);
     }
     pool.run(pruneTask, heads.length);
   }
@@ -81,26 +87,28 @@ final class CachePruner {
     policy.score(views[head].at(seen), scores(head));
   }
 
-  private void divide(int layer) {
-    for (int h = 0; h < kvHeads; h++) {
-      HeadState head = heads[layer * kvHeads + h];
-      layerScores[h] = scores(layer * kvHeads + h);
-      layerRows[h] = head.rows.rows();
-      from[h] = firstCandidate(layerRows[h]);
-      to[h] = endOfCandidates(layerRows[h]);
+  /** Divides the budget of heads {@code [first, first + sharing)}. */
+  private void divide(int first) {
+    for (int h = 0; h < sharing; h++) {
+      HeadState head = heads[first + h];
+      sharedScores[h] = scores(first + h);
+      sharedRows[h] = head.rows.rows();
+      from[h] = firstCandidate(sharedRows[h]);
+      to[h] = endOfCandidates(sharedRows[h]);
     }
-    policy.combine(layerScores, layerRows);
+    policy.combine(sharedScores, sharedRows);
     policy.divide(
         new LayerCandidates(
-            layer,
-            heads.length / kvHeads,
+            first / sharing,
+            heads.length / sharing,
             budget.rows(),
+            most,
             protectedRows + budget.window(),
-            layerScores,
+            sharedScores,
             from,
             to),
         divided);
-    System.arraycopy(divided, 0, keep, layer * kvHeads, kvHeads);
+    System.arraycopy(divided, 0, keep, first, sharing);
   }
 
   private float[] scores(int head) {
@@ -154,7 +162,11 @@ final class CachePruner {
       head.stored.add(evicted, shift, folded);
     }
     if (calibration != null && folded.count() > before) {
-      tools.fit().fold(calibration, folded, head.queries, seen);
+      if (head.reading != null) {
+        tools.fit().fold(calibration, folded, head.reading.ring(), head.reading.tokens());
+      } else {
+        tools.fit().fold(calibration, folded, head.queries, seen);
+      }
     }
     if (head.references != null) {
       head.references.evict(evicted, head.queries, seen - 1);

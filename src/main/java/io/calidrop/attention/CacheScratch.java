@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import io.calidrop.attention.CalibrationOptions.Fold;
+import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -47,10 +48,11 @@ public final class CacheScratch {
   }
 
   /** One for each thread. */
-  synchronized Worker[] workers(CalibrationOptions calibration) {
+  synchronized Worker[] workers(CacheOptions options) {
+    int least = options.policy().observation() == Observation.REPEAT ? ReadQueries.SAMPLES : 0;
     Fit key =
-        calibration instanceof Fold fold
-            ? new Fit(fold.rows(), fold.queries().samples())
+        options.calibration() instanceof Fold fold
+            ? new Fit(fold.rows(), Math.max(least, fold.queries().samples()))
             : new Fit(0, 0);
     return workers.computeIfAbsent(key, this::newWorkers);
   }

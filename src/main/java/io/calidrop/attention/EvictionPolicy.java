@@ -9,7 +9,7 @@ import java.util.Optional;
  * one policy.
  */
 public interface EvictionPolicy {
-  /** Queries whose attention the kernel sums up for {@link HeadRows#share}. */
+  /** Queries whose attention the kernel adds up for {@link HeadRows#share}. */
   enum Observation {
     NONE,
     /** The last token before a prune. */
@@ -17,7 +17,13 @@ public interface EvictionPolicy {
     /** The window before a prune, {@link CacheBudget#window}. */
     WINDOW,
     /** All tokens since a row came into the cache. */
-    ALL
+    ALL,
+    /**
+     * All tokens since a row came into the cache, of which the largest attention counts, not the
+     * sum. Of a prompt that is attended whole it is not the first reading that counts: it is read a
+     * second time before anything is evicted.
+     */
+    REPEAT
   }
 
   /** Name on the command line and in tables. */
@@ -44,17 +50,25 @@ public interface EvictionPolicy {
   void score(HeadRows rows, float[] scores);
 
   /**
-   * Adjusts the scores of a layer's heads to each other.
+   * Adjusts the scores of the heads that share a budget to each other.
    *
-   * @param scores [kvHeads][rows]
-   * @param rows [kvHeads] rows of each head
+   * @param scores [heads][rows]
+   * @param rows [heads] rows of each head
    */
   default void combine(float[][] scores, int[] rows) {}
 
   /**
-   * Divides a layer's budget among its heads.
+   * Whether the heads of all layers share one budget, not only those of each. {@link #divide} then
+   * keeps to {@link LayerCandidates#most}.
+   */
+  default boolean isOverLayers() {
+    return false;
+  }
+
+  /**
+   * Divides a layer's budget, or that of all layers, among the heads.
    *
-   * @param out [kvHeads] rows that each head keeps
+   * @param out [heads] rows that each head keeps
    */
   default void divide(LayerCandidates candidates, int[] out) {
     Arrays.fill(out, candidates.budget());

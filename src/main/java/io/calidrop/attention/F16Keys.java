@@ -1,6 +1,5 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -80,29 +79,6 @@ final class F16Keys extends KeyRows {
     int t = keyOffset(to);
     for (int d = 0; d < headDim * TILE; d += TILE) {
       target[t + d] = source[f + d];
-    }
-  }
-
-  @Override
-  int rowBytes() {
-    return headDim * Short.BYTES;
-  }
-
-  @Override
-  void saveRow(int row, byte[] to, int offset) {
-    short[] page = keys.get(row / BLOCK);
-    int k = keyOffset(row);
-    for (int d = 0; d < headDim; d++) {
-      SHORT.set(to, offset + d * Short.BYTES, page[k + d * TILE]);
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    short[] page = keys.get(row / BLOCK);
-    int k = keyOffset(row);
-    for (int d = 0; d < headDim; d++) {
-      page[k + d * TILE] = (short) SHORT.get(from, offset + d * Short.BYTES);
     }
   }
 

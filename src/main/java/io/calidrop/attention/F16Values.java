@@ -11,6 +11,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -97,6 +98,14 @@ final class F16Values extends ValueRows {
     short[] page = values.get(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       page[valueOffset(row, d)] = (short) SHORT.get(from, offset + d * Short.BYTES);
+    }
+  }
+
+  @Override
+  void decodeRow(byte[] from, int offset, float[] out, int o) {
+    for (int d = 0; d < valueLength; d++) {
+      out[o + d] = Float.float16ToFloat((short) SHORT.get(from, offset + d * Short.BYTES));
+      Arrays.fill(out, o + valueLength, o + valueDim, 0f);
     }
   }
 

@@ -1,6 +1,5 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.ByteViews.FLOAT;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
@@ -73,29 +72,6 @@ final class F32Keys extends KeyRows {
     int t = keyOffset(to);
     for (int d = 0; d < headDim * TILE; d += TILE) {
       target[t + d] = source[f + d];
-    }
-  }
-
-  @Override
-  int rowBytes() {
-    return headDim * Float.BYTES;
-  }
-
-  @Override
-  void saveRow(int row, byte[] to, int offset) {
-    float[] page = keys.get(row / BLOCK);
-    int k = keyOffset(row);
-    for (int d = 0; d < headDim; d++) {
-      FLOAT.set(to, offset + d * Float.BYTES, page[k + d * TILE]);
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    float[] page = keys.get(row / BLOCK);
-    int k = keyOffset(row);
-    for (int d = 0; d < headDim; d++) {
-      page[k + d * TILE] = (float) FLOAT.get(from, offset + d * Float.BYTES);
     }
   }
 

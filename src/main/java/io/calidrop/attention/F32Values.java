@@ -9,6 +9,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -79,6 +80,14 @@ final class F32Values extends ValueRows {
     float[] page = values.get(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       page[row % BLOCK * valueDim + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+    }
+  }
+
+  @Override
+  void decodeRow(byte[] from, int offset, float[] out, int o) {
+    for (int d = 0; d < valueLength; d++) {
+      out[o + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+      Arrays.fill(out, o + valueLength, o + valueDim, 0f);
     }
   }
 

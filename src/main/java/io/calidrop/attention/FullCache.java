@@ -120,14 +120,7 @@ final class FullCache extends KvCache {
 
   @Override
   void compare(
-      int layer,
-      int kvHead,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      AttentionScratch attention,
-      RecallScratch scratch) {
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, Recall recall) {
     // There are no references.
   }
 

@@ -17,10 +17,12 @@ final class Hadamard {
   /** Leaves vectors as they are. */
   static final Hadamard NONE = new Hadamard(1);
 
-  private static final VectorShuffle<Float> PARTNER_1 = partner(1);
-  private static final VectorShuffle<Float> PARTNER_2 = partner(2);
-  private static final VectorShuffle<Float> PARTNER_4 = partner(4);
-  private static final VectorShuffle<Float> PARTNER_8 = partner(8);
+  /** Of a lane, the one whose number differs in one bit. */
+  static final VectorShuffle<Float> PARTNER_1 = partner(1);
+
+  static final VectorShuffle<Float> PARTNER_2 = partner(2);
+  static final VectorShuffle<Float> PARTNER_4 = partner(4);
+  static final VectorShuffle<Float> PARTNER_8 = partner(8);
 
   /** [1, 2, 4, 8][lane] -1 where the partner has a lower lane. */
   private static final float[] SIGNS = signs();

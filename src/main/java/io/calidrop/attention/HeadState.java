@@ -23,12 +23,17 @@ final class HeadState {
   /** The last queries, or null where nobody asks for them. */
   final QueryRing queries;
 
+  /**
+   * Queries of the prompt's second reading, while that is recorded or waits for its fit, or null.
+   */
+  ReadQueries reading;
+
   /** What became of evicted rows. */
   final EvictedLooks looks;
 
   private long evicted; // rows
   private int[] positions = {}; // [rows]
-  private int[] shares = {}; // [rows] in units of ShareLog.ONE
+  private int[] shares = {}; // [rows] in units of ShareLog.ONE, sums or the largest
   private final boolean observed;
   private int[][] draftedShares = {}; // [drafted tokens][rows] of them what these gave
   private int[] draftedRows = {}; // [drafted tokens] rows that they gave shares
@@ -147,7 +152,10 @@ final class HeadState {
     return positions[row];
   }
 
-  /** The sum of the row's shares of the observed queries' attention, over the group. */
+  /**
+   * The sum of the row's shares of the observed queries' attention, over the group, or the largest
+   * of them.
+   */
   double share(int row) {
     return (double) shares[row] / ShareLog.ONE;
   }
@@ -160,6 +168,13 @@ final class HeadState {
     for (int row = 0; row < rows; row++) {
       int sum = shares[row] + sums[row];
       shares[row] = sum < 0 ? Integer.MAX_VALUE : sum;
+    }
+  }
+
+  /** Raises [rows] shares to the largest that there have been; see {@link #addShares}. */
+  synchronized void raiseShares(int[] largest, int rows) {
+    for (int row = 0; row < rows; row++) {
+      shares[row] = Math.max(shares[row], largest[row]);
     }
   }
 
@@ -184,11 +199,19 @@ final class HeadState {
     draftedRows[token] = rows;
   }
 
-  /** Takes the last {@code count} of {@code drafted} tokens back; the others stay. */
-  void settle(int drafted, int count) {
+  /**
+   * Takes the last {@code count} of {@code drafted} tokens back; the others stay.
+   *
+   * @param largest whether of shares the largest counts
+   */
+  void settle(int drafted, int count, boolean largest) {
     rows.truncate(rows.rows() - count);
     for (int token = 0; token < drafted - count && observed; token++) {
-      addShares(draftedShares[token], draftedRows[token]);
+      if (largest) {
+        raiseShares(draftedShares[token], draftedRows[token]);
+      } else {
+        addShares(draftedShares[token], draftedRows[token]);
+      }
     }
     if (references != null) {
       references.takeBack(count);
@@ -245,15 +268,15 @@ final class HeadState {
   /**
    * Takes over a prompt of {@code seen} tokens that another head has attended.
    *
-   * @param recorded holds the shares of all queries and every query of the last tokens
-   * @param earlier [rows] shares that this head's policy would not have observed, or null
+   * @param recorded holds every query of the last tokens
+   * @param observed [rows] shares that this head's policy would have observed
    */
-  void adopt(HeadState recorded, long seen, int[] earlier) {
+  void adopt(HeadState recorded, long seen, int[] observed) {
     rows.copyFrom(recorded.rows);
     fitToRows();
     System.arraycopy(recorded.positions, 0, positions, 0, rows.rows());
-    for (int row = 0; observed && row < rows.rows(); row++) {
-      shares[row] = recorded.shares[row] - (earlier == null ? 0 : earlier[row]);
+    if (this.observed) {
+      System.arraycopy(observed, 0, shares, 0, rows.rows());
     }
     if (queries != null) {
       queries.copyFrom(recorded.queries, seen);
@@ -267,6 +290,7 @@ final class HeadState {
 
   void clear() {
     rows.truncate(0);
+    reading = null;
     evicted = 0;
     if (calibration != null) {
       calibration.clear();

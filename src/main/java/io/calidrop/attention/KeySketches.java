@@ -1,314 +1,171 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.attention.KvHead.QUAD;
-import static io.calidrop.attention.SketchQuery.MIDDLE;
-import static io.calidrop.attention.SketchQuery.PART;
-import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
-import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
+import io.calidrop.tensor.VectorShape;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import jdk.incubator.vector.ByteVector;
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * What is known of stored keys without reading them: of each page of 64 rows a center in half
- * precision, and of each key, less the center and rotated by a {@link Hadamard} matrix, the signs
+ * precision, and of each key, rotated by a {@link Hadamard} matrix and less the center, the signs
  * and a scale for each 64 dimensions (as RaBitQ does for nearest neighbours, arXiv 2405.12497).
  *
- * <p>Rows lie in strips of as many as a vector has bytes: byte b of its lane l is row l + b *
- * LANES. For each 64 dimensions a strip has eight vectors with the signs of eight dimensions of
- * each row, the first lowest, and two with half-precision scales, rows l and l + LANES to an int.
+ * <p>Rows lie in runs of {@value #RUN}. For each 64 dimensions a run has eight times {@value #RUN}
+ * bytes with the signs of eight dimensions of each row, the first lowest, and {@value #RUN}
+ * half-precision scales.
  */
 final class KeySketches {
+  /** Rows that are scored together or not. */
+  static final int RUN = 16;
+
+  /** Dimensions that share a scale. */
+  static final int PART = 64;
+
+  /** Bytes of signs that a row has in a part. */
+  static final int OCTETS = PART / Byte.SIZE;
+
+  /** Bytes of a run's part. */
+  static final int PART_BYTES = (OCTETS + Short.BYTES) * RUN;
+
   private static final int CHUNK = 16; // pages that are allocated together
+  private static final int PAGE_RUNS = BLOCK / RUN;
 
-  /** Rows of a chunk. */
-  static final int SUMS = CHUNK * BLOCK;
-
-  /** Rows of a vector of bytes. */
-  private static final int STRIP = Integer.BYTES * LANES;
-
-  private static final int SCALES = PART / Byte.SIZE * LANES; // where they begin in a strip
-  private static final int PART_INTS = SCALES + 2 * LANES;
-  private static final int EXPONENT_MANTISSA = 0x0fffe000;
+  /** As many numbers of half precision as a vector has lanes. */
+  private static final VectorSpecies<Short> HALVES =
+      LANES > Long.BYTES
+          ? ShortVector.SPECIES_256
+          : LANES > Integer.BYTES ? ShortVector.SPECIES_128 : ShortVector.SPECIES_64;
 
   private final int dim;
+  private final int centerDim; // in whole vectors
   private final int parts; // of 64 dimensions
-  private final int stripInts;
-  private final int pageInts;
-  private final Hadamard rotation;
-  private final F16Keys centers;
-  private final List<int[]> chunks = new ArrayList<>();
-  private int pages;
+  private final List<byte[]> chunks = new ArrayList<>(); // [CHUNK][PAGE_RUNS][parts][PART_BYTES]
+  private final List<short[]> centers = new ArrayList<>(); // [CHUNK][centerDim]
 
   KeySketches(int dim) {
     this.dim = dim;
+    centerDim = VectorShape.roundUp(dim, LANES);
     parts = Math.ceilDiv(dim, PART);
-    stripInts = parts * PART_INTS;
-    pageInts = BLOCK / STRIP * stripInts;
-    rotation = Hadamard.of(dim);
-    centers = new F16Keys(dim);
   }
 
-  /** Makes room for pages up to {@code page}. */
-  void reach(int page) {
-    for (; pages <= page; pages++) {
-      if (pages % CHUNK == 0) {
-        chunks.add(new int[CHUNK * pageInts]);
+  private void reach(int page) {
+    while (chunks.size() * CHUNK <= page) {
+      chunks.add(new byte[CHUNK * PAGE_RUNS * parts * PART_BYTES]);
+      centers.add(new short[CHUNK * centerDim]);
+    }
+  }
+
+  /** Makes the mean of {@code count} rotated keys [count][dim] the center of a page. */
+  void center(int page, int count, float[] keys) {
+    reach(page);
+    short[] to = centers.get(page / CHUNK);
+    for (int d = 0; d < dim; d++) {
+      float sum = 0;
+      for (int i = 0; i < count; i++) {
+        sum += keys[i * dim + d];
       }
-      if (pages % BLOCK == 0) {
-        centers.addPage();
-      }
+      to[page % CHUNK * centerDim + d] = Float.floatToFloat16(sum / count);
+    }
+  }
+
+  /** Decodes a page's center to {@code out} [dim, padded to vectors] at {@code o}. */
+  void getCenter(int page, float[] out, int o) {
+    short[] from = centers.get(page / CHUNK);
+    int at = page % CHUNK * centerDim;
+    for (int d = 0; d < dim; d += LANES) {
+      ((IntVector) ShortVector.fromArray(HALVES, from, at + d).convertShape(ZERO_EXTEND_S2I, I, 0))
+          .lanewise(LSHL, 16)
+          .lanewise(ASHR, 3)
+          .and(Half.SIGN_EXPONENT_MANTISSA)
+          .reinterpretAsFloats()
+          .mul(Half.BIAS)
+          .intoArray(out, o + d);
     }
   }
 
   /**
-   * Sketches rows of a page.
+   * Sketches rows of a page that has a center.
    *
-   * @param first row of the page that they begin at; at 0 the page gets a new center
-   * @param keys [count][dim], overwritten
-   * @param center [dim] scratch
+   * @param keys [count][dim], rotated; overwritten
+   * @param center [dim, padded to vectors] scratch
    */
   void set(int page, int first, int count, float[] keys, float[] center) {
     reach(page);
-    for (int i = 0; i < count; i++) {
-      rotation.apply(keys, i * dim, dim);
-    }
-    if (first == 0) {
-      Arrays.fill(center, 0, dim, 0f);
-      for (int i = 0; i < count; i++) {
-        VectorMath.addScaled(center, 0, keys, i * dim, dim, 1f / count);
-      }
-      centers.set(page, center, 0);
-    }
-    centers.get(page, center, 0);
+    getCenter(page, center, 0);
     for (int i = 0; i < count; i++) {
       VectorMath.addScaled(keys, i * dim, center, 0, dim, -1);
-      set(chunks.get(page / CHUNK), page % CHUNK * pageInts, first + i, keys, i * dim);
+      set(page * BLOCK + first + i, keys, i * dim);
     }
   }
 
-  private void set(int[] sketches, int page, int row, float[] x, int offset) {
-    int strip = page + row / STRIP * stripInts;
-    int lane = row % LANES;
-    int byteOf = row % STRIP / LANES;
-    for (int part = 0; part < parts; part++, strip += PART_INTS) {
+  private void set(int row, float[] x, int offset) {
+    byte[] sketches = runs(row / RUN);
+    int at = at(row / RUN);
+    for (int part = 0; part < parts; part++, at += PART_BYTES) {
       int from = part * PART;
       int n = Math.min(dim - from, PART);
       float sum = 0;
-      for (int i = 0; i < PART / Byte.SIZE; i++) {
+      for (int octet = 0; octet < OCTETS; octet++) {
         int bits = 0;
-        for (int d = i * Byte.SIZE; d < Math.min(n, (i + 1) * Byte.SIZE); d++) {
+        for (int d = octet * Byte.SIZE; d < Math.min(n, (octet + 1) * Byte.SIZE); d++) {
           float v = x[offset + from + d];
           bits |= (v > 0 ? 1 : 0) << d % Byte.SIZE;
           sum += Math.abs(v);
         }
-        put(sketches, strip + i * LANES + lane, Byte.SIZE * byteOf, 0xff, bits);
+        sketches[at + octet * RUN + row % RUN] = (byte) bits;
       }
-      int scale = Float.floatToFloat16(sum / n) & 0xffff;
-      int at = strip + SCALES + byteOf / 2 * LANES + lane;
-      put(sketches, at, Short.SIZE * (byteOf % 2), 0xffff, scale);
+      int scale = at + OCTETS * RUN + row % RUN * Short.BYTES;
+      SHORT.set(sketches, scale, Float.floatToFloat16(sum / n));
     }
   }
 
-  private static void put(int[] x, int at, int shift, int mask, int bits) {
-    x[at] = x[at] & ~(mask << shift) | bits << shift;
+  /** The bytes that a run lies in. */
+  byte[] runs(int run) {
+    return chunks.get(run / (CHUNK * PAGE_RUNS));
   }
 
-  /**
-   * Scores pages {@code [from, to)}: the largest score of each row with the queries of the group.
-   *
-   * @param base [heads, padded to 4][BLOCK] scratch
-   * @param sums [SUMS] scratch
-   * @param out [rows of all pages], overwritten in these pages
-   */
-  void scores(int from, int to, SketchQuery query, float[] base, float[] sums, float[] out) {
-    int heads = query.heads();
-    for (int page = from; page < to; ) {
-      for (int quad = 0; (page == from || page % BLOCK == 0) && quad < heads; quad += QUAD) {
-        centers.scores(page / BLOCK * BLOCK, query.quads, quad * dim, query.scratch, null);
-        System.arraycopy(query.scratch, 0, base, quad * BLOCK, QUAD * BLOCK);
-      }
-      // A chunk of sketches stays in L1 for all heads.
-      int end = Math.min(to, (page / CHUNK + 1) * CHUNK);
-      for (int head = 0; head < heads; head++) {
-        for (int part = 0; part < parts; part++) {
-          int[] sketches = chunks.get(page / CHUNK);
-          int at = page % CHUNK * pageInts + part * PART_INTS;
-          int i = head * parts + part;
-          int rows = (end - page) * BLOCK;
-          count(
-              sketches,
-              at,
-              rows,
-              stripInts,
-              query.tables,
-              i * SketchQuery.TABLES_INTS,
-              query.codes);
-          scale(
-              query.codes,
-              sketches,
-              at,
-              rows,
-              stripInts,
-              query.steps[i] * Half.BIAS,
-              base,
-              head * BLOCK + page % BLOCK,
-              part == 0,
-              head == 0,
-              part == parts - 1,
-              sums,
-              out,
-              page * BLOCK);
-        }
-      }
-      page = end;
-    }
+  /** Where a run begins in them. */
+  int at(int run) {
+    return run % (CHUNK * PAGE_RUNS) * parts * PART_BYTES;
   }
 
-  /**
-   * Of some pages, a query and 64 dimensions. A byte of sketches has the signs of eight dimensions,
-   * and is the index into two tables: what is above an index's bits {@code selectFrom} drops, or it
-   * reads a repetition of the table.
-   */
-  private static void count(
-      int[] sketches, int at, int rows, int stripInts, int[] tables, int t, int[] counts) {
-    ByteVector t0 = IntVector.fromArray(I, tables, t).reinterpretAsBytes();
-    ByteVector t1 = IntVector.fromArray(I, tables, t + LANES).reinterpretAsBytes();
-    ByteVector t2 = IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretAsBytes();
-    ByteVector t3 = IntVector.fromArray(I, tables, t + 3 * LANES).reinterpretAsBytes();
-    ByteVector t4 = IntVector.fromArray(I, tables, t + 4 * LANES).reinterpretAsBytes();
-    ByteVector t5 = IntVector.fromArray(I, tables, t + 5 * LANES).reinterpretAsBytes();
-    ByteVector t6 = IntVector.fromArray(I, tables, t + 6 * LANES).reinterpretAsBytes();
-    ByteVector t7 = IntVector.fromArray(I, tables, t + 7 * LANES).reinterpretAsBytes();
-    ByteVector t8 = IntVector.fromArray(I, tables, t + 8 * LANES).reinterpretAsBytes();
-    ByteVector t9 = IntVector.fromArray(I, tables, t + 9 * LANES).reinterpretAsBytes();
-    ByteVector t10 = IntVector.fromArray(I, tables, t + 10 * LANES).reinterpretAsBytes();
-    ByteVector t11 = IntVector.fromArray(I, tables, t + 11 * LANES).reinterpretAsBytes();
-    ByteVector t12 = IntVector.fromArray(I, tables, t + 12 * LANES).reinterpretAsBytes();
-    ByteVector t13 = IntVector.fromArray(I, tables, t + 13 * LANES).reinterpretAsBytes();
-    ByteVector t14 = IntVector.fromArray(I, tables, t + 14 * LANES).reinterpretAsBytes();
-    ByteVector t15 = IntVector.fromArray(I, tables, t + 15 * LANES).reinterpretAsBytes();
-    for (int row = 0, s = at; row < rows; row += STRIP, s += stripInts) {
-      IntVector bits = IntVector.fromArray(I, sketches, s);
-      ByteVector codes = bits.reinterpretAsBytes().selectFrom(t0);
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t1));
-      bits = IntVector.fromArray(I, sketches, s + LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t2));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t3));
-      bits = IntVector.fromArray(I, sketches, s + 2 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t4));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t5));
-      bits = IntVector.fromArray(I, sketches, s + 3 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t6));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t7));
-      bits = IntVector.fromArray(I, sketches, s + 4 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t8));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t9));
-      bits = IntVector.fromArray(I, sketches, s + 5 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t10));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t11));
-      bits = IntVector.fromArray(I, sketches, s + 6 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t12));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t13));
-      bits = IntVector.fromArray(I, sketches, s + 7 * LANES);
-      codes = codes.add(bits.reinterpretAsBytes().selectFrom(t14));
-      codes = codes.add(bits.lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t15));
-      codes.reinterpretAsInts().intoArray(counts, row / Integer.BYTES);
-    }
-  }
-
-  /** Turns the counts of codes of some pages, a query and 64 dimensions into scores. */
-  private static void scale(
-      int[] counts,
-      int[] sketches,
-      int at,
-      int rows,
-      int stripInts,
-      float step,
-      float[] base,
-      int basesAt,
-      boolean firstPart,
-      boolean firstHead,
-      boolean lastPart,
-      float[] sums,
-      float[] out,
-      int o) {
-    FloatVector least = FloatVector.broadcast(F, -MIDDLE * step);
-    FloatVector steps = FloatVector.broadcast(F, step);
-    for (int row = 0, s = at; row < rows; row += STRIP, s += stripInts) {
-      FloatVector center = FloatVector.broadcast(F, lastPart ? base[basesAt + row / BLOCK] : 0);
-      IntVector sum = IntVector.fromArray(I, counts, row / Integer.BYTES);
-      IntVector pair = IntVector.fromArray(I, sketches, s + SCALES);
-      IntVector pair2 = IntVector.fromArray(I, sketches, s + SCALES + LANES);
-      FloatVector a = pair.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
-      FloatVector b = pair.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
-      FloatVector c = pair2.lanewise(LSHL, 16).lanewise(LSHR, 3).reinterpretAsFloats();
-      FloatVector d = pair2.lanewise(LSHR, 3).and(EXPONENT_MANTISSA).reinterpretAsFloats();
-      a = ((FloatVector) sum.and(0xff).convert(I2F, 0)).fma(steps, least).fma(a, center);
-      b =
-          ((FloatVector) sum.lanewise(LSHR, 8).and(0xff).convert(I2F, 0))
-              .fma(steps, least)
-              .fma(b, center);
-      c =
-          ((FloatVector) sum.lanewise(LSHR, 16).and(0xff).convert(I2F, 0))
-              .fma(steps, least)
-              .fma(c, center);
-      d = ((FloatVector) sum.lanewise(LSHR, 24).convert(I2F, 0)).fma(steps, least).fma(d, center);
-      if (!firstPart) {
-        a = a.add(FloatVector.fromArray(F, sums, row));
-        b = b.add(FloatVector.fromArray(F, sums, row + LANES));
-        c = c.add(FloatVector.fromArray(F, sums, row + 2 * LANES));
-        d = d.add(FloatVector.fromArray(F, sums, row + 3 * LANES));
-      }
-      float[] to = lastPart ? out : sums;
-      int t0 = lastPart ? o + row : row;
-      if (lastPart && !firstHead) {
-        a = a.max(FloatVector.fromArray(F, out, t0));
-        b = b.max(FloatVector.fromArray(F, out, t0 + LANES));
-        c = c.max(FloatVector.fromArray(F, out, t0 + 2 * LANES));
-        d = d.max(FloatVector.fromArray(F, out, t0 + 3 * LANES));
-      }
-      a.intoArray(to, t0);
-      b.intoArray(to, t0 + LANES);
-      c.intoArray(to, t0 + 2 * LANES);
-      d.intoArray(to, t0 + 3 * LANES);
-    }
-  }
-
-  /** Copies a page's sketches elsewhere, as they are stored: for tests and saved states. */
+  /** Carries the sketches of pages {@code [0, used)}. */
   void transfer(StateTransfer state, int used) {
     if (used > 0) {
       reach(used - 1);
     }
+    float[] center = new float[centerDim];
     for (int page = 0; page < used; page += CHUNK) {
-      state.ints(chunks.get(page / CHUNK), Math.min(CHUNK, used - page) * pageInts);
-    }
-    float[] center = new float[dim];
-    for (int page = 0; page < used; page++) {
-      centers.get(page, center, 0);
-      state.floats(center, dim);
-      centers.set(page, center, 0);
+      int count = Math.min(CHUNK, used - page);
+      state.bytes(chunks.get(page / CHUNK), count * PAGE_RUNS * parts * PART_BYTES);
+      for (int i = page; i < page + count; i++) {
+        getCenter(i, center, 0);
+        state.floats(center, dim);
+        center(i, 1, center);
+      }
     }
   }
 
+  /** Allocated bytes. */
   long bytes() {
-    return (long) chunks.size() * CHUNK * pageInts * Integer.BYTES
-        + (long) Math.ceilDiv(pages, BLOCK) * centers.pageBytes();
+    return (long) chunks.size() * CHUNK * pageBytes(dim);
   }
 
   /** Bytes of the sketches of a page. */
-  int pageBytes() {
-    return pageInts * Integer.BYTES + dim * Short.BYTES;
+  static int pageBytes(int dim) {
+    return PAGE_RUNS * Math.ceilDiv(dim, PART) * PART_BYTES
+        + VectorShape.roundUp(dim, LANES) * Short.BYTES;
   }
 }

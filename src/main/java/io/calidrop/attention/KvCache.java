@@ -100,7 +100,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /**
    * Announces that the next {@code tokens} tokens are a prompt, attended whole before the first
-   * prune if a budget says {@link CacheBudget.Compress#ONCE}.
+   * prune if a budget says {@link CacheBudget.Compress#ONCE}; without effect after that.
    */
   public abstract void expectPrompt(int tokens);
 
@@ -150,6 +150,52 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   public final void end(WorkerPool pool, int count) {
     seen += count;
     attended(pool, count);
+  }
+
+  /** Whether a prompt's next tokens will be wanted again when all have been attended. */
+  public boolean isToBeReadAgain() {
+    return false;
+  }
+
+  /** Whether the prompt is to be read again now, before anything is evicted. */
+  public boolean isReadingDue() {
+    return false;
+  }
+
+  /**
+   * Begins a pass that reads a piece of the prompt again: it only shows what the tokens attend to,
+   * and {@link #endReading} forgets them. The pass has all of them, and nothing else of the
+   * sequence.
+   *
+   * @param tokens of the pass
+   */
+  public void beginReading(int tokens) {
+    throw new IllegalStateException("no prompt is to be read again");
+  }
+
+  /**
+   * Ends such a pass.
+   *
+   * @param last whether it was the last piece: the cache is then compressed
+   */
+  public void endReading(WorkerPool pool, boolean last) {
+    throw new IllegalStateException("no prompt is being read again");
+  }
+
+  /** Goes back to the first {@code tokens} tokens, which windows still hold. */
+  final void goBack(long tokens, int shift) {
+    for (WindowRows window : windows) {
+      if (window != null) {
+        window.truncate(tokens);
+      }
+    }
+    seen = tokens;
+    this.shift = shift;
+  }
+
+  /** Counts positions on from {@code by} less. */
+  final void shiftBack(int by) {
+    shift += by;
   }
 
   /** Rows of a layer's KV head that are in use. */
@@ -350,14 +396,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @param q [tokens][stride] rotated queries, the group's at {@code offset}
    */
   abstract void compare(
-      int layer,
-      int kvHead,
-      float[] q,
-      int offset,
-      int stride,
-      int tokens,
-      AttentionScratch attention,
-      RecallScratch scratch);
+      int layer, int kvHead, float[] q, int offset, int stride, int tokens, Recall recall);
 
   /** Index in the batch of the first token whose attention a policy wants to know. */
   abstract int firstObserved();

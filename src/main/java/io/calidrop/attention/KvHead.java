@@ -196,23 +196,6 @@ final class KvHead {
     values.move(from, to);
   }
 
-  /** Bytes of a row, and of what {@link #saveRow} writes. */
-  int rowBytes() {
-    return keys.rowBytes() + values.rowBytes();
-  }
-
-  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
-  void saveRow(int row, byte[] to, int offset) {
-    keys.saveRow(row, to, offset);
-    values.saveRow(row, to, offset + keys.rowBytes());
-  }
-
-  /** Overwrites a row with one that {@link #saveRow} wrote. */
-  void loadRow(int row, byte[] from, int offset) {
-    keys.loadRow(row, from, offset);
-    values.loadRow(row, from, offset + keys.rowBytes());
-  }
-
   /** Copies a page to memory, as it is stored. */
   void save(int page, MemorySegment to, long offset) {
     keys.save(page, to, offset);

@@ -188,37 +188,6 @@ final class PackedKeys extends KeyRows {
   }
 
   @Override
-  int rowBytes() {
-    return (ints(0) * (groups - 1) + ints(groups - 1)) * Integer.BYTES + groups * Short.BYTES;
-  }
-
-  @Override
-  void saveRow(int row, byte[] to, int offset) {
-    byte[] page = pages.get(row / BLOCK);
-    int o = offset;
-    for (int g = 0; g < groups; g++, o += Short.BYTES) {
-      int at = intsAt(row, g);
-      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
-        INT.set(to, o, (int) INT.get(page, at));
-      }
-      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    byte[] page = pages.get(row / BLOCK);
-    int o = offset;
-    for (int g = 0; g < groups; g++, o += Short.BYTES) {
-      int at = intsAt(row, g);
-      for (int i = 0; i < ints(g); i++, at += BYTES, o += Integer.BYTES) {
-        INT.set(page, at, (int) INT.get(from, o));
-      }
-      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
-    }
-  }
-
-  @Override
   void save(int page, MemorySegment to, long offset) {
     MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
   }

@@ -10,6 +10,8 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
+import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.B2I;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -23,6 +25,7 @@ import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row.
@@ -38,6 +41,11 @@ import jdk.incubator.vector.IntVector;
  */
 final class PackedValues extends ValueRows {
   private static final int ROWS = Integer.BYTES; // of an int
+
+  /** As many bytes as a vector has lanes, or eight, the least that a species has. */
+  private static final VectorSpecies<Byte> FEW =
+      LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
   private final int bits;
@@ -232,6 +240,34 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
+  void decodeRow(byte[] from, int offset, float[] out, int o) {
+    int scales = offset + lanes();
+    int planes = scales + groups * Short.BYTES;
+    for (int d = 0; d < valueDim; d += 2 * LANES) {
+      IntVector a;
+      IntVector b;
+      if (bits == Byte.SIZE) {
+        a = (IntVector) ByteVector.fromArray(FEW, from, offset + d).convertShape(B2I, I, 0);
+        b = (IntVector) ByteVector.fromArray(FEW, from, offset + d + LANES).convertShape(B2I, I, 0);
+      } else {
+        a = (IntVector) ByteVector.fromArray(FEW, from, offset + d / 2).convertShape(B2I, I, 0);
+        b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
+        a = a.lanewise(ASHR, 4);
+      }
+      if (bits == 5) {
+        int plane = (int) INT.get(from, planes + d / GROUP * Integer.BYTES) << d % GROUP;
+        IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+        a = a.and(15).or(signs.lanewise(LSHL, 4));
+        signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+        b = b.and(15).or(signs.lanewise(LSHL, 4));
+      }
+      float scale = Half.single((short) SHORT.get(from, scales + d / GROUP * Short.BYTES));
+      ((FloatVector) a.convert(I2F, 0)).mul(scale).intoArray(out, o + d);
+      ((FloatVector) b.convert(I2F, 0)).mul(scale).intoArray(out, o + d + LANES);
+    }
+  }
+
+  @Override
   void save(int page, MemorySegment to, long offset) {
     MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
   }
@@ -249,31 +285,6 @@ final class PackedValues extends ValueRows {
   @Override
   float weightScale() {
     return 1;
-  }
-
-  @Override
-  float weightScaleInOrder() {
-    return 1f / (1 << Integer.SIZE - bits);
-  }
-
-  @Override
-  void accumulateInOrder(
-      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    byte[] page = pages.get(row / BLOCK);
-    decode(page, row, count, scratch);
-    float[] sums = scratch.codeSums;
-    for (int g = 0; g < groups; g++) {
-      int dims = dims(g);
-      int o = offset + g * GROUP;
-      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
-      for (int t = 0; t < KvHead.QUAD; t++) {
-        System.arraycopy(out, o + t * valueDim, sums, t * dims, dims);
-      }
-      F32Values.accumulate(scratch.codes, g * GROUP * BLOCK, dims, count, scratch.packed, sums, 0);
-      for (int t = 0; t < KvHead.QUAD; t++) {
-        System.arraycopy(sums, t * dims, out, o + t * valueDim, dims);
-      }
-    }
   }
 
   /** Decodes rows of a page, unless they are. */

@@ -6,6 +6,13 @@ public interface PositionRotation {
   /** Rotates one head's vector at {@code offset} in place by {@code delta} positions. */
   void rotate(float[] x, int offset, int delta);
 
+  /** Rotates {@code count} vectors, {@code length} numbers apart, by as much. */
+  default void rotate(float[] x, int offset, int count, int length, int delta) {
+    for (int i = 0; i < count; i++) {
+      rotate(x, offset + i * length, delta);
+    }
+  }
+
   /** The dimension that is rotated together with dimension {@code d}. */
   default int partner(int d) {
     return d ^ 1;

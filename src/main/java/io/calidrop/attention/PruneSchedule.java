@@ -15,7 +15,7 @@ final class PruneSchedule {
   private long promptEnd;
 
   /**
-   * @param mostRows that a policy may give to one head
+   * @param mostRows that a policy may give to one head, if it does not keep to {@link #mostRows}
    */
   PruneSchedule(CacheBudget budget, int mostRows, int contextLength) {
     this.budget = budget;
@@ -31,19 +31,44 @@ final class PruneSchedule {
     return endless;
   }
 
+  /** Rows that one head may keep without any harm. */
+  int mostRows() {
+    return rebases() ? contextLength / 2 - budget.pruneInterval() : Integer.MAX_VALUE;
+  }
+
   boolean isOnce() {
     return budget.compress() == Compress.ONCE;
   }
 
-  /** Announces where a prompt ends that is to be attended whole. */
-  void expectPrompt(long end) {
-    promptEnd = end;
+  /**
+   * Announces where a prompt ends that is to be attended whole, after {@code seen} tokens: the
+   * sequence's first. A cache that is compressed once goes on from there as others do.
+   */
+  void expectPrompt(long seen, long end) {
+    if (promptEnd == 0 || seen < promptEnd) {
+      promptEnd = end;
+    }
+  }
+
+  /** The sequence begins anew. */
+  void clear() {
+    promptEnd = 0;
+  }
+
+  /** Whether the next token is one of a prompt that is attended whole. */
+  boolean isInPrompt(long seen) {
+    return isOnce() && seen < promptEnd;
+  }
+
+  /** Whether a prompt that was attended whole ends here. */
+  boolean isPromptEnd(long seen) {
+    return isOnce() && seen == promptEnd;
   }
 
   /** Number of tokens after which the next prune comes. */
   private long nextPrune(long seen) {
     int interval = budget.pruneInterval();
-    return isOnce() && seen < promptEnd ? promptEnd : (seen / interval + 1) * interval;
+    return isInPrompt(seen) ? promptEnd : (seen / interval + 1) * interval;
   }
 
   /** Whether a prune comes now; {@code before} tokens had been seen before the last batch. */
@@ -84,6 +109,7 @@ final class PruneSchedule {
           case LAST -> 1;
           case WINDOW -> budget.window();
           case ALL -> Integer.MAX_VALUE;
+          case REPEAT -> isInPrompt(seen) ? 0 : Integer.MAX_VALUE;
         };
     return tokens == 0
         ? Integer.MAX_VALUE

@@ -74,8 +74,7 @@ final class ReferenceCalibration {
       int position,
       int shift,
       boolean drafted,
-      AttentionScratch attention,
-      RecallScratch scratch) {
+      Recall recall) {
     if (slotOf.length < tokens * group) {
       slotOf = new int[tokens * group];
       recomputed = new int[tokens * group];
@@ -107,10 +106,10 @@ final class ReferenceCalibration {
       int token = recomputed[slot - group] / group;
       int head = recomputed[slot - group] % group;
       int o = offset + token * stride + head * headDim;
-      store.attendAll(q, o, position + token, shift, attention, scratch);
-      fillSlot(slot, scratch.result, 0);
-      setReference(head, q, o, scratch.result, 0); // the last of a head stays
-      note(slot, q, o, scratch.result, 0);
+      recall.attendAll(store, q, o, position + token, shift);
+      fillSlot(slot, recall.result, 0);
+      setReference(head, q, o, recall.result, 0); // the last of a head stays
+      note(slot, q, o, recall.result, 0);
     }
   }
 

@@ -31,15 +31,6 @@ abstract sealed class RowStore permits KeyRows, ValueRows {
   /** Copies a row, as it is stored, over another. */
   abstract void move(int from, int to);
 
-  /** Bytes of a row, and of what {@link #saveRow} writes. */
-  abstract int rowBytes();
-
-  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
-  abstract void saveRow(int row, byte[] to, int offset);
-
-  /** Overwrites a row with one that {@link #saveRow} wrote. */
-  abstract void loadRow(int row, byte[] from, int offset);
-
   /** Copies a page to memory, as it is stored. */
   abstract void save(int page, MemorySegment to, long offset);
 

@@ -14,8 +14,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The weights that the attention kernel computed for some queries, kept until their normaliser is
- * known, and summed up as each row's share of the attention. Sums are in fixed point: they are the
- * same in any order, and so for any batch and number of threads.
+ * known, and summed up as each row's share of the attention, or the largest taken. Both are in
+ * fixed point: they are the same in any order, and so for any batch and number of threads.
  */
 final class ShareLog {
   /**
@@ -57,6 +57,16 @@ final class ShareLog {
    * @param result the queries' attention over everything, for the normaliser
    */
   int[] sum(int rows, ValueRows values, SoftmaxPartials result, int from, int to) {
+    return collect(rows, values, result, from, to, false);
+  }
+
+  /** As {@link #sum}, of each row the largest share that any of the queries gave it. */
+  int[] largest(int rows, ValueRows values, SoftmaxPartials result, int from, int to) {
+    return collect(rows, values, result, from, to, true);
+  }
+
+  private int[] collect(
+      int rows, ValueRows values, SoftmaxPartials result, int from, int to, boolean largest) {
     float weightScale = values.weightScale();
     Arrays.fill(sums, 0, Math.ceilDiv(rows, BLOCK) * BLOCK, 0);
     for (int query = from; query < to; query++) {
@@ -65,11 +75,23 @@ final class ShareLog {
         int at = (row / BLOCK * quads + query / QUAD) * QUAD + query % QUAD;
         if (max[at] > Float.NEGATIVE_INFINITY) {
           float factor = VectorMath.exp(max[at] - logSumExp) * ONE / weightScale;
-          add(weights, at * BLOCK, factor, sums, row);
+          if (largest) {
+            raise(weights, at * BLOCK, factor, sums, row);
+          } else {
+            add(weights, at * BLOCK, factor, sums, row);
+          }
         }
       }
     }
     return sums;
+  }
+
+  private static void raise(float[] weights, int from, float factor, int[] most, int row) {
+    for (int i = 0; i < BLOCK; i += LANES) {
+      FloatVector share = FloatVector.fromArray(F, weights, from + i).mul(factor).add(0.5f);
+      IntVector fixed = (IntVector) share.convert(VectorOperators.F2I, 0);
+      fixed.max(IntVector.fromArray(I, most, row + i)).intoArray(most, row + i);
+    }
   }
 
   private static void add(float[] weights, int from, float factor, int[] sums, int row) {

@@ -4,26 +4,21 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
-import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
-import io.calidrop.tensor.VectorShape;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale and
- * rotated as the keys were, once in single precision and once as tables of what four dimensions add
- * to the product with any signs, a byte for each of the sixteen. For one thread at a time.
+ * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale,
+ * once in single precision and once as tables of what four dimensions add to the product with any
+ * signs, a byte for each of the sixteen. For one thread at a time.
  */
 final class SketchQuery {
-  /** Dimensions whose products add up in a byte. */
-  static final int PART = 64;
-
   /** What a sum of codes is where the product is 0. */
   static final float MIDDLE = 123.5f;
 
   private static final int FIELD = 4; // dimensions of a table
-  private static final int TABLES = PART / FIELD;
+  private static final int TABLES = KeySketches.PART / FIELD;
 
   /** Ints of the tables of a part. */
   static final int TABLES_INTS = TABLES * LANES;
@@ -34,17 +29,12 @@ final class SketchQuery {
   private final int dim;
   private final int heads;
   private final int parts;
-  private final Hadamard rotation;
-  private final float[] rotated; // [parts][PART]
+  private final float[] rotated; // [parts][KeySketches.PART]
 
-  /** [4][BLOCK] products of four queries with the centers of pages. */
-  final float[] scratch = new float[KvHead.QUAD * KvHead.BLOCK];
-
-  /** [SUMS] bytes, the sums of codes of rows. */
-  final int[] codes = new int[KeySketches.SUMS / Integer.BYTES];
-
-  /** [heads, padded to 4][dim][4] for the centers. */
-  final float[] quads;
+  /**
+   * [heads][dim], and room for a vector: the queries, rotated and multiplied by the model's scale.
+   */
+  final float[] scaled;
 
   /** [heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
   final int[] tables;
@@ -55,10 +45,9 @@ final class SketchQuery {
   SketchQuery(int group, int dim) {
     this.dim = dim;
     heads = group;
-    parts = Math.ceilDiv(dim, PART);
-    rotation = Hadamard.of(dim);
-    rotated = new float[parts * PART];
-    quads = new float[VectorShape.roundUp(group, KvHead.QUAD) * dim];
+    parts = Math.ceilDiv(dim, KeySketches.PART);
+    rotated = new float[parts * KeySketches.PART];
+    scaled = new float[group * dim + LANES];
     tables = new int[group * parts * TABLES_INTS];
     steps = new float[group * parts];
   }
@@ -71,25 +60,22 @@ final class SketchQuery {
     return FloatVector.fromArray(F, lanes, 0);
   }
 
-  int heads() {
-    return heads;
-  }
-
   /**
    * Takes over the queries of all heads.
    *
-   * @param q [heads][dim] at {@code offset}
+   * @param q [heads][dim] at {@code offset}, rotated as the keys were
    * @param scale of the model's scores
    */
   void load(float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
       System.arraycopy(q, offset + head * dim, rotated, 0, dim);
-      rotation.apply(rotated, 0, dim);
-      AttentionKernel.toQuads(rotated, 0, dim, scale * Half.BIAS, quads, head);
+      for (int d = 0; d < dim; d++) {
+        scaled[head * dim + d] = rotated[d] * scale;
+      }
       for (int part = 0; part < parts; part++) {
         int i = head * parts + part;
         float sum = 0;
-        for (int d = part * PART; d < (part + 1) * PART; d++) {
+        for (int d = part * KeySketches.PART; d < (part + 1) * KeySketches.PART; d++) {
           sum += Math.abs(rotated[d]);
         }
         // Of 255, a half for each table is left for what rounding adds.
@@ -99,7 +85,7 @@ final class SketchQuery {
         for (int table = 0; table < TABLES; table++) {
           tabulate(
               rotated,
-              part * PART + table * FIELD,
+              part * KeySketches.PART + table * FIELD,
               inverse,
               tables,
               i * TABLES_INTS + table * LANES);

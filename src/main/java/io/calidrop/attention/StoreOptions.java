@@ -17,7 +17,9 @@ public record StoreOptions(Place place, long bytes, int recall, KvTypes types) {
     /** Native memory. */
     RAM,
     /** A temporary file. */
-    FILE
+    FILE,
+    /** Native memory while they are few, then a temporary file besides. */
+    AUTO
   }
 
   public StoreOptions {

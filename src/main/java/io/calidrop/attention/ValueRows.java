@@ -34,18 +34,20 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
   abstract void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
 
-  /** What a weight must be multiplied by before {@link #accumulateInOrder}. */
-  float weightScaleInOrder() {
-    return weightScale();
-  }
+  /** Bytes of a row, and of what {@link #saveRow} writes. */
+  abstract int rowBytes();
+
+  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
+  abstract void saveRow(int row, byte[] to, int offset);
+
+  /** Overwrites a row with one that {@link #saveRow} wrote. */
+  abstract void loadRow(int row, byte[] from, int offset);
 
   /**
-   * As {@link #accumulate}, but row after row on top of what is in {@code out}: the same bits
-   * however rows are shared out among blocks. For what {@link AttentionScratch#start} was told of
-   * several quads.
+   * Decodes a row that {@link #saveRow} wrote, as it is stored: not rotated back.
+   *
+   * @param from may be read a few bytes beyond the row
+   * @param out [valueDim] at {@code o}
    */
-  void accumulateInOrder(
-      int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(row, count, weights, out, offset, scratch);
-  }
+  abstract void decodeRow(byte[] from, int offset, float[] out, int o);
 }

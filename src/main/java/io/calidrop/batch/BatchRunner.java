@@ -27,6 +27,7 @@ import java.util.function.Supplier;
 public final class BatchRunner implements AutoCloseable {
   private final Engine engine;
   private final Supplier<ChatTemplate> templates;
+  private final Optional<String> document;
   private final GenerationBatch batch;
   private final SharedPrefix prefix;
   private final boolean copies;
@@ -84,11 +85,15 @@ public final class BatchRunner implements AutoCloseable {
 
   /**
    * @param templates gives how conversations are written, when there is the first one
+   * @param document that all requests are about: it is computed once, and where caches are
+   *     compressed once that comes at its end
    * @param parallel most requests at a time, each with a cache of its own
    */
-  public BatchRunner(Engine engine, Supplier<ChatTemplate> templates, int parallel) {
+  public BatchRunner(
+      Engine engine, Supplier<ChatTemplate> templates, Optional<String> document, int parallel) {
     this.engine = engine;
     this.templates = templates;
+    this.document = document;
     batch = engine.newBatch();
     prefix = new SharedPrefix(engine.model());
     copies = parallel > 1;
@@ -135,7 +140,10 @@ public final class BatchRunner implements AutoCloseable {
       template = templates.get();
     }
     try {
-      RequestPrompt given = RequestPrompt.of(body, engine, () -> template);
+      RequestPrompt given =
+          document.isPresent()
+              ? RequestPrompt.of(body, document.get(), engine, () -> template)
+              : RequestPrompt.of(body, engine, () -> template);
       return new Prompt(request, given, Optional.empty());
     } catch (IllegalArgumentException | ModelFormatException e) {
       return wrong(request, e.getMessage());
@@ -159,7 +167,11 @@ public final class BatchRunner implements AutoCloseable {
     try {
       int[] held = slot.held;
       slot.held = new int[0];
-      prefix.begin(slot.session, held, tokens, following, copies);
+      if (prompt.given().document() > 0) {
+        prefix.beginWith(slot.session, held, tokens, prompt.given().document());
+      } else {
+        prefix.begin(slot.session, held, tokens, following, copies);
+      }
       slot.held = tokens;
       batch.add(
           slot.session,

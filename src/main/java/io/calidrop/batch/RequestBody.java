@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * What a request asks for.
@@ -31,6 +32,40 @@ public record RequestBody(
         messages, Optional.empty(), options, Map.of(), Optional.empty(), Delivery.WHOLE);
   }
 
+  /**
+   * With a document before the first message of a user, or before the text.
+   *
+   * @throws IllegalArgumentException if there is neither
+   */
+  RequestBody about(String document) {
+    return withFirst(content -> document + "\n\n" + content);
+  }
+
+  /** With the document instead: what requests about it begin with. */
+  RequestBody onlyAbout(String document) {
+    return withFirst(content -> document);
+  }
+
+  private RequestBody withFirst(UnaryOperator<String> change) {
+    if (text.isPresent()) {
+      return with(messages, text.map(change));
+    }
+    List<ChatMessage> all = new ArrayList<>(messages);
+    for (int i = 0; i < all.size(); i++) {
+      ChatMessage message = all.get(i);
+      if (message.role().equals("user")) {
+        String content = change.apply(message.content());
+        all.set(i, new ChatMessage("user", content, message.more()));
+        return with(all, text);
+      }
+    }
+    throw new IllegalArgumentException("no message of a user that the document could stand before");
+  }
+
+  private RequestBody with(List<ChatMessage> messages, Optional<String> text) {
+    return new RequestBody(messages, text, options, templateArguments, tools, delivery);
+  }
+
   /** With a system message before the others, unless they begin with one or are none. */
   RequestBody withSystem(Optional<String> system) {
     if (system.isEmpty() || messages.isEmpty() || messages.getFirst().role().equals("system")) {
@@ -38,6 +73,6 @@ public record RequestBody(
     }
     List<ChatMessage> all = new ArrayList<>(messages);
     all.addFirst(ChatMessage.system(system.get()));
-    return new RequestBody(all, text, options, templateArguments, tools, delivery);
+    return with(all, text);
   }
 }

@@ -12,11 +12,13 @@ import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.GenerationOptions;
+import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -45,7 +47,8 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --resume",
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --retry-failed",
       "  grep -v done all.jsonl | ./run.sh batch --in - --out results.jsonl",
-      "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\""
+      "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\"",
+      "  ./run.sh batch --in questions.txt --out answers.jsonl --document book.txt --budget 512 --compress once"
     })
 final class BatchCommand implements Callable<Integer> {
   private static final int MOST_PARALLEL = 256;
@@ -87,6 +90,14 @@ final class BatchCommand implements Callable<Integer> {
   private int parallel;
 
   @Option(
+      names = "--document",
+      paramLabel = "FILE",
+      description =
+          "A text that stands before every prompt. It is computed once; with --compress once the cache is compressed "
+              + "at its end, and every prompt answered from a copy.")
+  private Path document;
+
+  @Option(
       names = "--shard",
       paramLabel = "I/N",
       description = "Only every Nth line, from the Ith on; `merge` joins the results.")
@@ -118,6 +129,8 @@ final class BatchCommand implements Callable<Integer> {
     Shard part = shard();
     GenerationOptions options = generation.options(GenerationOptions.defaults().maxTokens(), 0);
     BatchParser parser = new BatchParser(options, conversation.system());
+    Optional<String> about =
+        document == null ? Optional.empty() : Optional.of(Utf8.read(document).strip());
     prompts.checkOutput(out);
     OptionalLong count = prompts.count();
     long total = count.isPresent() ? part.share(count.getAsLong()) : -1;
@@ -126,7 +139,7 @@ final class BatchCommand implements Callable<Integer> {
         BatchOutput output = new BatchOutput(out, existing());
         Engine engine = conversation.load(io, parent.verbose(), OnFull.STOP);
         BatchRunner runner =
-            new BatchRunner(engine, () -> conversation.template(io, engine), parallel);
+            new BatchRunner(engine, () -> conversation.template(io, engine), about, parallel);
         Interrupts interrupts =
             new Interrupts(() -> Runtime.getRuntime().halt(ExitCode.INTERRUPTED))) {
       interrupts.begin();

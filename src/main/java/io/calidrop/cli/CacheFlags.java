@@ -28,6 +28,7 @@ import picocli.CommandLine.Spec;
 final class CacheFlags {
   /** Where evicted tokens stay. */
   private enum Place {
+    AUTO,
     RAM,
     FILE,
     NONE
@@ -57,10 +58,13 @@ final class CacheFlags {
   @Option(
       names = "--policy",
       paramLabel = "NAME",
-      defaultValue = EvictionPolicies.DEFAULT,
       completionCandidates = Names.Policies.class,
       description =
-          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: ${DEFAULT-VALUE}.")
+          "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: "
+              + EvictionPolicies.DEFAULT
+              + ", with --compress once "
+              + EvictionPolicies.DEFAULT_ONCE
+              + ".")
   private String policy;
 
   @Option(
@@ -68,7 +72,8 @@ final class CacheFlags {
       paramLabel = "WHERE",
       defaultValue = "none",
       description =
-          "Where evicted tokens stay, of which each token reads the best: ram, file, none. Default: ${DEFAULT-VALUE}.")
+          "Where evicted tokens stay, of which each token reads the best: ram, file, auto (ram, and a file once "
+              + "they take more than 256 MiB), none. Default: ${DEFAULT-VALUE}.")
   private Place store;
 
   @Option(
@@ -241,14 +246,21 @@ final class CacheFlags {
   }
 
   private Optional<StoreOptions> store() {
-    if (store == Place.NONE) {
-      refuse("needs a store: add --store ram or file", "--recall", "--store-size");
+    StoreOptions.Place place =
+        switch (store) {
+          case NONE -> null;
+          case AUTO -> StoreOptions.Place.AUTO;
+          case RAM -> StoreOptions.Place.RAM;
+          case FILE -> StoreOptions.Place.FILE;
+        };
+    if (place == null) {
+      refuse("needs a store: add --store auto, ram or file", "--recall", "--store-size");
       return Optional.empty();
     }
     return Optional.of(
         StoreOptions.beside(
             kvTypes.types(),
-            store == Place.RAM ? StoreOptions.Place.RAM : StoreOptions.Place.FILE,
+            place,
             or(storeSize, StoreOptions.DEFAULT_BYTES),
             or(recall, StoreOptions.DEFAULT_RECALL)));
   }
@@ -259,7 +271,7 @@ final class CacheFlags {
     CachePlan plan =
         CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values()).withStore(store());
     plan = budget == null ? plan.withBudget(any) : plan.withRows(any);
-    if (isGiven("--policy")) {
+    if (policy != null || compress == CacheBudget.Compress.ONCE) {
       plan = plan.withPolicy(policy());
     }
     boolean calibrated =
@@ -288,7 +300,9 @@ final class CacheFlags {
   }
 
   private EvictionPolicy policy() {
-    return EvictionPolicies.named(policy, queries());
+    boolean once = compress == CacheBudget.Compress.ONCE;
+    String best = once ? EvictionPolicies.DEFAULT_ONCE : EvictionPolicies.DEFAULT;
+    return EvictionPolicies.named(or(policy, best), queries());
   }
 
   /**

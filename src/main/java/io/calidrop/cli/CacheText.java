@@ -58,7 +58,9 @@ final class CacheText {
 
   private static String store(StoreOptions store) {
     return ", and a store in %s, of which %d rows are read"
-        .formatted(name(store.place()), store.recall());
+        .formatted(
+            store.place() == StoreOptions.Place.AUTO ? "ram, later a file" : name(store.place()),
+            store.recall());
   }
 
   private static String name(Enum<?> value) {

@@ -45,6 +45,15 @@ final class EvalFlags {
   @Option(names = "--resume", description = "Go on from the results in --out.")
   private boolean resume;
 
+  @Option(
+      names = "--from",
+      paramLabel = "DIR",
+      split = ",",
+      description =
+          "Also take the results in these directories, of runs with the same settings side by side; what none of "
+              + "them holds is computed.")
+  private List<Path> from = List.of();
+
   private String checksum; // of the model, when first wanted
 
   /**
@@ -53,7 +62,7 @@ final class EvalFlags {
    * @param settings what they depend on besides the model and how it computes
    */
   ResultLog log(Engine engine, Map<String, Object> settings) throws IOException {
-    if (out == null) {
+    if (out == null && from.isEmpty()) {
       return ResultLog.inMemory();
     }
     Map<String, Object> all = new LinkedHashMap<>();
@@ -61,7 +70,12 @@ final class EvalFlags {
     all.put("model", checksum(engine));
     all.put("exact", engine.isExact());
     all.putAll(settings);
-    return ResultLog.open(out.resolve(LOG), all, resume);
+    ResultLog log =
+        out == null ? ResultLog.inMemory() : ResultLog.open(out.resolve(LOG), all, resume);
+    for (Path directory : from) {
+      log.include(directory.resolve(LOG), all);
+    }
+    return log;
   }
 
   /** Refuses what cannot be, before a model is loaded. */
@@ -69,6 +83,12 @@ final class EvalFlags {
     if (resume && out == null) {
       throw new ParameterException(
           spec.commandLine(), "--resume needs --out, the directory that holds the results");
+    }
+    for (Path directory : from) {
+      if (!Files.exists(directory.resolve(LOG))) {
+        throw new ParameterException(
+            spec.commandLine(), "--from %s holds no %s".formatted(directory, LOG));
+      }
     }
     if (out != null && Files.exists(out) && !Files.isDirectory(out)) {
       throw new ParameterException(spec.commandLine(), "--out %s is no directory".formatted(out));

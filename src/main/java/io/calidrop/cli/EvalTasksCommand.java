@@ -39,7 +39,8 @@ import picocli.CommandLine.Spec;
       "",
       "Examples:",
       "  ./run.sh eval tasks --tasks passkey,needle --lengths 512,1024 --out tasks",
-      "  ./run.sh eval tasks --seeds 2,3,4 --order agnostic --budgets 128"
+      "  ./run.sh eval tasks --seeds 2,3,4 --order agnostic --budgets 128",
+      "  ./run.sh eval tasks --tasks needle --depths 10 --lengths 1024,32768 --compress rolling --recall 256"
     })
 final class EvalTasksCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;
@@ -64,6 +65,15 @@ final class EvalTasksCommand implements Callable<Integer> {
       defaultValue = "512,1024",
       description = "Tokens of a document, about. Default: ${DEFAULT-VALUE}.")
   private List<Integer> lengths;
+
+  @Option(
+      names = "--depths",
+      paramLabel = "N",
+      defaultValue = "0",
+      description =
+          "Hide a pass key or single needle at so many places in turn, evenly spaced from the beginning of the text to "
+              + "its end, and show what was found by depth and length; 0: anywhere. Default: ${DEFAULT-VALUE}.")
+  private int depths;
 
   @Option(
       names = "--instances",
@@ -95,6 +105,9 @@ final class EvalTasksCommand implements Callable<Integer> {
       throw new ParameterException(
           spec.commandLine(), "--instances must be at least 1 and --lengths at least 128");
     }
+    if (depths < 0) {
+      throw new ParameterException(spec.commandLine(), "--depths must not be negative");
+    }
     grid.check();
     options.check();
     CalidropCommand root = parent.root();
@@ -104,7 +117,7 @@ final class EvalTasksCommand implements Callable<Integer> {
       Run run = new Run(engine, options.log(engine, protocol));
       long units = 0;
       for (TaskTable.Cell cell : run.cells) {
-        units += (long) run.documents(cell).size() * (1 + orders.size());
+        units += (long) run.documents(cell).size() * (run.passes(cell) + orders.size());
       }
       try (WorkProgress progress = new WorkProgress(root.io(), "eval tasks", "documents", units)) {
         for (TaskTable.Cell cell : run.cells) {
@@ -129,6 +142,7 @@ final class EvalTasksCommand implements Callable<Integer> {
     private final Tokenizer tokenizer;
     private final ResultLog log;
     private final TaskRunner runner;
+    private final int trained; // positions
     private final CacheSetting full;
     private final List<CacheSetting> settings;
     private final TaskTable table;
@@ -141,7 +155,14 @@ final class EvalTasksCommand implements Callable<Integer> {
           new TaskRunner(
               engine.model(), tokenizer, template(engine), grid.kvTypes(), grid.compress());
       full = CacheSetting.full(CacheOptions.full(grid.kvTypes()));
+      trained = engine.model().config().contextLength();
       int longest = lengths.stream().max(Integer::compare).orElseThrow();
+      if (longest > trained && grid.isOnce()) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "documents of %d tokens are longer than what the model was trained on, %d: they need --compress rolling"
+                .formatted(longest, trained));
+      }
       settings = grid.settings(engine.model().config().cacheShape(), longest);
       table = new TaskTable(settings, orders);
       for (Task task : tasks) {
@@ -167,19 +188,32 @@ final class EvalTasksCommand implements Callable<Integer> {
         int index = i / seeds.size();
         TaskDocument document =
             cell.task()
-                .document(seed, index, cell.length(), text -> tokenizer.encode(text, false).length);
+                .document(
+                    seed,
+                    index,
+                    cell.length(),
+                    depths,
+                    text -> tokenizer.encode(text, false).length);
         int questions = Math.min(left, document.questions().size());
-        String key = "%s %d %d#%d".formatted(cell.task(), cell.length(), seed, index);
+        String place = document.depth() == TaskDocument.NO_DEPTH ? "" : " at " + document.depth();
+        String key = "%s %d %d#%d%s".formatted(cell.task(), cell.length(), seed, index, place);
         documents.add(new Instance(key, document, questions));
         left -= questions;
       }
       return documents;
     }
 
+    /**
+     * How often documents are read with the full cache: once, as it does not care when a question
+     * comes; never, if they are longer than what the model was trained on.
+     */
+    int passes(TaskTable.Cell cell) {
+      return cell.length() > trained ? 0 : 1;
+    }
+
     void measure(TaskTable.Cell cell, WorkProgress progress) throws IOException {
       List<Instance> documents = documents(cell);
-      for (Instance instance : documents) {
-        // The full cache does not care when a question comes.
+      for (Instance instance : passes(cell) == 0 ? List.<Instance>of() : documents) {
         answer(instance, QuestionOrder.AGNOSTIC, List.of(full));
         progress.step(1);
         table.addFull(cell, right(instance, QuestionOrder.AGNOSTIC, full), instance.questions());
@@ -193,7 +227,13 @@ final class EvalTasksCommand implements Callable<Integer> {
           answer(instance, order, settings);
           progress.step(1);
           for (CacheSetting setting : settings) {
-            table.add(order, cell, setting, right(instance, order, setting), instance.questions());
+            table.add(
+                order,
+                cell,
+                instance.document().depth(),
+                setting,
+                right(instance, order, setting),
+                instance.questions());
           }
         }
       }

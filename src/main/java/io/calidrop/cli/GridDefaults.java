@@ -45,7 +45,7 @@ abstract class GridDefaults implements IDefaultValueProvider {
 
   static final class Tasks extends GridDefaults {
     Tasks() {
-      super("128,256", "streaming,snapkv,expected", "off,fold", "once", "absolute", "2,3,4");
+      super("128,256", "streaming,snapkv,expected", "off,fold", "once", "rebase", "2,3,4");
     }
   }
 

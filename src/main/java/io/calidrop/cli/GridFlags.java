@@ -96,7 +96,8 @@ final class GridFlags {
       names = "--prune-interval",
       paramLabel = "N",
       defaultValue = "" + CacheBudget.DEFAULT_PRUNE_INTERVAL,
-      description = "Tokens between prunes, rolling. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Tokens between prunes; with once, those that memory is counted for. Default: ${DEFAULT-VALUE}.")
   private int interval;
 
   @HelpGroup(Heading.CALIBRATION)
@@ -146,6 +147,15 @@ final class GridFlags {
           "Evicted rows that each token reads of a store in RAM; 0: there is none. Default: ${DEFAULT-VALUE}.")
   private List<Integer> recalls;
 
+  @HelpGroup(value = Heading.CACHE, rare = true)
+  @Option(
+      names = "--store-size",
+      paramLabel = "SIZE",
+      converter = ByteSize.class,
+      defaultValue = "1G",
+      description = "Most bytes of a store. Default: ${DEFAULT-VALUE}.")
+  private long storeSize;
+
   @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--equal-bytes",
@@ -173,7 +183,7 @@ final class GridFlags {
   Map<String, Object> protocol() {
     Map<String, Object> protocol = new LinkedHashMap<>();
     protocol.put("compress", compress.toString());
-    protocol.put("prune interval", isOnce() ? "" : String.valueOf(interval));
+    protocol.put("prune interval", interval);
     protocol.put("positions", positions.toString());
     protocol.put("KV type", kvTypes().toString());
     return protocol;
@@ -212,6 +222,7 @@ final class GridFlags {
               folds(),
               thresholds,
               recalls,
+              storeSize,
               equalBytes)
           .settings(shape, context);
     } catch (IllegalArgumentException e) {

@@ -22,13 +22,15 @@ import java.util.Optional;
  *
  * @param types number formats
  * @param compress when caches are pruned; with {@code ONCE} never again after the prompt
- * @param pruneInterval tokens between prunes, with {@code ROLLING}
+ * @param pruneInterval tokens between prunes, with {@code ROLLING}; with {@code ONCE} only what
+ *     memory is counted for
  * @param positions what becomes of positions beyond the context
  * @param budgets rows, unless there are {@code sizes}
  * @param sizes bytes, or none
  * @param folds calibrations of {@link Mode#FOLD}: all rows, windows and samples to be tried
  * @param thresholds cosines of {@link Mode#PAPER}, which has a store unless they are -1
  * @param recalls rows that each token reads of a store; 0 for none
+ * @param storeBytes most that a store takes
  * @param equalBytes whether each fold of a budget stands beside the policy without calibration at
  *     the same bytes, in its own format and in the best
  */
@@ -44,6 +46,7 @@ public record CacheGrid(
     List<Fold> folds,
     List<Float> thresholds,
     List<Integer> recalls,
+    long storeBytes,
     boolean equalBytes) {
   /** As good as never: longer than any text that is attended here. */
   private static final int NEVER = 1 << 24;
@@ -179,7 +182,7 @@ public record CacheGrid(
         rows,
         CacheBudget.DEFAULT_SINKS,
         CacheBudget.DEFAULT_WINDOW,
-        once && !rolling ? NEVER : once ? CacheBudget.DEFAULT_PRUNE_INTERVAL : pruneInterval,
+        once && !rolling ? NEVER : pruneInterval,
         compress,
         positions);
   }
@@ -200,7 +203,9 @@ public record CacheGrid(
     return recalls.stream().map(recall -> store(recall, format)).toList();
   }
 
-  private static Optional<StoreOptions> store(int recall, KvTypes format) {
-    return recall == 0 ? Optional.empty() : Optional.of(StoreOptions.inRam(format, recall));
+  private Optional<StoreOptions> store(int recall, KvTypes format) {
+    return recall == 0
+        ? Optional.empty()
+        : Optional.of(StoreOptions.beside(format, StoreOptions.Place.RAM, storeBytes, recall));
   }
 }

@@ -2,7 +2,9 @@ package io.calidrop.eval;
 
 import io.calidrop.attention.AttendedPrompt;
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.EvictionPolicy.Observation;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.model.InferenceSession;
@@ -37,7 +39,9 @@ public final class SessionSource {
       KvTypes kvTypes,
       List<CacheOptions> caches) {
     this.model = model;
-    this.positions = positions;
+    // A prompt that is read again takes positions after it, where the model has them.
+    int again = Math.min(context + model.passTokens(), model.config().contextLength());
+    this.positions = Math.max(positions, again);
     this.tokens = tokens;
     this.context = context;
     this.kvTypes = kvTypes;
@@ -47,11 +51,13 @@ public final class SessionSource {
   private AttendedPrompt record(List<CacheOptions> caches) {
     int window = 1;
     int queries = 1;
+    boolean again = false;
     for (CacheOptions options : caches) {
       window = Math.max(window, options.budget().map(CacheBudget::window).orElse(1));
       queries = Math.max(queries, options.queries().map(QuerySample::window).orElse(1));
+      again |= options.policy().observation() == Observation.REPEAT;
     }
-    return model.record(positions, tokens, 0, context, kvTypes, window, queries);
+    return model.record(positions, tokens, 0, context, kvTypes, window, queries, again);
   }
 
   /**
@@ -67,9 +73,17 @@ public final class SessionSource {
     return open(session.cacheOptions());
   }
 
+  /**
+   * Positions of a session; those that are moved back stay within what the model was trained on.
+   */
+  private int context(CacheOptions options) {
+    boolean rebased = options.budget().filter(b -> b.positions() == Positions.REBASE).isPresent();
+    return rebased ? Math.min(positions, model.config().contextLength()) : positions;
+  }
+
   /** A session that has had the context. */
   public InferenceSession open(CacheOptions options) {
-    InferenceSession session = model.newSession(positions, options);
+    InferenceSession session = model.newSession(context(options), options);
     if (prompt != null && session.canAdopt() && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {

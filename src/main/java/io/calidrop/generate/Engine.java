@@ -81,7 +81,10 @@ public final class Engine implements AutoCloseable {
           tokenizer.thenApplyAsync(loaded -> template(file.metadata(), loaded));
       LoadOptions how =
           new LoadOptions(
-              options.threads(), options.exact(), config -> cache(config, options).kvTypes());
+              options.threads(),
+              options.exact(),
+              config -> cache(config, options).kvTypes(),
+              () -> RepeatInstruction.tokens(join(tokenizer), () -> join(template)));
       Transformer model = ModelLoader.load(file, how);
       try {
         CacheOptions cache = cache(model.config(), options);

@@ -10,10 +10,10 @@ import java.util.Optional;
 
 /**
  * The beginning that prompts have in common, such as a system message, computed once: the state of
- * a session after it, for others to begin with. It is learned from the prompts.
+ * a session after it, for others to begin with. It is learned from the prompts, or known.
  *
- * <p>A cache that is compressed once observes a prompt whole; there nothing is shared. For one
- * thread at a time.
+ * <p>A cache that is compressed once observes a prompt whole; there only a beginning is shared that
+ * is known to be one. For one thread at a time.
  */
 public final class SharedPrefix {
   /** Tokens that are worth a copy of a session's state. */
@@ -62,6 +62,28 @@ public final class SharedPrefix {
     }
     if (copies || !session.isRewindable()) {
       learn(session, prompt, fits, known, Math.min(common(following, prompt), most));
+    }
+  }
+
+  /**
+   * Brings a session to the state after a beginning that is known to be common, such as a document
+   * that many questions are about. A cache that is compressed once is so at its end.
+   *
+   * @param held what the session was given last
+   * @param length tokens of the beginning, fewer than the prompt has
+   */
+  public void beginWith(InferenceSession session, int[] held, int[] prompt, int length) {
+    boolean known = tokens.length == length && common(tokens, prompt) == length;
+    if (known && session.isRewindable() && common(held, prompt) >= length) {
+      session.truncate(length);
+    } else if (known) {
+      session.transfer(StateStreams.from(state.read()));
+    } else {
+      session.truncate(0);
+      session.expectPrompt(length);
+      model.forward(session, prompt, 0, length, false);
+      session.transfer(StateStreams.to(state.write()));
+      tokens = Arrays.copyOf(prompt, length);
     }
   }
 

@@ -9,12 +9,16 @@ import io.calidrop.attention.StateTransfer;
 import io.calidrop.tensor.WorkerPool;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * The mutable state of one conversation: its KV cache and its position. For one thread at a time;
  * sessions of one model may each have a thread.
  */
 public final class InferenceSession implements AutoCloseable {
+  /** Tokens before a piece of a prompt that is repeated: they tell where it begins. */
+  private static final int OVERLAP = 8;
+
   private final ModelConfig config;
   private final WorkerPool pool;
   private final int contextLength;
@@ -22,6 +26,9 @@ public final class InferenceSession implements AutoCloseable {
   private final List<RotaryEmbedding> rotations;
   private final KvCache cache;
   private boolean promptExpected;
+  private int[] promptTokens = {}; // that will be read again
+  private int promptCount;
+  private int readAgain; // of them
   private AttentionObserver observer; // or null
   private float[][] logits = new float[1][]; // [tokens][vocabulary], when first wanted
 
@@ -145,6 +152,10 @@ public final class InferenceSession implements AutoCloseable {
   public void expectPrompt(int tokens) {
     cache.expectPrompt(tokens);
     promptExpected = true;
+    if (!cache.isReadingDue()) {
+      promptCount = 0;
+      readAgain = 0;
+    }
   }
 
   /**
@@ -198,12 +209,72 @@ public final class InferenceSession implements AutoCloseable {
     int certain = run.certain();
     if (cache.seen() == 0 && !promptExpected) {
       cache.expectPrompt(certain);
+      promptCount = 0;
+      readAgain = 0;
     }
     int end = run.drafted() == 0 ? run.to() : run.from() + Math.max(certain, room(run));
+    boolean noted = cache.isToBeReadAgain();
     int added = pass.add(cache, rotations, run.tokens(), run.from(), end);
+    if (noted) {
+      note(run.tokens(), run.from(), added);
+    }
     cache.draft(Math.max(0, added - certain));
     promptExpected &= added == 0;
     return added;
+  }
+
+  private void note(int[] tokens, int from, int count) {
+    if (promptTokens.length < promptCount + count) {
+      promptTokens = Arrays.copyOf(promptTokens, Math.max(promptCount + count, 2 * promptCount));
+    }
+    System.arraycopy(tokens, from, promptTokens, promptCount, count);
+    promptCount += count;
+  }
+
+  /** Reads the prompt again and compresses the cache, if that is due. */
+  void readAgain(ForwardPass pass, Supplier<int[]> instruction) {
+    while (cache.isReadingDue()) {
+      readPiece(pass, instruction);
+    }
+  }
+
+  /**
+   * Reads the next piece of the prompt again, if that is due; the last one compresses the cache.
+   */
+  void readPiece(ForwardPass pass, Supplier<int[]> instruction) {
+    if (cache.isReadingDue()) {
+      int next = read(pass, instruction.get(), promptTokens, readAgain, promptCount, true);
+      readAgain = cache.isReadingDue() ? next : 0;
+    }
+  }
+
+  /** Reads a whole prompt again, and compresses nothing. */
+  void readAgain(ForwardPass pass, int[] instruction, int[] prompt) {
+    for (int at = 0; at < prompt.length; ) {
+      at = read(pass, instruction, prompt, at, prompt.length, false);
+    }
+  }
+
+  /**
+   * Reads a piece of a prompt {@code [at, end)} again, after all of it and an instruction to repeat
+   * it.
+   *
+   * @param compressed whether the cache is compressed when it was the last piece
+   * @return where the next one begins
+   */
+  private int read(
+      ForwardPass pass, int[] instruction, int[] prompt, int at, int end, boolean compressed) {
+    int[] asked = instruction.length + OVERLAP < pass.most() ? instruction : new int[0];
+    int from = Math.max(0, at - OVERLAP);
+    int to = Math.min(from + pass.most() - asked.length, end);
+    int[] piece = Arrays.copyOf(asked, asked.length + to - from);
+    System.arraycopy(prompt, from, piece, asked.length, to - from);
+    cache.beginReading(piece.length);
+    pass.clear();
+    pass.add(cache, rotations, piece, 0, piece.length);
+    pass.run(null);
+    cache.endReading(pool, compressed && to == end);
+    return to;
   }
 
   private int room(TokenRun run) {

@@ -3,6 +3,7 @@ package io.calidrop.model;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * How to load a model.
@@ -11,16 +12,19 @@ import java.util.function.Function;
  * @param exact float32 activations and scalar dequantisation for every format: slow, the reference
  * @param cacheTypes number formats that caches of a model will mostly have: their kernels are
  *     compiled while the weights are read
+ * @param repeat gives the tokens that ask the model to repeat what it has read, where a cache wants
+ *     to see what it attends to then
  */
-public record LoadOptions(int threads, boolean exact, Function<ModelConfig, KvTypes> cacheTypes) {
+public record LoadOptions(
+    int threads, boolean exact, Function<ModelConfig, KvTypes> cacheTypes, Supplier<int[]> repeat) {
   public LoadOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
     }
   }
 
-  /** For half-precision caches. */
+  /** For half-precision caches; prompts are repeated unasked. */
   public LoadOptions(int threads, boolean exact) {
-    this(threads, exact, config -> KvTypes.of(KvType.F16));
+    this(threads, exact, config -> KvTypes.of(KvType.F16), () -> new int[0]);
   }
 }

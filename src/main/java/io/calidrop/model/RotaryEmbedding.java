@@ -58,15 +58,21 @@ public final class RotaryEmbedding implements PositionRotation {
 
   @Override
   public void rotate(float[] x, int offset, int delta) {
+    rotate(x, offset, 1, headDim, delta);
+  }
+
+  @Override
+  public void rotate(float[] x, int offset, int count, int length, int delta) {
     for (int i = 0; i < frequencies.length; i++) {
       double angle = delta * frequencies[i];
       double cos = Math.cos(angle);
       double sin = Math.sin(angle);
-      int at = offset + i * step;
-      float a = x[at];
-      float b = x[at + distance];
-      x[at] = (float) (a * cos - b * sin);
-      x[at + distance] = (float) (a * sin + b * cos);
+      for (int at = offset + i * step; at < offset + count * length; at += length) {
+        float a = x[at];
+        float b = x[at + distance];
+        x[at] = (float) (a * cos - b * sin);
+        x[at + distance] = (float) (a * sin + b * cos);
+      }
     }
   }
 

@@ -12,7 +12,9 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 
 /**
@@ -26,6 +28,7 @@ public final class Transformer implements AutoCloseable {
   private final Arena arena;
   private final ForwardPass pass;
   private final CacheScratch scratch;
+  private final Supplier<int[]> repeat;
   private final int[] last = new int[1]; // index in the pass whose logits are wanted
 
   /**
@@ -40,8 +43,14 @@ public final class Transformer implements AutoCloseable {
     }
   }
 
-  Transformer(ModelConfig config, ModelWeights weights, WorkerPool pool, Arena arena) {
+  Transformer(
+      ModelConfig config,
+      ModelWeights weights,
+      WorkerPool pool,
+      Arena arena,
+      Supplier<int[]> repeat) {
     this.config = config;
+    this.repeat = repeat;
     this.weights = weights;
     this.pool = pool;
     this.arena = arena;
@@ -105,12 +114,12 @@ public final class Transformer implements AutoCloseable {
     for (int at = from; at < to; ) {
       at += run(session, tokens, at, to);
     }
-    if (!wantLogits) {
-      return null;
+    if (wantLogits) {
+      last[0] = pass.tokens() - 1;
+      pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
     }
-    last[0] = pass.tokens() - 1;
-    pass.logits(last, 1, (i, logits, offset) -> session.logits(0, logits, offset));
-    return session.logits();
+    session.readAgain(pass, repeat);
+    return wantLogits ? session.logits() : null;
   }
 
   /**
@@ -127,10 +136,12 @@ public final class Transformer implements AutoCloseable {
       int[] all = IntStream.range(0, at - start).toArray();
       pass.logits(all, all.length, (i, logits, offset) -> sink.accept(start + i, logits, offset));
     }
+    session.readAgain(pass, repeat);
   }
 
   /** A pass of one session's tokens, as many as fit; returns how many. */
   private int run(InferenceSession session, int[] tokens, int from, int to) {
+    session.readAgain(pass, repeat); // what is left of it
     pass.clear();
     int added = session.addTo(pass, new TokenRun(session, tokens, from, to));
     pass.run(session.observer());
@@ -141,7 +152,9 @@ public final class Transformer implements AutoCloseable {
    * One pass over the weights for several sessions, each of which gets what it would get alone, to
    * the bit. It takes as many tokens as fit, of the first sessions first: {@link
    * InferenceSession#position} tells how many. A session whose last token but guesses was taken has
-   * the {@link InferenceSession#logits} after it, and after each guess that was taken.
+   * the {@link InferenceSession#logits} after it, and after each guess that was taken. Where a
+   * prompt is read again before its cache is compressed, each call reads a piece of it, and the
+   * session has no room until that is done.
    *
    * @throws IllegalArgumentException as {@link #forward}, or if a session comes twice; all sessions
    *     are then unchanged
@@ -167,6 +180,7 @@ public final class Transformer implements AutoCloseable {
       int[] tokens = wanted.stream().mapToInt(Wanted::token).toArray();
       pass.logits(tokens, tokens.length, (i, logits, o) -> wanted.get(i).give(logits, o));
     }
+    runs.forEach(run -> run.session().readPiece(pass, repeat));
   }
 
   /** A session that goes on from where another stands; both may go on. */
@@ -186,9 +200,17 @@ public final class Transformer implements AutoCloseable {
    * @param window tokens at the end that policies may observe, {@link
    *     io.calidrop.attention.CacheBudget#window}
    * @param queries tokens at the end whose queries policies and calibrations may ask for
+   * @param again whether policies want it to be read again
    */
   public synchronized AttendedPrompt record(
-      int contextLength, int[] tokens, int from, int to, KvTypes kvTypes, int window, int queries) {
+      int contextLength,
+      int[] tokens,
+      int from,
+      int to,
+      KvTypes kvTypes,
+      int window,
+      int queries,
+      boolean again) {
     int count = to - from;
     InferenceSession session =
         newSession(contextLength, AttendedPrompt.options(kvTypes, count, Math.min(queries, count)));
@@ -200,6 +222,10 @@ public final class Transformer implements AutoCloseable {
       }
       prompt.mark();
     } while (session.position() < count);
+    if (again) {
+      session.readAgain(pass, repeat.get(), Arrays.copyOfRange(tokens, from, to));
+      prompt.markReadAgain();
+    }
     return prompt;
   }
 

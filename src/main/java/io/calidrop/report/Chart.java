@@ -46,7 +46,8 @@ public sealed interface Chart {
   /**
    * Colours for numbers.
    *
-   * @param values [rows][columns], from 0
+   * @param rows from the lowest to the highest
+   * @param values [rows][columns], from 0; NaN where there is none
    * @param most value of the strongest colour, so that charts can be compared
    */
   record HeatMap(

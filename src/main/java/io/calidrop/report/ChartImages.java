@@ -124,7 +124,9 @@ final class ChartImages {
     List<Number[]> cells = new ArrayList<>();
     for (int row = 0; row < map.rows().size(); row++) {
       for (int column = 0; column < map.columns().size(); column++) {
-        cells.add(new Number[] {column, row, map.values()[row][column]});
+        if (!Double.isNaN(map.values()[row][column])) {
+          cells.add(new Number[] {column, row, map.values()[row][column]});
+        }
       }
     }
     chart.addSeries(map.title(), map.columns(), map.rows(), cells);

@@ -60,6 +60,22 @@ public final class ResultLog {
     return log;
   }
 
+  /**
+   * Takes what another file holds that was written with the same settings, and this one does not;
+   * it is in this log's file too when this returns.
+   *
+   * @throws IllegalArgumentException if it was written with other settings
+   */
+  public void include(Path other, Map<String, Object> settings) throws IOException {
+    ResultLog log = new ResultLog(other);
+    log.read(JSON.writeValueAsString(settings));
+    for (Map.Entry<String, Map<String, Object>> result : log.results.entrySet()) {
+      if (!results.containsKey(result.getKey())) {
+        add(result.getKey(), result.getValue());
+      }
+    }
+  }
+
   private void read(String header) throws IOException {
     byte[] bytes = Files.readAllBytes(file);
     int end = bytes.length;

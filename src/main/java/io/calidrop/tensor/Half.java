@@ -16,7 +16,8 @@ public final class Half {
   /** What a number is too small by when it is decoded without the multiplication. */
   public static final float BIAS = 0x1p112f;
 
-  static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
+  /** Of a number whose exponent and mantissa were shifted to their places, what belongs to it. */
+  public static final int SIGN_EXPONENT_MANTISSA = 0x8fffe000;
 
   private Half() {}
 

@@ -88,14 +88,19 @@ final class AttentionStream {
 
   /** The same on a cache, with batch sizes by the token that they begin at. */
   float[] run(KvCache cache, int threads, IntFunction<Integer> batches) {
+    return run(cache, threads, batches, 0, tokens);
+  }
+
+  /** The same of tokens {@code [first, end)} only. */
+  float[] run(KvCache cache, int threads, IntFunction<Integer> batches, int first, int end) {
     int stride = heads * headDim;
     int kvStride = kvHeads * headDim;
     float[] out = new float[tokens * stride];
     try (WorkerPool pool = new WorkerPool(threads)) {
       AttentionStep step = new AttentionStep(shape(), threads);
       int count;
-      for (int from = 0; from < tokens; from += count) {
-        count = Math.min(Math.min(batches.apply(from), cache.room()), tokens - from);
+      for (int from = first; from < end; from += count) {
+        count = Math.min(Math.min(batches.apply(from), cache.room()), end - from);
         cache.begin(pool);
         float[] q = rotated(queries, from, count, heads, cache.position());
         float[] k = rotated(keys, from, count, kvHeads, cache.position());

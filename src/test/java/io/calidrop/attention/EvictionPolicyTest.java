@@ -7,6 +7,7 @@ import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.attention.policy.PyramidKvPolicy;
+import io.calidrop.tensor.WorkerPool;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -131,26 +132,72 @@ class EvictionPolicyTest {
     assertKeeps("pyramidkv", kvHead, snapKv(kvHead));
   }
 
-  @Test
-  void adaKv() {
-    int free = BUDGET - SINKS - WINDOW;
-    int own = (int) (0.2 * free);
-    double[][] scores = {snapKv(0), snapKv(1)};
+  /** Rows of each head by score, when two heads share a budget and {@code own} are their own. */
+  private static int[] compete(double[][] scores, int own) {
     int[] taken = {own, own};
     double[][] sorted = new double[2][];
     for (int h = 0; h < 2; h++) {
       sorted[h] = Arrays.copyOfRange(scores[h], SINKS, TOKENS - WINDOW);
       Arrays.sort(sorted[h]);
     }
-    for (int left = 2 * (free - own); left > 0; left--) {
+    for (int left = 2 * (BUDGET - SINKS - WINDOW - own); left > 0; left--) {
       double first = sorted[0][sorted[0].length - 1 - taken[0]];
       double second = sorted[1][sorted[1].length - 1 - taken[1]];
       taken[first >= second ? 0 : 1]++;
     }
+    return taken;
+  }
+
+  @Test
+  void adaKv() {
+    double[][] scores = {snapKv(0), snapKv(1)};
+    int[] taken = compete(scores, (int) (0.2 * (BUDGET - SINKS - WINDOW)));
     for (int h = 0; h < 2; h++) {
       assertThat(kept("adakv", h)).isEqualTo(best(scores[h], SINKS + WINDOW + taken[h]));
     }
     assertThat(kept("adakv", 0).size() + kept("adakv", 1).size()).isEqualTo(2 * BUDGET);
+  }
+
+  /** The last tokens of a stream stand for the others read again, in two pieces. */
+  @Test
+  void kvzip() {
+    int piece = 20;
+    AttentionStream longer = new AttentionStream(22, HEADS, KV_HEADS, DIM, TOKENS + piece);
+    double[][] scores = new double[KV_HEADS][TOKENS];
+    for (int head = 0; head < HEADS; head++) {
+      double[][] weights = longer.weights(head);
+      for (int t = TOKENS; t < TOKENS + piece; t++) {
+        for (int j = 0; j < TOKENS; j++) {
+          double[] best = scores[head / GROUP];
+          best[j] = Math.max(best[j], weights[t][j]);
+        }
+      }
+    }
+    CacheBudget budget =
+        new CacheBudget(BUDGET, SINKS, WINDOW, 1000, Compress.ONCE, Positions.ABSOLUTE);
+    CacheOptions options =
+        CacheOptions.full(KvType.F32)
+            .bounded(budget, EvictionPolicies.named("kvzip"), CalibrationOptions.off());
+    try (KvCache cache = longer.newCache(options, 1 << 20, 2);
+        WorkerPool pool = new WorkerPool(2)) {
+      cache.expectPrompt(TOKENS);
+      longer.run(cache, 2, from -> 17, 0, TOKENS);
+      assertThat(cache.isReadingDue()).isTrue();
+      for (int i = 0; i < 2; i++) {
+        cache.beginReading(piece);
+        longer.run(cache, 2, from -> piece, TOKENS, TOKENS + piece);
+        cache.endReading(pool, i == 1);
+        assertThat(cache.seen()).isEqualTo(TOKENS);
+      }
+      assertThat(cache.isReadingDue()).isFalse();
+      int[] taken = compete(scores, 0);
+      for (int h = 0; h < KV_HEADS; h++) {
+        HeadState head = ((BoundedCache) cache).state(0, h);
+        assertThat(IntStream.range(0, head.rows.rows()).mapToObj(head::position).toList())
+            .isEqualTo(best(scores[h], SINKS + WINDOW + taken[h]));
+      }
+      assertThat(taken[0]).isNotEqualTo(taken[1]);
+    }
   }
 
   @Test
@@ -164,7 +211,8 @@ class EvictionPolicyTest {
         for (int layer = 0; layer < layers; layer++) {
           int[] out = new int[3];
           policy.divide(
-              new LayerCandidates(layer, layers, budget, 36, new float[3][], null, null), out);
+              new LayerCandidates(layer, layers, budget, budget, 36, new float[3][], null, null),
+              out);
           assertThat(out[1]).isEqualTo(out[0]).isBetween(36, policy.mostRows(budget, 3));
           assertThat(out[0]).isLessThanOrEqualTo(previous + 1);
           previous = out[0];

@@ -74,9 +74,7 @@ class ReferenceCalibrationTest {
   }
 
   private static void compare(ReferenceCalibration calibration, float[] queries, int tokens) {
-    AttentionScratch attention = new AttentionScratch(SHAPE, DIM, 4);
-    calibration.compare(
-        queries, 0, DIM, tokens, 100, 0, false, attention, new RecallScratch(SHAPE, 1));
+    calibration.compare(queries, 0, DIM, tokens, 100, 0, false, new Recall(SHAPE, 1));
   }
 
   /** The partial (log-sum-exp, then output) that a query is given for the evicted rows. */

@@ -53,20 +53,21 @@ class StoredRowsTest {
     for (int page = 0; page < pages; page++) {
       // The center is that of the rows that come first.
       int first = 40;
-      sketches.set(page, 0, first, copy(keys, page * 64, first, dim), new float[dim]);
-      sketches.set(page, first, 24, copy(keys, page * 64 + first, 24, dim), new float[dim]);
+      float[] turned = copy(keys, page * 64, 64, dim);
+      rotation.apply(turned, 0, turned.length);
+      sketches.center(page, first, turned);
+      float[] scratch = new float[dim + 64];
+      sketches.set(page, 0, first, turned.clone(), scratch);
+      sketches.set(page, first, 24, copy(turned, first, 24, dim), scratch);
     }
     float[] queries = gaussian(random, group * dim);
     SketchQuery query = new SketchQuery(group, dim);
-    query.load(queries, 0, 0.3f);
+    float[] turned = queries.clone();
+    rotation.apply(turned, 0, turned.length);
+    query.load(turned, 0, 0.3f);
     float[] actual = new float[n];
-    sketches.scores(
-        0,
-        pages,
-        query,
-        new float[2 * KvHead.QUAD * KvHead.BLOCK],
-        new float[KeySketches.SUMS],
-        actual);
+    int[] runs = IntStream.range(0, n / KeySketches.RUN).toArray();
+    new SketchScores(group, dim).score(sketches, runs, 0, runs.length, query, actual, 0);
     for (int row = 0; row < n; row++) {
       double best = Double.NEGATIVE_INFINITY;
       for (int head = 0; head < group; head++) {
@@ -129,15 +130,16 @@ class StoredRowsTest {
           scores[i] = i < rows ? random.nextInt(levels) - levels / 2 : Float.NEGATIVE_INFINITY;
         }
         for (int most : new int[] {1, 7, 64, 300}) {
+          int found = best.find(scores, n, most);
+          assertThat(found).isBetween(Math.min(rows, most - most / BestRows.TOLERANCE), most);
           int[] expected =
               IntStream.range(0, rows)
                   .boxed()
                   .sorted((a, b) -> Float.compare(scores[b], scores[a]))
-                  .limit(most)
+                  .limit(found)
                   .mapToInt(i -> i)
                   .sorted()
                   .toArray();
-          int found = best.find(scores, n, most);
           assertThat(Arrays.copyOf(best.rows, found))
               .as("%d of %d with %d levels", most, rows, levels)
               .isEqualTo(expected);
@@ -150,27 +152,28 @@ class StoredRowsTest {
   @EnumSource(KvType.class)
   void aRowByItselfIsTheRow(KvType type) {
     for (int dim : new int[] {20, 64, 80}) {
-      KvHead from = KvTypes.of(type).newHead(dim);
-      KvHead to = KvTypes.of(type).newHead(dim);
-      from.extend(70);
-      to.extend(70);
+      ValueRows from = type.newValues(dim, dim);
+      ValueRows to = type.newValues(dim, dim);
+      for (int page = 0; page < 2; page++) {
+        from.addPage();
+        to.addPage();
+      }
       Random random = new Random(dim);
-      byte[] record = new byte[3 + from.rowBytes()];
+      byte[] record = new byte[3 + from.rowBytes() + 64];
+      float[] expected = new float[dim];
+      float[] actual = new float[ValueRows.valueDim(dim)];
       for (int row = 0; row < 70; row++) {
-        float[] x = gaussian(random, dim);
-        from.set(row, x, 0, x, 0);
+        from.set(row, gaussian(random, dim), 0);
         from.saveRow(row, record, 3);
         to.loadRow(69 - row, record, 3);
-      }
-      float[] expected = new float[dim];
-      float[] actual = new float[dim];
-      for (int row = 0; row < 70; row++) {
-        from.getKey(row, expected, 0);
-        to.getKey(69 - row, actual, 0);
-        assertThat(actual).isEqualTo(expected);
-        from.getValue(row, expected, 0);
-        to.getValue(69 - row, actual, 0);
-        assertThat(actual).isEqualTo(expected);
+        from.get(row, expected, 0);
+        to.get(69 - row, actual, 0);
+        assertThat(Arrays.copyOf(actual, dim)).isEqualTo(expected);
+        to.decodeRow(record, 3, actual, 0);
+        from.rotation().apply(actual, 0, dim);
+        for (int d = 0; d < dim; d++) {
+          assertThat(actual[d]).isCloseTo(expected[d], within(1e-5f));
+        }
       }
     }
   }
@@ -258,9 +261,8 @@ class StoredRowsTest {
         float[] q = query.clone();
         rotation.rotate(q, 0, 160 - shift);
         rotation.rotate(q, dim, 160 - shift);
-        RecallScratch scratch = new RecallScratch(shape, 1);
-        stored.attend(
-            q, 0, 2 * dim, 1, 2, 160 - shift, shift, new AttentionScratch(shape, dim, 2), scratch);
+        Recall scratch = new Recall(shape, 1);
+        scratch.attend(stored, q, 0, 2 * dim, 1, 160 - shift, shift);
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
@@ -306,6 +308,68 @@ class StoredRowsTest {
     }
     assertThat(outs[1]).isEqualTo(outs[0]);
     assertThat(outs[2]).isEqualTo(outs[0]);
+  }
+
+  /**
+   * More rows than are all scored, near and far ones, a run that is not complete: the same bits.
+   */
+  @Test
+  void aLongTextIsReadTheSameInAnyCompany() {
+    CacheBudget budget = new CacheBudget(20, 0, 8, 24, Compress.ROLLING, Positions.REBASE);
+    KvTypes types = new KvTypes(KvType.Q5_0, KvType.Q4_0);
+    CacheOptions options =
+        CacheOptions.full(KvType.F16)
+            .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.off())
+            .withStore(Optional.of(new StoreOptions(Place.RAM, ROOM, 20, types)));
+    AttentionStream stream = new AttentionStream(15, 3, 1, 16, RowChoice.MOST_RUNS * 16 + 400);
+    float[][] outs = new float[3][];
+    int[] passes = {1, 24, 7};
+    for (int i = 0; i < passes.length; i++) {
+      int pass = passes[i];
+      try (KvCache cache = stream.newCache(options, 1000, i + 1)) {
+        outs[i] = stream.run(cache, i + 1, from -> Math.min(pass, 24 - from % 24));
+      }
+    }
+    assertThat(outs[1]).isEqualTo(outs[0]);
+    assertThat(outs[2]).isEqualTo(outs[0]);
+  }
+
+  /** A passage that matters is found, also where the oldest rows have left for others. */
+  @ParameterizedTest
+  @ValueSource(longs = {ROOM, 2_400_000})
+  void aPassageOfALongTextIsFound(long bytes) {
+    int dim = 64;
+    int rows = 7000;
+    CacheShape shape = new CacheShape(1, 2, 1, dim);
+    StoreOptions options = new StoreOptions(Place.RAM, bytes, 64, KvTypes.of(KvType.F32));
+    Random random = new Random(8);
+    float[] query = gaussian(random, 2 * dim);
+    try (PageMemory memory = PageMemory.inRam()) {
+      StoredRows stored = new StoredRows(shape, options, memory, (x, o, by) -> {}, 10_000);
+      for (int row = 0; row < rows; ) {
+        EvictedRows some = new EvictedRows(dim);
+        for (int end = Math.min(rows, row + 1 + random.nextInt(200)); row < end; row++) {
+          float[] key = gaussian(random, dim);
+          for (int d = 0; d < dim && row >= 5000 && row < 5040; d++) {
+            key[d] += 2 * query[d];
+          }
+          some.add(key, gaussian(random, dim), 0, row);
+        }
+        stored.add(some, 0, new EvictedRows(dim));
+      }
+      assertThat(stored.slots() * 4).isGreaterThan(RowChoice.MOST_RUNS);
+      assertThat(stored.rows() < rows).isEqualTo(bytes < ROOM);
+      Recall recall = new Recall(shape, 1);
+      float[] actual = new float[dim];
+      recall.attend(stored, query, 0, 2 * dim, 1, rows, 0);
+      recall.result.finish(0, actual, 0, dim);
+      float[] expected = new float[dim];
+      recall.attendAll(stored, query, 0, rows, 0);
+      recall.result.finish(0, expected, 0, dim);
+      for (int d = 0; d < dim; d++) {
+        assertThat((double) actual[d]).isCloseTo(expected[d], within(0.01));
+      }
+    }
   }
 
   /** The rows with the highest scores make almost all of the attention. */

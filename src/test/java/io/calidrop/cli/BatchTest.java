@@ -104,6 +104,36 @@ class BatchTest {
         .isEqualTo("response_format: the schema: not is not supported");
   }
 
+  /**
+   * Every question is answered from a copy of the same state: alone or beside others, resumed or
+   * not.
+   */
+  @Test
+  void questionsAboutADocumentShareItCompressedOnce() throws IOException {
+    Path in = prompts(5);
+    Path document = Files.writeString(directory.resolve("book.txt"), "A B C D E F G ".repeat(20));
+    String[] once = {"--budget", "64", "--compress", "once", "--json"};
+    List<List<JsonNode>> all = new ArrayList<>();
+    for (String parallel : List.of("1", "3")) {
+      Path out = directory.resolve("out" + parallel);
+      List<String> more = new ArrayList<>(List.of(once));
+      more.addAll(List.of("--document", document.toString(), "--parallel", parallel, "-n", "20"));
+      Outcome outcome = batch(in, out, more.toArray(String[]::new));
+      assertThat(outcome.code()).as(outcome.err()).isZero();
+      JsonNode summary = JSON.readTree(outcome.out());
+      assertThat(summary.at("/cache_options/policy").asText()).isEqualTo("kvzip");
+      List<JsonNode> results = new ArrayList<>(results(out));
+      results.sort((a, b) -> a.get("id").asText().compareTo(b.get("id").asText()));
+      for (JsonNode result : results) {
+        assertThat(result.at("/usage/prompt_tokens").asInt()).isGreaterThan(200);
+        ((ObjectNode) result).remove("usage");
+      }
+      all.add(results);
+    }
+    assertThat(all.get(1)).isEqualTo(all.get(0));
+    assertThat(all.get(0).get(0).at("/cache/kept").asInt()).isLessThan(200);
+  }
+
   @Test
   void aWrongSchemaIsAUsageError() throws IOException {
     Path schema = Files.writeString(directory.resolve("s.json"), "{\"minLenght\":1}");

@@ -197,7 +197,7 @@ class CacheFlagsTest {
             "--calibration-rows is for --calidrop fold",
             "--budget 99 --calidrop off --calibration-rows 3"),
         arguments("--store needs a budget", "--store ram"),
-        arguments("--recall needs a store", "--budget 99 --recall 8"),
+        arguments("--recall needs a store", "--budget 99 --store none --recall 8"),
         arguments("--recall is for", "--budget 99 --store ram --calidrop paper --recall 8"),
         arguments("read of the store must be at least 1", "--budget 99 --store ram --recall 0"),
         arguments("--recompute-threshold is for", "--budget 99 --recompute-threshold 0.5"),

@@ -194,6 +194,42 @@ class EvalCommandsTest {
     }
   }
 
+  /** Beyond what the model was trained on nobody asks the full cache; parts are put together. */
+  @Test
+  void needlesAtEveryDepthOfLongDocumentsInPartsThatArePutTogether() throws IOException {
+    List<String> tasks = new ArrayList<>(List.of("tasks", "--tasks", "needle", "--instances", "3"));
+    tasks.addAll(List.of("--seeds", "2", "--depths", "3", "--order", "agnostic"));
+    tasks.addAll(List.of("--compress", "rolling", "--recall", "32", "--budgets", "64"));
+    tasks.addAll(List.of("--policies", "streaming", "--calidrop", "off", "--json"));
+    List<String> parts = new ArrayList<>();
+    List<String> lengths = List.of("8250", "8350");
+    for (String length : lengths) {
+      String out = directory.resolve(length).toString();
+      parts.add(out);
+      List<String> part = new ArrayList<>(tasks);
+      part.addAll(List.of("--lengths", length, "--out", out));
+      Outcome outcome = eval(part.toArray(String[]::new));
+      assertThat(outcome.code()).as(outcome.err()).isZero();
+      assertThat(Path.of(out, "recall-agnostic-1.svg")).isNotEmptyFile();
+    }
+    tasks.addAll(
+        List.of("--lengths", String.join(",", lengths), "--from", String.join(",", parts)));
+    Outcome outcome = eval(tasks.toArray(String[]::new));
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    JsonNode tables = new ObjectMapper().readTree(outcome.out());
+    assertThat(tables.has("tasks-full")).isFalse();
+    JsonNode recall = tables.get("recall-agnostic");
+    assertThat(recall).hasSize(3);
+    for (int i = 0; i < 3; i++) {
+      assertThat(recall.get(i).get("depth %").asInt()).isEqualTo(50 * i);
+      assertThat(recall.get(i).get("8250").isNumber()).isTrue();
+      assertThat(recall.get(i).get("8350").isNumber()).isTrue();
+    }
+    List<String> once = new ArrayList<>(List.of("tasks", "--lengths", "8250"));
+    once.addAll(List.of("--policies", "streaming", "--calidrop", "off"));
+    assertThat(eval(once.toArray(String[]::new)).err()).contains("need --compress rolling");
+  }
+
   @Test
   @Tag("model")
   void perplexityErrorAndCostPrintTheirTables() throws IOException {
@@ -260,6 +296,8 @@ class EvalCommandsTest {
         arguments(
             "no size such as 512K",
             new String[] {"quality", "--text", TEXT, "--kv-memory", "lots"}),
+        arguments("--from absent holds no", new String[] {"tasks", "--from", "absent"}),
+        arguments("--depths must not", new String[] {"tasks", "--depths", "-1"}),
         arguments("smaller than 4 sinks", new String[] {"tasks", "--budgets", "8"}),
         arguments("--at must rise", new String[] {"cost", "--text", TEXT, "--at", "64,80"}),
         arguments("'--tasks'", new String[] {"tasks", "--tasks", "chess"}),

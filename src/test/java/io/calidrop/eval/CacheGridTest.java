@@ -12,6 +12,7 @@ import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -34,6 +35,7 @@ class CacheGridTest {
         folds,
         List.of(-1f, 0.8f),
         List.of(0, 64),
+        StoreOptions.DEFAULT_BYTES,
         equalBytes);
   }
 
@@ -100,6 +102,7 @@ class CacheGridTest {
                 List.of(CalibrationOptions.fold(64, 128, 32)),
                 List.of(),
                 List.of(0),
+                StoreOptions.DEFAULT_BYTES,
                 true)
             .settings(SHAPE, CONTEXT);
     assertThat(settings).extracting(CacheSetting::key).doesNotHaveDuplicates();

@@ -122,12 +122,67 @@ class BoundedSessionTest {
     }
   }
 
+  /** Nobody sees from outside that a prompt was read again, but by what was kept of it. */
+  @Test
+  void aPromptReadAgainLeavesTheSameHoweverItIsCutAndNearTheContextsEnd() {
+    CalibrationOptions fold = CalibrationOptions.fold(16, 32, 16);
+    for (int length : new int[] {200, CONTEXT - 20}) {
+      int[] tokens = tokens(length + 10);
+      float[] expected = null;
+      for (int batch : new int[] {length, 1, 45}) {
+        try (InferenceSession session =
+            model.newSession(CONTEXT, options("kvzip", Compress.ONCE, fold))) {
+          session.expectPrompt(length);
+          for (int from = 0; from < length; from += batch) {
+            model.forward(session, tokens, from, Math.min(from + batch, length), from % 2 == 0);
+          }
+          assertThat(session.position()).isEqualTo(length);
+          assertThat(session.statistics().kept()).isEqualTo(44);
+          float[] logits = model.forward(session, tokens, length, length + 10, true).clone();
+          expected = expected == null ? logits : expected;
+          assertThat(logits).as("%d by %d", length, batch).isEqualTo(expected);
+        }
+      }
+      assertThat(expected).doesNotContain(Float.NaN);
+    }
+  }
+
+  /** An answer may be cut short before the prompt was read again: the next one finds it so. */
+  @Test
+  void aReadingThatWasLeftIsFinishedByWhatComesNext() {
+    int[] tokens = tokens(320);
+    CacheOptions options = options("kvzip", Compress.ONCE, CalibrationOptions.off());
+    try (InferenceSession whole = model.newSession(CONTEXT, options);
+        InferenceSession left = model.newSession(CONTEXT, options)) {
+      model.forward(whole, tokens, 0, 300, false);
+      left.expectPrompt(300);
+      while (left.position() < 300) {
+        model.forward(List.of(new TokenRun(left, tokens, left.position(), 300)));
+      }
+      assertThat(left.statistics().kept()).as("a piece of two was read").isEqualTo(300);
+      left.expectPrompt(20);
+      assertThat(model.forward(left, tokens, 300, 320, true))
+          .isEqualTo(model.forward(whole, tokens, 300, 320, true));
+    }
+  }
+
   @ParameterizedTest
   @ValueSource(
-      strings = {"streaming", "h2o", "tova", "snapkv", "adakv", "expected", "caote:h2o", "random"})
+      strings = {
+        "streaming",
+        "h2o",
+        "tova",
+        "snapkv",
+        "adakv",
+        "kvzip",
+        "expected",
+        "caote:h2o",
+        "random"
+      })
   void aPromptAttendedOnceServesEveryPolicyAndCalibration(String policy) {
     int[] tokens = tokens(210);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128);
+    AttendedPrompt prompt =
+        model.record(CONTEXT, tokens, 0, 200, KvTypes.of(KvType.F16), 16, 128, true);
     for (CacheOptions options : forms(KvType.F16, policy, Compress.ONCE)) {
       try (InferenceSession own = model.newSession(CONTEXT, options);
           InferenceSession shared = model.newSession(CONTEXT, options)) {
@@ -151,7 +206,7 @@ class BoundedSessionTest {
   @Test
   void onlyAnEmptyCacheThatIsCompressedOnceAdoptsAPrompt() {
     AttendedPrompt prompt =
-        model.record(CONTEXT, tokens(60), 0, 60, KvTypes.of(KvType.F16), 16, 16);
+        model.record(CONTEXT, tokens(60), 0, 60, KvTypes.of(KvType.F16), 16, 16, false);
     CalibrationOptions off = CalibrationOptions.off();
     try (InferenceSession rolling =
             model.newSession(CONTEXT, options("streaming", Compress.ROLLING, off));
@@ -167,7 +222,8 @@ class BoundedSessionTest {
   @Test
   void adoptingWaitsForAPassBecauseBothUseTheSameThreads() throws InterruptedException {
     int[] tokens = tokens(80);
-    AttendedPrompt prompt = model.record(CONTEXT, tokens, 0, 80, KvTypes.of(KvType.F16), 16, 128);
+    AttendedPrompt prompt =
+        model.record(CONTEXT, tokens, 0, 80, KvTypes.of(KvType.F16), 16, 128, false);
     CacheOptions options = options("snapkv", Compress.ONCE, CalibrationOptions.fold(16, 32, 16));
     try (InferenceSession running = model.newSession(CONTEXT, KvType.F16);
         InferenceSession adopting = model.newSession(CONTEXT, options)) {

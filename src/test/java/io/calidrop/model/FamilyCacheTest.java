@@ -105,7 +105,7 @@ class FamilyCacheTest {
       }
       for (CacheOptions once : forms(policy, Compress.ONCE)) {
         AttendedPrompt prompt =
-            model.record(CONTEXT, tokens, 0, 120, KvTypes.of(KvType.F32), 16, 128);
+            model.record(CONTEXT, tokens, 0, 120, KvTypes.of(KvType.F32), 16, 128, true);
         try (InferenceSession own = model.newSession(CONTEXT, once);
             InferenceSession adopting = model.newSession(CONTEXT, once)) {
           model.forward(own, tokens, 0, 120, false);

@@ -118,7 +118,7 @@ class Gemma3Test {
     try (GgufFile file = GgufFile.open(TestData.gemma3());
         Transformer model = load(file)) {
       AttendedPrompt prompt =
-          model.record(CONTEXT, tokens, 0, 600, KvTypes.of(KvType.F16), 32, 128);
+          model.record(CONTEXT, tokens, 0, 600, KvTypes.of(KvType.F16), 32, 128, true);
       for (String policy : EvictionPolicies.names()) {
         for (CacheOptions options :
             CacheForms.of(

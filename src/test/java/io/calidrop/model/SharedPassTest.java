@@ -64,7 +64,8 @@ class SharedPassTest {
         full.bounded(once, EvictionPolicies.named("snapkv"), fold),
         CacheOptions.full(KvType.Q8_0),
         full.bounded(rolling, EvictionPolicies.named("tova"), fold).withStore(store),
-        full.bounded(rolling, EvictionPolicies.named("adakv"), CalibrationOptions.off()));
+        full.bounded(rolling, EvictionPolicies.named("adakv"), CalibrationOptions.off()),
+        full.bounded(once, EvictionPolicies.named("kvzip"), fold));
   }
 
   private static int[] tokens(int sequence) {

@@ -68,6 +68,21 @@ class ResultLogTest {
   }
 
   @Test
+  void takesInWhatOthersOfTheSameSettingsHold() throws IOException {
+    Path mine = directory.resolve("mine.jsonl");
+    ResultLog log = ResultLog.open(mine, SETTINGS, false);
+    log.add("one", Map.of("kl", 7));
+    log.include(file, SETTINGS);
+    log.include(file, SETTINGS);
+    assertThat(log.get("one")).contains(Map.of("kl", 7));
+    assertThat(ResultLog.open(mine, SETTINGS, true).get("two"))
+        .contains(Map.of("errors", List.of(1, 2)));
+    assertThat(Files.readAllLines(mine)).hasSize(3);
+    assertThatThrownBy(() -> log.include(file, Map.of("model", "xyz")))
+        .hasMessageContaining("written with other settings");
+  }
+
+  @Test
   void refusesOtherSettingsAndDamage() throws IOException {
     assertThatThrownBy(() -> ResultLog.open(file, SETTINGS, false))
         .hasMessageContaining("--resume goes on");

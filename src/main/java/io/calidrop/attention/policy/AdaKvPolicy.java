@@ -30,15 +30,26 @@ public record AdaKvPolicy() implements EvictionPolicy {
 
   @Override
   public void divide(LayerCandidates candidates, int[] out) {
+    divide(candidates, (int) (ALPHA * candidates.free()), Integer.MAX_VALUE, out);
+  }
+
+  /**
+   * Gives each head {@code own} rows besides those that stay whatever their score, and the others
+   * to the best scores of all.
+   *
+   * @param most rows besides that a head may have
+   */
+  static void divide(LayerCandidates candidates, int own, int most, int[] out) {
     int heads = out.length;
     int free = candidates.free();
-    int own = (int) (ALPHA * free);
     float[][] sorted = new float[heads][];
     int available = 0;
     for (int h = 0; h < heads; h++) {
       sorted[h] =
           Arrays.copyOfRange(candidates.scores()[h], candidates.from()[h], candidates.to()[h]);
       Arrays.sort(sorted[h]);
+      int last = sorted[h].length;
+      sorted[h] = Arrays.copyOfRange(sorted[h], Math.max(0, last - most), last);
       available += sorted[h].length;
       out[h] = Math.min(own, sorted[h].length);
     }

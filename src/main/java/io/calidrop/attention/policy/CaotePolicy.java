@@ -74,6 +74,11 @@ public record CaotePolicy(EvictionPolicy wrapped) implements EvictionPolicy {
   }
 
   @Override
+  public boolean isOverLayers() {
+    return wrapped.isOverLayers();
+  }
+
+  @Override
   public void divide(LayerCandidates candidates, int[] out) {
     wrapped.divide(candidates, out);
   }

@@ -1,5 +1,7 @@
 package io.calidrop.attention.policy;
 
+import static java.util.Map.entry;
+
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
 import java.util.ArrayList;
@@ -13,21 +15,25 @@ public final class EvictionPolicies {
   /** The name of the policy that is used where none is named. */
   public static final String DEFAULT = "h2o";
 
+  /** The same where a prompt is attended whole and then compressed. */
+  public static final String DEFAULT_ONCE = "kvzip";
+
   private static final String CAOTE = "caote";
   private static final long RANDOM_SEED = 1;
   private static final Map<String, Function<QuerySample, EvictionPolicy>> POLICIES =
       new TreeMap<>(
-          Map.of(
-              "streaming", queries -> new StreamingPolicy(),
-              "h2o", queries -> new H2oPolicy(),
-              "tova", queries -> new TovaPolicy(),
-              "snapkv", queries -> new SnapKvPolicy(),
-              "pyramidkv", queries -> new PyramidKvPolicy(),
-              "adakv", queries -> new AdaKvPolicy(),
-              "knorm", queries -> new KnormPolicy(),
-              "keydiff", queries -> new KeyDiffPolicy(),
-              "expected", ExpectedAttentionPolicy::new,
-              "random", queries -> new RandomPolicy(RANDOM_SEED)));
+          Map.ofEntries(
+              entry("streaming", queries -> new StreamingPolicy()),
+              entry("h2o", queries -> new H2oPolicy()),
+              entry("tova", queries -> new TovaPolicy()),
+              entry("snapkv", queries -> new SnapKvPolicy()),
+              entry("pyramidkv", queries -> new PyramidKvPolicy()),
+              entry("adakv", queries -> new AdaKvPolicy()),
+              entry("kvzip", queries -> new KvzipPolicy()),
+              entry("knorm", queries -> new KnormPolicy()),
+              entry("keydiff", queries -> new KeyDiffPolicy()),
+              entry("expected", ExpectedAttentionPolicy::new),
+              entry("random", queries -> new RandomPolicy(RANDOM_SEED))));
 
   private EvictionPolicies() {}
 

@@ -4,6 +4,7 @@ import io.calidrop.generate.ChatMessage;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import java.util.function.ToIntFunction;
@@ -22,7 +23,8 @@ public enum Task {
       String text = hide(intro, List.of(needle), () -> filler, random, room);
       return TaskDocument.of(
           text,
-          List.of(new Question("What is the pass key in the text above?", "The pass key is", key)));
+          List.of(new Question("What is the pass key in the text above?", "The pass key is", key)),
+          room.depth);
     }
   },
   /** One number in varied filler (single needle of RULER, arXiv 2404.06654). */
@@ -60,7 +62,7 @@ public enum Task {
               "What is the value of VAR %s in the text above?".formatted(last),
               "The value of VAR %s is".formatted(last),
               value);
-      return TaskDocument.of(text, List.of(question));
+      return TaskDocument.of(text, List.of(question), TaskDocument.NO_DEPTH);
     }
   },
   /** The next word of a random list that stands there thrice, given sixteen (induction). */
@@ -77,7 +79,9 @@ public enum Task {
       String asked = String.join(" ", words.subList(from + GIVEN, from + GIVEN + ASKED));
       Question question = new Question("Repeat a part of this list, word by word.", given, asked);
       return TaskDocument.of(
-          String.join("\n\n", Collections.nCopies(REPEATS, list)), List.of(question));
+          String.join("\n\n", Collections.nCopies(REPEATS, list)),
+          List.of(question),
+          TaskDocument.NO_DEPTH);
     }
   },
   /** What a user said of herself several turns ago. */
@@ -99,7 +103,7 @@ public enum Task {
       int share = room.length / things.size();
       for (int i = 0; i < things.size(); i++) {
         String fact = "The name of my %s is %s.".formatted(things.get(i), names.get(i));
-        Room turn = new Room(share - TURN_TOKENS, room.tokens);
+        Room turn = new Room(share - TURN_TOKENS, room.tokens, TaskDocument.NO_DEPTH);
         String text = hide("", List.of(fact), () -> Words.sentence(random), random, turn);
         turns.add(new ChatMessage("user", text));
         turns.add(new ChatMessage("assistant", "Thank you for telling me."));
@@ -109,7 +113,7 @@ public enum Task {
                 "The name of your %s is".formatted(things.get(i)),
                 names.get(i)));
       }
-      return new TaskDocument(turns, questions);
+      return new TaskDocument(turns, questions, TaskDocument.NO_DEPTH);
     }
   };
 
@@ -120,20 +124,35 @@ public enum Task {
   /** Roughly what an answer and the marks of two turns take. */
   private static final int TURN_TOKENS = 20;
 
-  /** How long a document is to be, in the tokens of a model. */
-  record Room(int length, ToIntFunction<String> tokens) {}
+  /**
+   * How long a document is to be, in the tokens of a model.
+   *
+   * @param depth per cent of the text before its only needle, or {@link TaskDocument#NO_DEPTH}
+   */
+  record Room(int length, ToIntFunction<String> tokens, int depth) {}
 
   abstract TaskDocument document(SplittableRandom random, Room room);
+
+  /** The task as a user writes it. */
+  String lowerCase() {
+    return toString().toLowerCase(Locale.ROOT);
+  }
 
   /**
    * A document of about {@code length} tokens.
    *
    * @param index of the document among those of a seed
+   * @param depths evenly spaced places, from the beginning of the text to its end, of which
+   *     documents with a single needle have one in turn; 0 for a place at random
    * @param tokens counts a text's tokens
    */
-  public TaskDocument document(long seed, int index, int length, ToIntFunction<String> tokens) {
+  public TaskDocument document(
+      long seed, int index, int length, int depths, ToIntFunction<String> tokens) {
     long place = (seed * 1009 + ordinal()) * 1_000_003 + length * 8191L + index;
-    return document(new SplittableRandom(place), new Room(length, tokens));
+    // Each seed begins elsewhere, so that a few documents of several seeds cover all places.
+    long turn = depths == 0 ? 0 : Math.floorMod(index + 7 * seed, (long) depths);
+    int depth = depths == 0 ? TaskDocument.NO_DEPTH : (int) (100 * turn / Math.max(1, depths - 1));
+    return document(new SplittableRandom(place), new Room(length, tokens, depth));
   }
 
   private static TaskDocument needles(int count, SplittableRandom random, Room room) {
@@ -150,11 +169,14 @@ public enum Task {
               value));
     }
     String intro = "Memorize the magic numbers that are hidden in the following text.";
-    return TaskDocument.of(
-        hide(intro, needles, () -> Words.sentence(random), random, room), questions);
+    String text = hide(intro, needles, () -> Words.sentence(random), random, room);
+    return TaskDocument.of(text, questions, count == 1 ? room.depth : TaskDocument.NO_DEPTH);
   }
 
-  /** Filler up to the length, the needles in their order at random places of it. */
+  /**
+   * Filler up to the length, the needles in their order at random places of it, or a single one at
+   * the depth that is asked for.
+   */
   private static String hide(
       String intro,
       List<String> needles,
@@ -171,6 +193,9 @@ public enum Task {
     List<Integer> places = new ArrayList<>();
     for (int i = 0; i < needles.size(); i++) {
       places.add(random.nextInt(sentences.size() + 1));
+    }
+    if (needles.size() == 1 && room.depth != TaskDocument.NO_DEPTH) {
+      places.set(0, (int) ((long) sentences.size() * room.depth / 100));
     }
     Collections.sort(places);
     for (int i = needles.size() - 1; i >= 0; i--) {

@@ -92,30 +92,33 @@ public final class TaskRunner {
         new SessionSource(model, positions, context, context.length, once, kvTypes, caches);
     for (int s = 0; s < caches.size(); s++) {
       try (InferenceSession session = source.open(caches.get(s))) {
-        for (int i = 0; i < questions.size(); i++) {
-          answered[s] += answers(session, questions.get(i), prompts.get(i)) ? 1 : 0;
+        int last = questions.size() - 1;
+        for (int i = 0; i < last; i++) {
+          try (InferenceSession copy = model.fork(session)) {
+            answered[s] += answers(copy, questions.get(i), prompts.get(i)) ? 1 : 0;
+          }
         }
+        answered[s] += answers(session, questions.get(last), prompts.get(last)) ? 1 : 0;
       }
     }
   }
 
-  private boolean answers(InferenceSession context, Question question, TaskPrompt prompt) {
-    try (InferenceSession session = model.fork(context)) {
-      int length = tokenizer.encode(question.expected(), false).length + SLACK;
-      int[] answer = new int[length];
-      int count = 0;
-      float[] logits = model.forward(session, prompt.rest(), 0, prompt.rest().length, true);
-      while (count < length) {
-        int next = NextTokens.argmax(logits, 0, logits.length);
-        if (tokenizer.endTokens().contains(next)) {
-          break;
-        }
-        answer[count++] = next;
-        if (count < length) {
-          logits = model.forward(session, answer, count - 1, count, true);
-        }
+  /** Whether a session that has had the context answers; it goes on with the answer. */
+  private boolean answers(InferenceSession session, Question question, TaskPrompt prompt) {
+    int length = tokenizer.encode(question.expected(), false).length + SLACK;
+    int[] answer = new int[length];
+    int count = 0;
+    float[] logits = model.forward(session, prompt.rest(), 0, prompt.rest().length, true);
+    while (count < length) {
+      int next = NextTokens.argmax(logits, 0, logits.length);
+      if (tokenizer.endTokens().contains(next)) {
+        break;
       }
-      return question.isAnsweredBy(tokenizer.decode(Arrays.copyOf(answer, count)));
+      answer[count++] = next;
+      if (count < length) {
+        logits = model.forward(session, answer, count - 1, count, true);
+      }
     }
+    return question.isAnsweredBy(tokenizer.decode(Arrays.copyOf(answer, count)));
   }
 }

@@ -23,15 +23,17 @@ public final class TaskTable {
   private final List<QuestionOrder> orders;
   private final Map<Cell, Count> full = new LinkedHashMap<>();
   private final Map<QuestionOrder, Map<Cell, Map<String, Count>>> counts = new LinkedHashMap<>();
+  private final Map<QuestionOrder, RecallMaps> maps = new LinkedHashMap<>();
 
   /** A task at a length. */
   public record Cell(Task task, int length) {
     private String name() {
-      return task.toString().toLowerCase(Locale.ROOT);
+      return task.lowerCase();
     }
   }
 
-  private static final class Count {
+  /** Answers. */
+  static final class Count {
     private int right;
     private int asked;
 
@@ -62,13 +64,21 @@ public final class TaskTable {
     full.computeIfAbsent(cell, c -> new Count()).add(right, asked);
   }
 
-  /** Whether the model solves a task often enough with the full cache. */
+  /** Whether the model solves a task often enough with the full cache, if that was asked. */
   public boolean isMeasurable(Cell cell) {
-    return full.get(cell).accuracy() >= MEASURABLE;
+    return !full.containsKey(cell) || full.get(cell).accuracy() >= MEASURABLE;
   }
 
-  /** Adds what a setting answered of a document. */
-  public void add(QuestionOrder order, Cell cell, CacheSetting setting, int right, int asked) {
+  /**
+   * Adds what a setting answered of a document.
+   *
+   * @param depth of the document's only needle, or {@link TaskDocument#NO_DEPTH}
+   */
+  public void add(
+      QuestionOrder order, Cell cell, int depth, CacheSetting setting, int right, int asked) {
+    if (depth != TaskDocument.NO_DEPTH) {
+      maps.computeIfAbsent(order, o -> new RecallMaps()).add(cell, depth, setting, right, asked);
+    }
     counts
         .computeIfAbsent(order, o -> new LinkedHashMap<>())
         .computeIfAbsent(cell, c -> new LinkedHashMap<>())
@@ -108,6 +118,16 @@ public final class TaskTable {
               "As above; ± is half of the interval at its widest.",
               new Table(each(cells)),
               List.of()));
+      if (maps.containsKey(order)) {
+        report.add(
+            new Report.Section(
+                "recall-" + name,
+                "The question comes %s the compression: recall by depth and length".formatted(when),
+                "Share of the questions that were answered exactly, by the tokens of a document and by how many "
+                    + "per cent of it stand before what is asked for.",
+                new Table(maps.get(order).rows()),
+                maps.get(order).charts("recall-" + name)));
+      }
     }
   }
 

@@ -1,0 +1,79 @@
+package io.calidrop.attention;
+
+import static io.calidrop.attention.KeySketches.RUN;
+import static io.calidrop.attention.KvHead.BLOCK;
+
+import io.calidrop.tensor.VectorMath;
+import java.util.Arrays;
+
+/**
+ * Sketches of the mean keys of runs of stored rows, by which a long text's runs are chosen before
+ * rows are. A page of 64 runs keeps the center that it got first.
+ */
+final class RunSketches {
+  private final int dim;
+  private final KeySketches sketches;
+  private final float[] sum; // [dim] of the keys of the run that is not complete
+  private final float[] replacing; // [dim]
+  private int centered; // pages that have a center
+
+  RunSketches(int dim) {
+    this.dim = dim;
+    sketches = new KeySketches(dim);
+    sum = new float[dim];
+    replacing = new float[dim];
+  }
+
+  KeySketches sketches() {
+    return sketches;
+  }
+
+  /**
+   * Adds rows, one after the other.
+   *
+   * @param row the first one
+   * @param keys [count][dim], rotated
+   * @param center [dim, padded to vectors] scratch
+   */
+  void add(int row, int count, float[] keys, float[] center) {
+    int page = row / RUN / BLOCK;
+    if (page >= centered) {
+      sketches.center(page, count, keys);
+      centered = page + 1;
+    }
+    add(row, count, keys, center, sum);
+  }
+
+  /** Replaces the rows of whole runs. */
+  void replace(int row, int count, float[] keys, float[] center) {
+    add(row, count, keys, center, replacing);
+  }
+
+  private void add(int row, int count, float[] keys, float[] center, float[] sum) {
+    for (int i = 0; i < count; i++) {
+      if ((row + i) % RUN == 0) {
+        Arrays.fill(sum, 0f);
+      }
+      VectorMath.addScaled(sum, 0, keys, i * dim, dim, 1f / RUN);
+      if ((row + i) % RUN == RUN - 1) {
+        int run = (row + i) / RUN;
+        sketches.set(run / BLOCK, run % BLOCK, 1, sum, center);
+      }
+    }
+  }
+
+  /** Carries those of so many rows. */
+  void transfer(StateTransfer state, int rows) {
+    sketches.transfer(state, Math.ceilDiv(rows, RUN * BLOCK));
+    centered = (int) state.number(centered);
+    state.floats(sum, dim);
+  }
+
+  void clear() {
+    centered = 0;
+  }
+
+  long bytes() {
+    return sketches.bytes();
+  }
+}
