@@ -48,7 +48,7 @@ import picocli.CommandLine.Spec;
       "  ./run.sh batch --in prompts.jsonl --out results.jsonl --retry-failed",
       "  grep -v done all.jsonl | ./run.sh batch --in - --out results.jsonl",
       "  ./run.sh batch --in prompts.txt --out 2.jsonl --shard 2/3 --system \"Be brief.\"",
-      "  ./run.sh batch --in questions.txt --out answers.jsonl --document book.txt --budget 512 --compress once"
+      "  ./run.sh batch --in questions.txt --out answers.jsonl --document book.txt"
     })
 final class BatchCommand implements Callable<Integer> {
   private static final int MOST_PARALLEL = 256;

@@ -40,7 +40,7 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  ./run.sh eval tasks --tasks passkey,needle --lengths 512,1024 --out tasks",
       "  ./run.sh eval tasks --seeds 2,3,4 --order agnostic --budgets 128",
-      "  ./run.sh eval tasks --tasks needle --depths 10 --lengths 1024,32768 --compress rolling --recall 256"
+      "  ./run.sh eval tasks --tasks needle --depths 10 --lengths 512,2048 --recall 256"
     })
 final class EvalTasksCommand implements Callable<Integer> {
   @ParentCommand private EvalCommand parent;
