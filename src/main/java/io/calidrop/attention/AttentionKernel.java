@@ -227,9 +227,10 @@ final class AttentionKernel {
       int start,
       int limit,
       int valueDim) {
-    scratch.starts[t] = start;
-    scratch.limits[t] = Math.max(start, limit);
-    if (limit <= start) {
+    boolean isEmpty = limit <= start;
+    scratch.starts[t] = isEmpty ? 0 : start;
+    scratch.limits[t] = isEmpty ? 0 : limit;
+    if (isEmpty) {
       return;
     }
     int from = t * BLOCK;
