@@ -105,8 +105,8 @@ final class F16Values extends ValueRows {
   void decodeRow(byte[] from, int offset, float[] out, int o) {
     for (int d = 0; d < valueLength; d++) {
       out[o + d] = Float.float16ToFloat((short) SHORT.get(from, offset + d * Short.BYTES));
-      Arrays.fill(out, o + valueLength, o + valueDim, 0f);
     }
+    Arrays.fill(out, o + valueLength, o + valueDim, 0f);
   }
 
   @Override

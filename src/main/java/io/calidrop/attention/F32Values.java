@@ -87,8 +87,8 @@ final class F32Values extends ValueRows {
   void decodeRow(byte[] from, int offset, float[] out, int o) {
     for (int d = 0; d < valueLength; d++) {
       out[o + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
-      Arrays.fill(out, o + valueLength, o + valueDim, 0f);
     }
+    Arrays.fill(out, o + valueLength, o + valueDim, 0f);
   }
 
   @Override

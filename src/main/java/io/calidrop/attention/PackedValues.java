@@ -7,6 +7,7 @@ import static io.calidrop.attention.RowPacker.GROUP;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.FEW_BYTES;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
@@ -25,7 +26,6 @@ import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * Values of 8, 5 or 4 bits a dimension, rotated, with a scale for each 32 dimensions of a row.
@@ -41,10 +41,6 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class PackedValues extends ValueRows {
   private static final int ROWS = Integer.BYTES; // of an int
-
-  /** As many bytes as a vector has lanes, or eight, the least that a species has. */
-  private static final VectorSpecies<Byte> FEW =
-      LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
 
   private static final IntVector LANE = IntVector.zero(I).addIndex(1);
 
@@ -247,10 +243,14 @@ final class PackedValues extends ValueRows {
       IntVector a;
       IntVector b;
       if (bits == Byte.SIZE) {
-        a = (IntVector) ByteVector.fromArray(FEW, from, offset + d).convertShape(B2I, I, 0);
-        b = (IntVector) ByteVector.fromArray(FEW, from, offset + d + LANES).convertShape(B2I, I, 0);
+        a = (IntVector) ByteVector.fromArray(FEW_BYTES, from, offset + d).convertShape(B2I, I, 0);
+        b =
+            (IntVector)
+                ByteVector.fromArray(FEW_BYTES, from, offset + d + LANES).convertShape(B2I, I, 0);
       } else {
-        a = (IntVector) ByteVector.fromArray(FEW, from, offset + d / 2).convertShape(B2I, I, 0);
+        a =
+            (IntVector)
+                ByteVector.fromArray(FEW_BYTES, from, offset + d / 2).convertShape(B2I, I, 0);
         b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
         a = a.lanewise(ASHR, 4);
       }

@@ -1,21 +1,23 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.ByteViews.LONG;
 import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.tensor.VectorShape.B;
-import static io.calidrop.tensor.VectorShape.BYTES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
-import jdk.incubator.vector.ByteVector;
 
 /**
  * Rows of one KV head one after the other, each as {@link ValueRows#saveRow} writes its key and its
  * value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}.
  */
 final class RowRecords {
+  private static final ValueLayout.OfLong NUMBER =
+      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
   private final PageMemory memory;
   private final int rowBytes;
   private final List<MemorySegment> pages = new ArrayList<>();
@@ -58,21 +60,22 @@ final class RowRecords {
     MemorySegment.copy(pages.get(page), JAVA_BYTE, 0, records, 0, BLOCK * rowBytes);
   }
 
-  /** Copies a row by vectors, the last of which may overlap: a call takes longer than the copy. */
+  /**
+   * Copies a row by numbers, the last of which may overlap: a call takes longer than the copy.
+   * Vectors that are read from a segment C2 leaves boxed in some processes.
+   */
   void copy(int row, byte[] to, int at) {
     MemorySegment from = pages.get(row / BLOCK);
     int offset = row % BLOCK * rowBytes;
-    int last = rowBytes - BYTES;
+    int last = rowBytes - Long.BYTES;
     if (last < 0) {
       MemorySegment.copy(from, JAVA_BYTE, offset, to, at, rowBytes);
       return;
     }
-    for (int i = 0; i < last; i += BYTES) {
-      ByteVector.fromMemorySegment(B, from, offset + i, ByteOrder.nativeOrder())
-          .intoArray(to, at + i);
+    for (int i = 0; i < last; i += Long.BYTES) {
+      LONG.set(to, at + i, from.get(NUMBER, offset + i));
     }
-    ByteVector.fromMemorySegment(B, from, offset + last, ByteOrder.nativeOrder())
-        .intoArray(to, at + last);
+    LONG.set(to, at + last, from.get(NUMBER, offset + last));
   }
 
   String trouble() {

@@ -8,6 +8,7 @@ import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.FEW_BYTES;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -32,10 +33,6 @@ import jdk.incubator.vector.VectorSpecies;
 final class SketchScores {
   private static final int CHUNK = 64; // runs
   private static final int ROWS = CHUNK * RUN;
-
-  /** As many bytes as a vector has lanes, or eight, the least that a species has. */
-  private static final VectorSpecies<Byte> FEW =
-      LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
 
   /** Twice as many bytes as a vector has lanes. */
   private static final VectorSpecies<Byte> PAIRS =
@@ -225,7 +222,7 @@ final class SketchScores {
           FloatVector sum =
               (FloatVector)
                   ((IntVector)
-                          ByteVector.fromArray(FEW, codes, i * ROWS + row)
+                          ByteVector.fromArray(FEW_BYTES, codes, i * ROWS + row)
                               .convertShape(ZERO_EXTEND_B2I, I, 0))
                       .convert(I2F, 0);
           FloatVector scale = FloatVector.fromArray(F, scales, part * ROWS + row);

@@ -10,7 +10,7 @@ import java.util.OptionalInt;
  *
  * @param budget rows of a bounded cache
  * @param policy of a bounded cache, by name
- * @param store where evicted tokens of a bounded cache stay: ram, file or none
+ * @param store where evicted tokens of a bounded cache stay: ram, file, auto or none
  * @param recall stored rows that each token reads of each KV head
  * @param live whether a stream tells what the cache holds as the answer comes
  */

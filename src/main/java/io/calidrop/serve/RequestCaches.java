@@ -94,7 +94,8 @@ final class RequestCaches {
       }
     }
     throw new IllegalArgumentException(
-        "store: there is no \"%s\"; there are ram, file, none".formatted(Texts.shortened(name)));
+        "store: there is no \"%s\"; there are ram, file, none, auto"
+            .formatted(Texts.shortened(name)));
   }
 
   private static StoreOptions reading(CacheOptions cache, int rows) {

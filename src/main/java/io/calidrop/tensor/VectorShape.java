@@ -19,6 +19,10 @@ public final class VectorShape {
   /** Floats in a vector, and so matrix rows in a tile. */
   public static final int LANES = F.length();
 
+  /** As many bytes as a vector has lanes, or eight, the least that a species has. */
+  public static final VectorSpecies<Byte> FEW_BYTES =
+      LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
+
   /** Bytes of a vector. */
   public static final int BYTES = F.vectorByteSize();
 
