@@ -161,22 +161,29 @@ final class RowAttention {
         FloatVector high = FloatVector.fromArray(F, values, v + LANES);
         int w = i * QUAD;
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[w])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[w])).reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         if (two) {
           FloatVector x1 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 1])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 1]))
+                      .reinterpretShape(F, 0);
           a1 = low.fma(x1, a1);
           b1 = high.fma(x1, b1);
           FloatVector x2 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 2])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 2]))
+                      .reinterpretShape(F, 0);
           a2 = low.fma(x2, a2);
           b2 = high.fma(x2, b2);
         }
         if (four) {
           FloatVector x3 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 3])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 3]))
+                      .reinterpretShape(F, 0);
           a3 = low.fma(x3, a3);
           b3 = high.fma(x3, b3);
         }

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -39,6 +41,17 @@ abstract class TiledMatrix extends Matrix {
     super(rows, columns);
     this.tileBytes = tileBytes;
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
+  }
+
+  /**
+   * Where the parts of a super-block lie in a tile. An array, because C2 inlines no method of ours
+   * any more when a kernel has more nodes than it likes, and a call leaves vectors boxed.
+   *
+   * @param ints of a row before part i of eight
+   * @return bytes from the start of the tile to each part
+   */
+  static int[] offsets(IntUnaryOperator ints) {
+    return IntStream.range(0, 8).map(ints).map(count -> count * STEP).toArray();
   }
 
   /** Columns that {@link #unpack} takes at a time. */
