@@ -12,6 +12,7 @@ import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Attention of a tile's tokens over rows that each has chosen, from keys and values that were
@@ -99,13 +100,13 @@ final class RowAttention {
   private static void max(float[] x, int padded, float[] out) {
     FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < padded; i += LANES) {
-      max = max.max(FloatVector.fromArray(F, x, i));
+      max = max.lanewise(VectorOperators.MAX, FloatVector.fromArray(F, x, i));
     }
     if (LANES > 4) {
-      max = max.max(max.rearrange(PARTNER_4));
+      max = max.lanewise(VectorOperators.MAX, max.rearrange(PARTNER_4));
     }
     if (LANES > 8) {
-      max = max.max(max.rearrange(PARTNER_8));
+      max = max.lanewise(VectorOperators.MAX, max.rearrange(PARTNER_8));
     }
     max.intoArray(out, 0);
   }

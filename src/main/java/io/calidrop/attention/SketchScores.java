@@ -25,6 +25,7 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -286,7 +287,7 @@ final class SketchScores {
           FloatVector scale = FloatVector.fromArray(F, scales, part * ROWS + row);
           score = sum.sub(SketchQuery.MIDDLE).mul(step).fma(scale, score);
         }
-        best = best.max(score);
+        best = best.lanewise(VectorOperators.MAX, score);
       }
       best.intoArray(out, o + row);
     }
