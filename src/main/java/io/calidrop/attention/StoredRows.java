@@ -3,6 +3,8 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 
 import io.calidrop.tensor.VectorShape;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.Arrays;
 
 /**
@@ -15,11 +17,18 @@ import java.util.Arrays;
  * and is seen at that distance, page by page.
  */
 final class StoredRows {
+  /** Most bytes of a file's blocks in memory, of all heads together. */
+  private static final long MOST_HOT = 64 << 20;
+
+  /** Of a store's bytes, at most one in so many. */
+  private static final int HOT_SHARE = 8;
+
   private final int dim;
   private final PositionRotation rotation;
   private final Hadamard hadamard;
   private final int recall;
-  private int capacity; // pages
+  private final int most; // pages
+  private int capacity; // of them, less where there is no more memory
   private final int farthest; // distance
   private final int rowBytes;
   private final ValueRows keyRows; // a page on its way in or out
@@ -55,19 +64,30 @@ final class StoredRows {
     valueRows.addPage();
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
-    records = new RowRecords(memory, rowBytes);
+    records = new RowRecords(memory, rowBytes, hotBytes(options) / heads(shape));
     sketches = new KeySketches(dim);
     runs = new RunSketches(dim);
-    capacity = capacity(shape, options);
+    most = capacity(shape, options);
+    capacity = most;
     keys = new float[BLOCK * dim];
     center = new float[VectorShape.roundUp(dim, VectorShape.LANES)];
     value = new float[dim];
   }
 
+  private static long heads(CacheShape shape) {
+    return Math.max(1, (long) shape.fullLayers().length * shape.kvHeads());
+  }
+
+  /** Most bytes of a file's blocks in memory. */
+  private static long hotBytes(StoreOptions options) {
+    return options.place() == StoreOptions.Place.RAM
+        ? 0
+        : Math.min(MOST_HOT, options.bytes() / HOT_SHARE);
+  }
+
   /** Most pages of a head. */
   private static int capacity(CacheShape shape, StoreOptions options) {
-    long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    long pages = options.bytes() / heads / pageBytes(shape, options);
+    long pages = (options.bytes() - hotBytes(options)) / heads(shape) / pageBytes(shape, options);
     return Math.clamp(pages, 1, Integer.MAX_VALUE / BLOCK - 1);
   }
 
@@ -109,6 +129,7 @@ final class StoredRows {
    * @param leaving takes what there is no more room for, at positions less by as much
    */
   void add(EvictedRows rows, int shift, EvictedRows leaving) {
+    forgetWhatIsLost();
     for (int from = 0; from < rows.count(); ) {
       int inPage = inLastPage();
       if (inPage == 0 && !open(shift, leaving)) {
@@ -131,6 +152,14 @@ final class StoredRows {
       sketch(slot, inPage, count);
       end += count;
       from += count;
+    }
+  }
+
+  /** Goes on without a store where rows are lost. */
+  private void forgetWhatIsLost() {
+    if (records.areLost()) {
+      clear();
+      capacity = 0;
     }
   }
 
@@ -183,7 +212,9 @@ final class StoredRows {
   }
 
   private void leave(int slot, int shift, EvictedRows leaving) {
-    load(slot);
+    if (!load(slot)) {
+      return;
+    }
     for (int row = 0; row < BLOCK; row++) {
       int own = positions[slot * BLOCK + row];
       int position = Math.max(own - shift, 0);
@@ -194,13 +225,16 @@ final class StoredRows {
     }
   }
 
-  /** Reads a page. */
-  private void load(int slot) {
-    records.read(slot, record);
+  /** Reads a page; false where that fails. */
+  private boolean load(int slot) {
+    if (!records.read(slot, record)) {
+      return false;
+    }
     for (int row = 0; row < BLOCK; row++) {
       keyRows.loadRow(row, record, row * rowBytes);
       valueRows.loadRow(row, record, row * rowBytes + keyRows.rowBytes());
     }
+    return true;
   }
 
   /**
@@ -214,7 +248,9 @@ final class StoredRows {
       if (!far[slot] && position - least(slot) > farthest) {
         far[slot] = true;
         anyFar = true;
-        load(slot);
+        if (!load(slot)) {
+          return;
+        }
         for (int row = 0; row < BLOCK; row++) {
           keyRows.get(row, keys, row * dim);
           rotate(keys, row * dim, -positions[slot * BLOCK + row]);
@@ -300,15 +336,19 @@ final class StoredRows {
    * Carries all rows.
    *
    * @throws IllegalArgumentException if there is no room for those that were saved
+   * @throws UncheckedIOException if rows cannot be read
    */
   void transfer(StateTransfer state) {
-    capacity = state.count("pages in a store", capacity, capacity);
+    if (!state.reading()) {
+      forgetWhatIsLost();
+    }
+    capacity = state.count("pages in a store", capacity, most);
     first = state.count("pages that left a store", first, Integer.MAX_VALUE);
     end = first * BLOCK + state.count("stored rows", rows(), (long) capacity * BLOCK);
     int slots = slots();
     if (slots > 0 && !reach(slots - 1)) {
       throw new IllegalArgumentException(
-          "there is no room for %d stored rows: %s".formatted(rows(), records.trouble()));
+          "there is no room for %d stored rows: the store %s".formatted(rows(), records.trouble()));
     }
     state.ints(positions, slots * BLOCK);
     anyFar = false;
@@ -318,8 +358,9 @@ final class StoredRows {
       state.bytes(flag, 1);
       far[slot] = flag[0] != 0;
       anyFar |= far[slot];
-      if (!state.reading()) {
-        records.read(slot, record);
+      if (!state.reading() && !records.read(slot, record)) {
+        String message = "the store " + records.trouble();
+        throw new UncheckedIOException(message, new IOException(message));
       }
       state.bytes(record, record.length);
       if (state.reading()) {
@@ -328,6 +369,7 @@ final class StoredRows {
     }
     sketches.transfer(state, slots);
     runs.transfer(state, slots * BLOCK);
+    forgetWhatIsLost();
   }
 
   void clear() {

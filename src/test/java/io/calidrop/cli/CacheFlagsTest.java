@@ -119,7 +119,7 @@ class CacheFlagsTest {
         .hasLineCount(1)
         .containsPattern(
             "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB"
-                + " \\+ store of \\d\\d tokens [\\d.]+ MiB \\+ sketches [\\d.]+ MiB, of evicted rows a step"
+                + " \\+ store of \\d\\d tokens [\\d.]+ MiB \\+ sketches [\\d.]+ MiB \\+ hot blocks [\\d.]+ MiB, \\d+ % hits, of evicted rows a step"
                 + " recomputed 1\\d, skipped \\d+, calibrated 0, \\d prunes in");
   }
 
