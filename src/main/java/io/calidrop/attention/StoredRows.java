@@ -5,7 +5,9 @@ import static io.calidrop.attention.KvHead.BLOCK;
 import io.calidrop.tensor.VectorShape;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The evicted rows of one KV head, which each token reads the best of: those whose sketches promise
@@ -37,7 +39,7 @@ final class StoredRows {
   private final RowRecords records; // by slot
   private final KeySketches sketches;
   private final RunSketches runs;
-  private int[] positions = {}; // [slots][BLOCK] in the sequence
+  private final List<int[]> positions = new ArrayList<>(); // [slots][BLOCK] in the sequence
   private boolean[] far = {}; // [slots]
   private boolean anyFar;
   private long first; // page that is the oldest
@@ -141,7 +143,7 @@ final class StoredRows {
       System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
       for (int i = 0; i < count; i++) {
         rotate(keys, i * dim, shift);
-        positions[slot * BLOCK + inPage + i] = rows.position(from + i) + shift;
+        positions.get(slot)[inPage + i] = rows.position(from + i) + shift;
         valueRows.set(i, rows.values(), (from + i) * dim);
         valueRows.saveRow(i, record, i * rowBytes + keyRows.rowBytes());
         setKey(i);
@@ -206,7 +208,9 @@ final class StoredRows {
     if (slot >= far.length) {
       int size = Math.min(capacity, slot + 1 + slot / 2);
       far = Arrays.copyOf(far, size);
-      positions = Arrays.copyOf(positions, size * BLOCK);
+    }
+    while (positions.size() <= slot) {
+      positions.add(new int[BLOCK]);
     }
     return true;
   }
@@ -216,7 +220,7 @@ final class StoredRows {
       return;
     }
     for (int row = 0; row < BLOCK; row++) {
-      int own = positions[slot * BLOCK + row];
+      int own = positions.get(slot)[row];
       int position = Math.max(own - shift, 0);
       keyRows.get(row, keys, 0);
       rotate(keys, 0, far[slot] ? position : position - own);
@@ -253,7 +257,7 @@ final class StoredRows {
         }
         for (int row = 0; row < BLOCK; row++) {
           keyRows.get(row, keys, row * dim);
-          rotate(keys, row * dim, -positions[slot * BLOCK + row]);
+          rotate(keys, row * dim, -positions.get(slot)[row]);
           setKey(row);
         }
         records.write(slot, 0, BLOCK, record);
@@ -267,7 +271,7 @@ final class StoredRows {
   private int least(int slot) {
     int least = Integer.MAX_VALUE;
     for (int row = 0; row < BLOCK; row++) {
-      least = Math.min(least, positions[slot * BLOCK + row]);
+      least = Math.min(least, positions.get(slot)[row]);
     }
     return least;
   }
@@ -350,7 +354,9 @@ final class StoredRows {
       throw new IllegalArgumentException(
           "there is no room for %d stored rows: the store %s".formatted(rows(), records.trouble()));
     }
-    state.ints(positions, slots * BLOCK);
+    for (int slot = 0; slot < slots; slot++) {
+      state.ints(positions.get(slot), BLOCK);
+    }
     anyFar = false;
     byte[] flag = new byte[1];
     for (int slot = 0; slot < slots; slot++) {
@@ -384,8 +390,12 @@ final class StoredRows {
     return records.bytes();
   }
 
+  private long positionBytes() {
+    return (long) positions.size() * BLOCK * Integer.BYTES;
+  }
+
   /** Bytes of what is known of them without reading. */
   long sketchBytes() {
-    return sketches.bytes() + runs.bytes() + (long) positions.length * Integer.BYTES + far.length;
+    return sketches.bytes() + runs.bytes() + positionBytes() + far.length;
   }
 }

@@ -67,7 +67,7 @@ class FileStoreFaultsTest {
   void killsLeaveNoFileAndNoDamage() throws Exception {
     Path temporary = temporary();
     long start = System.nanoTime();
-    Ended control = run(command(temporary, 800, "--store", "ram"));
+    Ended control = run(command(temporary, 200, "--store", "ram"));
     long millis = (System.nanoTime() - start) / 1_000_000;
     assertThat(control.code()).as(control.err()).isZero();
     Random random = new Random();
@@ -76,7 +76,7 @@ class FileStoreFaultsTest {
       List<Process> processes = new ArrayList<>();
       for (; processes.size() < AT_A_TIME && kills < KILLS; kills++) {
         processes.add(
-            new ProcessBuilder(command(temporary, 1_000_000, "--store", "file"))
+            new ProcessBuilder(command(temporary, 20_000, "--store", "file"))
                 .redirectOutput(Redirect.DISCARD)
                 .redirectError(Redirect.DISCARD)
                 .start());
@@ -90,7 +90,7 @@ class FileStoreFaultsTest {
       assertThat(temporary).isEmptyDirectory();
     }
     assertThat(living).as("killed while it worked").isEqualTo(KILLS);
-    Ended after = run(command(temporary, 800, "--store", "file"));
+    Ended after = run(command(temporary, 200, "--store", "file"));
     assertThat(after.code()).as(after.err()).isZero();
     assertThat(after.out()).isEqualTo(control.out());
     assertThat(temporary).isEmptyDirectory();
@@ -102,14 +102,14 @@ class FileStoreFaultsTest {
     Path temporary = temporary();
     List<String> limited =
         new ArrayList<>(List.of("sh", "-c", "ulimit -f 800 && exec \"$@\"", "sh"));
-    limited.addAll(command(temporary, 8000, "--store", "file"));
+    limited.addAll(command(temporary, 1000, "--store", "file"));
     Ended ended = run(limited);
     assertThat(ended.code()).as(ended.err()).isZero();
     assertThat(ended.err())
         .containsOnlyOnce("the store cannot grow (File too large): its oldest rows are folded");
     Matcher stored = Pattern.compile("store of (\\d+) tokens").matcher(ended.err());
     assertThat(stored.find()).as(ended.err()).isTrue();
-    assertThat(Integer.parseInt(stored.group(1))).isBetween(64, 4000);
+    assertThat(Integer.parseInt(stored.group(1))).isBetween(64, 2000);
     assertThat(ended.err()).contains("generated ");
     assertThat(temporary).isEmptyDirectory();
   }
