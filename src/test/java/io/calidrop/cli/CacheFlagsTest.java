@@ -133,7 +133,10 @@ class CacheFlagsTest {
         arguments("calibration fold of 16 rows", "--kv-memory 200K --calibration-rows 16"),
         arguments("calibration off", "--kv-memory 200K --calidrop off"),
         arguments("f16, 100 rows a head", "--kv-memory 64M --budget 100"),
-        arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"));
+        arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"),
+        arguments(
+            "f16, 512 rows a head, streaming, calibration off, .* store in ram, of which 9 rows",
+            "--recall 9 --kv-type k5v4"));
   }
 
   @ParameterizedTest

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Processes with a store in a file that are killed at any moment, or find no room for it. */
-@Timeout(300)
+@Timeout(1200)
 class FileStoreFaultsTest {
   /** As many by default as take a few seconds. */
   private static final int KILLS = Integer.getInteger("calidrop.kills", 6);
