@@ -93,7 +93,10 @@ final class Recall {
   }
 
   private void attendChosen(StoredRows stored) {
-    gather(stored, chosen.unite(stored));
+    if (!gather(stored, chosen.unite(stored))) {
+      result.clear(chosen.tokens() * group);
+      return;
+    }
     boolean rotated = !stored.keyRows().rotation().isNone();
     near.scale(chosen.tokens(), rotated);
     if (stored.isAnyFar()) {
@@ -106,8 +109,8 @@ final class Recall {
     }
   }
 
-  /** Copies chosen rows next to each other and decodes them. */
-  private void gather(StoredRows stored, int united) {
+  /** Copies chosen rows next to each other and decodes them; false where one cannot be read. */
+  private boolean gather(StoredRows stored, int united) {
     RowRecords from = stored.records();
     int bytes = from.rowBytes();
     if (records.length < united * bytes + BYTES) {
@@ -118,8 +121,8 @@ final class Recall {
       values = new float[keys.length];
     }
     // All on their way at once, before any is waited for.
-    for (int i = 0; i < united; i++) {
-      from.copy(chosen.row(i), records, i * bytes);
+    if (!from.copy(chosen, united, records)) {
+      return false;
     }
     ValueRows keyRows = stored.keyRows();
     ValueRows valueRows = stored.valueRows();
@@ -130,5 +133,6 @@ final class Recall {
     for (int i = 0; i < united; i++) {
       valueRows.decodeRow(records, i * bytes + valuesAt, values, i * rowDim);
     }
+    return true;
   }
 }

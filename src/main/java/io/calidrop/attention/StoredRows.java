@@ -3,7 +3,11 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 
 import io.calidrop.tensor.VectorShape;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The evicted rows of one KV head, which each token reads the best of: those whose sketches promise
@@ -19,11 +23,18 @@ final class StoredRows {
   /** Where what lies further back is seen from beyond the context, unless that is shorter. */
   static final int FARTHEST = 1024;
 
+  /** Most bytes of a file's blocks in memory, of all heads together. */
+  private static final long MOST_HOT = 64 << 20;
+
+  /** Of a store's bytes, at most one in so many. */
+  private static final int HOT_SHARE = 8;
+
   private final int dim;
   private final PositionRotation rotation;
   private final Hadamard hadamard;
   private final int recall;
-  private int capacity; // pages
+  private final int most; // pages
+  private int capacity; // of them, less where there is no more memory
   private final int context;
   private final int farthest; // distance
   private final int rowBytes;
@@ -33,7 +44,7 @@ final class StoredRows {
   private final RowRecords records; // by slot
   private final KeySketches sketches;
   private final RunSketches runs;
-  private int[] positions = {}; // [slots][BLOCK] in the sequence
+  private final List<int[]> positions = new ArrayList<>(); // [slots][BLOCK] in the sequence
   private boolean[] far = {}; // [slots]
   private boolean anyFar;
   private long first; // page that is the oldest
@@ -61,19 +72,30 @@ final class StoredRows {
     valueRows.addPage();
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
-    records = new RowRecords(memory, rowBytes);
+    records = new RowRecords(memory, rowBytes, hotBytes(options) / heads(shape));
     sketches = new KeySketches(dim);
     runs = new RunSketches(dim);
-    capacity = capacity(shape, options);
+    most = capacity(shape, options);
+    capacity = most;
     keys = new float[BLOCK * dim];
     center = new float[VectorShape.roundUp(dim, VectorShape.LANES)];
     value = new float[dim];
   }
 
+  private static long heads(CacheShape shape) {
+    return Math.max(1, (long) shape.fullLayers().length * shape.kvHeads());
+  }
+
+  /** Most bytes of a file's blocks in memory. */
+  private static long hotBytes(StoreOptions options) {
+    return options.place() == StoreOptions.Place.RAM
+        ? 0
+        : Math.min(MOST_HOT, options.bytes() / HOT_SHARE);
+  }
+
   /** Most pages of a head. */
   private static int capacity(CacheShape shape, StoreOptions options) {
-    long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    long pages = options.bytes() / heads / pageBytes(shape, options);
+    long pages = (options.bytes() - hotBytes(options)) / heads(shape) / pageBytes(shape, options);
     return Math.clamp(pages, 1, Integer.MAX_VALUE / BLOCK - 1);
   }
 
@@ -115,6 +137,7 @@ final class StoredRows {
    * @param leaving takes what there is no more room for, at positions less by as much
    */
   void add(EvictedRows rows, int shift, EvictedRows leaving) {
+    forgetWhatIsLost();
     for (int from = 0; from < rows.count(); ) {
       int inPage = inLastPage();
       if (inPage == 0 && !open(shift, leaving)) {
@@ -126,7 +149,7 @@ final class StoredRows {
       System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
       for (int i = 0; i < count; i++) {
         rotate(keys, i * dim, shift);
-        positions[slot * BLOCK + inPage + i] = rows.position(from + i) + shift;
+        positions.get(slot)[inPage + i] = rows.position(from + i) + shift;
         valueRows.set(i, rows.values(), (from + i) * dim);
         valueRows.saveRow(i, record, i * rowBytes + keyRows.rowBytes());
         setKey(i);
@@ -137,6 +160,14 @@ final class StoredRows {
       sketch(slot, inPage, count);
       end += count;
       from += count;
+    }
+  }
+
+  /** Goes on without a store where rows are lost. */
+  private void forgetWhatIsLost() {
+    if (records.areLost()) {
+      clear();
+      capacity = 0;
     }
   }
 
@@ -183,15 +214,19 @@ final class StoredRows {
     if (slot >= far.length) {
       int size = Math.min(capacity, slot + 1 + slot / 2);
       far = Arrays.copyOf(far, size);
-      positions = Arrays.copyOf(positions, size * BLOCK);
+    }
+    while (positions.size() <= slot) {
+      positions.add(new int[BLOCK]);
     }
     return true;
   }
 
   private void leave(int slot, int shift, EvictedRows leaving) {
-    load(slot);
+    if (!load(slot)) {
+      return;
+    }
     for (int row = 0; row < BLOCK; row++) {
-      int own = positions[slot * BLOCK + row];
+      int own = positions.get(slot)[row];
       int position = Math.max(own - shift, 0);
       keyRows.get(row, keys, 0);
       rotate(keys, 0, far[slot] ? position : position - own);
@@ -200,13 +235,16 @@ final class StoredRows {
     }
   }
 
-  /** Reads a page. */
-  private void load(int slot) {
-    records.read(slot, record);
+  /** Reads a page; false where that fails. */
+  private boolean load(int slot) {
+    if (!records.read(slot, record)) {
+      return false;
+    }
     for (int row = 0; row < BLOCK; row++) {
       keyRows.loadRow(row, record, row * rowBytes);
       valueRows.loadRow(row, record, row * rowBytes + keyRows.rowBytes());
     }
+    return true;
   }
 
   /**
@@ -223,10 +261,12 @@ final class StoredRows {
       if (!far[slot] && position - least(slot) > reach) {
         far[slot] = true;
         anyFar = true;
-        load(slot);
+        if (!load(slot)) {
+          return;
+        }
         for (int row = 0; row < BLOCK; row++) {
           keyRows.get(row, keys, row * dim);
-          rotate(keys, row * dim, -positions[slot * BLOCK + row]);
+          rotate(keys, row * dim, -positions.get(slot)[row]);
           setKey(row);
         }
         records.write(slot, 0, BLOCK, record);
@@ -240,7 +280,7 @@ final class StoredRows {
   private int least(int slot) {
     int least = Integer.MAX_VALUE;
     for (int row = 0; row < BLOCK; row++) {
-      least = Math.min(least, positions[slot * BLOCK + row]);
+      least = Math.min(least, positions.get(slot)[row]);
     }
     return least;
   }
@@ -309,17 +349,23 @@ final class StoredRows {
    * Carries all rows.
    *
    * @throws IllegalArgumentException if there is no room for those that were saved
+   * @throws UncheckedIOException if rows cannot be read
    */
   void transfer(StateTransfer state) {
-    capacity = state.count("pages in a store", capacity, capacity);
+    if (!state.reading()) {
+      forgetWhatIsLost();
+    }
+    capacity = state.count("pages in a store", capacity, most);
     first = state.count("pages that left a store", first, Integer.MAX_VALUE);
     end = first * BLOCK + state.count("stored rows", rows(), (long) capacity * BLOCK);
     int slots = slots();
     if (slots > 0 && !reach(slots - 1)) {
       throw new IllegalArgumentException(
-          "there is no room for %d stored rows: %s".formatted(rows(), records.trouble()));
+          "there is no room for %d stored rows: the store %s".formatted(rows(), records.trouble()));
     }
-    state.ints(positions, slots * BLOCK);
+    for (int slot = 0; slot < slots; slot++) {
+      state.ints(positions.get(slot), BLOCK);
+    }
     anyFar = false;
     byte[] flag = new byte[1];
     for (int slot = 0; slot < slots; slot++) {
@@ -327,8 +373,9 @@ final class StoredRows {
       state.bytes(flag, 1);
       far[slot] = flag[0] != 0;
       anyFar |= far[slot];
-      if (!state.reading()) {
-        records.read(slot, record);
+      if (!state.reading() && !records.read(slot, record)) {
+        String message = "the store " + records.trouble();
+        throw new UncheckedIOException(message, new IOException(message));
       }
       state.bytes(record, record.length);
       if (state.reading()) {
@@ -337,6 +384,7 @@ final class StoredRows {
     }
     sketches.transfer(state, slots);
     runs.transfer(state, slots * BLOCK);
+    forgetWhatIsLost();
   }
 
   void clear() {
@@ -351,8 +399,12 @@ final class StoredRows {
     return records.bytes();
   }
 
+  private long positionBytes() {
+    return (long) positions.size() * BLOCK * Integer.BYTES;
+  }
+
   /** Bytes of what is known of them without reading. */
   long sketchBytes() {
-    return sketches.bytes() + runs.bytes() + (long) positions.length * Integer.BYTES + far.length;
+    return sketches.bytes() + runs.bytes() + positionBytes() + far.length;
   }
 }
