@@ -51,8 +51,8 @@ final class StoredRows {
     farthest = context;
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
-    keyRows.addPage();
-    valueRows.addPage();
+    keyRows.pages().add(1);
+    valueRows.pages().add(1);
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
     records = new RowRecords(memory, rowBytes);
