@@ -12,6 +12,9 @@ package io.calidrop.attention;
  * @param calibrationBytes calibration rows or references, and the ring of queries
  * @param storedBytes keys and values of the store
  * @param sketchBytes what is known of stored rows without reading them
+ * @param hotBytes of these, a copy in memory of what was last read of a file
+ * @param hotHits how often a block of the file was there when it was wanted
+ * @param hotMisses how often it was not
  * @param looks how often a KV head, or a query head with a reference, met evicted rows
  * @param recomputed stored rows that were read then, all looks together
  * @param skipped evicted rows that were not and that nothing stood in for
@@ -19,8 +22,8 @@ package io.calidrop.attention;
  * @param meanSimilarity mean cosine between queries and their references, 0 without any
  * @param prunes how often the cache was pruned
  * @param pruneNanos time for scoring, pruning and folding
- * @param storeTrouble why the store cannot grow though it may, or nothing: its oldest rows are
- *     folded
+ * @param storeTrouble why the store cannot grow though it may, and what follows, as the end of a
+ *     sentence; or why it is lost; or nothing
  */
 public record CacheStatistics(
     long seen,
@@ -32,6 +35,9 @@ public record CacheStatistics(
     long calibrationBytes,
     long storedBytes,
     long sketchBytes,
+    long hotBytes,
+    long hotHits,
+    long hotMisses,
     long looks,
     long recomputed,
     long skipped,
@@ -43,7 +49,8 @@ public record CacheStatistics(
 
   /** Of a cache that evicts nothing, or only what left a window. */
   static CacheStatistics of(long seen, double kept, long bytes) {
-    return new CacheStatistics(seen, kept, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "");
+    return new CacheStatistics(
+        seen, kept, 0, 0, 0, bytes, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "");
   }
 
   /** With the keys and values of layers that see a window. */
@@ -58,6 +65,9 @@ public record CacheStatistics(
         calibrationBytes,
         storedBytes,
         sketchBytes,
+        hotBytes,
+        hotHits,
+        hotMisses,
         looks,
         recomputed,
         skipped,
@@ -70,7 +80,12 @@ public record CacheStatistics(
 
   /** Bytes of all tiers. */
   public long bytes() {
-    return activeBytes + calibrationBytes + storedBytes + sketchBytes;
+    return activeBytes + calibrationBytes + storedBytes + sketchBytes + hotBytes;
+  }
+
+  /** Share of the wanted blocks of a file that were in memory. */
+  public double hotShare() {
+    return hotHits == 0 ? 0 : (double) hotHits / (hotHits + hotMisses);
   }
 
   /** Evicted rows of a kind that a look met on average: of {@link #recomputed} and its like. */

@@ -29,11 +29,18 @@ final class Recall {
    * @param tokens most at a time
    */
   Recall(CacheShape shape, int tokens) {
+    this(shape, tokens, new RowChoice(shape));
+  }
+
+  /**
+   * @param choice of its own
+   */
+  Recall(CacheShape shape, int tokens, RowChoice choice) {
     group = shape.group();
     dim = shape.headDim();
     near = new TurnedQueries(shape, tokens);
     far = new TurnedQueries(shape, tokens);
-    choice = new RowChoice(shape);
+    this.choice = choice;
     rowDim = ValueRows.valueDim(dim);
     attention = new RowAttention(shape);
     result = new SoftmaxPartials(tokens * group, rowDim);
@@ -86,7 +93,10 @@ final class Recall {
   }
 
   private void attendChosen(StoredRows stored) {
-    gather(stored, chosen.unite(stored));
+    if (!gather(stored, chosen.unite(stored))) {
+      result.clear(chosen.tokens() * group);
+      return;
+    }
     boolean rotated = !stored.keyRows().rotation().isNone();
     near.scale(chosen.tokens(), rotated);
     if (stored.isAnyFar()) {
@@ -99,8 +109,8 @@ final class Recall {
     }
   }
 
-  /** Copies chosen rows next to each other and decodes them. */
-  private void gather(StoredRows stored, int united) {
+  /** Copies chosen rows next to each other and decodes them; false where one cannot be read. */
+  private boolean gather(StoredRows stored, int united) {
     RowRecords from = stored.records();
     int bytes = from.rowBytes();
     if (records.length < united * bytes + BYTES) {
@@ -111,8 +121,8 @@ final class Recall {
       values = new float[keys.length];
     }
     // All on their way at once, before any is waited for.
-    for (int i = 0; i < united; i++) {
-      from.copy(chosen.row(i), records, i * bytes);
+    if (!from.copy(chosen, united, records)) {
+      return false;
     }
     ValueRows keyRows = stored.keyRows();
     ValueRows valueRows = stored.valueRows();
@@ -123,5 +133,6 @@ final class Recall {
     for (int i = 0; i < united; i++) {
       valueRows.decodeRow(records, i * bytes + valuesAt, values, i * rowDim);
     }
+    return true;
   }
 }

@@ -6,13 +6,16 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * Rows of one KV head one after the other, each as {@link ValueRows#saveRow} writes its key and its
- * value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}.
+ * value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}: first those in RAM, then those
+ * in its file, which are read block by block. Threads may copy rows side by side.
  */
 final class RowRecords {
   private static final ValueLayout.OfLong NUMBER =
@@ -20,11 +23,18 @@ final class RowRecords {
 
   private final PageMemory memory;
   private final int rowBytes;
-  private final List<MemorySegment> pages = new ArrayList<>();
+  private final HotBlocks hot;
+  private final List<MemorySegment> inRam = new ArrayList<>();
+  private long[] inFile = {}; // where the pages after those begin
+  private int pages;
 
-  RowRecords(PageMemory memory, int rowBytes) {
+  /**
+   * @param hotBytes most that blocks of a file take in memory
+   */
+  RowRecords(PageMemory memory, int rowBytes, long hotBytes) {
     this.memory = memory;
     this.rowBytes = rowBytes;
+    hot = new HotBlocks(memory, HotBlocks.ROWS * rowBytes, hotBytes);
   }
 
   /** Bytes of a row. */
@@ -32,40 +42,107 @@ final class RowRecords {
     return rowBytes;
   }
 
-  /** Pages that there is memory for. */
+  /** Pages that there is room for. */
   int pages() {
-    return pages.size();
+    return pages;
   }
 
-  /** Allocates pages up to {@code page}; false where there is no memory for them. */
+  /** Makes room for pages up to {@code page}; false where there is none. */
   boolean reach(int page) {
-    while (pages.size() <= page) {
-      MemorySegment next = memory.allocate((long) BLOCK * rowBytes);
-      if (next == null) {
-        return false;
+    while (pages <= page) {
+      MemorySegment segment = memory.allocate((long) BLOCK * rowBytes);
+      if (segment != null) {
+        inRam.add(segment);
+      } else {
+        long at = memory.allocateInFile((long) BLOCK * rowBytes);
+        if (at < 0) {
+          return false;
+        }
+        int index = pages - inRam.size();
+        if (index == inFile.length) {
+          inFile = Arrays.copyOf(inFile, index + index / 4 + BLOCK);
+        }
+        inFile[index] = at;
       }
-      pages.add(next);
+      pages++;
     }
     return true;
   }
 
-  /** Writes rows {@code [first, first + count)} of a page. */
-  void write(int page, int first, int count, byte[] records) {
-    MemorySegment.copy(
-        records, 0, pages.get(page), JAVA_BYTE, (long) first * rowBytes, count * rowBytes);
+  private boolean isInRam(int page) {
+    return page < inRam.size();
   }
 
-  /** Reads a page. */
-  void read(int page, byte[] records) {
-    MemorySegment.copy(pages.get(page), JAVA_BYTE, 0, records, 0, BLOCK * rowBytes);
+  /** Where a row is in the file. */
+  private long place(int page, int row) {
+    return inFile[page - inRam.size()] + (long) row * rowBytes;
+  }
+
+  /** Writes rows {@code [first, first + count)} of a page from the beginning of their records. */
+  void write(int page, int first, int count, byte[] records) {
+    int bytes = count * rowBytes;
+    if (isInRam(page)) {
+      MemorySegment.copy(records, 0, inRam.get(page), JAVA_BYTE, (long) first * rowBytes, bytes);
+      return;
+    }
+    memory.write(place(page, first), ByteBuffer.wrap(records, 0, bytes));
+    for (int row = page * BLOCK; row < (page + 1) * BLOCK; row += HotBlocks.ROWS) {
+      hot.forget(row / HotBlocks.ROWS);
+    }
+  }
+
+  /** Reads a page; false where that fails. */
+  boolean read(int page, byte[] records) {
+    int bytes = BLOCK * rowBytes;
+    if (isInRam(page)) {
+      MemorySegment.copy(inRam.get(page), JAVA_BYTE, 0, records, 0, bytes);
+      return true;
+    }
+    return memory.read(place(page, 0), ByteBuffer.wrap(records, 0, bytes));
   }
 
   /**
-   * Copies a row by numbers, the last of which may overlap: a call takes longer than the copy.
-   * Vectors that are read from a segment C2 leaves boxed in some processes.
+   * Copies the first {@code count} rows of a union next to each other.
+   *
+   * @return false where one cannot be read
    */
-  void copy(int row, byte[] to, int at) {
-    MemorySegment from = pages.get(row / BLOCK);
+  boolean copy(ChosenRows chosen, int count, byte[] to) {
+    if (pages > inRam.size()) {
+      return copyWithFile(chosen, count, to);
+    }
+    for (int i = 0; i < count; i++) {
+      copy(chosen.row(i), to, i * rowBytes);
+    }
+    return true;
+  }
+
+  private synchronized boolean copyWithFile(ChosenRows chosen, int count, byte[] to) {
+    int number = -1;
+    byte[] block = null;
+    for (int i = 0; i < count; i++) {
+      int row = chosen.row(i);
+      if (isInRam(row / BLOCK)) {
+        copy(row, to, i * rowBytes);
+        continue;
+      }
+      if (row / HotBlocks.ROWS != number) {
+        number = row / HotBlocks.ROWS;
+        block = hot.get(number, place(row / BLOCK, number * HotBlocks.ROWS % BLOCK));
+        if (block == null) {
+          return false;
+        }
+      }
+      System.arraycopy(block, row % HotBlocks.ROWS * rowBytes, to, i * rowBytes, rowBytes);
+    }
+    return true;
+  }
+
+  /**
+   * Copies a row in RAM by numbers, the last of which may overlap: a call takes longer than the
+   * copy. Vectors that are read from a segment C2 leaves boxed in some processes.
+   */
+  private void copy(int row, byte[] to, int at) {
+    MemorySegment from = inRam.get(row / BLOCK);
     int offset = row % BLOCK * rowBytes;
     int last = rowBytes - Long.BYTES;
     if (last < 0) {
@@ -78,12 +155,22 @@ final class RowRecords {
     LONG.set(to, at + last, from.get(NUMBER, offset + last));
   }
 
+  /** Whether rows of a file are lost, and all that is stored with them. */
+  boolean areLost() {
+    return memory.isLost();
+  }
+
   String trouble() {
     return memory.trouble();
   }
 
-  /** Allocated bytes. */
+  /** Blocks of the file in memory. */
+  HotBlocks hot() {
+    return hot;
+  }
+
+  /** Allocated bytes, hot blocks aside. */
   long bytes() {
-    return (long) pages.size() * BLOCK * rowBytes;
+    return (long) pages * BLOCK * rowBytes;
   }
 }

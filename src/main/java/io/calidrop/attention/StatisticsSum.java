@@ -11,6 +11,9 @@ final class StatisticsSum {
   private long calibrationBytes;
   private long storedBytes;
   private long sketchBytes;
+  private long hotBytes;
+  private long hotHits;
+  private long hotMisses;
   private final EvictedLooks looks = new EvictedLooks();
 
   void add(HeadState head) {
@@ -26,6 +29,10 @@ final class StatisticsSum {
     if (head.stored != null) {
       storedBytes += head.stored.bytes();
       sketchBytes += head.stored.sketchBytes();
+      HotBlocks hot = head.stored.records().hot();
+      hotBytes += hot.bytes();
+      hotHits += hot.hits();
+      hotMisses += hot.misses();
     }
     looks.add(head.looks);
   }
@@ -42,6 +49,9 @@ final class StatisticsSum {
         calibrationBytes,
         storedBytes,
         sketchBytes,
+        hotBytes,
+        hotHits,
+        hotMisses,
         looks.count,
         looks.recomputed,
         looks.skipped,

@@ -3,7 +3,11 @@ package io.calidrop.attention;
 import static io.calidrop.attention.KvHead.BLOCK;
 
 import io.calidrop.tensor.VectorShape;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The evicted rows of one KV head, which each token reads the best of: those whose sketches promise
@@ -11,15 +15,27 @@ import java.util.Arrays;
  * in which they came; when there is no room for another page the oldest leaves.
  *
  * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
- * queries are turned forward to theirs. What lies further back than the context turns to position 0
- * and is seen at that distance, page by page.
+ * queries are turned forward to theirs. Once the sequence has outgrown the context, what lies
+ * further back than {@value #FARTHEST} turns to position 0 and is seen at that distance, page by
+ * page: near enough for a model to find what it looks for.
  */
 final class StoredRows {
+  /** Where what lies further back is seen from beyond the context, unless that is shorter. */
+  static final int FARTHEST = 1024;
+
+  /** Most bytes of a file's blocks in memory, of all heads together. */
+  private static final long MOST_HOT = 64 << 20;
+
+  /** Of a store's bytes, at most one in so many. */
+  private static final int HOT_SHARE = 8;
+
   private final int dim;
   private final PositionRotation rotation;
   private final Hadamard hadamard;
   private final int recall;
-  private int capacity; // pages
+  private final int most; // pages
+  private int capacity; // of them, less where there is no more memory
+  private final int context;
   private final int farthest; // distance
   private final int rowBytes;
   private final ValueRows keyRows; // a page on its way in or out
@@ -28,7 +44,7 @@ final class StoredRows {
   private final RowRecords records; // by slot
   private final KeySketches sketches;
   private final RunSketches runs;
-  private int[] positions = {}; // [slots][BLOCK] in the sequence
+  private final List<int[]> positions = new ArrayList<>(); // [slots][BLOCK] in the sequence
   private boolean[] far = {}; // [slots]
   private boolean anyFar;
   private long first; // page that is the oldest
@@ -48,26 +64,38 @@ final class StoredRows {
     this.rotation = rotation;
     hadamard = Hadamard.of(dim);
     recall = options.recall();
-    farthest = context;
+    this.context = context;
+    farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
     keyRows.pages().add(1);
     valueRows.pages().add(1);
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
-    records = new RowRecords(memory, rowBytes);
+    records = new RowRecords(memory, rowBytes, hotBytes(options) / heads(shape));
     sketches = new KeySketches(dim);
     runs = new RunSketches(dim);
-    capacity = capacity(shape, options);
+    most = capacity(shape, options);
+    capacity = most;
     keys = new float[BLOCK * dim];
     center = new float[VectorShape.roundUp(dim, VectorShape.LANES)];
     value = new float[dim];
   }
 
+  private static long heads(CacheShape shape) {
+    return Math.max(1, (long) shape.fullLayers().length * shape.kvHeads());
+  }
+
+  /** Most bytes of a file's blocks in memory. */
+  private static long hotBytes(StoreOptions options) {
+    return options.place() == StoreOptions.Place.RAM
+        ? 0
+        : Math.min(MOST_HOT, options.bytes() / HOT_SHARE);
+  }
+
   /** Most pages of a head. */
   private static int capacity(CacheShape shape, StoreOptions options) {
-    long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    long pages = options.bytes() / heads / pageBytes(shape, options);
+    long pages = (options.bytes() - hotBytes(options)) / heads(shape) / pageBytes(shape, options);
     return Math.clamp(pages, 1, Integer.MAX_VALUE / BLOCK - 1);
   }
 
@@ -109,6 +137,7 @@ final class StoredRows {
    * @param leaving takes what there is no more room for, at positions less by as much
    */
   void add(EvictedRows rows, int shift, EvictedRows leaving) {
+    forgetWhatIsLost();
     for (int from = 0; from < rows.count(); ) {
       int inPage = inLastPage();
       if (inPage == 0 && !open(shift, leaving)) {
@@ -120,7 +149,7 @@ final class StoredRows {
       System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
       for (int i = 0; i < count; i++) {
         rotate(keys, i * dim, shift);
-        positions[slot * BLOCK + inPage + i] = rows.position(from + i) + shift;
+        positions.get(slot)[inPage + i] = rows.position(from + i) + shift;
         valueRows.set(i, rows.values(), (from + i) * dim);
         valueRows.saveRow(i, record, i * rowBytes + keyRows.rowBytes());
         setKey(i);
@@ -131,6 +160,14 @@ final class StoredRows {
       sketch(slot, inPage, count);
       end += count;
       from += count;
+    }
+  }
+
+  /** Goes on without a store where rows are lost. */
+  private void forgetWhatIsLost() {
+    if (records.areLost()) {
+      clear();
+      capacity = 0;
     }
   }
 
@@ -177,15 +214,19 @@ final class StoredRows {
     if (slot >= far.length) {
       int size = Math.min(capacity, slot + 1 + slot / 2);
       far = Arrays.copyOf(far, size);
-      positions = Arrays.copyOf(positions, size * BLOCK);
+    }
+    while (positions.size() <= slot) {
+      positions.add(new int[BLOCK]);
     }
     return true;
   }
 
   private void leave(int slot, int shift, EvictedRows leaving) {
-    load(slot);
+    if (!load(slot)) {
+      return;
+    }
     for (int row = 0; row < BLOCK; row++) {
-      int own = positions[slot * BLOCK + row];
+      int own = positions.get(slot)[row];
       int position = Math.max(own - shift, 0);
       keyRows.get(row, keys, 0);
       rotate(keys, 0, far[slot] ? position : position - own);
@@ -194,30 +235,38 @@ final class StoredRows {
     }
   }
 
-  /** Reads a page. */
-  private void load(int slot) {
-    records.read(slot, record);
+  /** Reads a page; false where that fails. */
+  private boolean load(int slot) {
+    if (!records.read(slot, record)) {
+      return false;
+    }
     for (int row = 0; row < BLOCK; row++) {
       keyRows.loadRow(row, record, row * rowBytes);
       valueRows.loadRow(row, record, row * rowBytes + keyRows.rowBytes());
     }
+    return true;
   }
 
   /**
-   * Turns the pages of which a row would be seen from beyond the context to position 0.
+   * Turns the pages to position 0 of which a row lies too far back: further than the context, and
+   * than {@link #farthest} once that is full.
    *
-   * @param position in the sequence of the last token that will see them as they are
+   * @param seen tokens that the sequence has had
+   * @param position in the sequence of the last token that will see pages as they are
    */
-  void age(long position) {
+  void age(long seen, long position) {
+    int reach = seen < context ? context : farthest;
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
-      if (!far[slot] && position - least(slot) > farthest) {
+      if (!far[slot] && position - least(slot) > reach) {
         far[slot] = true;
         anyFar = true;
-        load(slot);
+        if (!load(slot)) {
+          return;
+        }
         for (int row = 0; row < BLOCK; row++) {
           keyRows.get(row, keys, row * dim);
-          rotate(keys, row * dim, -positions[slot * BLOCK + row]);
+          rotate(keys, row * dim, -positions.get(slot)[row]);
           setKey(row);
         }
         records.write(slot, 0, BLOCK, record);
@@ -231,7 +280,7 @@ final class StoredRows {
   private int least(int slot) {
     int least = Integer.MAX_VALUE;
     for (int row = 0; row < BLOCK; row++) {
-      least = Math.min(least, positions[slot * BLOCK + row]);
+      least = Math.min(least, positions.get(slot)[row]);
     }
     return least;
   }
@@ -300,17 +349,23 @@ final class StoredRows {
    * Carries all rows.
    *
    * @throws IllegalArgumentException if there is no room for those that were saved
+   * @throws UncheckedIOException if rows cannot be read
    */
   void transfer(StateTransfer state) {
-    capacity = state.count("pages in a store", capacity, capacity);
+    if (!state.reading()) {
+      forgetWhatIsLost();
+    }
+    capacity = state.count("pages in a store", capacity, most);
     first = state.count("pages that left a store", first, Integer.MAX_VALUE);
     end = first * BLOCK + state.count("stored rows", rows(), (long) capacity * BLOCK);
     int slots = slots();
     if (slots > 0 && !reach(slots - 1)) {
       throw new IllegalArgumentException(
-          "there is no room for %d stored rows: %s".formatted(rows(), records.trouble()));
+          "there is no room for %d stored rows: the store %s".formatted(rows(), records.trouble()));
     }
-    state.ints(positions, slots * BLOCK);
+    for (int slot = 0; slot < slots; slot++) {
+      state.ints(positions.get(slot), BLOCK);
+    }
     anyFar = false;
     byte[] flag = new byte[1];
     for (int slot = 0; slot < slots; slot++) {
@@ -318,8 +373,9 @@ final class StoredRows {
       state.bytes(flag, 1);
       far[slot] = flag[0] != 0;
       anyFar |= far[slot];
-      if (!state.reading()) {
-        records.read(slot, record);
+      if (!state.reading() && !records.read(slot, record)) {
+        String message = "the store " + records.trouble();
+        throw new UncheckedIOException(message, new IOException(message));
       }
       state.bytes(record, record.length);
       if (state.reading()) {
@@ -328,6 +384,7 @@ final class StoredRows {
     }
     sketches.transfer(state, slots);
     runs.transfer(state, slots * BLOCK);
+    forgetWhatIsLost();
   }
 
   void clear() {
@@ -342,8 +399,12 @@ final class StoredRows {
     return records.bytes();
   }
 
+  private long positionBytes() {
+    return (long) positions.size() * BLOCK * Integer.BYTES;
+  }
+
   /** Bytes of what is known of them without reading. */
   long sketchBytes() {
-    return sketches.bytes() + runs.bytes() + (long) positions.length * Integer.BYTES + far.length;
+    return sketches.bytes() + runs.bytes() + positionBytes() + far.length;
   }
 }

@@ -80,7 +80,9 @@ final class CacheFlags {
       names = "--recall",
       paramLabel = "ROWS",
       description =
-          "How many of them, for each KV head. Default: " + StoreOptions.DEFAULT_RECALL + ".")
+          "How many of them, for each KV head. Default: "
+              + StoreOptions.DEFAULT_RECALL
+              + ". Without a budget: of all rows but the newest, none of which is lost.")
   private Integer recall;
 
   @Option(
@@ -199,7 +201,7 @@ final class CacheFlags {
    */
   CacheChoice choice(Io io) {
     if (memory == null) {
-      return checked(() -> isBounded() ? bounded(io) : full());
+      return checked(() -> budget != null ? bounded(io) : recall != null ? choosing() : full());
     }
     CachePlan plan = checked(() -> plan(io));
     return (shape, context) -> checked(() -> plan.of(shape, context));
@@ -213,12 +215,22 @@ final class CacheFlags {
     }
   }
 
-  /** Whether a bound was given. */
+  /** Whether a bound was given, of the cache or of what a token reads of it. */
   boolean isBounded() {
-    return budget != null || memory != null;
+    return budget != null || memory != null || recall != null;
   }
 
   private CacheOptions full() {
+    refuseOfBounds();
+    return CacheOptions.full(kvTypes.types());
+  }
+
+  private CacheOptions choosing() {
+    refuseOfBounds();
+    return EngineOptions.choosing(kvTypes.types(), recall);
+  }
+
+  private void refuseOfBounds() {
     refuse(
         "needs a budget: add --budget N or --kv-memory SIZE",
         "--policy",
@@ -234,9 +246,7 @@ final class CacheFlags {
         "--calibrate-threshold",
         "--recompute-threshold",
         "--store",
-        "--recall",
         "--store-size");
-    return CacheOptions.full(kvTypes.types());
   }
 
   private CacheOptions bounded(Io io) {

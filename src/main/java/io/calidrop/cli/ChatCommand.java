@@ -1,5 +1,6 @@
 package io.calidrop.cli;
 
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.cli.ModelFlags.OnFull;
 import io.calidrop.generate.ChatSession;
@@ -9,6 +10,7 @@ import io.calidrop.generate.GenerationResult;
 import io.calidrop.generate.StopReason;
 import io.calidrop.text.Utf8;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -126,7 +128,7 @@ final class ChatCommand implements Callable<Integer> {
       Io io, Engine engine, ChatSession chat, Interrupts interrupts, String message) {
     interrupts.begin();
     try {
-      long prunes = chat.cache().prunes();
+      CacheStatistics before = chat.cache();
       width.changed(); // perhaps, while a message was typed
       TextOutput output =
           new TextOutput(io, interrupts, width, parent.isColored(), chat.openedReasoning());
@@ -140,8 +142,13 @@ final class ChatCommand implements Callable<Integer> {
             .println(
                 "the context is full: /clear begins anew, --on-full evict lets a conversation go on");
       }
+      if (!result.cache().storeTrouble().equals(before.storeTrouble())) {
+        io.err().println(Statistics.trouble(result.cache()));
+      }
       if (!quiet) {
-        if (prunes == 0 && chat.cache().prunes() > 0 && chat.cache().kept() < chat.length()) {
+        if (before.prunes() == 0
+            && chat.cache().prunes() > 0
+            && chat.cache().kept() < chat.length()) {
           io.err()
               .println(
                   "the cache is full: from here on the oldest tokens are folded; the system message stays");
@@ -149,7 +156,7 @@ final class ChatCommand implements Callable<Integer> {
         io.err().println(Statistics.line(result, engine.loadNanos()));
       }
       return result;
-    } catch (IllegalArgumentException | IllegalStateException e) {
+    } catch (IllegalArgumentException | IllegalStateException | UncheckedIOException e) {
       io.err().println(Errors.message(e)); // the conversation is as it was
       return null;
     } finally {

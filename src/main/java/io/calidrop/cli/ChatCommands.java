@@ -263,8 +263,15 @@ final class ChatCommands {
         cache.perLook(cache.recomputed()),
         cache.perLook(cache.skipped()),
         cache.perLook(cache.calibrated()));
+    if (cache.hotBytes() > 0) {
+      err.printf(
+          Locale.ROOT,
+          "of the store's file %s in memory: %.0f %% of the blocks that were wanted%n",
+          Sizes.bytes(cache.hotBytes()),
+          100 * cache.hotShare());
+    }
     if (!cache.storeTrouble().isEmpty()) {
-      err.printf("the store cannot grow (%s): its oldest rows are folded%n", cache.storeTrouble());
+      err.println(Statistics.trouble(cache));
     }
   }
 }

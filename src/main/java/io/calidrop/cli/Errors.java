@@ -2,6 +2,7 @@ package io.calidrop.cli;
 
 import io.calidrop.gguf.ModelFormatException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import picocli.CommandLine;
@@ -40,6 +41,7 @@ final class Errors {
       case AccessDeniedException e -> e.getFile() + " cannot be used: permission denied";
       case ModelFormatException e -> e.getMessage();
       case IllegalArgumentException e -> e.getMessage();
+      case UncheckedIOException e -> e.getMessage();
       case IOException e -> e.getMessage() == null ? e.toString() : e.getMessage();
       default -> "internal error: %s (--debug shows where)".formatted(thrown);
     };

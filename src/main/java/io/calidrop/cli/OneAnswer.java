@@ -59,6 +59,9 @@ record OneAnswer(Io io, GenerationOptions options, boolean quiet, boolean json, 
       } else {
         output.end();
       }
+      if (!result.cache().storeTrouble().isEmpty()) {
+        io.err().println(Statistics.trouble(result.cache()));
+      }
       if (!quiet && !json) {
         io.err().println(Statistics.line(result, engine.loadNanos()));
       }

@@ -67,8 +67,13 @@ final class Statistics {
               mebibytes(cache.storedBytes()),
               mebibytes(cache.sketchBytes())));
     }
-    if (!cache.storeTrouble().isEmpty()) {
-      text.append(" that cannot grow (").append(cache.storeTrouble()).append(')');
+    if (cache.hotBytes() > 0) {
+      text.append(
+          String.format(
+              Locale.ROOT,
+              " + hot blocks %s, %.0f %% hits",
+              mebibytes(cache.hotBytes()),
+              100 * cache.hotShare()));
     }
     if (cache.looks() > 0) {
       text.append(
@@ -88,6 +93,11 @@ final class Statistics {
               Locale.ROOT, ", %d prunes in %.2f s", cache.prunes(), cache.pruneNanos() / 1e9));
     }
     return text.toString();
+  }
+
+  /** What is wrong with the store, in a line. */
+  static String trouble(CacheStatistics cache) {
+    return "the store " + cache.storeTrouble();
   }
 
   private static String mebibytes(long bytes) {
@@ -129,12 +139,15 @@ final class Statistics {
     json.put("active_bytes", cache.activeBytes());
     json.put("stored_bytes", cache.storedBytes());
     json.put("sketch_bytes", cache.sketchBytes());
+    json.put("hot_bytes", cache.hotBytes());
+    json.put("hot_block_hits", cache.hotHits());
+    json.put("hot_block_misses", cache.hotMisses());
     json.put("calibration_bytes", cache.calibrationBytes());
     json.put("recomputed_rows", cache.perLook(cache.recomputed()));
     json.put("skipped_rows", cache.perLook(cache.skipped()));
     json.put("calibrated_rows", cache.perLook(cache.calibrated()));
     json.put("mean_similarity", cache.meanSimilarity());
-    json.put("store_trouble", cache.storeTrouble().isEmpty() ? null : cache.storeTrouble());
+    json.put("store_trouble", cache.storeTrouble().isEmpty() ? null : trouble(cache));
     json.put("prunes", cache.prunes());
     json.put("prune_seconds", cache.pruneNanos() / 1e9);
     return json;

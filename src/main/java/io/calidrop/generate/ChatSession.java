@@ -196,6 +196,7 @@ public final class ChatSession implements AutoCloseable {
     if (session.position() == 0) {
       pin();
     } else if (!session.canTruncate(session.position() - 1)) {
+      snapshotAt = -1; // until it is whole
       session.transfer(StateStreams.to(snapshot.write()));
       snapshotAt = start;
     } else {

@@ -6,9 +6,12 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.tensor.CpuTopology;
+import java.util.Optional;
 
 /**
  * How an {@link Engine} computes. The defaults are those of {@link #defaults()}; each {@code with}
@@ -22,6 +25,9 @@ import io.calidrop.tensor.CpuTopology;
  */
 public record EngineOptions(
     int threads, int contextLength, CacheChoice cache, boolean exact, Speculation speculation) {
+  /** Rows that every token reads of a cache that it chooses the others of. */
+  private static final int NEWEST = 512;
+
   public EngineOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -82,6 +88,20 @@ public record EngineOptions(
             CacheBudget.of(rows),
             EvictionPolicies.named(EvictionPolicies.DEFAULT),
             CalibrationOptions.fold());
+  }
+
+  /**
+   * A cache that loses nothing, of which each token reads only the newest rows, in half precision,
+   * and the best of all others: for speed where there are many.
+   *
+   * @param types of the others
+   * @param recall how many of them a token reads of each KV head
+   */
+  public static CacheOptions choosing(KvTypes types, int recall) {
+    return CacheOptions.full(KvType.F16)
+        .bounded(
+            CacheBudget.of(NEWEST), EvictionPolicies.named("streaming"), CalibrationOptions.off())
+        .withStore(Optional.of(new StoreOptions(Place.RAM, Long.MAX_VALUE, recall, types)));
   }
 
   public EngineOptions withSpeculation(Speculation speculation) {

@@ -119,7 +119,7 @@ class CacheFlagsTest {
         .hasLineCount(1)
         .containsPattern(
             "cache \\d\\d of \\d\\d tokens, [\\d.]+ MiB \\+ calibration [\\d.]+ MiB"
-                + " \\+ store of \\d\\d tokens [\\d.]+ MiB \\+ sketches [\\d.]+ MiB, of evicted rows a step"
+                + " \\+ store of \\d\\d tokens [\\d.]+ MiB \\+ sketches [\\d.]+ MiB \\+ hot blocks [\\d.]+ MiB, \\d+ % hits, of evicted rows a step"
                 + " recomputed 1\\d, skipped \\d+, calibrated 0, \\d prunes in");
   }
 
@@ -133,7 +133,10 @@ class CacheFlagsTest {
         arguments("calibration fold of 16 rows", "--kv-memory 200K --calibration-rows 16"),
         arguments("calibration off", "--kv-memory 200K --calidrop off"),
         arguments("f16, 100 rows a head", "--kv-memory 64M --budget 100"),
-        arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"));
+        arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"),
+        arguments(
+            "f16, 512 rows a head, streaming, calibration off, .* store in ram, of which 9 rows",
+            "--recall 9 --kv-type k5v4"));
   }
 
   @ParameterizedTest

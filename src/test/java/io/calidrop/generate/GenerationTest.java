@@ -47,7 +47,7 @@ class GenerationTest {
         generation.computed(tokens, drafted -> whole ? logits() : null);
       }
       return generation.result(
-          new CacheStatistics(0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
+          new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     }
 
     private float[] logits() {

@@ -119,7 +119,7 @@ class ToolPromptTest {
             1,
             0,
             0,
-            new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
+            new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
     return prompt.read(result, TOKENIZER);
   }
 
