@@ -64,9 +64,6 @@ final class AttentionScratch {
   /** Whether there is more than a quad, for which decoding a block pays. */
   boolean decoding;
 
-  /** What was read to have it in the cache, see {@link PackedKeys#fetch}: it keeps the reads. */
-  int fetched;
-
   /** KV head of a step's single token whose queries are loaded, or -1 if others are. */
   int loaded;
 

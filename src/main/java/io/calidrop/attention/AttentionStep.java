@@ -5,13 +5,16 @@ import java.util.Arrays;
 
 /**
  * Attention of a batch over one layer's caches, shared out among threads: by sequence, KV head and
- * tile of tokens in a batch, by KV head and segment of rows for a single token. For one pass at a
- * time: the threads of the pool are its own.
+ * tile of tokens in a batch, by KV head and a few segments of rows for a single token. For one pass
+ * at a time: the threads of the pool are its own.
  */
 @SuppressWarnings("exports") // of tensor: for this module's other packages
 public final class AttentionStep {
   /** Queries of one KV head that are attended together; their keys and values are read once. */
   private static final int TILE_QUERIES = 48;
+
+  /** Parts of a decoding step for each thread, where there are so many segments. */
+  private static final int PARTS = 16;
 
   private final int kvHeads;
   private final int group;
@@ -25,13 +28,14 @@ public final class AttentionStep {
   private final Recall[] recall; // one a thread
   private final SoftmaxPartials[] recalled; // [kvHeads], for a single token
   private final WorkerPool.Task batchTask = this::attendTile;
-  private final WorkerPool.Task tokenTask = this::attendSegment;
+  private final WorkerPool.Task tokenTask = this::attendSegments;
   private final WorkerPool.Task referenceTask = this::compareReferences;
 
   private TokenBatch batch;
   private int layer;
   private int window; // tokens that the layer sees
   private int segmentCount;
+  private int segmentsOfPart;
   private int recalls; // parts that attend stored rows
   private int[] ends = {}; // [sequences] parts up to the end of each
   private float[] q;
@@ -106,7 +110,8 @@ public final class AttentionStep {
         recalls = kvHeads;
       }
     }
-    pool.run(tokenTask, recalls + kvHeads * segmentCount);
+    segmentsOfPart = Math.max(1, kvHeads * segmentCount / (PARTS * pool.threads()));
+    pool.run(tokenTask, recalls + kvHeads * Math.ceilDiv(segmentCount, segmentsOfPart));
     for (int h = 0; h < kvHeads; h++) {
       mergeSegments(cache, h);
     }
@@ -235,7 +240,8 @@ public final class AttentionStep {
     finish(sequence, kvHead, first, count, result, log);
   }
 
-  private void attendSegment(int part, int worker) {
+  /** Attends stored rows, or neighbouring segments: a thread reads on where it has read. */
+  private void attendSegments(int part, int worker) {
     if (part < recalls) {
       recalled[part].clear(group);
       if (stored(batch.cache(0), part) != null) {
@@ -246,14 +252,20 @@ public final class AttentionStep {
       }
       return;
     }
-    part -= recalls;
-    int kvHead = part / segmentCount;
-    int segment = part % segmentCount;
+    int parts = Math.ceilDiv(segmentCount, segmentsOfPart); // of a head
+    int kvHead = (part - recalls) / parts;
+    int first = (part - recalls) % parts * segmentsOfPart;
+    int end = Math.min(first + segmentsOfPart, segmentCount);
+    for (int segment = first; segment < end; segment++) {
+      attendSegment(kvHead, segment, scratch[worker]);
+    }
+  }
+
+  private void attendSegment(int kvHead, int segment, AttentionScratch scratch) {
     KvCache cache = batch.cache(0);
     KvHead head = cache.head(layer, kvHead);
     SoftmaxPartials result = segments[kvHead * segmentCount + segment];
     result.clear(group);
-    AttentionScratch scratch = this.scratch[worker];
     if (scratch.loaded != kvHead) {
       AttentionKernel.load(head, q, kvHead * group * headDim, stride, 1, group, scratch);
       scratch.loaded = kvHead;

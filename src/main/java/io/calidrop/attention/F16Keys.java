@@ -9,8 +9,6 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -20,25 +18,16 @@ import jdk.incubator.vector.ShortVector;
  * of a tile. Decoded numbers are too small by {@link Half#BIAS}; queries make up for it.
  */
 final class F16Keys extends KeyRows {
-  private final List<short[]> keys = new ArrayList<>(); // pages of [BLOCK / TILE][headDim][TILE]
+  private final Pages<short[]> pages; // of [BLOCK / TILE][headDim][TILE]
 
   F16Keys(int headDim) {
     super(headDim);
+    pages = new Pages<>(short[]::new, BLOCK * headDim);
   }
 
   @Override
-  void addPage() {
-    keys.add(new short[BLOCK * headDim]);
-  }
-
-  @Override
-  void removePage() {
-    keys.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    keys.addLast(keys.removeFirst());
+  Pages<?> pages() {
+    return pages;
   }
 
   @Override
@@ -46,16 +35,16 @@ final class F16Keys extends KeyRows {
     return BLOCK * headDim * Short.BYTES;
   }
 
-  /** Where a row's key begins in its page; its dimensions lie TILE apart. */
+  /** Where a row's key begins in its array; its dimensions lie TILE apart. */
   private int keyOffset(int row) {
     int r = row % BLOCK;
     int i = r % TILE;
-    return (r - i) * headDim + 2 * (i % LANES) + i / LANES;
+    return pages.offset(row / BLOCK) + (r - i) * headDim + 2 * (i % LANES) + i / LANES;
   }
 
   @Override
   void set(int row, float[] x, int offset) {
-    short[] page = keys.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     int k = keyOffset(row);
     for (int d = 0; d < headDim; d++) {
       page[k + d * TILE] = Float.floatToFloat16(x[offset + d]);
@@ -64,7 +53,7 @@ final class F16Keys extends KeyRows {
 
   @Override
   void get(int row, float[] out, int offset) {
-    short[] page = keys.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     int k = keyOffset(row);
     for (int d = 0; d < headDim; d++) {
       out[offset + d] = Float.float16ToFloat(page[k + d * TILE]);
@@ -73,8 +62,8 @@ final class F16Keys extends KeyRows {
 
   @Override
   void move(int from, int to) {
-    short[] source = keys.get(from / BLOCK);
-    short[] target = keys.get(to / BLOCK);
+    short[] source = pages.array(from / BLOCK);
+    short[] target = pages.array(to / BLOCK);
     int f = keyOffset(from);
     int t = keyOffset(to);
     for (int d = 0; d < headDim * TILE; d += TILE) {
@@ -84,14 +73,14 @@ final class F16Keys extends KeyRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    short[] k = keys.get(page);
-    MemorySegment.copy(k, 0, to, JAVA_SHORT, offset, k.length);
+    MemorySegment.copy(
+        pages.array(page), pages.offset(page), to, JAVA_SHORT, offset, BLOCK * headDim);
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    short[] k = keys.get(page);
-    MemorySegment.copy(from, JAVA_SHORT, offset, k, 0, k.length);
+    MemorySegment.copy(
+        from, JAVA_SHORT, offset, pages.array(page), pages.offset(page), BLOCK * headDim);
   }
 
   @Override
@@ -101,7 +90,8 @@ final class F16Keys extends KeyRows {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys.get(row / BLOCK), 0, headDim, queries, queryOffset, scores);
+    scores(
+        pages.array(row / BLOCK), pages.offset(row / BLOCK), headDim, queries, queryOffset, scores);
   }
 
   private static void scores(

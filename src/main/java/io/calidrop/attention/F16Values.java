@@ -10,9 +10,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -22,25 +20,16 @@ import jdk.incubator.vector.ShortVector;
  * LANES. Decoded numbers are too small by {@link Half#BIAS}; weights make up for it.
  */
 final class F16Values extends ValueRows {
-  private final List<short[]> values = new ArrayList<>(); // pages of [BLOCK][valueDim]
+  private final Pages<short[]> pages; // of [BLOCK][valueDim]
 
   F16Values(int valueLength) {
     super(valueLength);
+    pages = new Pages<>(short[]::new, BLOCK * valueDim);
   }
 
   @Override
-  void addPage() {
-    values.add(new short[BLOCK * valueDim]);
-  }
-
-  @Override
-  void removePage() {
-    values.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    values.addLast(values.removeFirst());
+  Pages<?> pages() {
+    return pages;
   }
 
   @Override
@@ -48,15 +37,20 @@ final class F16Values extends ValueRows {
     return BLOCK * valueDim * Short.BYTES;
   }
 
-  /** Where a dimension of a row's value lies in its page. */
+  /** Where a row's value begins in its array. */
+  private int offset(int row) {
+    return pages.offset(row / BLOCK) + row % BLOCK * valueDim;
+  }
+
+  /** Where a dimension of a row's value lies in its array. */
   private int valueOffset(int row, int d) {
     int i = d % (2 * LANES);
-    return row % BLOCK * valueDim + d - i + 2 * (i % LANES) + i / LANES;
+    return offset(row) + d - i + 2 * (i % LANES) + i / LANES;
   }
 
   @Override
   void set(int row, float[] x, int offset) {
-    short[] page = values.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       page[valueOffset(row, d)] = Float.floatToFloat16(x[offset + d]);
     }
@@ -64,7 +58,7 @@ final class F16Values extends ValueRows {
 
   @Override
   void get(int row, float[] out, int offset) {
-    short[] page = values.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       out[offset + d] = Float.float16ToFloat(page[valueOffset(row, d)]);
     }
@@ -73,11 +67,7 @@ final class F16Values extends ValueRows {
   @Override
   void move(int from, int to) {
     System.arraycopy(
-        values.get(from / BLOCK),
-        from % BLOCK * valueDim,
-        values.get(to / BLOCK),
-        to % BLOCK * valueDim,
-        valueDim);
+        pages.array(from / BLOCK), offset(from), pages.array(to / BLOCK), offset(to), valueDim);
   }
 
   @Override
@@ -87,7 +77,7 @@ final class F16Values extends ValueRows {
 
   @Override
   void saveRow(int row, byte[] to, int offset) {
-    short[] page = values.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       SHORT.set(to, offset + d * Short.BYTES, page[valueOffset(row, d)]);
     }
@@ -95,7 +85,7 @@ final class F16Values extends ValueRows {
 
   @Override
   void loadRow(int row, byte[] from, int offset) {
-    short[] page = values.get(row / BLOCK);
+    short[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       page[valueOffset(row, d)] = (short) SHORT.get(from, offset + d * Short.BYTES);
     }
@@ -111,14 +101,14 @@ final class F16Values extends ValueRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    short[] v = values.get(page);
-    MemorySegment.copy(v, 0, to, JAVA_SHORT, offset, v.length);
+    MemorySegment.copy(
+        pages.array(page), pages.offset(page), to, JAVA_SHORT, offset, BLOCK * valueDim);
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    short[] v = values.get(page);
-    MemorySegment.copy(from, JAVA_SHORT, offset, v, 0, v.length);
+    MemorySegment.copy(
+        from, JAVA_SHORT, offset, pages.array(page), pages.offset(page), BLOCK * valueDim);
   }
 
   @Override
@@ -129,7 +119,7 @@ final class F16Values extends ValueRows {
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(values.get(row / BLOCK), 0, valueDim, count, weights, out, offset);
+    accumulate(pages.array(row / BLOCK), offset(row), valueDim, count, weights, out, offset);
   }
 
   private static void accumulate(

@@ -7,32 +7,21 @@ import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /** Keys in single precision. */
 final class F32Keys extends KeyRows {
-  private final List<float[]> keys = new ArrayList<>(); // pages of [BLOCK / TILE][headDim][TILE]
+  private final Pages<float[]> pages; // of [BLOCK / TILE][headDim][TILE]
 
   F32Keys(int headDim) {
     super(headDim);
+    pages = new Pages<>(float[]::new, BLOCK * headDim);
   }
 
   @Override
-  void addPage() {
-    keys.add(new float[BLOCK * headDim]);
-  }
-
-  @Override
-  void removePage() {
-    keys.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    keys.addLast(keys.removeFirst());
+  Pages<?> pages() {
+    return pages;
   }
 
   @Override
@@ -40,15 +29,15 @@ final class F32Keys extends KeyRows {
     return BLOCK * headDim * Float.BYTES;
   }
 
-  /** Where a row's key begins in its page; its dimensions lie TILE apart. */
+  /** Where a row's key begins in its array; its dimensions lie TILE apart. */
   private int keyOffset(int row) {
     int r = row % BLOCK;
-    return r / TILE * TILE * headDim + r % TILE;
+    return pages.offset(row / BLOCK) + r / TILE * TILE * headDim + r % TILE;
   }
 
   @Override
   void set(int row, float[] x, int offset) {
-    float[] page = keys.get(row / BLOCK);
+    float[] page = pages.array(row / BLOCK);
     int k = keyOffset(row);
     for (int d = 0; d < headDim; d++) {
       page[k + d * TILE] = x[offset + d];
@@ -57,7 +46,7 @@ final class F32Keys extends KeyRows {
 
   @Override
   void get(int row, float[] out, int offset) {
-    float[] page = keys.get(row / BLOCK);
+    float[] page = pages.array(row / BLOCK);
     int k = keyOffset(row);
     for (int d = 0; d < headDim; d++) {
       out[offset + d] = page[k + d * TILE];
@@ -66,8 +55,8 @@ final class F32Keys extends KeyRows {
 
   @Override
   void move(int from, int to) {
-    float[] source = keys.get(from / BLOCK);
-    float[] target = keys.get(to / BLOCK);
+    float[] source = pages.array(from / BLOCK);
+    float[] target = pages.array(to / BLOCK);
     int f = keyOffset(from);
     int t = keyOffset(to);
     for (int d = 0; d < headDim * TILE; d += TILE) {
@@ -77,14 +66,14 @@ final class F32Keys extends KeyRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    float[] k = keys.get(page);
-    MemorySegment.copy(k, 0, to, JAVA_FLOAT, offset, k.length);
+    MemorySegment.copy(
+        pages.array(page), pages.offset(page), to, JAVA_FLOAT, offset, BLOCK * headDim);
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    float[] k = keys.get(page);
-    MemorySegment.copy(from, JAVA_FLOAT, offset, k, 0, k.length);
+    MemorySegment.copy(
+        from, JAVA_FLOAT, offset, pages.array(page), pages.offset(page), BLOCK * headDim);
   }
 
   @Override
@@ -94,7 +83,8 @@ final class F32Keys extends KeyRows {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    scores(keys.get(row / BLOCK), 0, headDim, queries, queryOffset, scores);
+    scores(
+        pages.array(row / BLOCK), pages.offset(row / BLOCK), headDim, queries, queryOffset, scores);
   }
 
   /**
@@ -104,9 +94,16 @@ final class F32Keys extends KeyRows {
    * @param out [BLOCK] at {@code outOffset}, overwritten
    */
   void dots(int row, float[] x, int offset, float[] out, int outOffset) {
-    float[] page = keys.get(row / BLOCK);
+    float[] page = pages.array(row / BLOCK);
     for (int tile = 0; tile < BLOCK; tile += TILE) {
-      dots(page, tile * headDim, headDim, x, offset, out, outOffset + tile);
+      dots(
+          page,
+          pages.offset(row / BLOCK) + tile * headDim,
+          headDim,
+          x,
+          offset,
+          out,
+          outOffset + tile);
     }
   }
 

@@ -8,33 +8,27 @@ import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /** Values in single precision. */
 final class F32Values extends ValueRows {
-  private final List<float[]> values = new ArrayList<>(); // pages of [BLOCK][valueDim]
+  private final Pages<float[]> pages; // of [BLOCK][valueDim]
 
   F32Values(int valueLength) {
     super(valueLength);
+    pages = new Pages<>(float[]::new, BLOCK * valueDim);
   }
 
   @Override
-  void addPage() {
-    values.add(new float[BLOCK * valueDim]);
+  Pages<?> pages() {
+    return pages;
   }
 
-  @Override
-  void removePage() {
-    values.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    values.addLast(values.removeFirst());
+  /** Where a row's value begins in its array. */
+  private int offset(int row) {
+    return pages.offset(row / BLOCK) + row % BLOCK * valueDim;
   }
 
   @Override
@@ -44,22 +38,18 @@ final class F32Values extends ValueRows {
 
   @Override
   void set(int row, float[] x, int offset) {
-    System.arraycopy(x, offset, values.get(row / BLOCK), row % BLOCK * valueDim, valueLength);
+    System.arraycopy(x, offset, pages.array(row / BLOCK), offset(row), valueLength);
   }
 
   @Override
   void get(int row, float[] out, int offset) {
-    System.arraycopy(values.get(row / BLOCK), row % BLOCK * valueDim, out, offset, valueLength);
+    System.arraycopy(pages.array(row / BLOCK), offset(row), out, offset, valueLength);
   }
 
   @Override
   void move(int from, int to) {
     System.arraycopy(
-        values.get(from / BLOCK),
-        from % BLOCK * valueDim,
-        values.get(to / BLOCK),
-        to % BLOCK * valueDim,
-        valueDim);
+        pages.array(from / BLOCK), offset(from), pages.array(to / BLOCK), offset(to), valueDim);
   }
 
   @Override
@@ -69,17 +59,17 @@ final class F32Values extends ValueRows {
 
   @Override
   void saveRow(int row, byte[] to, int offset) {
-    float[] page = values.get(row / BLOCK);
+    float[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
-      FLOAT.set(to, offset + d * Float.BYTES, page[row % BLOCK * valueDim + d]);
+      FLOAT.set(to, offset + d * Float.BYTES, page[offset(row) + d]);
     }
   }
 
   @Override
   void loadRow(int row, byte[] from, int offset) {
-    float[] page = values.get(row / BLOCK);
+    float[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
-      page[row % BLOCK * valueDim + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+      page[offset(row) + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
     }
   }
 
@@ -93,14 +83,14 @@ final class F32Values extends ValueRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    float[] v = values.get(page);
-    MemorySegment.copy(v, 0, to, JAVA_FLOAT, offset, v.length);
+    MemorySegment.copy(
+        pages.array(page), pages.offset(page), to, JAVA_FLOAT, offset, BLOCK * valueDim);
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    float[] v = values.get(page);
-    MemorySegment.copy(from, JAVA_FLOAT, offset, v, 0, v.length);
+    MemorySegment.copy(
+        from, JAVA_FLOAT, offset, pages.array(page), pages.offset(page), BLOCK * valueDim);
   }
 
   @Override
@@ -111,7 +101,7 @@ final class F32Values extends ValueRows {
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    accumulate(values.get(row / BLOCK), 0, valueDim, count, weights, out, offset);
+    accumulate(pages.array(row / BLOCK), offset(row), valueDim, count, weights, out, offset);
   }
 
   static void accumulate(

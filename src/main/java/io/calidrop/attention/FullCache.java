@@ -39,7 +39,10 @@ final class FullCache extends KvCache {
 
   @Override
   public void expectPrompt(int tokens) {
-    // Every prompt is attended whole.
+    // It is attended whole. Its rows will lie together.
+    for (LayerRows layer : layers) {
+      layer.reserve((int) Math.min(contextLength, seen() + tokens));
+    }
   }
 
   @Override

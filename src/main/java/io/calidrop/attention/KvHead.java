@@ -59,10 +59,16 @@ final class KvHead {
       newest.extend(rows, count);
     }
     rows += count;
-    while (pages * BLOCK < rows) {
-      pages++;
-      keys.addPage();
-      values.addPage();
+    reserve(rows);
+  }
+
+  /** Allocates the pages that are missing for so many rows, next to each other. */
+  void reserve(int rows) {
+    int missing = Math.ceilDiv(rows, BLOCK) - pages;
+    if (missing > 0) {
+      pages += missing;
+      keys.pages().add(missing);
+      values.pages().add(missing);
     }
   }
 
@@ -96,17 +102,18 @@ final class KvHead {
     }
     rows -= count;
     for (int dropped = 0; dropped < count; dropped += BLOCK) {
-      keys.rotatePages();
-      values.rotatePages();
+      keys.pages().rotate();
+      values.pages().rotate();
     }
   }
 
   /** Frees the pages beyond those that {@code rows} rows need. */
   void release(int rows) {
     int needed = Math.ceilDiv(Math.max(rows, this.rows), BLOCK);
-    for (; pages > needed; pages--) {
-      keys.removePage();
-      values.removePage();
+    if (pages > needed) {
+      pages = needed;
+      keys.pages().keep(needed);
+      values.pages().keep(needed);
     }
   }
 

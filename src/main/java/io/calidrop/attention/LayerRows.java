@@ -29,6 +29,13 @@ final class LayerRows {
     }
   }
 
+  /** Makes room for {@code tokens} tokens in all, of those that {@link #extend} takes into use. */
+  void reserve(int tokens) {
+    for (KvHead head : heads) {
+      head.reserve(tokens);
+    }
+  }
+
   /** See {@link KvCache#store}. */
   void store(int count, int token, float[] keys, float[] values, int offset) {
     for (int h = 0; h < heads.length; h++) {

@@ -17,8 +17,6 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import io.calidrop.tensor.Half;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -45,7 +43,7 @@ final class PackedKeys extends KeyRows {
   private final int groupBytes; // of a whole group of a tile
   private final int tileBytes;
   private final Hadamard rotation;
-  private final List<byte[]> pages = new ArrayList<>();
+  private final Pages<byte[]> pages;
 
   PackedKeys(int headDim, int bits) {
     super(headDim);
@@ -55,6 +53,7 @@ final class PackedKeys extends KeyRows {
     groupBytes = (1 + 2 * ints(0)) * BYTES;
     tileBytes = (groups - 1) * groupBytes + (1 + 2 * ints(groups - 1)) * BYTES;
     rotation = Hadamard.of(headDim);
+    pages = new Pages<>(byte[]::new, pageBytes());
   }
 
   /** Ints that a row has in a group. */
@@ -67,18 +66,8 @@ final class PackedKeys extends KeyRows {
   }
 
   @Override
-  void addPage() {
-    pages.add(new byte[pageBytes()]);
-  }
-
-  @Override
-  void removePage() {
-    pages.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    pages.addLast(pages.removeFirst());
+  Pages<?> pages() {
+    return pages;
   }
 
   @Override
@@ -86,19 +75,22 @@ final class PackedKeys extends KeyRows {
     return BLOCK / TILE * tileBytes;
   }
 
-  /** Where the scale of a row's group lies in its page. */
-  private int scaleAt(int row, int group) {
-    int r = row % TILE;
-    int tile = row % BLOCK / TILE;
-    return tile * tileBytes + group * groupBytes + 4 * (r % LANES) + 2 * (r / LANES);
+  /** Where a row's tile begins in its array. */
+  private int tileAt(int row) {
+    return pages.offset(row / BLOCK) + row % BLOCK / TILE * tileBytes;
   }
 
-  /** Where the first int of a row's group lies in its page; the others lie a vector apart. */
+  /** Where the scale of a row's group lies in its array. */
+  private int scaleAt(int row, int group) {
+    int r = row % TILE;
+    return tileAt(row) + group * groupBytes + 4 * (r % LANES) + 2 * (r / LANES);
+  }
+
+  /** Where the first int of a row's group lies in its array; the others lie a vector apart. */
   private int intsAt(int row, int group) {
     int r = row % TILE;
     int vector = 1 + r / LANES * ints(group);
-    int tile = row % BLOCK / TILE;
-    return tile * tileBytes + group * groupBytes + vector * BYTES + 4 * (r % LANES);
+    return tileAt(row) + group * groupBytes + vector * BYTES + 4 * (r % LANES);
   }
 
   @Override
@@ -125,11 +117,11 @@ final class PackedKeys extends KeyRows {
   }
 
   private float scale(int row, int group) {
-    return Half.single((short) SHORT.get(pages.get(row / BLOCK), scaleAt(row, group)));
+    return Half.single((short) SHORT.get(pages.array(row / BLOCK), scaleAt(row, group)));
   }
 
   private void set(int row, RowPacker packer) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     for (int g = 0; g < groups; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
       int at = intsAt(row, g);
@@ -154,7 +146,7 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void get(int row, float[] out, int offset) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     for (int d = 0; d < headDim; d++) {
       int g = d / GROUP;
       int i = d % GROUP;
@@ -176,8 +168,8 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void move(int from, int to) {
-    byte[] source = pages.get(from / BLOCK);
-    byte[] target = pages.get(to / BLOCK);
+    byte[] source = pages.array(from / BLOCK);
+    byte[] target = pages.array(to / BLOCK);
     for (int g = 0; g < groups; g++) {
       SHORT.set(target, scaleAt(to, g), (short) SHORT.get(source, scaleAt(from, g)));
       for (int i = 0; i < ints(g); i++) {
@@ -189,12 +181,12 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
+    MemorySegment.copy(pages.array(page), pages.offset(page), to, JAVA_BYTE, offset, pageBytes());
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    MemorySegment.copy(from, JAVA_BYTE, offset, pages.get(page), 0, pageBytes());
+    MemorySegment.copy(from, JAVA_BYTE, offset, pages.array(page), pages.offset(page), pageBytes());
   }
 
   @Override
@@ -209,11 +201,12 @@ final class PackedKeys extends KeyRows {
 
   @Override
   void scores(int row, float[] queries, int queryOffset, float[] scores, AttentionScratch scratch) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
+    int from = pages.offset(row / BLOCK);
     if (scratch.decoding) {
       if (scratch.keysOf != this || scratch.keysRow != row) {
-        decode(page, scratch.codes);
-        decodeScales(page, scratch.keyScales);
+        decode(page, from, scratch.codes);
+        decodeScales(page, from, scratch.keyScales);
         scratch.valuesOf = null;
         scratch.keysOf = this;
         scratch.keysRow = row;
@@ -221,29 +214,25 @@ final class PackedKeys extends KeyRows {
       DecodedRows.scores(scratch.codes, scratch.keyScales, headDim, queries, queryOffset, scores);
       return;
     }
-    scratch.fetched += fetch(page);
-    float[] sums = scratch.packed;
-    for (int g = 0; g < groups; g++) {
-      int q = queryOffset + g * GROUP * QUAD;
-      sum(page, g, queries, q, scratch.quadQueries > 3, sums);
-      for (int tile = 0; tile < BLOCK; tile += TILE) {
-        scale(page, tile / TILE * tileBytes + g * groupBytes, bits, sums, g > 0, scores, tile);
+    boolean four = scratch.quadQueries > 3;
+    for (int tile = 0; tile < BLOCK; tile += TILE) {
+      for (int g = 0; g < groups; g++) {
+        int p = from + tile / TILE * tileBytes + g * groupBytes;
+        sum(page, p, g, queries, queryOffset + g * GROUP * QUAD, four, scratch.packed);
+        scale(page, p, bits, scratch.packed, g > 0, scores, tile);
       }
     }
   }
 
-  /** Sums the products with a group's codes, straight from the page. */
-  private void sum(byte[] page, int g, float[] queries, int q, boolean four, float[] sums) {
-    for (int tile = 0; tile < BLOCK; tile += TILE) {
-      int p = tile / TILE * tileBytes + g * groupBytes;
-      if (bits == 5) {
-        PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums, tile);
-        if (dims(g) > ints(g) * fields) {
-          PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums, tile);
-        }
-      } else {
-        PackedScores.sum(page, p, ints(g), dims(g), bits, queries, q, four, sums, tile);
+  /** Sums the products with a group's codes of a tile, straight from the page. */
+  private void sum(byte[] page, int p, int g, float[] queries, int q, boolean four, float[] sums) {
+    if (bits == 5) {
+      PackedScores.sumFive(page, p, ints(g), dims(g), queries, q, four, sums);
+      if (dims(g) > ints(g) * fields) {
+        PackedScores.addLast(page, p, queries, q + ints(g) * fields * QUAD, four, sums);
       }
+    } else {
+      PackedScores.sum(page, p, ints(g), dims(g), bits, queries, q, four, sums);
     }
   }
 
@@ -251,10 +240,10 @@ final class PackedKeys extends KeyRows {
    * Decodes a page's codes to [groups][BLOCK / TILE][dimensions][TILE], as large as they are on top
    * of an int.
    */
-  private void decode(byte[] page, float[] out) {
-    for (int g = 0; g < groups; g++) {
-      for (int tile = 0; tile < BLOCK; tile += TILE) {
-        int p = tile / TILE * tileBytes + g * groupBytes;
+  private void decode(byte[] page, int from, float[] out) {
+    for (int tile = 0; tile < BLOCK; tile += TILE) {
+      for (int g = 0; g < groups; g++) {
+        int p = from + tile / TILE * tileBytes + g * groupBytes;
         int o = g * GROUP * BLOCK + tile * dims(g);
         decode(page, p + BYTES, ints(g), bits, fields, dims(g), out, o);
         decode(page, p + (1 + ints(g)) * BYTES, ints(g), bits, fields, dims(g), out, o + LANES);
@@ -263,11 +252,11 @@ final class PackedKeys extends KeyRows {
   }
 
   /** Decodes a page's scales, in units of decoded codes, to [groups][BLOCK]. */
-  private void decodeScales(byte[] page, float[] out) {
+  private void decodeScales(byte[] page, int from, float[] out) {
     float unit = 1f / (1 << Integer.SIZE - bits);
     for (int g = 0; g < groups; g++) {
       for (int tile = 0; tile < BLOCK; tile += TILE) {
-        int p = tile / TILE * tileBytes + g * groupBytes;
+        int p = from + tile / TILE * tileBytes + g * groupBytes;
         IntVector scales = (IntVector) ByteVector.fromArray(B, page, p).reinterpretShape(I, 0);
         Half.low(scales).mul(unit).intoArray(out, g * BLOCK + tile);
         Half.high(scales).mul(unit).intoArray(out, g * BLOCK + tile + LANES);
@@ -293,30 +282,16 @@ final class PackedKeys extends KeyRows {
     }
   }
 
-  /**
-   * Reads a number of each cache line, all of which are then on their way at once: kernels compute
-   * between their loads, and wait for one after the other.
-   */
-  static int fetch(byte[] page) {
-    int sum = 0;
-    for (int i = 0; i < page.length; i += 64) {
-      sum += page[i];
-    }
-    return sum;
-  }
-
-  /**
-   * Multiplies a tile's sums [4][BLOCK] by the rows' scales and adds them to others, or to none.
-   */
+  /** Multiplies a tile's sums [4][TILE] by the rows' scales and adds them to scores, or to none. */
   private static void scale(
       byte[] page, int p, int bits, float[] sums, boolean add, float[] scores, int tile) {
     IntVector scales = (IntVector) ByteVector.fromArray(B, page, p).reinterpretShape(I, 0);
     float unit = 1f / (1 << Integer.SIZE - bits);
     FloatVector low = Half.low(scales).mul(unit);
     FloatVector high = Half.high(scales).mul(unit);
-    for (int i = tile; i < QUAD * BLOCK; i += BLOCK) {
-      FloatVector a = FloatVector.fromArray(F, sums, i).mul(low);
-      FloatVector b = FloatVector.fromArray(F, sums, i + LANES).mul(high);
+    for (int i = tile, s = 0; i < QUAD * BLOCK; i += BLOCK, s += TILE) {
+      FloatVector a = FloatVector.fromArray(F, sums, s).mul(low);
+      FloatVector b = FloatVector.fromArray(F, sums, s + LANES).mul(high);
       if (add) {
         a = a.add(FloatVector.fromArray(F, scores, i));
         b = b.add(FloatVector.fromArray(F, scores, i + LANES));

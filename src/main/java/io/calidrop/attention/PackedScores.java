@@ -1,6 +1,6 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.KeyRows.TILE;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
@@ -40,7 +40,7 @@ final class PackedScores {
    * @param p where the group begins
    * @param ints that a row has
    * @param queries holds [dims][4] at {@code q}, and numbers for what fields are beyond
-   * @param sums gets the tile's [4][BLOCK] at {@code s}
+   * @param sums gets the tile's [4][TILE]
    */
   static void sum(
       byte[] page,
@@ -51,8 +51,7 @@ final class PackedScores {
       float[] queries,
       int q,
       boolean four,
-      float[] sums,
-      int s) {
+      float[] sums) {
     int half = bits == 4 ? 1 : 0;
     int rounds = Math.ceilDiv(dims, 4);
     IntVector top = IntVector.broadcast(I, TOP[bits]);
@@ -184,30 +183,19 @@ final class PackedScores {
         b3 = high3.fma(x33, b3);
       }
     }
-    a0.intoArray(sums, s);
-    b0.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a1.intoArray(sums, s);
-    b1.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a2.intoArray(sums, s);
-    b2.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a3.intoArray(sums, s);
-    b3.intoArray(sums, s + LANES);
+    a0.intoArray(sums, 0);
+    b0.intoArray(sums, LANES);
+    a1.intoArray(sums, TILE);
+    b1.intoArray(sums, TILE + LANES);
+    a2.intoArray(sums, 2 * TILE);
+    b2.intoArray(sums, 2 * TILE + LANES);
+    a3.intoArray(sums, 3 * TILE);
+    b3.intoArray(sums, 3 * TILE + LANES);
   }
 
   /** Sums the products with codes of 5 bits, three a round, which are half of an int. */
   static void sumFive(
-      byte[] page,
-      int p,
-      int ints,
-      int dims,
-      float[] queries,
-      int q,
-      boolean four,
-      float[] sums,
-      int s) {
+      byte[] page, int p, int ints, int dims, float[] queries, int q, boolean four, float[] sums) {
     int rounds = Math.min(2 * ints, Math.ceilDiv(dims, 3));
     IntVector top = IntVector.broadcast(I, TOP[5]);
     FloatVector a0 = FloatVector.zero(F);
@@ -306,22 +294,18 @@ final class PackedScores {
         b3 = high2.fma(x32, b3);
       }
     }
-    a0.intoArray(sums, s);
-    b0.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a1.intoArray(sums, s);
-    b1.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a2.intoArray(sums, s);
-    b2.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a3.intoArray(sums, s);
-    b3.intoArray(sums, s + LANES);
+    a0.intoArray(sums, 0);
+    b0.intoArray(sums, LANES);
+    a1.intoArray(sums, TILE);
+    b1.intoArray(sums, TILE + LANES);
+    a2.intoArray(sums, 2 * TILE);
+    b2.intoArray(sums, 2 * TILE + LANES);
+    a3.intoArray(sums, 3 * TILE);
+    b3.intoArray(sums, 3 * TILE + LANES);
   }
 
   /** Adds the products with a whole group's last two codes of 5 bits to its sums. */
-  static void addLast(
-      byte[] page, int p, float[] queries, int q, boolean four, float[] sums, int s) {
+  static void addLast(byte[] page, int p, float[] queries, int q, boolean four, float[] sums) {
     IntVector top = IntVector.broadcast(I, TOP[5]);
     IntVector a = IntVector.zero(I);
     IntVector b = a;
@@ -332,14 +316,14 @@ final class PackedScores {
       a = a.lanewise(LSHR, 2).or(spareA.lanewise(LSHL, 30));
       b = b.lanewise(LSHR, 2).or(spareB.lanewise(LSHL, 30));
     }
-    FloatVector a0 = FloatVector.fromArray(F, sums, s);
-    FloatVector b0 = FloatVector.fromArray(F, sums, s + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, sums, s + BLOCK);
-    FloatVector b1 = FloatVector.fromArray(F, sums, s + BLOCK + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, sums, s + 2 * BLOCK);
-    FloatVector b2 = FloatVector.fromArray(F, sums, s + 2 * BLOCK + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, sums, s + 3 * BLOCK);
-    FloatVector b3 = FloatVector.fromArray(F, sums, s + 3 * BLOCK + LANES);
+    FloatVector a0 = FloatVector.fromArray(F, sums, 0);
+    FloatVector b0 = FloatVector.fromArray(F, sums, LANES);
+    FloatVector a1 = FloatVector.fromArray(F, sums, TILE);
+    FloatVector b1 = FloatVector.fromArray(F, sums, TILE + LANES);
+    FloatVector a2 = FloatVector.fromArray(F, sums, 2 * TILE);
+    FloatVector b2 = FloatVector.fromArray(F, sums, 2 * TILE + LANES);
+    FloatVector a3 = FloatVector.fromArray(F, sums, 3 * TILE);
+    FloatVector b3 = FloatVector.fromArray(F, sums, 3 * TILE + LANES);
     FloatVector low0 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
     FloatVector high0 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
     FloatVector x00 =
@@ -388,16 +372,13 @@ final class PackedScores {
       a3 = low1.fma(x31, a3);
       b3 = high1.fma(x31, b3);
     }
-    a0.intoArray(sums, s);
-    b0.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a1.intoArray(sums, s);
-    b1.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a2.intoArray(sums, s);
-    b2.intoArray(sums, s + LANES);
-    s += BLOCK;
-    a3.intoArray(sums, s);
-    b3.intoArray(sums, s + LANES);
+    a0.intoArray(sums, 0);
+    b0.intoArray(sums, LANES);
+    a1.intoArray(sums, TILE);
+    b1.intoArray(sums, TILE + LANES);
+    a2.intoArray(sums, 2 * TILE);
+    b2.intoArray(sums, 2 * TILE + LANES);
+    a3.intoArray(sums, 3 * TILE);
+    b3.intoArray(sums, 3 * TILE + LANES);
   }
 }

@@ -20,9 +20,7 @@ import static jdk.incubator.vector.VectorOperators.LSHR;
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorShape;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -50,7 +48,7 @@ final class PackedValues extends ValueRows {
   private final int planesAt; // [groups][BLOCK] ints of a page, with five bits
   private final int scalesAt; // [groups][BLOCK] half-precision numbers, in pairs as in PackedKeys
   private final Hadamard rotation;
-  private final List<byte[]> pages = new ArrayList<>();
+  private final Pages<byte[]> pages;
 
   PackedValues(int valueLength, Hadamard rotation, int bits) {
     super(valueLength);
@@ -60,21 +58,12 @@ final class PackedValues extends ValueRows {
     vectors = bits == Byte.SIZE ? 2 : 1;
     planesAt = BLOCK * lanes();
     scalesAt = planesAt + (bits == 5 ? BLOCK * groups * Integer.BYTES : 0);
+    pages = new Pages<>(byte[]::new, pageBytes());
   }
 
   @Override
-  void addPage() {
-    pages.add(new byte[pageBytes()]);
-  }
-
-  @Override
-  void removePage() {
-    pages.removeLast();
-  }
-
-  @Override
-  void rotatePages() {
-    pages.addLast(pages.removeFirst());
+  Pages<?> pages() {
+    return pages;
   }
 
   @Override
@@ -85,19 +74,21 @@ final class PackedValues extends ValueRows {
   private int scaleAt(int row, int group) {
     int r = row % KeyRows.TILE;
     int tile = group * BLOCK + row % BLOCK - r;
-    return scalesAt + Short.BYTES * (tile + 2 * (r % LANES) + r / LANES);
+    return pages.offset(row / BLOCK)
+        + scalesAt
+        + Short.BYTES * (tile + 2 * (r % LANES) + r / LANES);
   }
 
   private int planeAt(int row, int group) {
-    return planesAt + (group * BLOCK + row % BLOCK) * Integer.BYTES;
+    return pages.offset(row / BLOCK) + planesAt + (group * BLOCK + row % BLOCK) * Integer.BYTES;
   }
 
-  /** Where the byte of a row in lane {@code i} of its vectors lies in its page. */
+  /** Where the byte of a row in lane {@code i} of its vectors lies in its array. */
   private int byteAt(int row, int i) {
     int r = row % BLOCK;
     int vector = i / LANES;
     int at = (vector - vector % vectors) * BLOCK / ROWS + r / ROWS * vectors + vector % vectors;
-    return at * BYTES + i % LANES * Integer.BYTES + ROWS - 1 - r % ROWS;
+    return pages.offset(row / BLOCK) + at * BYTES + i % LANES * Integer.BYTES + ROWS - 1 - r % ROWS;
   }
 
   @Override
@@ -124,11 +115,11 @@ final class PackedValues extends ValueRows {
   }
 
   private float scale(int row, int group) {
-    return Half.single((short) SHORT.get(pages.get(row / BLOCK), scaleAt(row, group)));
+    return Half.single((short) SHORT.get(pages.array(row / BLOCK), scaleAt(row, group)));
   }
 
   private void set(int row, RowPacker packer) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     int[] codes = packer.codes;
     for (int g = 0; g * GROUP < valueLength; g++) {
       SHORT.set(page, scaleAt(row, g), packer.scales[g]);
@@ -161,7 +152,7 @@ final class PackedValues extends ValueRows {
 
   @Override
   void get(int row, float[] out, int offset) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     for (int d = 0; d < valueLength; d++) {
       int code;
       if (bits == Byte.SIZE) {
@@ -182,8 +173,8 @@ final class PackedValues extends ValueRows {
 
   @Override
   void move(int from, int to) {
-    byte[] source = pages.get(from / BLOCK);
-    byte[] target = pages.get(to / BLOCK);
+    byte[] source = pages.array(from / BLOCK);
+    byte[] target = pages.array(to / BLOCK);
     for (int i = 0; i < lanes(); i++) {
       target[byteAt(to, i)] = source[byteAt(from, i)];
     }
@@ -207,7 +198,7 @@ final class PackedValues extends ValueRows {
 
   @Override
   void saveRow(int row, byte[] to, int offset) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     int o = offset;
     for (int i = 0; i < lanes(); i++) {
       to[o++] = page[byteAt(row, i)];
@@ -222,7 +213,7 @@ final class PackedValues extends ValueRows {
 
   @Override
   void loadRow(int row, byte[] from, int offset) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
     int o = offset;
     for (int i = 0; i < lanes(); i++) {
       page[byteAt(row, i)] = from[o++];
@@ -269,12 +260,12 @@ final class PackedValues extends ValueRows {
 
   @Override
   void save(int page, MemorySegment to, long offset) {
-    MemorySegment.copy(pages.get(page), 0, to, JAVA_BYTE, offset, pageBytes());
+    MemorySegment.copy(pages.array(page), pages.offset(page), to, JAVA_BYTE, offset, pageBytes());
   }
 
   @Override
   void load(int page, MemorySegment from, long offset) {
-    MemorySegment.copy(from, JAVA_BYTE, offset, pages.get(page), 0, pageBytes());
+    MemorySegment.copy(from, JAVA_BYTE, offset, pages.array(page), pages.offset(page), pageBytes());
   }
 
   @Override
@@ -290,7 +281,7 @@ final class PackedValues extends ValueRows {
   /** Decodes rows of a page, unless they are. */
   private void decode(byte[] page, int row, int count, AttentionScratch scratch) {
     if (scratch.valuesOf != this || scratch.valuesRow != row || scratch.valuesCount < count) {
-      decode(page, count, scratch.codes);
+      decodeCodes(page, row, count, scratch.codes);
       scratch.keysOf = null;
       scratch.valuesOf = this;
       scratch.valuesRow = row;
@@ -301,14 +292,13 @@ final class PackedValues extends ValueRows {
   @Override
   void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch) {
-    byte[] page = pages.get(row / BLOCK);
+    byte[] page = pages.array(row / BLOCK);
+    int scales = pages.offset(row / BLOCK) + scalesAt;
     if (scratch.decoding) {
       decode(page, row, count, scratch);
-    } else {
-      scratch.fetched += PackedKeys.fetch(page);
     }
     for (int g = 0; g < groups; g++) {
-      scale(page, scalesAt + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
+      scale(page, scales + g * BLOCK * Short.BYTES, count, weights, scratch.packed);
       if (scratch.decoding) {
         float unit = 1f / (1 << Integer.SIZE - bits);
         int first = g * GROUP;
@@ -323,7 +313,7 @@ final class PackedValues extends ValueRows {
             offset + first,
             valueDim);
       } else {
-        sum(page, g, count, scratch.packed, scratch.quadQueries > 3, out, offset);
+        sum(page, row, g, count, scratch.packed, scratch.quadQueries > 3, out, offset);
       }
     }
   }
@@ -334,16 +324,23 @@ final class PackedValues extends ValueRows {
 
   /** Adds a group's weighted sums, straight from the page. */
   private void sum(
-      byte[] page, int g, int count, float[] weights, boolean four, float[] out, int offset) {
+      byte[] page,
+      int row,
+      int g,
+      int count,
+      float[] weights,
+      boolean four,
+      float[] out,
+      int offset) {
     int rows = VectorShape.roundUp(count, ROWS);
     for (int end = count; end < KvHead.QUAD * BLOCK; end += BLOCK) {
       Arrays.fill(weights, end, end + rows - count, 0f);
     }
     int first = g * GROUP;
     for (int d = first; d < first + dims(g); d += 2 * LANES) {
-      int v = d / 2 * vectors * BLOCK;
+      int v = pages.offset(row / BLOCK) + d / 2 * vectors * BLOCK;
       if (bits == 5) {
-        int planes = planeAt(0, g);
+        int planes = planeAt(row, g);
         PackedSums.addFive(
             page, v, planes, d - first, rows, weights, four, out, offset + d, valueDim);
       } else {
@@ -356,13 +353,13 @@ final class PackedValues extends ValueRows {
    * Decodes the codes of {@code count} rows, rounded up to four, to [groups][BLOCK][dimensions of
    * the group], as large as they are on top of an int.
    */
-  private void decode(byte[] page, int count, float[] out) {
+  private void decodeCodes(byte[] page, int row, int count, float[] out) {
     for (int d = 0; d < valueDim; d += 2 * LANES) {
       int g = d / GROUP;
-      int v = d / 2 * vectors * BLOCK;
+      int v = pages.offset(row / BLOCK) + d / 2 * vectors * BLOCK;
       int o = g * GROUP * BLOCK + d % GROUP;
       if (bits == 5) {
-        decodeFive(page, v, planeAt(0, g), d % GROUP, count, out, o, dims(g));
+        decodeFive(page, v, planeAt(row, g), d % GROUP, count, out, o, dims(g));
       } else {
         int step = (vectors - 1) * BYTES;
         int nibble = vectors == 1 ? 4 : 0;

@@ -7,14 +7,8 @@ import java.lang.foreign.MemorySegment;
  * goes in and comes out is a row as the model has it; how it lies in a page is the format's matter.
  */
 abstract sealed class RowStore permits KeyRows, ValueRows {
-  /** Allocates another page. */
-  abstract void addPage();
-
-  /** Frees the last page. */
-  abstract void removePage();
-
-  /** Moves the first page behind the others. */
-  abstract void rotatePages();
+  /** Where the rows lie. */
+  abstract Pages<?> pages();
 
   /** Bytes of a page, and of what {@link #save} writes. */
   abstract int pageBytes();

@@ -50,12 +50,16 @@ public final class SoftmaxPartials {
   /** Merges partial {@code j} of {@code other} into partial {@code i}. */
   void merge(int i, SoftmaxPartials other, int j) {
     if (other.sum[j] == 0) {
-      return; // also keeps -inf - -inf out of the exponents below
+      return;
     }
-    float m = Math.max(max[i], other.max[j]);
-    float mine = VectorMath.exp(max[i] - m);
-    float theirs = VectorMath.exp(other.max[j] - m);
-    max[i] = m;
+    if (sum[i] == 0) {
+      copy(i, other, j); // also keeps -inf out of the exponents below
+      return;
+    }
+    float difference = max[i] - other.max[j];
+    float mine = difference < 0 ? VectorMath.exp(difference) : 1;
+    float theirs = difference < 0 ? 1 : VectorMath.exp(-difference);
+    max[i] = Math.max(max[i], other.max[j]);
     sum[i] = Math.fma(other.sum[j], theirs, sum[i] * mine);
     for (int d = 0; d < valueDim; d += LANES) {
       FloatVector a = FloatVector.fromArray(F, acc, i * valueDim + d).mul(mine);

@@ -68,8 +68,8 @@ final class StoredRows {
     farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
-    keyRows.addPage();
-    valueRows.addPage();
+    keyRows.pages().add(1);
+    valueRows.pages().add(1);
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
     record = new byte[BLOCK * rowBytes];
     records = new RowRecords(memory, rowBytes, hotBytes(options) / heads(shape));

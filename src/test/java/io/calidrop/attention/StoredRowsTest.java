@@ -156,8 +156,8 @@ class StoredRowsTest {
       ValueRows from = type.newValues(dim, dim);
       ValueRows to = type.newValues(dim, dim);
       for (int page = 0; page < 2; page++) {
-        from.addPage();
-        to.addPage();
+        from.pages().add(1);
+        to.pages().add(1);
       }
       Random random = new Random(dim);
       byte[] record = new byte[3 + from.rowBytes() + 64];
