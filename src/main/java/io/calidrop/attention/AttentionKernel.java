@@ -256,7 +256,7 @@ final class AttentionKernel {
   private static float max(float[] scores, int from) {
     IntVector max = IntVector.broadcast(I, Integer.MIN_VALUE);
     for (int i = from; i < from + BLOCK; i += LANES) {
-      IntVector bits = FloatVector.fromArray(F, scores, i).reinterpretAsInts();
+      IntVector bits = (IntVector) FloatVector.fromArray(F, scores, i).reinterpretShape(I, 0);
       max = bits.lanewise(ASHR, 31).and(Integer.MAX_VALUE).lanewise(XOR, bits).max(max);
     }
     int bits = max.reduceLanes(MAX);

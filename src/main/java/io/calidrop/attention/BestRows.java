@@ -33,16 +33,8 @@ final class BestRows {
    * @return how many
    */
   int find(float[] scores, int n, int most) {
-    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector min = FloatVector.broadcast(F, Float.MAX_VALUE);
-    for (int i = 0; i < n; i += LANES) {
-      FloatVector x = FloatVector.fromArray(F, scores, i);
-      max = max.max(x);
-      min =
-          min.min(x.blend(Float.MAX_VALUE, x.compare(VectorOperators.EQ, Float.NEGATIVE_INFINITY)));
-    }
-    float low = min.reduceLanes(VectorOperators.MIN); // which too many reach
-    float high = Math.nextUp(max.reduceLanes(VectorOperators.MAX)); // which no more than wanted do
+    float low = least(scores, n); // which too many reach
+    float high = Math.nextUp(greatest(scores, n)); // which no more than wanted do
     int above = 0; // rows that reach it
     if (count(scores, n, low) <= most) {
       high = low;
@@ -68,6 +60,26 @@ final class BestRows {
     return drop(scores, rows, reach, high, most - above);
   }
 
+  private static float greatest(float[] scores, int n) {
+    FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < n; i += LANES) {
+      max = max.lanewise(VectorOperators.MAX, FloatVector.fromArray(F, scores, i));
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  /** The least score of a row. */
+  private static float least(float[] scores, int n) {
+    FloatVector none = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    FloatVector most = FloatVector.broadcast(F, Float.MAX_VALUE);
+    FloatVector min = most;
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector x = FloatVector.fromArray(F, scores, i);
+      min = min.lanewise(VectorOperators.MIN, x.blend(most, x.compare(VectorOperators.EQ, none)));
+    }
+    return min.reduceLanes(VectorOperators.MIN);
+  }
+
   private static int count(float[] scores, int n, float least) {
     int count = 0;
     for (int i = 0; i < n; i += LANES) {
@@ -83,7 +95,8 @@ final class BestRows {
       VectorMask<Float> reach =
           FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, least);
       // The mask is of floats: a cast of it would be an object.
-      FIRST.add(i).reinterpretAsFloats().compress(reach).reinterpretAsInts().intoArray(rows, found);
+      FloatVector numbers = (FloatVector) FIRST.add(i).reinterpretShape(F, 0);
+      ((IntVector) numbers.compress(reach).reinterpretShape(I, 0)).intoArray(rows, found);
       found += reach.trueCount();
     }
     return found;

@@ -158,7 +158,7 @@ final class CachePruner {
     head.evict(rows - count);
     int before = calibration == null ? 0 : calibration.count();
     if (head.stored != null) {
-      head.stored.age(seen + budget.pruneInterval());
+      head.stored.age(seen, seen + budget.pruneInterval());
       head.stored.add(evicted, shift, folded);
     }
     if (calibration != null && folded.count() > before) {

@@ -52,23 +52,27 @@ final class DecodedRows {
           FloatVector low = FloatVector.fromArray(F, codes, k + d * KeyRows.TILE);
           FloatVector high = FloatVector.fromArray(F, codes, k + d * KeyRows.TILE + LANES);
           FloatVector x0 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d]))
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d]))
+                      .reinterpretShape(F, 0);
           a0 = low.fma(x0, a0);
           b0 = high.fma(x0, b0);
           FloatVector x1 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 1]))
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 1]))
+                      .reinterpretShape(F, 0);
           a1 = low.fma(x1, a1);
           b1 = high.fma(x1, b1);
           FloatVector x2 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 2]))
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 2]))
+                      .reinterpretShape(F, 0);
           a2 = low.fma(x2, a2);
           b2 = high.fma(x2, b2);
           FloatVector x3 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 3]))
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(queries[x + 4 * d + 3]))
+                      .reinterpretShape(F, 0);
           a3 = low.fma(x3, a3);
           b3 = high.fma(x3, b3);
         }
@@ -127,22 +131,26 @@ final class DecodedRows {
         FloatVector low = FloatVector.fromArray(F, codes, v);
         FloatVector high = FloatVector.fromArray(F, codes, v + LANES);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s])).reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + BLOCK]))
+                    .reinterpretShape(F, 0);
         a1 = low.fma(x1, a1);
         b1 = high.fma(x1, b1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 2 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 2 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a2 = low.fma(x2, a2);
         b2 = high.fma(x2, b2);
         FloatVector x3 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low.fma(x3, a3);
         b3 = high.fma(x3, b3);
       }

@@ -117,27 +117,31 @@ final class F16Keys extends KeyRows {
       FloatVector a3 = a0;
       FloatVector b3 = a0;
       for (int d = 0; d < dim; d++, k += TILE) {
-        IntVector pair = ShortVector.fromArray(S, keys, k).reinterpretAsInts();
+        IntVector pair = (IntVector) ShortVector.fromArray(S, keys, k).reinterpretShape(I, 0);
         FloatVector low = Half.scaledLow(pair);
         FloatVector high = Half.scaledHigh(pair);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d]))
+                    .reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 1]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 1]))
+                    .reinterpretShape(F, 0);
         a1 = low.fma(x1, a1);
         b1 = high.fma(x1, b1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 2]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 2]))
+                    .reinterpretShape(F, 0);
         a2 = low.fma(x2, a2);
         b2 = high.fma(x2, b2);
         FloatVector x3 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 3]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 3]))
+                    .reinterpretShape(F, 0);
         a3 = low.fma(x3, a3);
         b3 = high.fma(x3, b3);
       }

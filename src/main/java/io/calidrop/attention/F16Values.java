@@ -146,26 +146,30 @@ final class F16Values extends ValueRows {
       FloatVector b3 = FloatVector.fromArray(F, out, o + 3 * dim + LANES);
       int v = offset + c;
       for (int s = 0; s < count; s++, v += dim) {
-        IntVector pair = ShortVector.fromArray(S, values, v).reinterpretAsInts();
+        IntVector pair = (IntVector) ShortVector.fromArray(S, values, v).reinterpretShape(I, 0);
         FloatVector low = Half.scaledLow(pair);
         FloatVector high = Half.scaledHigh(pair);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s])).reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + BLOCK]))
+                    .reinterpretShape(F, 0);
         a1 = low.fma(x1, a1);
         b1 = high.fma(x1, b1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 2 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 2 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a2 = low.fma(x2, a2);
         b2 = high.fma(x2, b2);
         FloatVector x3 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[s + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low.fma(x3, a3);
         b3 = high.fma(x3, b3);
       }

@@ -116,7 +116,8 @@ final class F32Keys extends KeyRows {
     FloatVector high = low;
     for (int d = 0; d < dim; d++) {
       FloatVector factor =
-          IntVector.broadcast(I, Float.floatToRawIntBits(x[offset + d])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[offset + d])).reinterpretShape(F, 0);
       low = FloatVector.fromArray(F, keys, k + d * TILE).fma(factor, low);
       high = FloatVector.fromArray(F, keys, k + d * TILE + LANES).fma(factor, high);
     }
@@ -140,23 +141,27 @@ final class F32Keys extends KeyRows {
         FloatVector low = FloatVector.fromArray(F, keys, k);
         FloatVector high = FloatVector.fromArray(F, keys, k + LANES);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d]))
+                    .reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 1]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 1]))
+                    .reinterpretShape(F, 0);
         a1 = low.fma(x1, a1);
         b1 = high.fma(x1, b1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 2]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 2]))
+                    .reinterpretShape(F, 0);
         a2 = low.fma(x2, a2);
         b2 = high.fma(x2, b2);
         FloatVector x3 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 3]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[queryOffset + 4 * d + 3]))
+                    .reinterpretShape(F, 0);
         a3 = low.fma(x3, a3);
         b3 = high.fma(x3, b3);
       }

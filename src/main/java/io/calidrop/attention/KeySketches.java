@@ -2,6 +2,7 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.ByteViews.SHORT;
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.ASHR;
@@ -13,6 +14,7 @@ import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import java.util.ArrayList;
 import java.util.List;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -85,11 +87,14 @@ final class KeySketches {
     short[] from = centers.get(page / CHUNK);
     int at = page % CHUNK * centerDim;
     for (int d = 0; d < dim; d += LANES) {
-      ((IntVector) ShortVector.fromArray(HALVES, from, at + d).convertShape(ZERO_EXTEND_S2I, I, 0))
-          .lanewise(LSHL, 16)
-          .lanewise(ASHR, 3)
-          .and(Half.SIGN_EXPONENT_MANTISSA)
-          .reinterpretAsFloats()
+      ((FloatVector)
+              ((IntVector)
+                      ShortVector.fromArray(HALVES, from, at + d)
+                          .convertShape(ZERO_EXTEND_S2I, I, 0))
+                  .lanewise(LSHL, 16)
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretShape(F, 0))
           .mul(Half.BIAS)
           .intoArray(out, o + d);
     }

@@ -268,7 +268,7 @@ final class PackedKeys extends KeyRows {
     for (int g = 0; g < groups; g++) {
       for (int tile = 0; tile < BLOCK; tile += TILE) {
         int p = tile / TILE * tileBytes + g * groupBytes;
-        IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+        IntVector scales = (IntVector) ByteVector.fromArray(B, page, p).reinterpretShape(I, 0);
         Half.low(scales).mul(unit).intoArray(out, g * BLOCK + tile);
         Half.high(scales).mul(unit).intoArray(out, g * BLOCK + tile + LANES);
       }
@@ -283,11 +283,11 @@ final class PackedKeys extends KeyRows {
     for (int i = 0; i <= ints && d < dims; i++) {
       IntVector packed = spread;
       if (i < ints) {
-        packed = ByteVector.fromArray(B, page, p + i * BYTES).reinterpretAsInts();
+        packed = (IntVector) ByteVector.fromArray(B, page, p + i * BYTES).reinterpretShape(I, 0);
         spread = spread.lanewise(LSHR, SPARE).or(packed.lanewise(LSHL, Integer.SIZE - SPARE));
       }
       for (int end = Math.min(d + fields, dims); d < end; d++) {
-        ((FloatVector) packed.and(top).convert(I2F, 0)).intoArray(out, o + d * TILE);
+        ((FloatVector) packed.and(top).convertShape(I2F, F, 0)).intoArray(out, o + d * TILE);
         packed = packed.lanewise(LSHL, bits);
       }
     }
@@ -310,7 +310,7 @@ final class PackedKeys extends KeyRows {
    */
   private static void scale(
       byte[] page, int p, int bits, float[] sums, boolean add, float[] scores, int tile) {
-    IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+    IntVector scales = (IntVector) ByteVector.fromArray(B, page, p).reinterpretShape(I, 0);
     float unit = 1f / (1 << Integer.SIZE - bits);
     FloatVector low = Half.low(scales).mul(unit);
     FloatVector high = Half.high(scales).mul(unit);

@@ -67,87 +67,119 @@ final class PackedScores {
     FloatVector b3 = a0;
     for (int i = 0; i < rounds; i++, q += 4 * QUAD) {
       int at = p + (1 + (i >> half)) * BYTES - (i & half) * Short.BYTES;
-      IntVector a = ByteVector.fromArray(B, page, at).reinterpretAsInts();
-      IntVector b = ByteVector.fromArray(B, page, at + ints * BYTES).reinterpretAsInts();
-      FloatVector low0 = (FloatVector) a.and(top).convert(I2F, 0);
-      FloatVector high0 = (FloatVector) b.and(top).convert(I2F, 0);
+      IntVector a = (IntVector) ByteVector.fromArray(B, page, at).reinterpretShape(I, 0);
+      IntVector b =
+          (IntVector) ByteVector.fromArray(B, page, at + ints * BYTES).reinterpretShape(I, 0);
+      FloatVector low0 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+      FloatVector high0 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
       FloatVector x00 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretShape(F, 0);
       a0 = low0.fma(x00, a0);
       b0 = high0.fma(x00, b0);
       FloatVector x10 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1]))
+                  .reinterpretShape(F, 0);
       a1 = low0.fma(x10, a1);
       b1 = high0.fma(x10, b1);
       FloatVector x20 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2]))
+                  .reinterpretShape(F, 0);
       a2 = low0.fma(x20, a2);
       b2 = high0.fma(x20, b2);
       a = a.lanewise(LSHL, width);
       b = b.lanewise(LSHL, width);
-      FloatVector low1 = (FloatVector) a.and(top).convert(I2F, 0);
-      FloatVector high1 = (FloatVector) b.and(top).convert(I2F, 0);
+      FloatVector low1 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+      FloatVector high1 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
       FloatVector x01 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4]))
+                  .reinterpretShape(F, 0);
       a0 = low1.fma(x01, a0);
       b0 = high1.fma(x01, b0);
       FloatVector x11 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5]))
+                  .reinterpretShape(F, 0);
       a1 = low1.fma(x11, a1);
       b1 = high1.fma(x11, b1);
       FloatVector x21 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6]))
+                  .reinterpretShape(F, 0);
       a2 = low1.fma(x21, a2);
       b2 = high1.fma(x21, b2);
       if (four) {
         FloatVector x30 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3]))
+                    .reinterpretShape(F, 0);
         a3 = low0.fma(x30, a3);
         b3 = high0.fma(x30, b3);
         FloatVector x31 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7]))
+                    .reinterpretShape(F, 0);
         a3 = low1.fma(x31, a3);
         b3 = high1.fma(x31, b3);
       }
       a = a.lanewise(LSHL, width);
       b = b.lanewise(LSHL, width);
-      FloatVector low2 = (FloatVector) a.and(top).convert(I2F, 0);
-      FloatVector high2 = (FloatVector) b.and(top).convert(I2F, 0);
+      FloatVector low2 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+      FloatVector high2 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
       FloatVector x02 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 8])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 8]))
+                  .reinterpretShape(F, 0);
       a0 = low2.fma(x02, a0);
       b0 = high2.fma(x02, b0);
       FloatVector x12 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 9])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 9]))
+                  .reinterpretShape(F, 0);
       a1 = low2.fma(x12, a1);
       b1 = high2.fma(x12, b1);
       FloatVector x22 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 10])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 10]))
+                  .reinterpretShape(F, 0);
       a2 = low2.fma(x22, a2);
       b2 = high2.fma(x22, b2);
       a = a.lanewise(LSHL, width);
       b = b.lanewise(LSHL, width);
-      FloatVector low3 = (FloatVector) a.and(top).convert(I2F, 0);
-      FloatVector high3 = (FloatVector) b.and(top).convert(I2F, 0);
+      FloatVector low3 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+      FloatVector high3 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
       FloatVector x03 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 12])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 12]))
+                  .reinterpretShape(F, 0);
       a0 = low3.fma(x03, a0);
       b0 = high3.fma(x03, b0);
       FloatVector x13 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 13])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 13]))
+                  .reinterpretShape(F, 0);
       a1 = low3.fma(x13, a1);
       b1 = high3.fma(x13, b1);
       FloatVector x23 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 14])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 14]))
+                  .reinterpretShape(F, 0);
       a2 = low3.fma(x23, a2);
       b2 = high3.fma(x23, b2);
       if (four) {
         FloatVector x32 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 11])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 11]))
+                    .reinterpretShape(F, 0);
         a3 = low2.fma(x32, a3);
         b3 = high2.fma(x32, b3);
         FloatVector x33 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 15])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 15]))
+                    .reinterpretShape(F, 0);
         a3 = low3.fma(x33, a3);
         b3 = high3.fma(x33, b3);
       }
@@ -189,63 +221,87 @@ final class PackedScores {
     for (int i = 0; i < rounds; i++, q += 3 * QUAD) {
       int at = p + (1 + (i >> 1)) * BYTES;
       int half = (i & 1) * 15;
-      IntVector a = ByteVector.fromArray(B, page, at).reinterpretAsInts();
-      IntVector b = ByteVector.fromArray(B, page, at + ints * BYTES).reinterpretAsInts();
+      IntVector a = (IntVector) ByteVector.fromArray(B, page, at).reinterpretShape(I, 0);
+      IntVector b =
+          (IntVector) ByteVector.fromArray(B, page, at + ints * BYTES).reinterpretShape(I, 0);
       a = a.lanewise(LSHL, half);
       b = b.lanewise(LSHL, half);
-      FloatVector low0 = (FloatVector) a.and(top).convert(I2F, 0);
-      FloatVector high0 = (FloatVector) b.and(top).convert(I2F, 0);
+      FloatVector low0 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+      FloatVector high0 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
       FloatVector x00 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretShape(F, 0);
       a0 = low0.fma(x00, a0);
       b0 = high0.fma(x00, b0);
       FloatVector x10 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1]))
+                  .reinterpretShape(F, 0);
       a1 = low0.fma(x10, a1);
       b1 = high0.fma(x10, b1);
       FloatVector x20 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2]))
+                  .reinterpretShape(F, 0);
       a2 = low0.fma(x20, a2);
       b2 = high0.fma(x20, b2);
-      FloatVector low1 = (FloatVector) a.lanewise(LSHL, 5).and(top).convert(I2F, 0);
-      FloatVector high1 = (FloatVector) b.lanewise(LSHL, 5).and(top).convert(I2F, 0);
+      FloatVector low1 = (FloatVector) a.lanewise(LSHL, 5).and(top).convertShape(I2F, F, 0);
+      FloatVector high1 = (FloatVector) b.lanewise(LSHL, 5).and(top).convertShape(I2F, F, 0);
       FloatVector x01 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4]))
+                  .reinterpretShape(F, 0);
       a0 = low1.fma(x01, a0);
       b0 = high1.fma(x01, b0);
       FloatVector x11 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5]))
+                  .reinterpretShape(F, 0);
       a1 = low1.fma(x11, a1);
       b1 = high1.fma(x11, b1);
       FloatVector x21 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6]))
+                  .reinterpretShape(F, 0);
       a2 = low1.fma(x21, a2);
       b2 = high1.fma(x21, b2);
-      FloatVector low2 = (FloatVector) a.lanewise(LSHL, 10).and(top).convert(I2F, 0);
-      FloatVector high2 = (FloatVector) b.lanewise(LSHL, 10).and(top).convert(I2F, 0);
+      FloatVector low2 = (FloatVector) a.lanewise(LSHL, 10).and(top).convertShape(I2F, F, 0);
+      FloatVector high2 = (FloatVector) b.lanewise(LSHL, 10).and(top).convertShape(I2F, F, 0);
       FloatVector x02 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 8])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 8]))
+                  .reinterpretShape(F, 0);
       a0 = low2.fma(x02, a0);
       b0 = high2.fma(x02, b0);
       FloatVector x12 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 9])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 9]))
+                  .reinterpretShape(F, 0);
       a1 = low2.fma(x12, a1);
       b1 = high2.fma(x12, b1);
       FloatVector x22 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 10])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 10]))
+                  .reinterpretShape(F, 0);
       a2 = low2.fma(x22, a2);
       b2 = high2.fma(x22, b2);
       if (four) {
         FloatVector x30 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3]))
+                    .reinterpretShape(F, 0);
         a3 = low0.fma(x30, a3);
         b3 = high0.fma(x30, b3);
         FloatVector x31 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7]))
+                    .reinterpretShape(F, 0);
         a3 = low1.fma(x31, a3);
         b3 = high1.fma(x31, b3);
         FloatVector x32 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 11])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 11]))
+                    .reinterpretShape(F, 0);
         a3 = low2.fma(x32, a3);
         b3 = high2.fma(x32, b3);
       }
@@ -270,8 +326,9 @@ final class PackedScores {
     IntVector a = IntVector.zero(I);
     IntVector b = a;
     for (int at = p + BYTES; at < p + 6 * BYTES; at += BYTES) {
-      IntVector spareA = ByteVector.fromArray(B, page, at).reinterpretAsInts();
-      IntVector spareB = ByteVector.fromArray(B, page, at + 5 * BYTES).reinterpretAsInts();
+      IntVector spareA = (IntVector) ByteVector.fromArray(B, page, at).reinterpretShape(I, 0);
+      IntVector spareB =
+          (IntVector) ByteVector.fromArray(B, page, at + 5 * BYTES).reinterpretShape(I, 0);
       a = a.lanewise(LSHR, 2).or(spareA.lanewise(LSHL, 30));
       b = b.lanewise(LSHR, 2).or(spareB.lanewise(LSHL, 30));
     }
@@ -283,41 +340,51 @@ final class PackedScores {
     FloatVector b2 = FloatVector.fromArray(F, sums, s + 2 * BLOCK + LANES);
     FloatVector a3 = FloatVector.fromArray(F, sums, s + 3 * BLOCK);
     FloatVector b3 = FloatVector.fromArray(F, sums, s + 3 * BLOCK + LANES);
-    FloatVector low0 = (FloatVector) a.and(top).convert(I2F, 0);
-    FloatVector high0 = (FloatVector) b.and(top).convert(I2F, 0);
+    FloatVector low0 = (FloatVector) a.and(top).convertShape(I2F, F, 0);
+    FloatVector high0 = (FloatVector) b.and(top).convertShape(I2F, F, 0);
     FloatVector x00 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q])).reinterpretShape(F, 0);
     a0 = low0.fma(x00, a0);
     b0 = high0.fma(x00, b0);
     FloatVector x10 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 1])).reinterpretShape(F, 0);
     a1 = low0.fma(x10, a1);
     b1 = high0.fma(x10, b1);
     FloatVector x20 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 2])).reinterpretShape(F, 0);
     a2 = low0.fma(x20, a2);
     b2 = high0.fma(x20, b2);
-    FloatVector low1 = (FloatVector) a.lanewise(LSHL, 5).and(top).convert(I2F, 0);
-    FloatVector high1 = (FloatVector) b.lanewise(LSHL, 5).and(top).convert(I2F, 0);
+    FloatVector low1 = (FloatVector) a.lanewise(LSHL, 5).and(top).convertShape(I2F, F, 0);
+    FloatVector high1 = (FloatVector) b.lanewise(LSHL, 5).and(top).convertShape(I2F, F, 0);
     FloatVector x01 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 4])).reinterpretShape(F, 0);
     a0 = low1.fma(x01, a0);
     b0 = high1.fma(x01, b0);
     FloatVector x11 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 5])).reinterpretShape(F, 0);
     a1 = low1.fma(x11, a1);
     b1 = high1.fma(x11, b1);
     FloatVector x21 =
-        IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6])).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 6])).reinterpretShape(F, 0);
     a2 = low1.fma(x21, a2);
     b2 = high1.fma(x21, b2);
     if (four) {
       FloatVector x30 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 3]))
+                  .reinterpretShape(F, 0);
       a3 = low0.fma(x30, a3);
       b3 = high0.fma(x30, b3);
       FloatVector x31 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(queries[q + 7]))
+                  .reinterpretShape(F, 0);
       a3 = low1.fma(x31, a3);
       b3 = high1.fma(x31, b3);
     }

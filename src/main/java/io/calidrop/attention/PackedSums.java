@@ -58,91 +58,111 @@ final class PackedSums {
     FloatVector a3 = a0;
     FloatVector b3 = a0;
     for (int i = 0; i < rows; i += Integer.BYTES, v += BYTES + step) {
-      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
-      IntVector q = ByteVector.fromArray(B, page, v + step).reinterpretAsInts();
+      IntVector p = (IntVector) ByteVector.fromArray(B, page, v).reinterpretShape(I, 0);
+      IntVector q = (IntVector) ByteVector.fromArray(B, page, v + step).reinterpretShape(I, 0);
       q = q.lanewise(LSHL, nibble);
-      FloatVector low0 = (FloatVector) p.and(top).convert(I2F, 0);
-      FloatVector high0 = (FloatVector) q.and(top).convert(I2F, 0);
+      FloatVector low0 = (FloatVector) p.and(top).convertShape(I2F, F, 0);
+      FloatVector high0 = (FloatVector) q.and(top).convertShape(I2F, F, 0);
       FloatVector x00 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i])).reinterpretShape(F, 0);
       a0 = low0.fma(x00, a0);
       b0 = high0.fma(x00, b0);
       FloatVector x10 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + BLOCK])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + BLOCK]))
+                  .reinterpretShape(F, 0);
       a1 = low0.fma(x10, a1);
       b1 = high0.fma(x10, b1);
       FloatVector x20 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 * BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 * BLOCK]))
+                  .reinterpretShape(F, 0);
       a2 = low0.fma(x20, a2);
       b2 = high0.fma(x20, b2);
-      FloatVector low1 = (FloatVector) p.lanewise(LSHL, 8).and(top).convert(I2F, 0);
-      FloatVector high1 = (FloatVector) q.lanewise(LSHL, 8).and(top).convert(I2F, 0);
+      FloatVector low1 = (FloatVector) p.lanewise(LSHL, 8).and(top).convertShape(I2F, F, 0);
+      FloatVector high1 = (FloatVector) q.lanewise(LSHL, 8).and(top).convertShape(I2F, F, 0);
       FloatVector x01 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1]))
+                  .reinterpretShape(F, 0);
       a0 = low1.fma(x01, a0);
       b0 = high1.fma(x01, b0);
       FloatVector x11 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + BLOCK]))
+                  .reinterpretShape(F, 0);
       a1 = low1.fma(x11, a1);
       b1 = high1.fma(x11, b1);
       FloatVector x21 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + 2 * BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + 2 * BLOCK]))
+                  .reinterpretShape(F, 0);
       a2 = low1.fma(x21, a2);
       b2 = high1.fma(x21, b2);
-      FloatVector low2 = (FloatVector) p.lanewise(LSHL, 16).and(top).convert(I2F, 0);
-      FloatVector high2 = (FloatVector) q.lanewise(LSHL, 16).and(top).convert(I2F, 0);
+      FloatVector low2 = (FloatVector) p.lanewise(LSHL, 16).and(top).convertShape(I2F, F, 0);
+      FloatVector high2 = (FloatVector) q.lanewise(LSHL, 16).and(top).convertShape(I2F, F, 0);
       FloatVector x02 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2]))
+                  .reinterpretShape(F, 0);
       a0 = low2.fma(x02, a0);
       b0 = high2.fma(x02, b0);
       FloatVector x12 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + BLOCK]))
+                  .reinterpretShape(F, 0);
       a1 = low2.fma(x12, a1);
       b1 = high2.fma(x12, b1);
       FloatVector x22 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + 2 * BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + 2 * BLOCK]))
+                  .reinterpretShape(F, 0);
       a2 = low2.fma(x22, a2);
       b2 = high2.fma(x22, b2);
-      FloatVector low3 = (FloatVector) p.lanewise(LSHL, 24).and(top).convert(I2F, 0);
-      FloatVector high3 = (FloatVector) q.lanewise(LSHL, 24).and(top).convert(I2F, 0);
+      FloatVector low3 = (FloatVector) p.lanewise(LSHL, 24).and(top).convertShape(I2F, F, 0);
+      FloatVector high3 = (FloatVector) q.lanewise(LSHL, 24).and(top).convertShape(I2F, F, 0);
       FloatVector x03 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3]))
+                  .reinterpretShape(F, 0);
       a0 = low3.fma(x03, a0);
       b0 = high3.fma(x03, b0);
       FloatVector x13 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + BLOCK]))
+                  .reinterpretShape(F, 0);
       a1 = low3.fma(x13, a1);
       b1 = high3.fma(x13, b1);
       FloatVector x23 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + 2 * BLOCK]))
-              .reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + 2 * BLOCK]))
+                  .reinterpretShape(F, 0);
       a2 = low3.fma(x23, a2);
       b2 = high3.fma(x23, b2);
       if (four) {
         FloatVector x30 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low0.fma(x30, a3);
         b3 = high0.fma(x30, b3);
         FloatVector x31 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 1 + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low1.fma(x31, a3);
         b3 = high1.fma(x31, b3);
         FloatVector x32 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low2.fma(x32, a3);
         b3 = high2.fma(x32, b3);
         FloatVector x33 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + 3 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 + 3 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a3 = low3.fma(x33, a3);
         b3 = high3.fma(x33, b3);
       }
@@ -188,34 +208,38 @@ final class PackedSums {
     FloatVector a3 = a0;
     FloatVector b3 = a0;
     for (int i = 0; i < rows; v += BYTES) {
-      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
+      IntVector p = (IntVector) ByteVector.fromArray(B, page, v).reinterpretShape(I, 0);
       for (int end = i + Integer.BYTES; i < end; i++, planes += Integer.BYTES) {
         int plane = (int) ByteViews.INT.get(page, planes) << dimension;
         IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).and(SIGN);
         IntVector code = p.lanewise(LSHR, 1).and(nibble).or(signs);
-        FloatVector low = (FloatVector) code.convert(I2F, 0);
+        FloatVector low = (FloatVector) code.convertShape(I2F, F, 0);
         signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).and(SIGN);
         code = p.lanewise(LSHL, 3).and(nibble).or(signs);
-        FloatVector high = (FloatVector) code.convert(I2F, 0);
+        FloatVector high = (FloatVector) code.convertShape(I2F, F, 0);
         p = p.lanewise(LSHL, 8);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i])).reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + BLOCK]))
+                    .reinterpretShape(F, 0);
         a1 = low.fma(x1, a1);
         b1 = high.fma(x1, b1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 * BLOCK]))
-                .reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 2 * BLOCK]))
+                    .reinterpretShape(F, 0);
         a2 = low.fma(x2, a2);
         b2 = high.fma(x2, b2);
         if (four) {
           FloatVector x3 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 * BLOCK]))
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[i + 3 * BLOCK]))
+                      .reinterpretShape(F, 0);
           a3 = low.fma(x3, a3);
           b3 = high.fma(x3, b3);
         }

@@ -262,8 +262,8 @@ final class PackedValues extends ValueRows {
         b = b.and(15).or(signs.lanewise(LSHL, 4));
       }
       float scale = Half.single((short) SHORT.get(from, scales + d / GROUP * Short.BYTES));
-      ((FloatVector) a.convert(I2F, 0)).mul(scale).intoArray(out, o + d);
-      ((FloatVector) b.convert(I2F, 0)).mul(scale).intoArray(out, o + d + LANES);
+      ((FloatVector) a.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d);
+      ((FloatVector) b.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d + LANES);
     }
   }
 
@@ -376,9 +376,11 @@ final class PackedValues extends ValueRows {
       byte[] page, int v, int step, int shift, int bits, int count, float[] out, int o, int dims) {
     int top = -1 << Integer.SIZE - bits;
     for (int row = 0; row < count; v += step) {
-      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts().lanewise(LSHL, shift);
+      IntVector p =
+          ((IntVector) ByteVector.fromArray(B, page, v).reinterpretShape(I, 0))
+              .lanewise(LSHL, shift);
       for (int end = row + ROWS; row < end; row++, o += dims) {
-        ((FloatVector) p.and(top).convert(I2F, 0)).intoArray(out, o);
+        ((FloatVector) p.and(top).convertShape(I2F, F, 0)).intoArray(out, o);
         p = p.lanewise(LSHL, Byte.SIZE);
       }
     }
@@ -387,15 +389,15 @@ final class PackedValues extends ValueRows {
   private static void decodeFive(
       byte[] page, int v, int planes, int dimension, int count, float[] out, int o, int dims) {
     for (int row = 0; row < count; v += BYTES) {
-      IntVector p = ByteVector.fromArray(B, page, v).reinterpretAsInts();
+      IntVector p = (IntVector) ByteVector.fromArray(B, page, v).reinterpretShape(I, 0);
       for (int end = row + ROWS; row < end; row++, o += dims) {
         int plane = (int) INT.get(page, planes + row * Integer.BYTES) << dimension;
         IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).and(1 << 31);
         IntVector code = p.lanewise(LSHR, 1).and(15 << 27).or(signs);
-        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o);
+        ((FloatVector) code.convertShape(I2F, F, 0)).intoArray(out, o);
         signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).and(1 << 31);
         code = p.lanewise(LSHL, 3).and(15 << 27).or(signs);
-        ((FloatVector) code.convert(I2F, 0)).intoArray(out, o + LANES);
+        ((FloatVector) code.convertShape(I2F, F, 0)).intoArray(out, o + LANES);
         p = p.lanewise(LSHL, Byte.SIZE);
       }
     }
@@ -404,7 +406,7 @@ final class PackedValues extends ValueRows {
   /** Multiplies weights [4][BLOCK] by the scales of a group of dimensions. */
   private static void scale(byte[] page, int p, int count, float[] weights, float[] out) {
     for (int row = 0; row < count; row += KeyRows.TILE, p += BYTES) {
-      IntVector scales = ByteVector.fromArray(B, page, p).reinterpretAsInts();
+      IntVector scales = (IntVector) ByteVector.fromArray(B, page, p).reinterpretShape(I, 0);
       FloatVector low = Half.low(scales);
       FloatVector high = Half.high(scales);
       for (int w = row; w < KvHead.QUAD * BLOCK; w += BLOCK) {

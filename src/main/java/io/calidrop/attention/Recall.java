@@ -29,11 +29,18 @@ final class Recall {
    * @param tokens most at a time
    */
   Recall(CacheShape shape, int tokens) {
+    this(shape, tokens, new RowChoice(shape));
+  }
+
+  /**
+   * @param choice of its own
+   */
+  Recall(CacheShape shape, int tokens, RowChoice choice) {
     group = shape.group();
     dim = shape.headDim();
     near = new TurnedQueries(shape, tokens);
     far = new TurnedQueries(shape, tokens);
-    choice = new RowChoice(shape);
+    this.choice = choice;
     rowDim = ValueRows.valueDim(dim);
     attention = new RowAttention(shape);
     result = new SoftmaxPartials(tokens * group, rowDim);

@@ -12,6 +12,7 @@ import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Attention of a tile's tokens over rows that each has chosen, from keys and values that were
@@ -99,13 +100,13 @@ final class RowAttention {
   private static void max(float[] x, int padded, float[] out) {
     FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
     for (int i = 0; i < padded; i += LANES) {
-      max = max.max(FloatVector.fromArray(F, x, i));
+      max = max.lanewise(VectorOperators.MAX, FloatVector.fromArray(F, x, i));
     }
     if (LANES > 4) {
-      max = max.max(max.rearrange(PARTNER_4));
+      max = max.lanewise(VectorOperators.MAX, max.rearrange(PARTNER_4));
     }
     if (LANES > 8) {
-      max = max.max(max.rearrange(PARTNER_8));
+      max = max.lanewise(VectorOperators.MAX, max.rearrange(PARTNER_8));
     }
     max.intoArray(out, 0);
   }
@@ -161,22 +162,29 @@ final class RowAttention {
         FloatVector high = FloatVector.fromArray(F, values, v + LANES);
         int w = i * QUAD;
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(weights[w])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(weights[w])).reinterpretShape(F, 0);
         a0 = low.fma(x0, a0);
         b0 = high.fma(x0, b0);
         if (two) {
           FloatVector x1 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 1])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 1]))
+                      .reinterpretShape(F, 0);
           a1 = low.fma(x1, a1);
           b1 = high.fma(x1, b1);
           FloatVector x2 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 2])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 2]))
+                      .reinterpretShape(F, 0);
           a2 = low.fma(x2, a2);
           b2 = high.fma(x2, b2);
         }
         if (four) {
           FloatVector x3 =
-              IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 3])).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(weights[w + 3]))
+                      .reinterpretShape(F, 0);
           a3 = low.fma(x3, a3);
           b3 = high.fma(x3, b3);
         }

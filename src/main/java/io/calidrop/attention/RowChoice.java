@@ -8,26 +8,39 @@ import java.util.Arrays;
 
 /**
  * Chooses the stored rows that a token reads: those with the highest scores by their sketches. Of a
- * long text it first chooses runs of rows by the sketches of their means, so that a choice takes as
- * long as the number of runs, not of rows, demands. For one thread at a time.
+ * very long text it first chooses runs of rows by the sketches of their means, so that a choice
+ * takes as long as the number of runs, not of rows, demands. A mean hides a single row that
+ * matters: many runs are needed for few rows. For one thread at a time.
  */
 final class RowChoice {
   /** Rows of so many runs are all scored. */
-  static final int MOST_RUNS = 256;
+  static final int MOST_RUNS = 16_384;
 
   /** Runs whose rows are scored where there are more. */
-  static final int RUNS = 128;
+  static final int RUNS = 8192;
 
   private static final int PAGE_RUNS = BLOCK / RUN;
 
   private final SketchScores sketchScores;
+  private final int mostRuns;
+  private final int chosenRuns;
   private final BestRows best = new BestRows();
   private final float[] otherSide = new float[RUN];
   private int[] all = {}; // 0, 1, ..
-  private int[] runs = new int[MOST_RUNS]; // that rows are chosen from
+  private int[] runs = {}; // that rows are chosen from
   private float[] scores = {};
 
   RowChoice(CacheShape shape) {
+    this(shape, MOST_RUNS, RUNS);
+  }
+
+  /**
+   * @param mostRuns in place of {@link #MOST_RUNS}
+   * @param chosenRuns in place of {@link #RUNS}
+   */
+  RowChoice(CacheShape shape, int mostRuns, int chosenRuns) {
+    this.mostRuns = mostRuns;
+    this.chosenRuns = chosenRuns;
     sketchScores = new SketchScores(shape.group(), shape.headDim());
   }
 
@@ -50,10 +63,10 @@ final class RowChoice {
    */
   int choose(StoredRows stored, TurnedQueries near, TurnedQueries far, int token) {
     int pageRuns = stored.slots() * PAGE_RUNS;
-    reach(Math.max(pageRuns, MOST_RUNS * RUN));
+    reach(pageRuns);
     int[] from = all;
     int count = pageRuns;
-    if (pageRuns > MOST_RUNS) {
+    if (pageRuns > mostRuns) {
       count = chooseRuns(stored, pageRuns, near, far, token);
       from = runs;
     }
@@ -67,6 +80,7 @@ final class RowChoice {
     return found;
   }
 
+  /** Makes room for a choice from {@code count} runs. */
   private void reach(int count) {
     if (all.length < count) {
       int old = all.length;
@@ -74,7 +88,13 @@ final class RowChoice {
       for (int i = old; i < all.length; i++) {
         all[i] = i;
       }
-      scores = new float[VectorShape.roundUp(all.length, RUN)];
+    }
+    int scored = count <= mostRuns ? count : Math.max(chosenRuns + 1, Math.ceilDiv(count, RUN));
+    if (scores.length < scored * RUN) {
+      scores = new float[(scored + scored / 2) * RUN];
+    }
+    if (count > mostRuns && runs.length == 0) {
+      runs = new int[chosenRuns + 1];
     }
   }
 
@@ -87,7 +107,7 @@ final class RowChoice {
     int unused = stored.unused();
     int end = VectorShape.roundUp(unused, BLOCK) / RUN;
     Arrays.fill(scores, unused / RUN, end, Float.NEGATIVE_INFINITY);
-    int found = best.find(scores, padded, RUNS);
+    int found = best.find(scores, padded, chosenRuns);
     int to = 0;
     boolean begun = unused % RUN > 0; // a run that is not complete has no sketch: it is chosen
     for (int i = 0; i < found; i++) {

@@ -73,7 +73,7 @@ final class RowPacker {
   void packRest(int length, int bits) {
     int padded = VectorShape.roundUp(length, GROUP);
     for (int i = 0; i < padded; i += LANES) {
-      FloatVector code = (FloatVector) IntVector.fromArray(I, codes, i).convert(I2F, 0);
+      FloatVector code = (FloatVector) IntVector.fromArray(I, codes, i).convertShape(I2F, F, 0);
       FloatVector kept = code.mul(Half.single(scales[i / GROUP]));
       FloatVector.fromArray(F, x, i).sub(kept).intoArray(x, i);
     }
@@ -126,7 +126,7 @@ final class RowPacker {
     IntVector most = IntVector.broadcast(I, Integer.MIN_VALUE);
     IntVector least = most;
     for (int i = from; i < from + GROUP; i += LANES) {
-      IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+      IntVector bits = (IntVector) FloatVector.fromArray(F, x, i).reinterpretShape(I, 0);
       most = bits.max(most);
       least = bits.lanewise(XOR, SIGN).max(least);
     }
@@ -140,9 +140,9 @@ final class RowPacker {
     FloatVector sum = FloatVector.zero(F);
     for (int i = from; i < from + GROUP; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      IntVector code = v.mul(inverse).add(ROUND).reinterpretAsInts();
+      IntVector code = (IntVector) v.mul(inverse).add(ROUND).reinterpretShape(I, 0);
       code = code.max(ROUND_BITS + lowest).min(ROUND_BITS - 1 - lowest);
-      FloatVector whole = code.reinterpretAsFloats().sub(ROUND);
+      FloatVector whole = ((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND);
       FloatVector difference = v.sub(whole.mul(scale));
       sum = difference.fma(difference, sum);
     }
@@ -154,7 +154,7 @@ final class RowPacker {
     float inverse = inverse(scale);
     for (int i = from; i < from + GROUP; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      IntVector code = v.mul(inverse).add(ROUND).reinterpretAsInts();
+      IntVector code = (IntVector) v.mul(inverse).add(ROUND).reinterpretShape(I, 0);
       code = code.max(ROUND_BITS + lowest).min(ROUND_BITS - 1 - lowest);
       code.sub(ROUND_BITS).intoArray(codes, i);
     }

@@ -89,7 +89,7 @@ final class ShareLog {
   private static void raise(float[] weights, int from, float factor, int[] most, int row) {
     for (int i = 0; i < BLOCK; i += LANES) {
       FloatVector share = FloatVector.fromArray(F, weights, from + i).mul(factor).add(0.5f);
-      IntVector fixed = (IntVector) share.convert(VectorOperators.F2I, 0);
+      IntVector fixed = (IntVector) share.convertShape(VectorOperators.F2I, I, 0);
       fixed.max(IntVector.fromArray(I, most, row + i)).intoArray(most, row + i);
     }
   }
@@ -97,7 +97,7 @@ final class ShareLog {
   private static void add(float[] weights, int from, float factor, int[] sums, int row) {
     for (int i = 0; i < BLOCK; i += LANES) {
       FloatVector share = FloatVector.fromArray(F, weights, from + i).mul(factor).add(0.5f);
-      IntVector fixed = (IntVector) share.convert(VectorOperators.F2I, 0);
+      IntVector fixed = (IntVector) share.convertShape(VectorOperators.F2I, I, 0);
       fixed.add(IntVector.fromArray(I, sums, row + i)).intoArray(sums, row + i);
     }
   }

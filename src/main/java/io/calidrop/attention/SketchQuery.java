@@ -1,6 +1,7 @@
 package io.calidrop.attention;
 
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -112,12 +113,15 @@ final class SketchQuery {
             .add(FOURTH.mul(2 * q[d + 3] * inverse))
             .add(least * inverse);
     int mask = 0xff; // of the mantissa, which ends in the rounded number
-    IntVector codes = sum.add(VectorMath.ROUND).reinterpretAsInts().and(mask);
-    IntVector code = sum.add(first).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    IntVector codes = ((IntVector) sum.add(VectorMath.ROUND).reinterpretShape(I, 0)).and(mask);
+    IntVector code =
+        ((IntVector) sum.add(first).add(VectorMath.ROUND).reinterpretShape(I, 0)).and(mask);
     codes = codes.or(code.lanewise(LSHL, 8));
-    code = sum.add(second).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    code = ((IntVector) sum.add(second).add(VectorMath.ROUND).reinterpretShape(I, 0)).and(mask);
     codes = codes.or(code.lanewise(LSHL, 16));
-    code = sum.add(first + second).add(VectorMath.ROUND).reinterpretAsInts().and(mask);
+    code =
+        ((IntVector) sum.add(first + second).add(VectorMath.ROUND).reinterpretShape(I, 0))
+            .and(mask);
     codes.or(code.lanewise(LSHL, 24)).intoArray(out, o);
   }
 }

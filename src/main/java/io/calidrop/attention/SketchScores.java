@@ -11,6 +11,7 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.FEW_BYTES;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.S;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
@@ -23,6 +24,8 @@ import java.util.Arrays;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -106,12 +109,14 @@ final class SketchScores {
       }
       int scalesAt = at + OCTETS * RUN;
       for (int row = 0; row < RUN; row += LANES) {
-        ((IntVector)
-                ByteVector.fromArray(PAIRS, from, scalesAt + row * Short.BYTES)
-                    .reinterpretAsShorts()
-                    .convertShape(ZERO_EXTEND_S2I, I, 0))
-            .lanewise(LSHL, 13)
-            .reinterpretAsFloats()
+        ((FloatVector)
+                ((IntVector)
+                        ((ShortVector)
+                                ByteVector.fromArray(PAIRS, from, scalesAt + row * Short.BYTES)
+                                    .reinterpretShape(S, 0))
+                            .convertShape(ZERO_EXTEND_S2I, I, 0))
+                    .lanewise(LSHL, 13)
+                    .reinterpretShape(F, 0))
             .mul(Half.BIAS)
             .intoArray(scales, part * ROWS + i * RUN + row);
       }
@@ -147,56 +152,110 @@ final class SketchScores {
    */
   private static void count(
       byte[] signs, int at, int rows, int[] tables, int t, byte[] out, int o) {
-    ByteVector t0 = IntVector.fromArray(I, tables, t).reinterpretAsBytes();
-    ByteVector t1 = IntVector.fromArray(I, tables, t + LANES).reinterpretAsBytes();
-    ByteVector t2 = IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretAsBytes();
-    ByteVector t3 = IntVector.fromArray(I, tables, t + 3 * LANES).reinterpretAsBytes();
-    ByteVector t4 = IntVector.fromArray(I, tables, t + 4 * LANES).reinterpretAsBytes();
-    ByteVector t5 = IntVector.fromArray(I, tables, t + 5 * LANES).reinterpretAsBytes();
-    ByteVector t6 = IntVector.fromArray(I, tables, t + 6 * LANES).reinterpretAsBytes();
-    ByteVector t7 = IntVector.fromArray(I, tables, t + 7 * LANES).reinterpretAsBytes();
-    ByteVector t8 = IntVector.fromArray(I, tables, t + 8 * LANES).reinterpretAsBytes();
-    ByteVector t9 = IntVector.fromArray(I, tables, t + 9 * LANES).reinterpretAsBytes();
-    ByteVector t10 = IntVector.fromArray(I, tables, t + 10 * LANES).reinterpretAsBytes();
-    ByteVector t11 = IntVector.fromArray(I, tables, t + 11 * LANES).reinterpretAsBytes();
-    ByteVector t12 = IntVector.fromArray(I, tables, t + 12 * LANES).reinterpretAsBytes();
-    ByteVector t13 = IntVector.fromArray(I, tables, t + 13 * LANES).reinterpretAsBytes();
-    ByteVector t14 = IntVector.fromArray(I, tables, t + 14 * LANES).reinterpretAsBytes();
-    ByteVector t15 = IntVector.fromArray(I, tables, t + 15 * LANES).reinterpretAsBytes();
+    ByteVector t0 = (ByteVector) IntVector.fromArray(I, tables, t).reinterpretShape(B, 0);
+    ByteVector t1 = (ByteVector) IntVector.fromArray(I, tables, t + LANES).reinterpretShape(B, 0);
+    ByteVector t2 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretShape(B, 0);
+    ByteVector t3 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 3 * LANES).reinterpretShape(B, 0);
+    ByteVector t4 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 4 * LANES).reinterpretShape(B, 0);
+    ByteVector t5 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 5 * LANES).reinterpretShape(B, 0);
+    ByteVector t6 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 6 * LANES).reinterpretShape(B, 0);
+    ByteVector t7 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 7 * LANES).reinterpretShape(B, 0);
+    ByteVector t8 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 8 * LANES).reinterpretShape(B, 0);
+    ByteVector t9 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 9 * LANES).reinterpretShape(B, 0);
+    ByteVector t10 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 10 * LANES).reinterpretShape(B, 0);
+    ByteVector t11 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 11 * LANES).reinterpretShape(B, 0);
+    ByteVector t12 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 12 * LANES).reinterpretShape(B, 0);
+    ByteVector t13 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 13 * LANES).reinterpretShape(B, 0);
+    ByteVector t14 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 14 * LANES).reinterpretShape(B, 0);
+    ByteVector t15 =
+        (ByteVector) IntVector.fromArray(I, tables, t + 15 * LANES).reinterpretShape(B, 0);
     for (int row = 0; row < rows; row += BYTES) {
       int s = at + row;
       ByteVector bits = ByteVector.fromArray(B, signs, s);
       ByteVector sums = bits.selectFrom(t0);
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t1));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t1));
       bits = ByteVector.fromArray(B, signs, s + ROWS);
       sums = sums.add(bits.selectFrom(t2));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t3));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t3));
       bits = ByteVector.fromArray(B, signs, s + 2 * ROWS);
       sums = sums.add(bits.selectFrom(t4));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t5));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t5));
       bits = ByteVector.fromArray(B, signs, s + 3 * ROWS);
       sums = sums.add(bits.selectFrom(t6));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t7));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t7));
       bits = ByteVector.fromArray(B, signs, s + 4 * ROWS);
       sums = sums.add(bits.selectFrom(t8));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t9));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t9));
       bits = ByteVector.fromArray(B, signs, s + 5 * ROWS);
       sums = sums.add(bits.selectFrom(t10));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t11));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t11));
       bits = ByteVector.fromArray(B, signs, s + 6 * ROWS);
       sums = sums.add(bits.selectFrom(t12));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t13));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t13));
       bits = ByteVector.fromArray(B, signs, s + 7 * ROWS);
       sums = sums.add(bits.selectFrom(t14));
       sums =
-          sums.add(bits.reinterpretAsInts().lanewise(LSHR, 4).reinterpretAsBytes().selectFrom(t15));
+          sums.add(
+              ((ByteVector)
+                      ((IntVector) bits.reinterpretShape(I, 0))
+                          .lanewise(LSHR, 4)
+                          .reinterpretShape(B, 0))
+                  .selectFrom(t15));
       sums.intoArray(out, o + row);
     }
   }
@@ -224,11 +283,11 @@ final class SketchScores {
                   ((IntVector)
                           ByteVector.fromArray(FEW_BYTES, codes, i * ROWS + row)
                               .convertShape(ZERO_EXTEND_B2I, I, 0))
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector scale = FloatVector.fromArray(F, scales, part * ROWS + row);
           score = sum.sub(SketchQuery.MIDDLE).mul(step).fma(scale, score);
         }
-        best = best.max(score);
+        best = best.lanewise(VectorOperators.MAX, score);
       }
       best.intoArray(out, o + row);
     }

@@ -15,8 +15,9 @@ import java.util.List;
  * in which they came; when there is no room for another page the oldest leaves.
  *
  * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
- * queries are turned forward to theirs. What lies further back than the context turns to position 0
- * and is seen at that distance, page by page.
+ * queries are turned forward to theirs. Once the sequence has outgrown the context, what lies
+ * further back than {@value #FARTHEST} turns to position 0 and is seen at that distance, page by
+ * page: near enough for a model to find what it looks for.
  */
 final class StoredRows {
   /** Most bytes of a file's blocks in memory, of all heads together. */
@@ -25,12 +26,16 @@ final class StoredRows {
   /** Of a store's bytes, at most one in so many. */
   private static final int HOT_SHARE = 8;
 
+  /** Where what lies further back is seen from beyond the context, unless that is shorter. */
+  static final int FARTHEST = 1024;
+
   private final int dim;
   private final PositionRotation rotation;
   private final Hadamard hadamard;
   private final int recall;
   private final int most; // pages
   private int capacity; // of them, less where there is no more memory
+  private final int context;
   private final int farthest; // distance
   private final int rowBytes;
   private final ValueRows keyRows; // a page on its way in or out
@@ -59,7 +64,8 @@ final class StoredRows {
     this.rotation = rotation;
     hadamard = Hadamard.of(dim);
     recall = options.recall();
-    farthest = context;
+    this.context = context;
+    farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
     keyRows.addPage();
@@ -242,14 +248,17 @@ final class StoredRows {
   }
 
   /**
-   * Turns the pages of which a row would be seen from beyond the context to position 0.
+   * Turns the pages to position 0 of which a row lies too far back: further than the context, and
+   * than {@link #farthest} once that is full.
    *
-   * @param position in the sequence of the last token that will see them as they are
+   * @param seen tokens that the sequence has had
+   * @param position in the sequence of the last token that will see pages as they are
    */
-  void age(long position) {
+  void age(long seen, long position) {
+    int reach = seen < context ? context : farthest;
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
-      if (!far[slot] && position - least(slot) > farthest) {
+      if (!far[slot] && position - least(slot) > reach) {
         far[slot] = true;
         anyFar = true;
         if (!load(slot)) {

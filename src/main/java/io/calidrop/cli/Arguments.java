@@ -12,7 +12,8 @@ final class Arguments {
   /** What the parser takes for the end of all options, which can be no option's value. */
   static final String END_OF_OPTIONS = "\0";
 
-  private static final Set<String> ROOT_ONLY = Set.of("-h", "--help", "-V", "--version");
+  /** Options that make the root answer itself. */
+  static final Set<String> ROOT_ONLY = Set.of("-h", "--help", "-V", "--version");
 
   private Arguments() {}
 
@@ -31,8 +32,8 @@ final class Arguments {
       if (named != null) {
         command = named;
       } else if (command == root && !rootOnly && option(root, arg.split("=", 2)[0]) == null) {
-        command = root.getSubcommands().get("chat");
-        read.add(0, "chat");
+        command = root.getSubcommands().get(Commands.CHAT);
+        read.add(0, Commands.CHAT);
       }
       if (arg.equals("--")) {
         read.add(END_OF_OPTIONS);
@@ -46,7 +47,7 @@ final class Arguments {
       }
     }
     if (command == root && !rootOnly) {
-      read.add(0, "chat");
+      read.add(0, Commands.CHAT);
     }
     return read.toArray(String[]::new);
   }

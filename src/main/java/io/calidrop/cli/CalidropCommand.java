@@ -1,7 +1,6 @@
 package io.calidrop.cli;
 
 import io.calidrop.cli.HelpGroup.Heading;
-import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Help.Ansi;
@@ -24,20 +23,6 @@ import picocli.CommandLine.ScopeType;
       "  ./run.sh",
       "  ./run.sh run -p \"What is the capital of France?\"",
       "  ./run.sh pull hf:owner/repository/file.gguf"
-    },
-    subcommands = {
-      ChatCommand.class,
-      RunCommand.class,
-      BatchCommand.class,
-      MergeCommand.class,
-      ServeCommand.class,
-      PullCommand.class,
-      ListCommand.class,
-      InspectCommand.class,
-      TokenizeCommand.class,
-      EvalCommand.class,
-      BenchCommand.class,
-      GenerateCompletion.class
     })
 @HelpGroup(Heading.OUTPUT)
 final class CalidropCommand {

@@ -24,6 +24,7 @@ public final class Main {
   static int run(Io io, String... args) {
     CalidropCommand root = new CalidropCommand(io);
     CommandLine commandLine = new CommandLine(root);
+    Commands.add(commandLine, args);
     commandLine
         .setOut(new PrintWriter(io.out(), true))
         .setErr(new PrintWriter(io.err(), true))

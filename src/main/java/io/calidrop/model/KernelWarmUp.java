@@ -71,7 +71,7 @@ final class KernelWarmUp {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
         session.truncate(0);
-        model.forward(session, tokens, 0, BATCH, (token, logits, offset) -> {});
+        model.forward(session, tokens, 0, BATCH, true);
         model.forward(session, tokens, 0, SMALL_BATCH, false);
         model.forward(session, tokens, 0, 1, true);
         model.forward(session, tokens, 0, 1, true);

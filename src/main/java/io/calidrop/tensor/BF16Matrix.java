@@ -55,16 +55,19 @@ final class BF16Matrix extends TiledMatrix {
       for (int c = 0; c < columns; c += 2) {
         long q = base + (long) (c / 2) * STEP;
         FloatVector xc =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretShape(F, 0);
         IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         IntVector w1 = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-        FloatVector v0 = w0.lanewise(LSHL, 16).reinterpretAsFloats();
-        FloatVector v1 = w1.lanewise(LSHL, 16).reinterpretAsFloats();
+        FloatVector v0 = (FloatVector) w0.lanewise(LSHL, 16).reinterpretShape(F, 0);
+        FloatVector v1 = (FloatVector) w1.lanewise(LSHL, 16).reinterpretShape(F, 0);
         acc0 = v0.fma(xc, acc0);
         acc1 = v1.fma(xc, acc1);
-        xc = IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretAsFloats();
-        v0 = w0.and(0xffff0000).reinterpretAsFloats();
-        v1 = w1.and(0xffff0000).reinterpretAsFloats();
+        xc =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretShape(F, 0);
+        v0 = (FloatVector) w0.and(0xffff0000).reinterpretShape(F, 0);
+        v1 = (FloatVector) w1.and(0xffff0000).reinterpretShape(F, 0);
         acc0 = v0.fma(xc, acc0);
         acc1 = v1.fma(xc, acc1);
       }
@@ -82,8 +85,10 @@ final class BF16Matrix extends TiledMatrix {
   private static void unpack(long p, int count, int half, float[] w) {
     for (int c = 0; c < count; c += 2, p += STEP) {
       IntVector pair = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-      pair.lanewise(LSHL, 16).reinterpretAsFloats().intoArray(w, c * ROW_BLOCK + half);
-      pair.and(0xffff0000).reinterpretAsFloats().intoArray(w, (c + 1) * ROW_BLOCK + half);
+      ((FloatVector) pair.lanewise(LSHL, 16).reinterpretShape(F, 0))
+          .intoArray(w, c * ROW_BLOCK + half);
+      ((FloatVector) pair.and(0xffff0000).reinterpretShape(F, 0))
+          .intoArray(w, (c + 1) * ROW_BLOCK + half);
     }
   }
 

@@ -56,33 +56,36 @@ final class F16Matrix extends TiledMatrix {
       for (int c = 0; c < columns; c += 2) {
         long q = base + (long) (c / 2) * STEP;
         FloatVector xc =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretShape(F, 0);
         IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         IntVector w1 = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
         FloatVector v0 =
-            w0.lanewise(LSHL, 16)
-                .lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    w0.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(Half.SIGN_EXPONENT_MANTISSA)
+                        .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         FloatVector v1 =
-            w1.lanewise(LSHL, 16)
-                .lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    w1.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(Half.SIGN_EXPONENT_MANTISSA)
+                        .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         acc0 = v0.fma(xc, acc0);
         acc1 = v1.fma(xc, acc1);
-        xc = IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretAsFloats();
+        xc =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[c + 1])).reinterpretShape(F, 0);
         v0 =
-            w0.lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    w0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         v1 =
-            w1.lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    w1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         acc0 = v0.fma(xc, acc0);
         acc1 = v1.fma(xc, acc1);

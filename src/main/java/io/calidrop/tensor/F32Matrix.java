@@ -48,7 +48,8 @@ final class F32Matrix extends TiledMatrix {
       for (int c = 0; c < columns; c++) {
         long q = base + (long) c * STEP;
         FloatVector xc =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretShape(F, 0);
         FloatVector w0 = FloatVector.fromMemorySegment(F, MEMORY, q, LITTLE_ENDIAN);
         FloatVector w1 =
             FloatVector.fromMemorySegment(F, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);

@@ -22,7 +22,9 @@ final class FloatGemm {
     FloatVector a = FloatVector.zero(F);
     FloatVector b = a;
     for (int c = 0; c < count; c++) {
-      FloatVector xc = IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretAsFloats();
+      FloatVector xc =
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[c])).reinterpretShape(F, 0);
       a = FloatVector.fromArray(F, w, c * 2 * LANES).fma(xc, a);
       b = FloatVector.fromArray(F, w, c * 2 * LANES + LANES).fma(xc, b);
     }
@@ -53,19 +55,24 @@ final class FloatGemm {
       int xi = (first + c) * 4;
       FloatVector wa = FloatVector.fromArray(F, w, c * 2 * LANES);
       FloatVector wb = FloatVector.fromArray(F, w, c * 2 * LANES + LANES);
-      FloatVector x0 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
+      FloatVector x0 =
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretShape(F, 0);
       a0 = wa.fma(x0, a0);
       b0 = wb.fma(x0, b0);
       FloatVector x1 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretShape(F, 0);
       a1 = wa.fma(x1, a1);
       b1 = wb.fma(x1, b1);
       FloatVector x2 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretShape(F, 0);
       a2 = wa.fma(x2, a2);
       b2 = wb.fma(x2, b2);
       FloatVector x3 =
-          IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretShape(F, 0);
       a3 = wa.fma(x3, a3);
       b3 = wb.fma(x3, b3);
     }
@@ -142,33 +149,45 @@ final class FloatGemm {
         FloatVector wa = FloatVector.fromArray(F, w, wi);
         FloatVector wb = FloatVector.fromArray(F, w, wi + LANES);
         FloatVector x0 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi])).reinterpretShape(F, 0);
         s0 = wa.fma(x0, s0);
         t0 = wb.fma(x0, t0);
         FloatVector x1 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 1])).reinterpretShape(F, 0);
         s1 = wa.fma(x1, s1);
         t1 = wb.fma(x1, t1);
         FloatVector x2 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 2])).reinterpretShape(F, 0);
         s2 = wa.fma(x2, s2);
         t2 = wb.fma(x2, t2);
         FloatVector x3 =
-            IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretAsFloats();
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretShape(F, 0);
         s3 = wa.fma(x3, s3);
         t3 = wb.fma(x3, t3);
         wa = FloatVector.fromArray(F, w, wi + 2 * LANES);
         wb = FloatVector.fromArray(F, w, wi + 3 * LANES);
-        x0 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 4])).reinterpretAsFloats();
+        x0 =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 4])).reinterpretShape(F, 0);
         s0Odd = wa.fma(x0, s0Odd);
         t0Odd = wb.fma(x0, t0Odd);
-        x1 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 5])).reinterpretAsFloats();
+        x1 =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 5])).reinterpretShape(F, 0);
         s1Odd = wa.fma(x1, s1Odd);
         t1Odd = wb.fma(x1, t1Odd);
-        x2 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 6])).reinterpretAsFloats();
+        x2 =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 6])).reinterpretShape(F, 0);
         s2Odd = wa.fma(x2, s2Odd);
         t2Odd = wb.fma(x2, t2Odd);
-        x3 = IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 7])).reinterpretAsFloats();
+        x3 =
+            (FloatVector)
+                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 7])).reinterpretShape(F, 0);
         s3Odd = wa.fma(x3, s3Odd);
         t3Odd = wb.fma(x3, t3Odd);
       }

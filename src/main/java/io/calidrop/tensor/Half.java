@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.VectorShape.F;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -38,15 +39,16 @@ public final class Half {
 
   /** The numbers in the low halves, divided by {@link #BIAS}. */
   public static FloatVector scaledLow(IntVector pairs) {
-    return pairs
-        .lanewise(LSHL, 16)
-        .lanewise(ASHR, 3)
-        .and(SIGN_EXPONENT_MANTISSA)
-        .reinterpretAsFloats();
+    return (FloatVector)
+        pairs
+            .lanewise(LSHL, 16)
+            .lanewise(ASHR, 3)
+            .and(SIGN_EXPONENT_MANTISSA)
+            .reinterpretShape(F, 0);
   }
 
   /** The numbers in the high halves, divided by {@link #BIAS}. */
   public static FloatVector scaledHigh(IntVector pairs) {
-    return pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretAsFloats();
+    return (FloatVector) pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0);
   }
 }

@@ -2,8 +2,10 @@ package io.calidrop.tensor;
 
 import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
+import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -47,6 +49,12 @@ final class IQ4Matrix extends TiledMatrix {
   private final int runBlocks;
   private final int runBytes;
 
+  /** Where the nibbles of block {@code i} of a run begin. */
+  private static final int[] NIBBLES_AT = offsets(i -> 4 * i + (i + 7 >> 3) + (i + 3 >> 2));
+
+  /** Where the scales of block {@code i} of a run are. */
+  private static final int[] SCALES_AT = offsets(i -> 5 + 17 * (i >> 2));
+
   /**
    * @param scaled whether the format is IQ4_XS
    */
@@ -82,7 +90,7 @@ final class IQ4Matrix extends TiledMatrix {
           for (int i = 0; i < 4; i++) {
             scales |= (NonLinearBlocks.scale(source, offset, b + i) & 0xff) << 8 * i;
           }
-          tile.set(INT, to + scales(b), scales);
+          tile.set(INT, to + SCALES_AT[b], scales);
         }
       }
       offset += scaled ? 8 : 2;
@@ -91,20 +99,10 @@ final class IQ4Matrix extends TiledMatrix {
           q[i] = (byte) NonLinearBlocks.quant(source, offset, i);
         }
         for (int k = 0; k < 4; k++) {
-          tile.set(INT, to + nibbles(b) + k * STEP, PairBits.pack(q, 0, 4 * k, 0, 4));
+          tile.set(INT, to + NIBBLES_AT[b] + k * STEP, PairBits.pack(q, 0, 4 * k, 0, 4));
         }
       }
     }
-  }
-
-  /** Where the nibbles of block {@code i} of a run begin. */
-  private static int nibbles(int i) {
-    return (4 * i + (i + 7 >> 3) + (i + 3 >> 2)) * STEP;
-  }
-
-  /** Where the scales of block {@code i} of a run are. */
-  private static int scales(int i) {
-    return (5 + 17 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -132,46 +130,66 @@ final class IQ4Matrix extends TiledMatrix {
           IntVector high1 = low0;
           for (int j = 0; j < 4; j++) {
             int k = b * 16 + 4 * j;
-            long at = base + nibbles(i) + j * STEP;
+            long at = base + NIBBLES_AT[i] + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
             IntVector even0 =
-                w0.and(nibbles).reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
+                (IntVector)
+                    ((ByteVector) w0.and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
             IntVector even1 =
-                w1.and(nibbles).reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
+                (IntVector)
+                    ((ByteVector) w1.and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
             IntVector odd0 =
-                w0.lanewise(LSHR, 4)
-                    .and(nibbles)
-                    .reinterpretAsBytes()
-                    .selectFrom(table)
-                    .reinterpretAsInts();
+                (IntVector)
+                    ((ByteVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
             IntVector odd1 =
-                w1.lanewise(LSHR, 4)
-                    .and(nibbles)
-                    .reinterpretAsBytes()
-                    .selectFrom(table)
-                    .reinterpretAsInts();
-            ShortVector x0 = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            ShortVector x1 = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            ShortVector x2 = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            ShortVector x3 = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            ShortVector p0 = even0.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x0);
-            ShortVector p1 = even1.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x0);
-            ShortVector q0 = odd0.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x1);
-            ShortVector q1 = odd1.and(bytes).reinterpretAsShorts().sub(CENTER).mul(x1);
-            IntVector s0 = p0.add(q0).reinterpretAsInts();
-            IntVector s1 = p1.add(q1).reinterpretAsInts();
+                (IntVector)
+                    ((ByteVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
+            ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+            ShortVector p0 =
+                ((ShortVector) even0.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x0);
+            ShortVector p1 =
+                ((ShortVector) even1.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x0);
+            ShortVector q0 =
+                ((ShortVector) odd0.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x1);
+            ShortVector q1 =
+                ((ShortVector) odd1.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x1);
+            IntVector s0 = (IntVector) p0.add(q0).reinterpretShape(I, 0);
+            IntVector s1 = (IntVector) p1.add(q1).reinterpretShape(I, 0);
             low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
             low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
             high0 = high0.add(s0.lanewise(ASHR, 16));
             high1 = high1.add(s1.lanewise(ASHR, 16));
-            p0 = even0.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x2);
-            p1 = even1.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x2);
-            q0 = odd0.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x3);
-            q1 = odd1.lanewise(LSHR, 8).and(bytes).reinterpretAsShorts().sub(CENTER).mul(x3);
-            s0 = p0.add(q0).reinterpretAsInts();
-            s1 = p1.add(q1).reinterpretAsInts();
+            p0 =
+                ((ShortVector) even0.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
+                    .sub(CENTER)
+                    .mul(x2);
+            p1 =
+                ((ShortVector) even1.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
+                    .sub(CENTER)
+                    .mul(x2);
+            q0 =
+                ((ShortVector) odd0.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
+                    .sub(CENTER)
+                    .mul(x3);
+            q1 =
+                ((ShortVector) odd1.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
+                    .sub(CENTER)
+                    .mul(x3);
+            s0 = (IntVector) p0.add(q0).reinterpretShape(I, 0);
+            s1 = (IntVector) p1.add(q1).reinterpretShape(I, 0);
             low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
             low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
             high0 = high0.add(s0.lanewise(ASHR, 16));
@@ -179,30 +197,34 @@ final class IQ4Matrix extends TiledMatrix {
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           FloatVector scale1 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           if (runBlocks > 1) {
-            long at = base + scales(i);
+            long at = base + SCALES_AT[i];
             int shift = 24 - 8 * (i & 3);
             scale0 =
                 scale0.mul(
                     IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                         .lanewise(LSHL, shift)
                         .lanewise(ASHR, 24)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
             scale1 =
                 scale1.mul(
                     IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                         .lanewise(LSHL, shift)
                         .lanewise(ASHR, 24)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
           }
           IntVector sum0 = low0.add(high0);
           IntVector sum1 = low1.add(high1);
-          acc0 = ((FloatVector) sum0.convert(I2F, 0)).fma(scale0.mul(factor), acc0);
-          acc1 = ((FloatVector) sum1.convert(I2F, 0)).fma(scale1.mul(factor), acc1);
+          acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(scale0.mul(factor), acc0);
+          acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(scale1.mul(factor), acc1);
         }
         p += (runBlocks == 1 ? 5 : 35) * STEP;
       }
@@ -224,30 +246,35 @@ final class IQ4Matrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     for (int run = 0; run < runs; run++) {
       FloatVector d =
-          IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
+          (FloatVector)
+              IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
       for (int i = 0; i < runBlocks; i++) {
         int b = run * runBlocks + i;
         FloatVector scale = d;
         if (runBlocks > 1) {
           scale =
               d.mul(
-                  IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+                  IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
                       .lanewise(LSHL, 24 - 8 * (i & 3))
                       .lanewise(ASHR, 24)
-                      .convert(I2F, 0));
+                      .convertShape(I2F, F, 0));
         }
         scale.intoArray(scales, b * ROW_BLOCK + half);
         for (int k = 0; k < 16; k++) {
           IntVector index =
               IntVector.fromMemorySegment(
-                      I, MEMORY, p + nibbles(i) + (k >> 2) * STEP, LITTLE_ENDIAN)
+                      I, MEMORY, p + NIBBLES_AT[i] + (k >> 2) * STEP, LITTLE_ENDIAN)
                   .lanewise(LSHR, 4 * (k & 3))
                   .and(nibbles);
-          IntVector v = index.reinterpretAsBytes().selectFrom(table).reinterpretAsInts();
+          IntVector v =
+              (IntVector)
+                  ((ByteVector) index.reinterpretShape(B, 0))
+                      .selectFrom(table)
+                      .reinterpretShape(I, 0);
           int column = b * Activations.BLOCK + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
-          ((FloatVector) v.and(0xff).sub(CENTER).convert(I2F, 0))
+          ((FloatVector) v.and(0xff).sub(CENTER).convertShape(I2F, F, 0))
               .intoArray(w, column * ROW_BLOCK + half);
-          ((FloatVector) v.lanewise(LSHR, 16).and(0xff).sub(CENTER).convert(I2F, 0))
+          ((FloatVector) v.lanewise(LSHR, 16).and(0xff).sub(CENTER).convertShape(I2F, F, 0))
               .intoArray(w, (column + 2) * ROW_BLOCK + half);
         }
       }

@@ -33,6 +33,12 @@ final class Q2_KMatrix extends TiledMatrix {
   private static final int D = 2 * STEP;
   private static final int[] MASKS = {0x00030003};
 
+  /** Where the bits of block {@code i} begin. */
+  private static final int[] BITS_AT = offsets(i -> 2 * i + 2 * (i + 7 >> 3) + (i + 1 >> 1));
+
+  /** Where the scales of block {@code i} are. */
+  private static final int[] SCALES_AT = offsets(i -> 4 + 5 * (i >> 1));
+
   Q2_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
@@ -60,25 +66,15 @@ final class Q2_KMatrix extends TiledMatrix {
         tile.set(INT, to + D + i * STEP, Float.floatToRawIntBits(scale));
       }
       for (int i = 0; i < 8; i += 2) {
-        tile.set(INT, to + scales(i), source.get(INT, offset + 2 * i));
+        tile.set(INT, to + SCALES_AT[i], source.get(INT, offset + 2 * i));
       }
       for (int i = 0; i < 8; i++) {
         for (int k = 0; k < 2; k++) {
           int pairs = PairBits.pack(q, i * Activations.BLOCK, 8 * k, 0, 2);
-          tile.set(INT, to + bits(i) + k * STEP, pairs);
+          tile.set(INT, to + BITS_AT[i] + k * STEP, pairs);
         }
       }
     }
-  }
-
-  /** Where the bits of block {@code i} begin. */
-  private static int bits(int i) {
-    return (2 * i + 2 * (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
-  }
-
-  /** Where the scales of block {@code i} are. */
-  private static int scales(int i) {
-    return (4 + 5 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -105,35 +101,35 @@ final class Q2_KMatrix extends TiledMatrix {
           ShortVector second1 = first0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + bits(i) + (j >> 1) * STEP;
+            long q = base + BITS_AT[i] + (j >> 1) * STEP;
             IntVector w0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
                     .lanewise(LSHR, 8 * (j & 1));
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
                     .lanewise(LSHR, 8 * (j & 1));
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(lows);
             IntVector v1 = w1.and(lows);
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 2).and(lows);
             v1 = w1.lanewise(LSHR, 2).and(lows);
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 4).and(lows);
             v1 = w1.lanewise(LSHR, 4).and(lows);
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 6).and(lows);
             v1 = w1.lanewise(LSHR, 6).and(lows);
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + scales(i);
+          long at = base + SCALES_AT[i];
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;
@@ -144,40 +140,46 @@ final class Q2_KMatrix extends TiledMatrix {
               IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, shift);
           FloatVector d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           FloatVector d1 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
 
-          s = first0.reinterpretAsInts();
+          s = (IntVector) first0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed0.and(15).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
-          s = second0.reinterpretAsInts();
+          scale = (FloatVector) packed0.and(15).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = (IntVector) second0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed0.lanewise(LSHR, 8).and(15).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
-          s = first1.reinterpretAsInts();
+          scale = (FloatVector) packed0.lanewise(LSHR, 8).and(15).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = (IntVector) first1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed1.and(15).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
-          s = second1.reinterpretAsInts();
+          scale = (FloatVector) packed1.and(15).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          s = (IntVector) second1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed1.lanewise(LSHR, 8).and(15).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          scale = (FloatVector) packed1.lanewise(LSHR, 8).and(15).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
         }
         for (int h = 0; h < 16; h++) {
-          long at = base + scales(h >> 1);
+          long at = base + SCALES_AT[h >> 1];
           int shift = 8 * (h & 3) + 4;
           FloatVector factor = FloatVector.broadcast(F, halfSums[2 * b + h]);
           FloatVector d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D + STEP, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(I, MEMORY, base + D + STEP, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           FloatVector d1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, base + D + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(
+                              I, MEMORY, base + D + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           IntVector min0 =
               IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
@@ -187,8 +189,8 @@ final class Q2_KMatrix extends TiledMatrix {
               IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, shift)
                   .and(15);
-          acc0 = d0.mul(min0.convert(I2F, 0)).fma(factor, acc0);
-          acc1 = d1.mul(min1.convert(I2F, 0)).fma(factor, acc1);
+          acc0 = d0.mul(min0.convertShape(I2F, F, 0)).fma(factor, acc0);
+          acc1 = d1.mul(min1.convertShape(I2F, F, 0)).fma(factor, acc1);
         }
         p += INTS * STEP;
       }
@@ -206,25 +208,27 @@ final class Q2_KMatrix extends TiledMatrix {
   private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
     FloatVector d =
-        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + D + STEP, LITTLE_ENDIAN)
-            .reinterpretAsFloats()
+        ((FloatVector)
+                IntVector.fromMemorySegment(I, MEMORY, p + D + STEP, LITTLE_ENDIAN)
+                    .reinterpretShape(F, 0))
             .neg();
     for (int h = 0; h < 16; h++) {
       IntVector packed =
-          IntVector.fromMemorySegment(I, MEMORY, p + scales(h >> 1), LITTLE_ENDIAN)
+          IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[h >> 1], LITTLE_ENDIAN)
               .lanewise(LSHR, 8 * (h & 3));
-      d.mul(packed.and(15).convert(I2F, 0)).intoArray(scales, h * ROW_BLOCK + half);
-      dmin.mul(packed.lanewise(LSHR, 4).and(15).convert(I2F, 0))
+      d.mul(packed.and(15).convertShape(I2F, F, 0)).intoArray(scales, h * ROW_BLOCK + half);
+      dmin.mul(packed.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0))
           .intoArray(minima, h * ROW_BLOCK + half);
     }
     int o = 2 * half;
     for (int i = 0; i < 16; i++) {
-      long at = p + bits(i >> 1) + (i & 1) * STEP;
+      long at = p + BITS_AT[i >> 1] + (i & 1) * STEP;
       IntVector q = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
       for (int shift = 0; shift < 16; shift += 2) {
-        q.lanewise(LSHR, shift).and(lows).reinterpretAsShorts().intoArray(w, o);
+        ((ShortVector) q.lanewise(LSHR, shift).and(lows).reinterpretShape(S, 0)).intoArray(w, o);
         o += 2 * ROW_BLOCK;
       }
     }

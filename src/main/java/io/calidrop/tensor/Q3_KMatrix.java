@@ -4,6 +4,7 @@ import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -30,6 +31,12 @@ final class Q3_KMatrix extends TiledMatrix {
   private static final int INTS = 29;
   private static final int D = 3 * STEP;
   private static final int[] MASKS = {0x00030003, 0x00040004};
+
+  /** Where the bits of block {@code i} begin. */
+  private static final int[] BITS_AT = offsets(i -> 3 * i + (i + 7 >> 3) + (i + 1 >> 1));
+
+  /** Where the scales of block {@code i} are. */
+  private static final int[] SCALES_AT = offsets(i -> 4 + 7 * (i >> 1));
 
   Q3_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
@@ -60,26 +67,16 @@ final class Q3_KMatrix extends TiledMatrix {
         for (int j = 0; j < 4; j++) {
           scales |= (SuperBlocks.q3Scale(source, offset + 96, 2 * i + j) - 32 & 0xff) << 8 * j;
         }
-        tile.set(INT, to + scales(i), scales);
+        tile.set(INT, to + SCALES_AT[i], scales);
       }
       for (int i = 0; i < 8; i++) {
         int b = i * Activations.BLOCK;
-        tile.set(INT, to + bits(i), PairBits.pack(q, b, 0, 2, 1));
+        tile.set(INT, to + BITS_AT[i], PairBits.pack(q, b, 0, 2, 1));
         for (int k = 0; k < 2; k++) {
-          tile.set(INT, to + bits(i) + (1 + k) * STEP, PairBits.pack(q, b, 8 * k, 0, 2));
+          tile.set(INT, to + BITS_AT[i] + (1 + k) * STEP, PairBits.pack(q, b, 8 * k, 0, 2));
         }
       }
     }
-  }
-
-  /** Where the bits of block {@code i} begin. */
-  private static int bits(int i) {
-    return (3 * i + (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
-  }
-
-  /** Where the scales of block {@code i} are. */
-  private static int scales(int i) {
-    return (4 + 7 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -102,14 +99,16 @@ final class Q3_KMatrix extends TiledMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
           ShortVector first0 =
-              IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretAsShorts().mul((short) -4);
+              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretShape(S, 0))
+                  .mul((short) -4);
           ShortVector first1 = first0;
           ShortVector second0 =
-              IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretAsShorts().mul((short) -4);
+              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretShape(S, 0))
+                  .mul((short) -4);
           ShortVector second1 = second0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + bits(i);
+            long q = base + BITS_AT[i];
             IntVector h0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
             IntVector h1 =
@@ -122,28 +121,28 @@ final class Q3_KMatrix extends TiledMatrix {
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
                     .lanewise(LSHR, 8 * (j & 1));
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(lows).or(h0.lanewise(LSHL, 2).and(thirds));
             IntVector v1 = w1.and(lows).or(h1.lanewise(LSHL, 2).and(thirds));
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 2).and(lows).or(h0.lanewise(LSHL, 1).and(thirds));
             v1 = w1.lanewise(LSHR, 2).and(lows).or(h1.lanewise(LSHL, 1).and(thirds));
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 4).and(lows).or(h0.and(thirds));
             v1 = w1.lanewise(LSHR, 4).and(lows).or(h1.and(thirds));
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 6).and(lows).or(h0.lanewise(LSHR, 1).and(thirds));
             v1 = w1.lanewise(LSHR, 6).and(lows).or(h1.lanewise(LSHR, 1).and(thirds));
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + scales(i);
+          long at = base + SCALES_AT[i];
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;
@@ -154,27 +153,35 @@ final class Q3_KMatrix extends TiledMatrix {
               IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, shift);
           FloatVector d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           FloatVector d1 =
-              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
 
-          s = first0.reinterpretAsInts();
+          s = (IntVector) first0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed0.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
-          s = second0.reinterpretAsInts();
+          scale =
+              (FloatVector) packed0.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = (IntVector) second0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed0.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d0.mul(scale).mul(factor), acc0);
-          s = first1.reinterpretAsInts();
+          scale =
+              (FloatVector) packed0.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
+          s = (IntVector) first1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed1.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
-          s = second1.reinterpretAsInts();
+          scale =
+              (FloatVector) packed1.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          s = (IntVector) second1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed1.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d1.mul(scale).mul(factor), acc1);
+          scale =
+              (FloatVector) packed1.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -193,25 +200,27 @@ final class Q3_KMatrix extends TiledMatrix {
     IntVector lows = IntVector.broadcast(I, MASKS[0]);
     IntVector thirds = IntVector.broadcast(I, MASKS[1]);
     FloatVector d =
-        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
     int o = 2 * half;
     for (int i = 0; i < 8; i++) {
       for (int h = 0; h < 2; h++) {
         IntVector scale =
-            IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+            IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
                 .lanewise(LSHR, 16 * (i & 1) + 8 * h)
                 .lanewise(LSHL, 24)
                 .lanewise(ASHR, 24);
-        d.mul(scale.convert(I2F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
+        d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
       }
-      long q = p + bits(i);
+      long q = p + BITS_AT[i];
       for (int k = 0; k < 16; k++) {
         IntVector h = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, k);
-        IntVector.fromMemorySegment(I, MEMORY, q + (1 + (k >> 3)) * STEP, LITTLE_ENDIAN)
-            .lanewise(LSHR, 2 * (k & 7))
-            .and(lows)
-            .or(h.lanewise(LSHL, 2).and(thirds))
-            .reinterpretAsShorts()
+        ((ShortVector)
+                IntVector.fromMemorySegment(I, MEMORY, q + (1 + (k >> 3)) * STEP, LITTLE_ENDIAN)
+                    .lanewise(LSHR, 2 * (k & 7))
+                    .and(lows)
+                    .or(h.lanewise(LSHL, 2).and(thirds))
+                    .reinterpretShape(S, 0))
             .sub((short) 4)
             .intoArray(w, o);
         o += 2 * ROW_BLOCK;

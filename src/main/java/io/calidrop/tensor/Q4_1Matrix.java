@@ -4,6 +4,7 @@ import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -70,7 +71,7 @@ final class Q4_1Matrix extends TiledMatrix {
       FloatVector acc1 = acc0;
       for (int b = 0; b < blocks; b++) {
         long base = p & ADDRESS;
-        ShortVector s0 = IntVector.broadcast(I, offsets[b]).reinterpretAsShorts();
+        ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[b]).reinterpretShape(S, 0);
         ShortVector s1 = s0;
         for (int j = 0; j < 4; j++) {
           int k = b * 16 + 4 * j;
@@ -78,18 +79,32 @@ final class Q4_1Matrix extends TiledMatrix {
           IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           IntVector w1 =
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-          ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-          s0 = s0.add(w0.and(nibbles).reinterpretAsShorts().mul(xk));
-          s1 = s1.add(w1.and(nibbles).reinterpretAsShorts().mul(xk));
-          xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-          s0 = s0.add(w0.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
-          s1 = s1.add(w1.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
-          xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-          s0 = s0.add(w0.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
-          s1 = s1.add(w1.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
-          xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-          s0 = s0.add(w0.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
-          s1 = s1.add(w1.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+          ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+          s0 = s0.add(((ShortVector) w0.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
+                      .mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
+                      .mul(xk));
         }
         IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN);
         IntVector dm1 =
@@ -97,37 +112,37 @@ final class Q4_1Matrix extends TiledMatrix {
                 I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
         FloatVector factor = FloatVector.broadcast(F, sums[b]);
         FloatVector m0 =
-            dm0.lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         FloatVector m1 =
-            dm1.lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    dm1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         acc0 = m0.fma(factor, acc0);
         acc1 = m1.fma(factor, acc1);
         IntVector total = IntVector.broadcast(I, totals[b]);
         factor = FloatVector.broadcast(F, scales[b]);
-        IntVector t0 = s0.reinterpretAsInts();
-        IntVector t1 = s1.reinterpretAsInts();
+        IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
+        IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
         t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
         t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
         FloatVector d0 =
-            dm0.lanewise(LSHL, 16)
-                .lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    dm0.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(Half.SIGN_EXPONENT_MANTISSA)
+                        .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
         FloatVector d1 =
-            dm1.lanewise(LSHL, 16)
-                .lanewise(ASHR, 3)
-                .and(Half.SIGN_EXPONENT_MANTISSA)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    dm1.lanewise(LSHL, 16)
+                        .lanewise(ASHR, 3)
+                        .and(Half.SIGN_EXPONENT_MANTISSA)
+                        .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
-        acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
-        acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
+        acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
+        acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         p += INTS * STEP;
       }
       acc0.intoArray(out, row + tile * ROW_BLOCK);
@@ -158,7 +173,9 @@ final class Q4_1Matrix extends TiledMatrix {
       for (int j = 0; j < 4; j++) {
         IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
         for (int shift = 0; shift < 16; shift += 4) {
-          q.lanewise(LSHR, shift).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
+          ((ShortVector) q.lanewise(LSHR, shift).and(nibbles).reinterpretShape(S, 0))
+              .sub((short) 8)
+              .intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
       }

@@ -6,6 +6,7 @@ import static io.calidrop.tensor.TiledMatrix.STEP;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -80,81 +81,90 @@ final class Q4_KGroup {
       long base = p & ADDRESS;
       for (int i = 0; i < 8; i++) {
         int xb = (block + 8 * superBlock + i) * 4;
-        long q = base + Q4_KMatrix.nibbles(i);
-        long at = base + Q4_KMatrix.scales(i);
-        ShortVector s0 = IntVector.broadcast(I, offsets[xb]).reinterpretAsShorts();
+        long q = base + Q4_KMatrix.NIBBLES_AT[i];
+        long at = base + Q4_KMatrix.SCALES_AT[i];
+        ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
         ShortVector t0 = s0;
-        ShortVector s1 = IntVector.broadcast(I, offsets[xb + 1]).reinterpretAsShorts();
+        ShortVector s1 =
+            (ShortVector) IntVector.broadcast(I, offsets[xb + 1]).reinterpretShape(S, 0);
         ShortVector t1 = s1;
-        ShortVector s2 = IntVector.broadcast(I, offsets[xb + 2]).reinterpretAsShorts();
+        ShortVector s2 =
+            (ShortVector) IntVector.broadcast(I, offsets[xb + 2]).reinterpretShape(S, 0);
         ShortVector t2 = s2;
-        ShortVector s3 = IntVector.broadcast(I, offsets[xb + 3]).reinterpretAsShorts();
+        ShortVector s3 =
+            (ShortVector) IntVector.broadcast(I, offsets[xb + 3]).reinterpretShape(S, 0);
         ShortVector t3 = s3;
         for (int k = 0; k < 16; k++) {
           int xi = xb * 16 + 4 * k;
           int shift = 4 * (k & 3);
           ShortVector wa =
-              IntVector.fromMemorySegment(I, MEMORY, q + (k >> 2) * STEP, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(nibbles)
-                  .reinterpretAsShorts();
+              (ShortVector)
+                  IntVector.fromMemorySegment(I, MEMORY, q + (k >> 2) * STEP, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(nibbles)
+                      .reinterpretShape(S, 0);
           ShortVector wb =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, q + (k >> 2) * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(nibbles)
-                  .reinterpretAsShorts();
-          ShortVector x0 = IntVector.broadcast(I, x[xi]).reinterpretAsShorts();
+              (ShortVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, q + (k >> 2) * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(nibbles)
+                      .reinterpretShape(S, 0);
+          ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
           s0 = s0.add(x0.mul(wa));
           t0 = t0.add(x0.mul(wb));
-          ShortVector x1 = IntVector.broadcast(I, x[xi + 1]).reinterpretAsShorts();
+          ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
           s1 = s1.add(x1.mul(wa));
           t1 = t1.add(x1.mul(wb));
-          ShortVector x2 = IntVector.broadcast(I, x[xi + 2]).reinterpretAsShorts();
+          ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
           s2 = s2.add(x2.mul(wa));
           t2 = t2.add(x2.mul(wb));
-          ShortVector x3 = IntVector.broadcast(I, x[xi + 3]).reinterpretAsShorts();
+          ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
           s3 = s3.add(x3.mul(wa));
           t3 = t3.add(x3.mul(wb));
         }
         int shift = 8 * (i & 3);
         FloatVector da =
-            IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .mul(
                     IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                         .lanewise(LSHR, shift)
                         .and(0xff)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector db =
-            IntVector.fromMemorySegment(
-                    I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(
+                            I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .mul(
                     IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                         .lanewise(LSHR, shift)
                         .and(0xff)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector ma =
-            IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .neg()
                 .mul(
                     IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
                         .lanewise(LSHR, shift)
                         .and(0xff)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector mb =
-            IntVector.fromMemorySegment(
-                    I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(
+                            I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .neg()
                 .mul(
                     IntVector.fromMemorySegment(
                             I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                         .lanewise(LSHR, shift)
                         .and(0xff)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector scale;
         FloatVector sum;
         IntVector total;
@@ -162,39 +172,39 @@ final class Q4_KGroup {
         scale = FloatVector.broadcast(F, scales[xb]);
         sum = FloatVector.broadcast(F, sums[xb]);
         total = IntVector.broadcast(I, totals[xb]);
-        v = s0.reinterpretAsInts();
+        v = (IntVector) s0.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        a0 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a0));
-        v = t0.reinterpretAsInts();
+        a0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a0));
+        v = (IntVector) t0.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        b0 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b0));
+        b0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b0));
         scale = FloatVector.broadcast(F, scales[xb + 1]);
         sum = FloatVector.broadcast(F, sums[xb + 1]);
         total = IntVector.broadcast(I, totals[xb + 1]);
-        v = s1.reinterpretAsInts();
+        v = (IntVector) s1.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        a1 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a1));
-        v = t1.reinterpretAsInts();
+        a1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a1));
+        v = (IntVector) t1.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        b1 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b1));
+        b1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b1));
         scale = FloatVector.broadcast(F, scales[xb + 2]);
         sum = FloatVector.broadcast(F, sums[xb + 2]);
         total = IntVector.broadcast(I, totals[xb + 2]);
-        v = s2.reinterpretAsInts();
+        v = (IntVector) s2.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        a2 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a2));
-        v = t2.reinterpretAsInts();
+        a2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a2));
+        v = (IntVector) t2.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        b2 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b2));
+        b2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b2));
         scale = FloatVector.broadcast(F, scales[xb + 3]);
         sum = FloatVector.broadcast(F, sums[xb + 3]);
         total = IntVector.broadcast(I, totals[xb + 3]);
-        v = s3.reinterpretAsInts();
+        v = (IntVector) s3.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        a3 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), ma.fma(sum, a3));
-        v = t3.reinterpretAsInts();
+        a3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a3));
+        v = (IntVector) t3.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
-        b3 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), mb.fma(sum, b3));
+        b3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b3));
       }
       p += Q4_KMatrix.INTS * STEP;
     }

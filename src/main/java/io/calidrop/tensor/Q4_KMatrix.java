@@ -4,6 +4,7 @@ import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -31,6 +32,12 @@ final class Q4_KMatrix extends TiledMatrix {
   static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
+  /** Where the nibbles of block {@code i} begin. */
+  static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
+
+  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
+  static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
+
   Q4_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
@@ -54,7 +61,7 @@ final class Q4_KMatrix extends TiledMatrix {
       tile.set(INT, to + 4 * STEP, Float.floatToRawIntBits(d));
       tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(dmin));
       for (int half = 0; half < 2; half++) {
-        KScales.repack(source, offset + 4, half, tile, to + scales(4 * half));
+        KScales.repack(source, offset + 4, half, tile, to + SCALES_AT[4 * half]);
       }
       for (int chunk = 0; chunk < 4; chunk++) {
         for (int j = 0; j < 4; j++) {
@@ -64,21 +71,11 @@ final class Q4_KMatrix extends TiledMatrix {
           int second = source.get(INT, offset + 16 + chunk * 32 + 16 + j * 4);
           int low = first & 0x0f0f0f0f | (second & 0x0f0f0f0f) << 4;
           int high = first >>> 4 & 0x0f0f0f0f | second & 0xf0f0f0f0;
-          tile.set(INT, to + nibbles(2 * chunk) + j * STEP, low);
-          tile.set(INT, to + nibbles(2 * chunk + 1) + j * STEP, high);
+          tile.set(INT, to + NIBBLES_AT[2 * chunk] + j * STEP, low);
+          tile.set(INT, to + NIBBLES_AT[2 * chunk + 1] + j * STEP, high);
         }
       }
     }
-  }
-
-  /** Where the nibbles of block {@code i} begin. */
-  static int nibbles(int i) {
-    return (4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2)) * STEP;
-  }
-
-  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
-  static int scales(int i) {
-    return (6 + 18 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -101,28 +98,47 @@ final class Q4_KMatrix extends TiledMatrix {
       for (int b = 0; b < 8 * superBlocks; b += 8) {
         long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector s0 = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
+          ShortVector s0 =
+              (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + nibbles(i) + j * STEP;
+            long q = base + NIBBLES_AT[i] + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
-            s0 = s0.add(w0.and(nibbles).reinterpretAsShorts().mul(xk));
-            s1 = s1.add(w1.and(nibbles).reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
-            s0 = s0.add(w0.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
-            s1 = s1.add(w1.lanewise(LSHR, 4).and(nibbles).reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
-            s0 = s0.add(w0.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
-            s1 = s1.add(w1.lanewise(LSHR, 8).and(nibbles).reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
-            s0 = s0.add(w0.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
-            s1 = s1.add(w1.lanewise(LSHR, 12).and(nibbles).reinterpretAsShorts().mul(xk));
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+            s0 = s0.add(((ShortVector) w0.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
+                        .mul(xk));
           }
-          long at = base + scales(i);
+          long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);
           FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
           FloatVector min0 =
@@ -130,28 +146,30 @@ final class Q4_KMatrix extends TiledMatrix {
                   IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector min1 =
               (FloatVector)
                   IntVector.fromMemorySegment(
                           I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           FloatVector d1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(
+                              I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           acc0 = d0.mul(min0).fma(factor, acc0);
           acc1 = d1.mul(min1).fma(factor, acc1);
           IntVector total = IntVector.broadcast(I, totals[b + i]);
-          IntVector t0 = s0.reinterpretAsInts();
-          IntVector t1 = s1.reinterpretAsInts();
+          IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
+          IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
           t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
           factor = FloatVector.broadcast(F, scales[b + i]);
@@ -160,22 +178,24 @@ final class Q4_KMatrix extends TiledMatrix {
                   IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector scale1 =
               (FloatVector)
                   IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           d1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
-          acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
-          acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
+          acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -208,13 +228,16 @@ final class Q4_KMatrix extends TiledMatrix {
   private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     FloatVector d =
-        IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN)
+                .reinterpretShape(F, 0);
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
-            .reinterpretAsFloats()
+        ((FloatVector)
+                IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
+                    .reinterpretShape(F, 0))
             .neg();
     for (int i = 0; i < 8; i++) {
-      long at = p + scales(i);
+      long at = p + SCALES_AT[i];
       int shift = 8 * (i & 3);
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
@@ -222,14 +245,16 @@ final class Q4_KMatrix extends TiledMatrix {
           IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
-      d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
+      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
       int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
       for (int j = 0; j < 4; j++) {
-        long q = p + nibbles(i) + j * STEP;
+        long q = p + NIBBLES_AT[i] + j * STEP;
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         for (int s = 0; s < 16; s += 4) {
-          v.lanewise(LSHR, s).and(nibbles).reinterpretAsShorts().sub((short) 8).intoArray(w, o);
+          ((ShortVector) v.lanewise(LSHR, s).and(nibbles).reinterpretShape(S, 0))
+              .sub((short) 8)
+              .intoArray(w, o);
           o += 2 * ROW_BLOCK;
         }
       }

@@ -4,6 +4,7 @@ import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -29,6 +30,12 @@ final class Q5_KMatrix extends TiledMatrix {
   private static final int FILE_BYTES = 176;
   private static final int INTS = 46;
   private static final int[] MASKS = {0x000f000f, 0x00100010};
+
+  /** Where the bits of block {@code i} begin. */
+  private static final int[] BITS_AT = offsets(i -> 5 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
+
+  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
+  private static final int[] SCALES_AT = offsets(i -> 7 + 22 * (i >> 2));
 
   Q5_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
@@ -56,10 +63,10 @@ final class Q5_KMatrix extends TiledMatrix {
       tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(d));
       tile.set(INT, to + 6 * STEP, Float.floatToRawIntBits(dmin));
       for (int half = 0; half < 2; half++) {
-        KScales.repack(source, offset + 4, half, tile, to + scales(4 * half));
+        KScales.repack(source, offset + 4, half, tile, to + SCALES_AT[4 * half]);
       }
       for (int b = 0; b < 8; b++) {
-        long block = to + bits(b);
+        long block = to + BITS_AT[b];
         tile.set(INT, block, PairBits.pack(high, 0, 0, b, 1));
         for (int j = 0; j < 4; j++) {
           long from = offset + 48 + b / 2 * 32 + j * 4;
@@ -70,16 +77,6 @@ final class Q5_KMatrix extends TiledMatrix {
         }
       }
     }
-  }
-
-  /** Where the bits of block {@code i} begin. */
-  private static int bits(int i) {
-    return (5 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2)) * STEP;
-  }
-
-  /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
-  private static int scales(int i) {
-    return (7 + 22 * (i >> 2)) * STEP;
   }
 
   @Override
@@ -104,11 +101,12 @@ final class Q5_KMatrix extends TiledMatrix {
       for (int b = 0; b < 8 * superBlocks; b += 8) {
         long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
-          ShortVector s0 = IntVector.broadcast(I, offsets[b + i]).reinterpretAsShorts();
+          ShortVector s0 =
+              (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + bits(i);
+            long q = base + BITS_AT[i];
             IntVector h0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
             IntVector h1 =
@@ -118,28 +116,28 @@ final class Q5_KMatrix extends TiledMatrix {
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(fifths));
             IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(fifths));
-            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
-            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 3).and(fifths));
             v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 3).and(fifths));
-            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
-            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
             v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
-            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
-            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
             v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
-            s0 = s0.add(v0.reinterpretAsShorts().mul(xk));
-            s1 = s1.add(v1.reinterpretAsShorts().mul(xk));
+            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + scales(i);
+          long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);
           FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
           FloatVector min0 =
@@ -147,28 +145,30 @@ final class Q5_KMatrix extends TiledMatrix {
                   IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector min1 =
               (FloatVector)
                   IntVector.fromMemorySegment(
                           I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + 6 * STEP, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(I, MEMORY, base + 6 * STEP, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           FloatVector d1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, base + 6 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      IntVector.fromMemorySegment(
+                              I, MEMORY, base + 6 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
                   .neg();
           acc0 = d0.mul(min0).fma(factor, acc0);
           acc1 = d1.mul(min1).fma(factor, acc1);
           IntVector total = IntVector.broadcast(I, totals[b + i]);
-          IntVector t0 = s0.reinterpretAsInts();
-          IntVector t1 = s1.reinterpretAsInts();
+          IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
+          IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
           t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
           factor = FloatVector.broadcast(F, scales[b + i]);
@@ -177,22 +177,24 @@ final class Q5_KMatrix extends TiledMatrix {
                   IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           FloatVector scale1 =
               (FloatVector)
                   IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                       .lanewise(LSHR, shift)
                       .and(0xff)
-                      .convert(I2F, 0);
+                      .convertShape(I2F, F, 0);
           d0 =
-              IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           d1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
-          acc0 = ((FloatVector) t0.convert(I2F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
-          acc1 = ((FloatVector) t1.convert(I2F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
+          acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -215,13 +217,16 @@ final class Q5_KMatrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
     FloatVector d =
-        IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
+                .reinterpretShape(F, 0);
     FloatVector dmin =
-        IntVector.fromMemorySegment(I, MEMORY, p + 6 * STEP, LITTLE_ENDIAN)
-            .reinterpretAsFloats()
+        ((FloatVector)
+                IntVector.fromMemorySegment(I, MEMORY, p + 6 * STEP, LITTLE_ENDIAN)
+                    .reinterpretShape(F, 0))
             .neg();
     for (int i = 0; i < 8; i++) {
-      long at = p + scales(i);
+      long at = p + SCALES_AT[i];
       int shift = 8 * (i & 3);
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
@@ -229,20 +234,21 @@ final class Q5_KMatrix extends TiledMatrix {
           IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
-      d.mul(scale.convert(I2F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      dmin.mul(min.convert(I2F, 0)).intoArray(minima, i * ROW_BLOCK + half);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
+      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
       int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
-      long q = p + bits(i);
+      long q = p + BITS_AT[i];
       IntVector high = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
       q += STEP;
       for (int j = 0; j < 4; j++) {
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
         IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
         for (int s = 0; s < 4; s++) {
-          v.lanewise(LSHR, 4 * s)
-              .and(nibbles)
-              .or(h.lanewise(LSHR, s).and(fifths))
-              .reinterpretAsShorts()
+          ((ShortVector)
+                  v.lanewise(LSHR, 4 * s)
+                      .and(nibbles)
+                      .or(h.lanewise(LSHR, s).and(fifths))
+                      .reinterpretShape(S, 0))
               .sub((short) 16)
               .intoArray(w, o);
           o += 2 * ROW_BLOCK;

@@ -6,6 +6,7 @@ import static io.calidrop.tensor.TiledMatrix.STEP;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -63,18 +64,23 @@ final class Q6_KGroup {
         int i = h >> 1;
         int xb = (block + 8 * superBlock + i) * 4;
         int xh = (2 * (block + 8 * superBlock) + h) * 4;
-        long q = base + Q6_KMatrix.bits(i);
-        long at = base + Q6_KMatrix.scales(i);
-        ShortVector s0 = IntVector.broadcast(I, halves[xh]).reinterpretAsShorts().mul((short) -32);
+        long q = base + Q6_KMatrix.BITS_AT[i];
+        long at = base + Q6_KMatrix.SCALES_AT[i];
+        ShortVector s0 =
+            ((ShortVector) IntVector.broadcast(I, halves[xh]).reinterpretShape(S, 0))
+                .mul((short) -32);
         ShortVector t0 = s0;
         ShortVector s1 =
-            IntVector.broadcast(I, halves[xh + 1]).reinterpretAsShorts().mul((short) -32);
+            ((ShortVector) IntVector.broadcast(I, halves[xh + 1]).reinterpretShape(S, 0))
+                .mul((short) -32);
         ShortVector t1 = s1;
         ShortVector s2 =
-            IntVector.broadcast(I, halves[xh + 2]).reinterpretAsShorts().mul((short) -32);
+            ((ShortVector) IntVector.broadcast(I, halves[xh + 2]).reinterpretShape(S, 0))
+                .mul((short) -32);
         ShortVector t2 = s2;
         ShortVector s3 =
-            IntVector.broadcast(I, halves[xh + 3]).reinterpretAsShorts().mul((short) -32);
+            ((ShortVector) IntVector.broadcast(I, halves[xh + 3]).reinterpretShape(S, 0))
+                .mul((short) -32);
         ShortVector t3 = s3;
         for (int j = 0; j < 8; j++) {
           int k = 2 * j + (h & 1);
@@ -94,78 +100,82 @@ final class Q6_KGroup {
                   .lanewise(LSHL, 4)
                   .and(highs);
           ShortVector wa =
-              IntVector.fromMemorySegment(I, MEMORY, low, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(nibbles)
-                  .or(ha)
-                  .reinterpretAsShorts();
+              (ShortVector)
+                  IntVector.fromMemorySegment(I, MEMORY, low, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(nibbles)
+                      .or(ha)
+                      .reinterpretShape(S, 0);
           ShortVector wb =
-              IntVector.fromMemorySegment(I, MEMORY, low + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(nibbles)
-                  .or(hb)
-                  .reinterpretAsShorts();
-          ShortVector x0 = IntVector.broadcast(I, x[xi]).reinterpretAsShorts();
+              (ShortVector)
+                  IntVector.fromMemorySegment(I, MEMORY, low + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .lanewise(LSHR, shift)
+                      .and(nibbles)
+                      .or(hb)
+                      .reinterpretShape(S, 0);
+          ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
           s0 = s0.add(x0.mul(wa));
           t0 = t0.add(x0.mul(wb));
-          ShortVector x1 = IntVector.broadcast(I, x[xi + 1]).reinterpretAsShorts();
+          ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
           s1 = s1.add(x1.mul(wa));
           t1 = t1.add(x1.mul(wb));
-          ShortVector x2 = IntVector.broadcast(I, x[xi + 2]).reinterpretAsShorts();
+          ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
           s2 = s2.add(x2.mul(wa));
           t2 = t2.add(x2.mul(wb));
-          ShortVector x3 = IntVector.broadcast(I, x[xi + 3]).reinterpretAsShorts();
+          ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
           s3 = s3.add(x3.mul(wa));
           t3 = t3.add(x3.mul(wb));
         }
         int shift = 24 - 8 * (h & 3);
         FloatVector da =
-            IntVector.fromMemorySegment(I, MEMORY, base + Q6_KMatrix.D, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(I, MEMORY, base + Q6_KMatrix.D, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .mul(
                     IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
                         .lanewise(LSHL, shift)
                         .lanewise(ASHR, 24)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector db =
-            IntVector.fromMemorySegment(
-                    I, MEMORY, base + Q6_KMatrix.D + VectorShape.BYTES, LITTLE_ENDIAN)
-                .reinterpretAsFloats()
+            ((FloatVector)
+                    IntVector.fromMemorySegment(
+                            I, MEMORY, base + Q6_KMatrix.D + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
                 .mul(
                     IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                         .lanewise(LSHL, shift)
                         .lanewise(ASHR, 24)
-                        .convert(I2F, 0));
+                        .convertShape(I2F, F, 0));
         FloatVector scale;
         IntVector v;
         scale = FloatVector.broadcast(F, scales[xb]);
-        v = s0.reinterpretAsInts();
+        v = (IntVector) s0.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        a0 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), a0);
-        v = t0.reinterpretAsInts();
+        a0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a0);
+        v = (IntVector) t0.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        b0 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), b0);
+        b0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b0);
         scale = FloatVector.broadcast(F, scales[xb + 1]);
-        v = s1.reinterpretAsInts();
+        v = (IntVector) s1.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        a1 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), a1);
-        v = t1.reinterpretAsInts();
+        a1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a1);
+        v = (IntVector) t1.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        b1 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), b1);
+        b1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b1);
         scale = FloatVector.broadcast(F, scales[xb + 2]);
-        v = s2.reinterpretAsInts();
+        v = (IntVector) s2.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        a2 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), a2);
-        v = t2.reinterpretAsInts();
+        a2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a2);
+        v = (IntVector) t2.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        b2 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), b2);
+        b2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b2);
         scale = FloatVector.broadcast(F, scales[xb + 3]);
-        v = s3.reinterpretAsInts();
+        v = (IntVector) s3.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        a3 = ((FloatVector) v.convert(I2F, 0)).fma(da.mul(scale), a3);
-        v = t3.reinterpretAsInts();
+        a3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a3);
+        v = (IntVector) t3.reinterpretShape(I, 0);
         v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
-        b3 = ((FloatVector) v.convert(I2F, 0)).fma(db.mul(scale), b3);
+        b3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b3);
       }
       p += Q6_KMatrix.INTS * STEP;
     }

@@ -4,6 +4,7 @@ import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -33,6 +34,12 @@ final class Q6_KMatrix extends TiledMatrix {
   static final int D = 6 * STEP;
   private static final int[] MASKS = {0x000f000f, 0x00300030};
 
+  /** Where the bits of block {@code i} begin. */
+  static final int[] BITS_AT = offsets(i -> 6 * i + (i + 7 >> 3) + (i + 1 >> 1));
+
+  /** Where the scales of block {@code i} are. */
+  static final int[] SCALES_AT = offsets(i -> 7 + 13 * (i >> 1));
+
   Q6_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
@@ -58,29 +65,19 @@ final class Q6_KMatrix extends TiledMatrix {
       float d = Float.float16ToFloat(source.get(SHORT, offset + 208));
       tile.set(INT, to + D, Float.floatToRawIntBits(d));
       for (int i = 0; i < 8; i += 2) {
-        tile.set(INT, to + scales(i), source.get(INT, offset + 192 + 2 * i));
+        tile.set(INT, to + SCALES_AT[i], source.get(INT, offset + 192 + 2 * i));
       }
       for (int i = 0; i < 8; i++) {
         for (int k = 0; k < 2; k++) {
           int high = PairBits.pack(q, i * Activations.BLOCK, 8 * k, 4, 2);
-          tile.set(INT, to + bits(i) + k * STEP, high);
+          tile.set(INT, to + BITS_AT[i] + k * STEP, high);
         }
         for (int k = 0; k < 4; k++) {
           int low = PairBits.pack(q, i * Activations.BLOCK, 4 * k, 0, 4);
-          tile.set(INT, to + bits(i) + (2 + k) * STEP, low);
+          tile.set(INT, to + BITS_AT[i] + (2 + k) * STEP, low);
         }
       }
     }
-  }
-
-  /** Where the bits of block {@code i} begin. */
-  static int bits(int i) {
-    return (6 * i + (i + 7 >> 3) + (i + 1 >> 1)) * STEP;
-  }
-
-  /** Where the scales of block {@code i} are. */
-  static int scales(int i) {
-    return (7 + 13 * (i >> 1)) * STEP;
   }
 
   @Override
@@ -104,78 +101,86 @@ final class Q6_KMatrix extends TiledMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < 8; i++) {
           ShortVector first0 =
-              IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretAsShorts().mul((short) -32);
+              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretShape(S, 0))
+                  .mul((short) -32);
           ShortVector first1 = first0;
           ShortVector second0 =
-              IntVector.broadcast(I, halves[2 * (b + i) + 1])
-                  .reinterpretAsShorts()
+              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretShape(S, 0))
                   .mul((short) -32);
           ShortVector second1 = second0;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + bits(i) + (j >> 1) * STEP;
+            long q = base + BITS_AT[i] + (j >> 1) * STEP;
             int shift = 8 * (j & 1);
             IntVector h0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, shift);
             IntVector h1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
                     .lanewise(LSHR, shift);
-            q = base + bits(i) + (2 + j) * STEP;
+            q = base + BITS_AT[i] + (2 + j) * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(highs));
             IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(highs));
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 2).and(highs));
             v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 2).and(highs));
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 2]).reinterpretAsShorts();
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.and(highs));
             v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.and(highs));
-            first0 = first0.add(v0.reinterpretAsShorts().mul(xk));
-            first1 = first1.add(v1.reinterpretAsShorts().mul(xk));
-            xk = IntVector.broadcast(I, x[k + 3]).reinterpretAsShorts();
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 2).and(highs));
             v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 2).and(highs));
-            second0 = second0.add(v0.reinterpretAsShorts().mul(xk));
-            second1 = second1.add(v1.reinterpretAsShorts().mul(xk));
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + scales(i);
+          long at = base + SCALES_AT[i];
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           IntVector packed =
               IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
           FloatVector d =
-              IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN).reinterpretAsFloats();
+              (FloatVector)
+                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
           FloatVector scale;
           IntVector s;
-          s = first0.reinterpretAsInts();
+          s = (IntVector) first0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc0);
-          s = second0.reinterpretAsInts();
+          scale =
+              (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc0);
+          s = (IntVector) second0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc0 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc0);
+          scale =
+              (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc0);
           packed =
               IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, shift);
           d =
-              IntVector.fromMemorySegment(I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .reinterpretAsFloats();
-          s = first1.reinterpretAsInts();
+              (FloatVector)
+                  IntVector.fromMemorySegment(
+                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                      .reinterpretShape(F, 0);
+          s = (IntVector) first1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc1);
-          s = second1.reinterpretAsInts();
+          scale =
+              (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc1);
+          s = (IntVector) second1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale = (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convert(I2F, 0);
-          acc1 = ((FloatVector) s.convert(I2F, 0)).fma(d.mul(scale).mul(factor), acc1);
+          scale =
+              (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -205,28 +210,30 @@ final class Q6_KMatrix extends TiledMatrix {
     IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
     IntVector highs = IntVector.broadcast(I, MASKS[1]);
     FloatVector d =
-        IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretAsFloats();
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
     int o = 2 * half;
     for (int i = 0; i < 8; i++) {
       for (int h = 0; h < 2; h++) {
         IntVector scale =
-            IntVector.fromMemorySegment(I, MEMORY, p + scales(i), LITTLE_ENDIAN)
+            IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
                 .lanewise(LSHR, 16 * (i & 1) + 8 * h)
                 .lanewise(LSHL, 24)
                 .lanewise(ASHR, 24);
-        d.mul(scale.convert(I2F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
+        d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
       }
       for (int j = 0; j < 4; j++) {
-        long q = p + bits(i);
+        long q = p + BITS_AT[i];
         IntVector h =
             IntVector.fromMemorySegment(I, MEMORY, q + (j >> 1) * STEP, LITTLE_ENDIAN)
                 .lanewise(LSHR, 8 * (j & 1));
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + (2 + j) * STEP, LITTLE_ENDIAN);
         for (int s = 0; s < 4; s++) {
-          v.lanewise(LSHR, 4 * s)
-              .and(nibbles)
-              .or(h.lanewise(LSHR, 2 * s).lanewise(LSHL, 4).and(highs))
-              .reinterpretAsShorts()
+          ((ShortVector)
+                  v.lanewise(LSHR, 4 * s)
+                      .and(nibbles)
+                      .or(h.lanewise(LSHR, 2 * s).lanewise(LSHL, 4).and(highs))
+                      .reinterpretShape(S, 0))
               .sub((short) 32)
               .intoArray(w, o);
           o += 2 * ROW_BLOCK;

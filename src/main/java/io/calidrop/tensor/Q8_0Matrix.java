@@ -84,7 +84,7 @@ final class Q8_0Matrix extends TiledMatrix {
           for (int j = 0; j < 8; j++) {
             int k = b * 16 + 2 * j;
             long q = base + i * (BLOCK_BYTES + STEP) + j * STEP;
-            ShortVector xk = IntVector.broadcast(I, x[k]).reinterpretAsShorts();
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             ShortVector w0 =
                 (ShortVector)
                     ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
@@ -96,7 +96,7 @@ final class Q8_0Matrix extends TiledMatrix {
             w0 = w0.mul(xk);
             w1 = w1.mul(xk);
             q += VectorShape.BYTES;
-            xk = IntVector.broadcast(I, x[k + 1]).reinterpretAsShorts();
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             ShortVector v0 =
                 (ShortVector)
                     ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
@@ -107,8 +107,8 @@ final class Q8_0Matrix extends TiledMatrix {
                         .convertShape(B2S, S, 0);
             v0 = v0.mul(xk);
             v1 = v1.mul(xk);
-            IntVector s0 = w0.add(v0).reinterpretAsInts();
-            IntVector s1 = w1.add(v1).reinterpretAsInts();
+            IntVector s0 = (IntVector) w0.add(v0).reinterpretShape(I, 0);
+            IntVector s1 = (IntVector) w1.add(v1).reinterpretShape(I, 0);
             low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
             low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
             high0 = high0.add(s0.lanewise(ASHR, 16));
@@ -124,21 +124,23 @@ final class Q8_0Matrix extends TiledMatrix {
                       I, MEMORY, base + BLOCK_BYTES + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHL, shift);
           FloatVector d0 =
-              half0
-                  .lanewise(ASHR, 3)
-                  .and(Half.SIGN_EXPONENT_MANTISSA)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      half0
+                          .lanewise(ASHR, 3)
+                          .and(Half.SIGN_EXPONENT_MANTISSA)
+                          .reinterpretShape(F, 0))
                   .mul(Half.BIAS);
           FloatVector d1 =
-              half1
-                  .lanewise(ASHR, 3)
-                  .and(Half.SIGN_EXPONENT_MANTISSA)
-                  .reinterpretAsFloats()
+              ((FloatVector)
+                      half1
+                          .lanewise(ASHR, 3)
+                          .and(Half.SIGN_EXPONENT_MANTISSA)
+                          .reinterpretShape(F, 0))
                   .mul(Half.BIAS);
           IntVector sum0 = low0.add(high0);
           IntVector sum1 = low1.add(high1);
-          acc0 = ((FloatVector) sum0.convert(I2F, 0)).fma(d0.mul(factor), acc0);
-          acc1 = ((FloatVector) sum1.convert(I2F, 0)).fma(d1.mul(factor), acc1);
+          acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
+          acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         }
         p += PAIR_BYTES;
       }
@@ -168,15 +170,16 @@ final class Q8_0Matrix extends TiledMatrix {
       long q = p + (b / 2) * (long) PAIR_BYTES + b % 2 * (BLOCK_BYTES + STEP);
       for (int k = 0; k < 16; k++) {
         IntVector s =
-            ((ShortVector)
-                    ByteVector.fromMemorySegment(
-                            HALF_BYTES, MEMORY, q + k * VectorShape.BYTES, LITTLE_ENDIAN)
-                        .convertShape(B2S, S, 0))
-                .reinterpretAsInts();
+            (IntVector)
+                ((ShortVector)
+                        ByteVector.fromMemorySegment(
+                                HALF_BYTES, MEMORY, q + k * VectorShape.BYTES, LITTLE_ENDIAN)
+                            .convertShape(B2S, S, 0))
+                    .reinterpretShape(I, 0);
         int column = b * Activations.BLOCK + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
-        ((FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convert(I2F, 0))
+        ((FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, F, 0))
             .intoArray(w, column * ROW_BLOCK + half);
-        ((FloatVector) s.lanewise(ASHR, 16).convert(I2F, 0))
+        ((FloatVector) s.lanewise(ASHR, 16).convertShape(I2F, F, 0))
             .intoArray(w, (column + 2) * ROW_BLOCK + half);
       }
     }

@@ -3,7 +3,11 @@ package io.calidrop.tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.lang.ref.Reference;
 import java.util.Arrays;
+import java.util.Objects;
+import java.util.function.IntUnaryOperator;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -39,6 +43,17 @@ abstract class TiledMatrix extends Matrix {
     super(rows, columns);
     this.tileBytes = tileBytes;
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
+  }
+
+  /**
+   * Where the parts of a super-block lie in a tile. An array, because C2 inlines no method of ours
+   * any more when a kernel has more nodes than it likes, and a call leaves vectors boxed.
+   *
+   * @param ints of a row before part i of eight
+   * @return bytes from the start of the tile to each part
+   */
+  static int[] offsets(IntUnaryOperator ints) {
+    return IntStream.range(0, 8).map(ints).map(count -> count * STEP).toArray();
   }
 
   /** Columns that {@link #unpack} takes at a time. */
@@ -105,13 +120,20 @@ abstract class TiledMatrix extends Matrix {
   /**
    * Repacks row blocks {@code [from, to)}.
    *
-   * @param source rows in the file's layout, {@code rowBytes} each, from row {@code first} on
+   * @param source native rows in the file's layout, {@code rowBytes} each, from row {@code first}
+   *     on
    */
   final void repack(MemorySegment source, int first, long rowBytes, int from, int to) {
-    for (int row = from * ROW_BLOCK; row < Math.min(to * ROW_BLOCK, rows()); row++) {
+    int end = Math.min(to * ROW_BLOCK, rows());
+    Objects.checkFromToIndex(
+        (from * ROW_BLOCK - first) * rowBytes, (end - first) * rowBytes, source.byteSize());
+    // Through one kind of segment, mapped or not, since C2 compiles a loop anew for each.
+    long address = source.address();
+    for (int row = from * ROW_BLOCK; row < end; row++) {
       MemorySegment tile = tiles.asSlice(row / ROW_BLOCK * tileBytes, tileBytes);
-      repackRow(source, (row - first) * rowBytes, tile, row % ROW_BLOCK);
+      repackRow(OffHeap.MEMORY, address + (row - first) * rowBytes, tile, row % ROW_BLOCK);
     }
+    Reference.reachabilityFence(source);
   }
 
   @Override

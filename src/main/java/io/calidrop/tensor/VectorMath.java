@@ -1,5 +1,7 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -70,8 +72,8 @@ public final class VectorMath {
     p = p.fma(r, FloatVector.broadcast(VectorShape.F, 5.0000001201e-1f));
     p = p.fma(r.mul(r), r).add(1f);
     // rounded holds n in its lowest mantissa bits: shifted into the exponent it multiplies by 2^n
-    IntVector power = rounded.reinterpretAsInts().lanewise(LSHL, 23);
-    return p.reinterpretAsInts().add(power).reinterpretAsFloats();
+    IntVector power = ((IntVector) rounded.reinterpretShape(I, 0)).lanewise(LSHL, 23);
+    return (FloatVector) ((IntVector) p.reinterpretShape(I, 0)).add(power).reinterpretShape(F, 0);
   }
 
   /** Scalar {@link #exp(FloatVector)}: the same bits. */
@@ -284,10 +286,11 @@ public final class VectorMath {
    */
   static void round(float[] x, int offset, int n, float factor, int[] out) {
     for (int i = 0; i < n; i += VectorShape.LANES) {
-      FloatVector.fromArray(VectorShape.F, x, offset + i)
-          .mul(factor)
-          .add(ROUND)
-          .reinterpretAsInts()
+      ((IntVector)
+              FloatVector.fromArray(VectorShape.F, x, offset + i)
+                  .mul(factor)
+                  .add(ROUND)
+                  .reinterpretShape(I, 0))
           .sub(ROUND_BITS)
           .intoArray(out, i);
     }

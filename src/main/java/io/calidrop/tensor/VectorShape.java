@@ -9,6 +9,10 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The vector species of this machine. They are static finals because C2 compiles Vector API code to
  * instructions only where the species is a constant.
+ *
+ * <p>Conversions therefore name it too: {@code convertShape} and {@code reinterpretShape}. {@code
+ * convert} and {@code reinterpretAsInts} look the species up; in a process in which C2 comes to
+ * them before it knows the vector's class it leaves a call, and vectors as objects, for good.
  */
 public final class VectorShape {
   public static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;

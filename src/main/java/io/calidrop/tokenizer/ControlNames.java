@@ -31,11 +31,18 @@ final class ControlNames {
           "[INST]",
           "[/INST]");
 
+  private static final String FIRST = "<[_";
+
   private static final Pattern BRACKETED = Pattern.compile("<.+>|\\[.+]");
 
   private ControlNames() {}
 
   static boolean contains(String name) {
+    // Few of a vocabulary's tokens begin so, and all of them are looked at while a model loads.
+    return !name.isEmpty() && FIRST.indexOf(name.charAt(0)) >= 0 && isOne(name);
+  }
+
+  private static boolean isOne(String name) {
     return OTHERS.contains(name) || BARRED.matcher(name).matches();
   }
 

@@ -59,7 +59,7 @@ class FileStoreTest {
       for (int end = Math.min(rows, row + 1 + random.nextInt(150)); row < end; row++) {
         some.add(gaussian(random, DIM), gaussian(random, DIM), 0, row);
       }
-      stored.age(row);
+      stored.age(row, row);
       stored.add(some, 0, leaving);
       float[] query = gaussian(random, 2 * DIM);
       for (int again = 0; again < 2; again++) {

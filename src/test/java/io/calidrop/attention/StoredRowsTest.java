@@ -15,6 +15,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -235,11 +236,14 @@ class StoredRowsTest {
     }
   }
 
-  /** What lies beyond the context is seen at the distance of the context. */
-  @Test
-  void farRowsAreSeenFromTheEndOfTheContext() {
+  /**
+   * What lies beyond the context is seen at its end, or nearer where it is long: then, once the
+   * sequence has outgrown it, everything that lies further back than that, and nothing before.
+   */
+  @ParameterizedTest
+  @CsvSource({"100, 160, 0, 100", "2000, 1999, 1000, 0", "2000, 2000, 1000, 1024"})
+  void farRowsAreSeenFromNearEnough(int context, int position, int gap, int far) {
     int dim = 16;
-    int context = 100;
     CacheShape shape = new CacheShape(1, 2, 1, dim);
     PositionRotation rotation = AttentionStream.rotation(dim);
     StoreOptions options = new StoreOptions(Place.RAM, ROOM, 200, KvTypes.of(KvType.F32));
@@ -251,26 +255,28 @@ class StoredRowsTest {
       EvictedRows rows = new EvictedRows(dim);
       for (int row = 0; row < 128; row++) {
         float[] key = Arrays.copyOfRange(keys, row * dim, (row + 1) * dim);
-        rotation.rotate(key, 0, row - shift);
-        rows.add(key, Arrays.copyOfRange(values, row * dim, (row + 1) * dim), 0, row - shift);
+        int at = row + row / 64 * gap - shift;
+        rotation.rotate(key, 0, at);
+        rows.add(key, Arrays.copyOfRange(values, row * dim, (row + 1) * dim), 0, at);
       }
       try (PageMemory memory = PageMemory.inRam()) {
         StoredRows stored = new StoredRows(shape, options, memory, rotation, context);
         stored.add(rows, shift, new EvictedRows(dim));
-        stored.age(160);
+        stored.age(position, position);
         float[] q = query.clone();
-        rotation.rotate(q, 0, 160 - shift);
-        rotation.rotate(q, dim, 160 - shift);
+        rotation.rotate(q, 0, position - shift);
+        rotation.rotate(q, dim, position - shift);
         Recall scratch = new Recall(shape, 1);
-        scratch.attend(stored, q, 0, 2 * dim, 1, 160 - shift, shift);
+        scratch.attend(stored, q, 0, 2 * dim, 1, position - shift, shift);
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
           double[] expected = new double[dim];
           double sum = 0;
           for (int row = 0; row < 128; row++) {
-            // The first page is far: its oldest row lies 160 back.
-            int distance = row < 64 ? context : 160 - row;
+            // The first page is seen as one.
+            int own = position - row - row / 64 * gap;
+            int distance = row < 64 && position >= context ? far : own;
             float[] turned = Arrays.copyOfRange(query, head * dim, (head + 1) * dim);
             rotation.rotate(turned, 0, distance);
             double score = 0;
@@ -310,65 +316,109 @@ class StoredRowsTest {
     assertThat(outs[2]).isEqualTo(outs[0]);
   }
 
+  private interface Keys {
+    float[] of(int row, float[] random);
+  }
+
+  /** Rows of random values, and of keys that are made of random ones. */
+  private static StoredRows stored(
+      CacheShape shape,
+      PageMemory memory,
+      PositionRotation rotation,
+      long bytes,
+      int rows,
+      Keys key) {
+    int dim = shape.headDim();
+    StoreOptions options = new StoreOptions(Place.RAM, bytes, 64, KvTypes.of(KvType.F32));
+    Random random = new Random(8);
+    StoredRows stored = new StoredRows(shape, options, memory, rotation, 1000);
+    for (int row = 0; row < rows; ) {
+      EvictedRows some = new EvictedRows(dim);
+      for (int end = Math.min(rows, row + 1 + random.nextInt(200)); row < end; row++) {
+        some.add(key.of(row, gaussian(random, dim)), gaussian(random, dim), 0, row);
+      }
+      stored.add(some, 0, new EvictedRows(dim));
+    }
+    return stored;
+  }
+
   /**
    * More rows than are all scored, near and far ones, a run that is not complete: the same bits.
    */
   @Test
   void aLongTextIsReadTheSameInAnyCompany() {
-    CacheBudget budget = new CacheBudget(20, 0, 8, 24, Compress.ROLLING, Positions.REBASE);
-    KvTypes types = new KvTypes(KvType.Q5_0, KvType.Q4_0);
-    CacheOptions options =
-        CacheOptions.full(KvType.F16)
-            .bounded(budget, EvictionPolicies.named("streaming"), CalibrationOptions.off())
-            .withStore(Optional.of(new StoreOptions(Place.RAM, ROOM, 20, types)));
-    AttentionStream stream = new AttentionStream(15, 3, 1, 16, RowChoice.MOST_RUNS * 16 + 400);
-    float[][] outs = new float[3][];
-    int[] passes = {1, 24, 7};
-    for (int i = 0; i < passes.length; i++) {
-      int pass = passes[i];
-      try (KvCache cache = stream.newCache(options, 1000, i + 1)) {
-        outs[i] = stream.run(cache, i + 1, from -> Math.min(pass, 24 - from % 24));
+    int dim = 16;
+    int tokens = 24;
+    CacheShape shape = new CacheShape(1, 3, 1, dim);
+    PositionRotation rotation = AttentionStream.rotation(dim);
+    float[] queries = gaussian(new Random(9), tokens * 3 * dim);
+    try (PageMemory memory = PageMemory.inRam()) {
+      StoredRows stored = stored(shape, memory, rotation, ROOM, 4500, (row, key) -> key);
+      stored.age(4500, 4500);
+      assertThat(stored.isFar(54)).isTrue();
+      assertThat(stored.isFar(55)).isFalse();
+      float[] expected = null;
+      for (int pass : new int[] {1, 24, 7}) {
+        Recall recall = new Recall(shape, tokens, new RowChoice(shape, 256, 128));
+        float[] actual = new float[tokens * 3 * dim];
+        for (int token = 0; token < tokens; token += pass) {
+          int count = Math.min(pass, tokens - token);
+          recall.attend(stored, queries, token * 3 * dim, 3 * dim, count, 4500 + token, 0);
+          for (int query = 0; query < count * 3; query++) {
+            recall.result.finish(query, actual, (token * 3 + query) * dim, dim);
+          }
+        }
+        expected = expected == null ? actual : expected;
+        assertThat(actual).isEqualTo(expected);
       }
     }
-    assertThat(outs[1]).isEqualTo(outs[0]);
-    assertThat(outs[2]).isEqualTo(outs[0]);
   }
 
   /** A passage that matters is found, also where the oldest rows have left for others. */
   @ParameterizedTest
   @ValueSource(longs = {ROOM, 2_400_000})
-  void aPassageOfALongTextIsFound(long bytes) {
-    int dim = 64;
-    int rows = 7000;
-    CacheShape shape = new CacheShape(1, 2, 1, dim);
-    StoreOptions options = new StoreOptions(Place.RAM, bytes, 64, KvTypes.of(KvType.F32));
-    Random random = new Random(8);
-    float[] query = gaussian(random, 2 * dim);
+  void aPassageOfAVeryLongTextIsFound(long bytes) {
+    CacheShape shape = new CacheShape(1, 2, 1, 64);
+    float[] query = gaussian(new Random(7), 2 * 64);
     try (PageMemory memory = PageMemory.inRam()) {
-      StoredRows stored = new StoredRows(shape, options, memory, (x, o, by) -> {}, 10_000);
-      for (int row = 0; row < rows; ) {
-        EvictedRows some = new EvictedRows(dim);
-        for (int end = Math.min(rows, row + 1 + random.nextInt(200)); row < end; row++) {
-          float[] key = gaussian(random, dim);
-          for (int d = 0; d < dim && row >= 5000 && row < 5040; d++) {
-            key[d] += 2 * query[d];
-          }
-          some.add(key, gaussian(random, dim), 0, row);
-        }
-        stored.add(some, 0, new EvictedRows(dim));
-      }
-      assertThat(stored.slots() * 4).isGreaterThan(RowChoice.MOST_RUNS);
-      assertThat(stored.rows() < rows).isEqualTo(bytes < ROOM);
-      Recall recall = new Recall(shape, 1);
-      float[] actual = new float[dim];
-      recall.attend(stored, query, 0, 2 * dim, 1, rows, 0);
-      recall.result.finish(0, actual, 0, dim);
-      float[] expected = new float[dim];
-      recall.attendAll(stored, query, 0, rows, 0);
-      recall.result.finish(0, expected, 0, dim);
-      for (int d = 0; d < dim; d++) {
-        assertThat((double) actual[d]).isCloseTo(expected[d], within(0.01));
-      }
+      Keys keys = (row, key) -> plus(key, query, row >= 5000 && row < 5040 ? 2 : 0);
+      StoredRows stored = stored(shape, memory, (x, o, by) -> {}, bytes, 7000, keys);
+      assertThat(stored.rows() < 7000).isEqualTo(bytes < ROOM);
+      assertFinds(stored, new Recall(shape, 1, new RowChoice(shape, 256, 128)), query);
+    }
+  }
+
+  /** A row that matters is found beside others that the mean of all would hide it behind. */
+  @Test
+  void aSingleRowOfALongTextIsFound() {
+    CacheShape shape = new CacheShape(1, 2, 1, 64);
+    float[] query = gaussian(new Random(7), 2 * 64);
+    try (PageMemory memory = PageMemory.inRam()) {
+      Keys keys =
+          (row, key) -> plus(key, query, row == 5003 ? 2 : row >= 4992 && row < 5008 ? -.3f : 0);
+      StoredRows stored = stored(shape, memory, (x, o, by) -> {}, ROOM, 7000, keys);
+      assertFinds(stored, new Recall(shape, 1), query);
+    }
+  }
+
+  private static float[] plus(float[] key, float[] query, float times) {
+    for (int d = 0; d < key.length; d++) {
+      key[d] += times * query[d];
+    }
+    return key;
+  }
+
+  /** That the rows of a choice make what all of them do. */
+  private static void assertFinds(StoredRows stored, Recall recall, float[] query) {
+    int dim = query.length / 2;
+    float[] actual = new float[dim];
+    recall.attend(stored, query, 0, 2 * dim, 1, 7000, 0);
+    recall.result.finish(0, actual, 0, dim);
+    float[] expected = new float[dim];
+    recall.attendAll(stored, query, 0, 7000, 0);
+    recall.result.finish(0, expected, 0, dim);
+    for (int d = 0; d < dim; d++) {
+      assertThat((double) actual[d]).isCloseTo(expected[d], within(0.01));
     }
   }
 
