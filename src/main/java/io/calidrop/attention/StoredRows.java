@@ -20,14 +20,14 @@ import java.util.List;
  * page: near enough for a model to find what it looks for.
  */
 final class StoredRows {
+  /** Where what lies further back is seen from beyond the context, unless that is shorter. */
+  static final int FARTHEST = 1024;
+
   /** Most bytes of a file's blocks in memory, of all heads together. */
   private static final long MOST_HOT = 64 << 20;
 
   /** Of a store's bytes, at most one in so many. */
   private static final int HOT_SHARE = 8;
-
-  /** Where what lies further back is seen from beyond the context, unless that is shorter. */
-  static final int FARTHEST = 1024;
 
   private final int dim;
   private final PositionRotation rotation;
