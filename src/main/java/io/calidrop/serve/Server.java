@@ -43,6 +43,7 @@ public final class Server implements AutoCloseable {
   private final HttpApi api;
   private final org.eclipse.jetty.server.Server http;
   private final ServerConnector connector;
+  private final HeapWatch heap;
 
   /**
    * Begins to listen.
@@ -88,6 +89,7 @@ public final class Server implements AutoCloseable {
     http.addBean(new NetworkConnectionLimit(MOST_CONNECTIONS, connector));
     http.setHandler(api);
     http.setErrorHandler(Server::refuse);
+    heap = new HeapWatch();
     try {
       http.start();
     } catch (Exception e) {
@@ -177,6 +179,7 @@ public final class Server implements AutoCloseable {
     }
     models.close();
     metrics.close();
+    heap.close();
   }
 
   /** Responses that are only to be sent get a moment. */
