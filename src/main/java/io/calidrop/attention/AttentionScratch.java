@@ -40,9 +40,6 @@ final class AttentionScratch {
    */
   final float[] packed = new float[KvHead.QUAD * KvHead.BLOCK];
 
-  /** [4][dimensions of a group] sums of codes of packed values. */
-  final float[] codeSums = new float[KvHead.QUAD * RowPacker.GROUP];
-
   /**
    * The codes of a block of packed keys, or of packed values, and what they were decoded from. Both
    * take turns in the same memory, which so stays in L1.
