@@ -130,18 +130,16 @@ final class AttentionKernel {
   }
 
   /**
-   * Attends one segment of rows that every query sees, with a bias for each, and merges the result
-   * into {@code out}.
-   *
-   * @param bias [rows, padded to blocks] added to the scores, or null
+   * Attends one segment of calibration rows, which every query sees, and merges the result into
+   * {@code out}.
    */
   static void attendAll(
-      KvHead head,
+      CalibrationRows calibration,
       int segment,
       int queries,
-      float[] bias,
       AttentionScratch scratch,
       SoftmaxPartials out) {
+    KvHead head = calibration.rows;
     int quads = Math.ceilDiv(queries, QUAD);
     SoftmaxPartials partials = start(scratch, quads);
     int end = Math.min((segment + 1) * SEGMENT, head.rows());
@@ -153,9 +151,7 @@ final class AttentionKernel {
         dots(head, row, quad, scratch);
         cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
-          if (bias != null) {
-            VectorMath.add(scores, t * BLOCK, bias, row, BLOCK);
-          }
+          calibration.addBiases(row, scores, t * BLOCK);
           int query = quad * QUAD + t;
           prepare(scratch, scores, t, query, 0, query > last ? 0 : seen, head.valueDim);
         }
