@@ -145,13 +145,14 @@ final class AttentionKernel {
     int end = Math.min((segment + 1) * SEGMENT, head.rows());
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
+      calibration.biases(row, scratch.biases);
       for (int quad = 0; quad < quads; quad++) {
         float[] scores = scratch.quadScores[quad];
         int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
         cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
-          calibration.addBiases(row, scores, t * BLOCK);
+          VectorMath.add(scores, t * BLOCK, scratch.biases, 0, BLOCK);
           int query = quad * QUAD + t;
           prepare(scratch, scores, t, query, 0, query > last ? 0 : seen, head.valueDim);
         }

@@ -1,16 +1,6 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.KeyRows.TILE;
-import static io.calidrop.attention.KvHead.BLOCK;
-import static io.calidrop.tensor.VectorShape.F;
-import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.LANES;
-import static io.calidrop.tensor.VectorShape.S;
-
-import io.calidrop.tensor.Half;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
+import java.util.Arrays;
 
 /**
  * Rows that stand for evicted tokens: keys and values that the attention kernel reads like those of
@@ -27,14 +17,14 @@ final class CalibrationRows {
   /** [rows] nominal positions, for rebasing. */
   final int[] positions;
 
-  private final short[] biases; // [rows, padded to blocks] half-precision numbers, see index
+  private final short[] biases; // [rows, padded to blocks] half-precision numbers
 
   private final int capacity;
 
   CalibrationRows(int capacity, int headDim, KvTypes types) {
     this.capacity = capacity;
     rows = types.newHead(headDim);
-    biases = new short[Math.ceilDiv(capacity, BLOCK) * BLOCK];
+    biases = new short[Math.ceilDiv(capacity, KvHead.BLOCK) * KvHead.BLOCK];
     positions = new int[capacity];
   }
 
@@ -53,38 +43,25 @@ final class CalibrationRows {
   /** Drops every row from {@code count} on. */
   void truncate(int count) {
     rows.truncate(count);
-    for (int row = count; row < biases.length; row++) {
-      biases[index(row)] = 0;
-    }
-  }
-
-  /** Where a row's bias lies: rows r and r + LANES of a tile are the halves of an int. */
-  private static int index(int row) {
-    int r = row % TILE;
-    return row - r + 2 * (r % LANES) + r / LANES;
+    Arrays.fill(biases, count, biases.length, (short) 0);
   }
 
   /** What is added to a row's scores. */
   float bias(int row) {
-    return Half.single(biases[index(row)]);
+    return Float.float16ToFloat(biases[row]);
   }
 
-  /** Adds biases to {@code scores[from ..]} of the block that begins with {@code row}. */
-  void addBiases(int row, float[] scores, int from) {
-    for (int i = 0; i < BLOCK; i += TILE) {
-      int o = from + i;
-      IntVector pairs =
-          (IntVector) ShortVector.fromArray(S, biases, row + i).reinterpretShape(I, 0);
-      Half.low(pairs).add(FloatVector.fromArray(F, scores, o)).intoArray(scores, o);
-      o += LANES;
-      Half.high(pairs).add(FloatVector.fromArray(F, scores, o)).intoArray(scores, o);
+  /** Writes the biases of a block of rows, 0 beyond those in use. */
+  void biases(int row, float[] out) {
+    for (int i = 0; i < KvHead.BLOCK; i++) {
+      out[i] = Float.float16ToFloat(biases[row + i]);
     }
   }
 
   /** Copies a row over another. */
   void move(int from, int to) {
     rows.move(from, to);
-    biases[index(to)] = biases[index(from)];
+    biases[to] = biases[from];
     positions[to] = positions[from];
   }
 
@@ -93,7 +70,7 @@ final class CalibrationRows {
     int row = rows.rows();
     rows.extend(1);
     rows.set(row, key, keyOffset, value, valueOffset);
-    biases[index(row)] = Float.floatToFloat16(bias);
+    biases[row] = Float.floatToFloat16(bias);
     positions[row] = position;
   }
 
