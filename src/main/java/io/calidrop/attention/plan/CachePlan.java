@@ -18,7 +18,8 @@ import java.util.OptionalInt;
  * The cache that diverges least for some bytes, by what was measured (see {@link Measured}). Number
  * formats come first: as long as every position of the context fits in one of them, nothing is
  * evicted. Below that, rows of the coarsest format that evicting pays in are kept, as many as fit
- * beside what the policy and the calibration take. Everything that is said besides the bytes restricts the choice.
+ * beside what the policy and the calibration take. Everything that is said besides the bytes
+ * restricts the choice.
  *
  * @param bytes that a session's cache may take, calibration included, the store not
  * @param keys number format, if it is not free

@@ -56,7 +56,9 @@ class CachePlanTest {
     }
     assertThat(of(Long.MAX_VALUE)).isEqualTo(CacheOptions.full(KvType.F16));
     CacheOptions evicting = of(full(Measured.FORMATS.getLast()) - 1);
-    assertThat(evicting.kvTypes()).as("finer, as the newest rows are no longer exact").isEqualTo(K5V4);
+    assertThat(evicting.kvTypes())
+        .as("finer, as the newest rows are no longer exact")
+        .isEqualTo(K5V4);
     assertThat(rows(evicting)).isLessThan(CONTEXT);
   }
 
