@@ -130,32 +130,29 @@ final class AttentionKernel {
   }
 
   /**
-   * Attends one segment of rows that every query sees, with a bias for each, and merges the result
-   * into {@code out}.
-   *
-   * @param bias [rows, padded to blocks] added to the scores, or null
+   * Attends one segment of calibration rows, which every query sees, and merges the result into
+   * {@code out}.
    */
   static void attendAll(
-      KvHead head,
+      CalibrationRows calibration,
       int segment,
       int queries,
-      float[] bias,
       AttentionScratch scratch,
       SoftmaxPartials out) {
+    KvHead head = calibration.rows;
     int quads = Math.ceilDiv(queries, QUAD);
     SoftmaxPartials partials = start(scratch, quads);
     int end = Math.min((segment + 1) * SEGMENT, head.rows());
     for (int row = segment * SEGMENT; row < end; row += BLOCK) {
       int seen = Math.min(end - row, BLOCK);
+      calibration.biases(row, scratch.biases);
       for (int quad = 0; quad < quads; quad++) {
         float[] scores = scratch.quadScores[quad];
         int last = quad(scratch, quad, queries);
         dots(head, row, quad, scratch);
         cap(scores, scratch);
         for (int t = 0; t < QUAD; t++) {
-          if (bias != null) {
-            VectorMath.add(scores, t * BLOCK, bias, row, BLOCK);
-          }
+          VectorMath.add(scores, t * BLOCK, scratch.biases, 0, BLOCK);
           int query = quad * QUAD + t;
           prepare(scratch, scores, t, query, 0, query > last ? 0 : seen, head.valueDim);
         }

@@ -25,6 +25,9 @@ final class AttentionScratch {
 
   final float[] factors = new float[KvHead.QUAD];
 
+  /** [BLOCK] biases of calibration rows. */
+  final float[] biases = new float[KvHead.BLOCK];
+
   /** [queries, padded to 4][lanes] sums of weights of the segment. */
   final float[] sums;
 

@@ -226,8 +226,7 @@ public final class AttentionStep {
     }
     CalibrationRows calibration = calibration(cache, kvHead);
     for (int segment = 0; segment < KvCache.segments(calibration.count()); segment++) {
-      AttentionKernel.attendAll(
-          calibration.rows, segment, queries, calibration.bias, scratch, result);
+      AttentionKernel.attendAll(calibration, segment, queries, scratch, result);
     }
     // Calibration rows are of the cache's types: their values lie rotated in the same sums.
     head.restore(result, queries);
@@ -278,8 +277,7 @@ public final class AttentionStep {
     }
     CalibrationRows calibration = calibration(cache, kvHead);
     if (segment - ofRows < KvCache.segments(calibration.count())) {
-      AttentionKernel.attendAll(
-          calibration.rows, segment - ofRows, group, calibration.bias, scratch, result);
+      AttentionKernel.attendAll(calibration, segment - ofRows, group, scratch, result);
     }
   }
 

@@ -139,7 +139,7 @@ final class CachePruner {
     tools.evicted().clear();
     CalibrationRows calibration = head.calibration;
     for (int row = 0; calibration != null && row < calibration.count(); row++) {
-      folded.add(calibration.rows, row, calibration.bias[row], calibration.positions[row]);
+      folded.add(calibration.rows, row, calibration.bias(row), calibration.positions[row]);
     }
     EvictedRows evicted = head.stored == null ? folded : tools.evicted();
     int count = 0;

@@ -14,18 +14,17 @@ final class CalibrationRows {
   /** Keys and values, in the format of the cache. */
   final KvHead rows;
 
-  /** [rows, padded to blocks] added to the scores. */
-  final float[] bias;
-
   /** [rows] nominal positions, for rebasing. */
   final int[] positions;
+
+  private final short[] biases; // [rows, padded to blocks] half-precision numbers
 
   private final int capacity;
 
   CalibrationRows(int capacity, int headDim, KvTypes types) {
     this.capacity = capacity;
     rows = types.newHead(headDim);
-    bias = new float[Math.ceilDiv(capacity, KvHead.BLOCK) * KvHead.BLOCK];
+    biases = new short[Math.ceilDiv(capacity, KvHead.BLOCK) * KvHead.BLOCK];
     positions = new int[capacity];
   }
 
@@ -44,13 +43,25 @@ final class CalibrationRows {
   /** Drops every row from {@code count} on. */
   void truncate(int count) {
     rows.truncate(count);
-    Arrays.fill(bias, count, bias.length, 0f);
+    Arrays.fill(biases, count, biases.length, (short) 0);
+  }
+
+  /** What is added to a row's scores. */
+  float bias(int row) {
+    return Float.float16ToFloat(biases[row]);
+  }
+
+  /** Writes the biases of a block of rows, 0 beyond those in use. */
+  void biases(int row, float[] out) {
+    for (int i = 0; i < KvHead.BLOCK; i++) {
+      out[i] = Float.float16ToFloat(biases[row + i]);
+    }
   }
 
   /** Copies a row over another. */
   void move(int from, int to) {
     rows.move(from, to);
-    bias[to] = bias[from];
+    biases[to] = biases[from];
     positions[to] = positions[from];
   }
 
@@ -59,17 +70,17 @@ final class CalibrationRows {
     int row = rows.rows();
     rows.extend(1);
     rows.set(row, key, keyOffset, value, valueOffset);
-    this.bias[row] = bias;
+    biases[row] = Float.floatToFloat16(bias);
     positions[row] = position;
   }
 
   void transfer(StateTransfer state) {
     rows.transfer(state, capacity);
-    state.floats(bias, bias.length);
+    state.shorts(biases, biases.length);
     state.ints(positions, positions.length);
   }
 
   long bytes() {
-    return rows.bytes() + (long) bias.length * Float.BYTES + (long) capacity * Integer.BYTES;
+    return rows.bytes() + (long) biases.length * Short.BYTES + (long) capacity * Integer.BYTES;
   }
 }

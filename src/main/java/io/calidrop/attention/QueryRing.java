@@ -18,7 +18,7 @@ final class QueryRing {
   private final short[] scales; // [tokens][group][groups of dimensions] in half precision, or null
   private final int scalesOfQuery;
   private final Hadamard rotation;
-  private final float[] logSumExp; // [tokens][group]
+  private final short[] logSumExp; // [tokens][group] in half precision
   private final int[] positions; // [tokens]
 
   /**
@@ -36,7 +36,7 @@ final class QueryRing {
     scalesOfQuery = Math.ceilDiv(dim, RowPacker.GROUP);
     scales = single ? null : new short[tokens * group * scalesOfQuery];
     rotation = Hadamard.of(dim);
-    logSumExp = new float[tokens * group];
+    logSumExp = new short[tokens * group];
     positions = new int[tokens];
   }
 
@@ -65,7 +65,7 @@ final class QueryRing {
     int slot = slot(index);
     positions[slot] = position;
     int row = slot * group + head;
-    this.logSumExp[row] = logSumExp;
+    this.logSumExp[row] = Float.floatToFloat16(logSumExp);
     if (singles != null) {
       System.arraycopy(query, offset, singles, row * dim, dim);
       return;
@@ -87,7 +87,7 @@ final class QueryRing {
   }
 
   float logSumExp(long index, int head) {
-    return logSumExp[slot(index) * group + head];
+    return Half.single(logSumExp[slot(index) * group + head]);
   }
 
   /** Copies a query to {@code out[offset ..]} [headDim]. */
@@ -128,7 +128,7 @@ final class QueryRing {
       state.bytes(codes, codes.length);
       state.shorts(scales, scales.length);
     }
-    state.floats(logSumExp, logSumExp.length);
+    state.shorts(logSumExp, logSumExp.length);
     state.ints(positions, positions.length);
   }
 
@@ -154,7 +154,7 @@ final class QueryRing {
             ? (long) singles.length * Float.BYTES
             : codes.length + (long) scales.length * Short.BYTES;
     return numbers
-        + (long) logSumExp.length * Float.BYTES
+        + (long) logSumExp.length * Short.BYTES
         + (long) positions.length * Integer.BYTES;
   }
 }

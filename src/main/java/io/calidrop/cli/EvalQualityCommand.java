@@ -60,11 +60,11 @@ final class EvalQualityCommand extends GridEvalCommand {
               + " with rolling.")
   private Integer tokens;
 
-  /** Also the full cache in each format that was asked for. */
+  /** Also full caches, each in another format. */
   @Override
   List<CacheSetting> settings(CacheShape shape, int context) {
     List<CacheSetting> settings = new ArrayList<>(super.settings(shape, context));
-    grid().asked().stream().map(CacheOptions::full).map(CacheSetting::full).forEach(settings::add);
+    grid().full().stream().map(CacheOptions::full).map(CacheSetting::full).forEach(settings::add);
     return settings;
   }
 

@@ -6,6 +6,7 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Mode;
+import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.QuerySample;
 import io.calidrop.cli.HelpGroup.Heading;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -29,6 +31,14 @@ final class GridFlags {
 
   private static final int ANY_CONTEXT = 4096;
 
+  /** Formats of the full caches that plans for some bytes are told by. */
+  private static final List<KvTypes> PACKED =
+      List.of(
+          KvTypes.of(KvType.Q8_0),
+          KvTypes.of(KvType.Q5_0),
+          new KvTypes(KvType.Q5_0, KvType.Q4_0),
+          KvTypes.of(KvType.Q4_0));
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
@@ -41,7 +51,7 @@ final class GridFlags {
       converter = KvTypesConverter.class,
       completionCandidates = Names.KvTypes.class,
       description =
-          "Formats of the caches that are compared with the full one of --kv-type, and of full ones (quality). Default: its own.")
+          "Formats of the caches that are compared with the full one of --kv-type, and of full ones (quality), which --kv-memory has in q8_0, q5_0, k5v4 and q4_0 besides. Default: its own.")
   private List<KvTypes> types = List.of();
 
   @Option(
@@ -190,8 +200,14 @@ final class GridFlags {
   }
 
   /** The formats of --kv-types. */
-  List<KvTypes> asked() {
+  private List<KvTypes> asked() {
     return types.stream().distinct().toList();
+  }
+
+  /** The formats of full caches that bounded ones are told by. */
+  List<KvTypes> full() {
+    Stream<KvTypes> packed = sizes.isEmpty() ? Stream.empty() : PACKED.stream();
+    return Stream.concat(types.stream(), packed).distinct().toList();
   }
 
   /** Refuses impossible settings, before a model is loaded. */

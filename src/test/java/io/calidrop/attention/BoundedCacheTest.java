@@ -378,7 +378,7 @@ class BoundedCacheTest {
         for (int d = 0; d < dim; d++) {
           score += (double) key[d] * query[d];
         }
-        masses[row][i] = Math.exp(score / Math.sqrt(dim) + rows.bias[row] - 2);
+        masses[row][i] = Math.exp(score / Math.sqrt(dim) + rows.bias(row) - 2);
       }
     }
     return masses;

@@ -102,7 +102,7 @@ class RowFitTest {
         continue;
       }
       double bias = Math.log(oracle.prior[i] * oracle.scale[i]);
-      assertThat((double) fitted.bias[row]).as("bias %d", row).isCloseTo(bias, within(0.02));
+      assertThat((double) fitted.bias(row)).as("bias %d", row).isCloseTo(bias, within(0.02));
       fitted.rows.getKey(row, x, 0);
       for (int d = 0; d < dim; d++) {
         assertThat((double) x[d]).isCloseTo(oracle.keys[i][d], within(1e-4));
@@ -165,7 +165,8 @@ class RowFitTest {
     float[] key = new float[16];
     for (int row = 0; row < 20; row++) {
       rows.rows.getKey(row, key, 0);
-      assertThat(rows.bias[row]).isEqualTo(data.evicted.bias()[row]);
+      float bias = Float.float16ToFloat(Float.floatToFloat16(data.evicted.bias()[row]));
+      assertThat(rows.bias(row)).isEqualTo(bias);
       assertThat(key[3]).isEqualTo(data.evicted.keys()[row * 16 + 3]);
     }
   }

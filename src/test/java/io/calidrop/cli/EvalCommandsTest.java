@@ -127,7 +127,7 @@ class EvalCommandsTest {
   }
 
   @Test
-  void forSomeBytesThePlanIsMeasured() throws IOException {
+  void forSomeBytesThePlanIsMeasuredBesideTheFullCacheInEveryFormat() throws IOException {
     String[] args = {
       "quality",
       "--text",
@@ -145,12 +145,17 @@ class EvalCommandsTest {
     Outcome outcome = eval(args);
     assertThat(outcome.code()).as(outcome.err()).isZero();
     JsonNode rows = new ObjectMapper().readTree(outcome.out());
-    assertThat(rows).hasSize(2);
+    assertThat(rows).hasSize(6);
     assertThat(rows.get(0).get("budget").asText()).isEqualTo("0.195 MiB");
     assertThat(rows.get(0).get("calidrop").asText()).endsWith(", planned");
     assertThat(rows.get(0).get("rows").asInt()).isPositive();
     assertThat(rows.get(1).get("calidrop").asText()).isEqualTo("full, planned");
     assertThat(rows.get(1).get("KL").asDouble()).isZero();
+    String[] types = {"q8_0", "q5_0", "k5v4", "q4_0"};
+    for (int i = 0; i < types.length; i++) {
+      assertThat(rows.get(2 + i).get("policy").asText()).isEqualTo("full");
+      assertThat(rows.get(2 + i).get("types").asText()).isEqualTo(types[i]);
+    }
   }
 
   @Test

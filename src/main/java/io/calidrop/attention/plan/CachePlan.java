@@ -17,8 +17,9 @@ import java.util.OptionalInt;
 /**
  * The cache that diverges least for some bytes, by what was measured (see {@link Measured}). Number
  * formats come first: as long as every position of the context fits in one of them, nothing is
- * evicted. Below that, rows of the coarsest format are kept, as many as fit beside what the policy
- * and the calibration take. Everything that is said besides the bytes restricts the choice.
+ * evicted. Below that, rows of the coarsest format that evicting pays in are kept, as many as fit
+ * beside what the policy and the calibration take. Everything that is said besides the bytes
+ * restricts the choice.
  *
  * @param bytes that a session's cache may take, calibration included, the store not
  * @param keys number format, if it is not free
@@ -106,14 +107,14 @@ public record CachePlan(
    */
   @Override
   public CacheOptions of(CacheShape shape, int context) {
-    List<KvTypes> formats = formats();
     if (rows.isEmpty() && !endless) {
-      for (KvTypes format : formats) {
+      for (KvTypes format : restricted(Measured.FORMATS)) {
         if (CacheMemory.bytes(shape, format, context) <= bytes) {
           return CacheOptions.full(format);
         }
       }
     }
+    List<KvTypes> formats = restricted(Measured.EVICTING);
     int most = rows.orElseGet(() -> mostRows(context));
     for (KvTypes format : formats) {
       CacheOptions all = bounded(format, Measured.best(most)).withRows(most);
@@ -147,9 +148,9 @@ public record CachePlan(
     return rows;
   }
 
-  /** From the finest to the coarsest. */
-  private List<KvTypes> formats() {
-    return Measured.FORMATS.stream()
+  /** Formats with what is given of them. */
+  private List<KvTypes> restricted(List<KvTypes> formats) {
+    return formats.stream()
         .map(format -> new KvTypes(keys.orElse(format.keys()), values.orElse(format.values())))
         .distinct()
         .toList();

@@ -20,7 +20,14 @@ final class Measured {
           KvTypes.of(KvType.F16),
           KvTypes.of(KvType.Q8_0),
           KvTypes.of(KvType.Q5_0),
-          new KvTypes(KvType.Q5_0, KvType.Q4_0));
+          new KvTypes(KvType.Q5_0, KvType.Q4_0),
+          KvTypes.of(KvType.Q4_0));
+
+  /**
+   * Formats of a cache that evicts: where the newest rows are not nearly exact, the coarsest costs
+   * more than its bytes buy.
+   */
+  static final List<KvTypes> EVICTING = FORMATS.subList(0, FORMATS.size() - 1);
 
   /**
    * How to evict.
