@@ -37,7 +37,7 @@ final class ControlNames {
 
   private ControlNames() {}
 
-  /** Whether one of the names may begin with this byte. */
+  /** Whether a name of either kind may begin with this byte. */
   static boolean mayBegin(int first) {
     return FIRST.indexOf(first) >= 0;
   }

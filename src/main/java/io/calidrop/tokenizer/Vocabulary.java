@@ -70,12 +70,12 @@ final class Vocabulary {
   }
 
   private boolean isControlByName(int id) {
-    boolean edge = id == bos || ends.contains(id);
     // Few of a vocabulary's tokens begin so, and all of them are looked at while a model loads.
-    if (!edge && (tokens.length(id) == 0 || !ControlNames.mayBegin(tokens.at(id, 0)))) {
+    if (tokens.length(id) == 0 || !ControlNames.mayBegin(tokens.at(id, 0))) {
       return false;
     }
     String name = tokens.get(id);
+    boolean edge = id == bos || ends.contains(id);
     return ControlNames.contains(name) || edge && ControlNames.looksLikeMarker(name);
   }
 
