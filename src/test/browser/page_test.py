@@ -134,7 +134,8 @@ class PageTest(unittest.TestCase):
     def test_the_memory_is_drawn_while_the_answer_comes(self):
         page = self.open()
         page.get_by_role("button", name="Settings").click()
-        page.get_by_label("Store").select_option("ram")
+        page.get_by_label("Policy").select_option("kvzip")
+        page.get_by_label("Store").select_option("auto")
         page.get_by_label("Recall (rows)").fill("20")
         page.keyboard.press("Escape")
         self.ask(page, "Repeat this: " + "all work and no play makes Jack a dull boy, " * 40)

@@ -93,7 +93,7 @@ final class GenerationFlags {
       names = "--repeat-penalty",
       paramLabel = "X",
       description =
-          "Penalty on repeated tokens, 1 is off. Default: "
+          "Penalty on tokens that the answer has, 1 is off. Default: "
               + SamplerOptions.DEFAULT_REPEAT_PENALTY
               + ", at temperature 0 off.")
   private Double repeatPenalty;
@@ -102,7 +102,8 @@ final class GenerationFlags {
   @Option(
       names = "--repeat-last-n",
       paramLabel = "N",
-      description = "Tokens that the penalties look back on. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Tokens of the answer that the penalties look back on. Default: ${DEFAULT-VALUE}.")
   private int repeatLastN = DEFAULTS.repeatLastN();
 
   @HelpGroup(value = Heading.SAMPLING, rare = true)

@@ -11,6 +11,11 @@ import java.util.Optional;
 public enum CallForm {
   /** {@code <tool_call>{"name": .., "arguments": {..}}</tool_call>}, on a line of its own each. */
   TAGS("<tool_call>", "arguments"),
+  /**
+   * {@code <tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>}, each
+   * part on a line of its own; what {@link CallParameters} says of values.
+   */
+  PARAMETERS("<tool_call>", "arguments"),
   /** {@code [TOOL_CALLS][{"name": .., "arguments": {..}}, ..]}. */
   LIST("[TOOL_CALLS]", "arguments"),
   /**
@@ -76,11 +81,10 @@ public enum CallForm {
       boolean several,
       Optional<Constraint> otherwise) {
     Rule call = new Rule();
-    functions.forEach(
-        (name, schema) -> call.add(this == NAMED ? named(name, schema) : call(name, schema)));
+    functions.forEach((name, schema) -> call.add(call(name, schema)));
     Rule after = new Rule(); // what follows the mark
     switch (this) {
-      case TAGS -> {
+      case TAGS, PARAMETERS -> {
         Rule rest = new Rule();
         Text end = words("\n</tool_call>", "</tool_call>");
         for (String open : List.of("<tool_call>\n", "<tool_call>")) {
@@ -123,6 +127,14 @@ public enum CallForm {
   }
 
   private Symbol[] call(String name, JsonNode schema) {
+    return switch (this) {
+      case NAMED -> named(name, schema);
+      case PARAMETERS -> CallParameters.call(name, schema);
+      default -> json(name, schema);
+    };
+  }
+
+  private Symbol[] json(String name, JsonNode schema) {
     return new Symbol[] {
       Text.of("{\"name\""),
       SchemaCompiler.COLON,

@@ -93,9 +93,6 @@ final class Generation {
     this.interrupted = interrupted;
     position = reused;
     sampler = new SamplerChain(options.sampling(), tokenizer.vocabularySize());
-    for (int i = 0; i < promptLength; i++) {
-      sampler.accept(prompt[i]);
-    }
     stops = new StopStrings(options.stop());
   }
 

@@ -66,6 +66,10 @@ public record ToolPrompt(
       boolean written =
           switch (form) {
             case TAGS -> text.contains(form.mark() + json);
+            case PARAMETERS ->
+                text.contains(
+                    "%s<function=%s><parameter=k>v</parameter></function></tool_call>"
+                        .formatted(form.mark(), PROBE));
             case LIST -> text.contains(form.mark() + "[" + json);
             case OBJECT -> text.contains(json);
             case NAMED ->
@@ -93,7 +97,7 @@ public record ToolPrompt(
 
   /** What an answer calls. A call that the answer breaks off in is none. */
   public ToolAnswer read(GenerationResult result, Tokenizer tokenizer) {
-    return new ToolReader(form, tools.callable().keySet()).read(result, tokenizer);
+    return new ToolReader(form, tools.callable()).read(result, tokenizer);
   }
 
   /** Tells an answer's text as it comes, without the calls. */

@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Map;
 import java.util.zip.CRC32;
 
 /** Finds the calls in an answer. */
@@ -20,13 +20,16 @@ final class ToolReader {
   private static final int ID_DIGITS = 8; // of base 36, more than 32 bits
 
   private final CallForm form;
-  private final Set<String> names;
+  private final Map<String, JsonNode> functions;
   private final List<ToolCall> calls = new ArrayList<>();
   private String salt = "";
 
-  ToolReader(CallForm form, Set<String> names) {
+  /**
+   * @param functions schemas of the arguments by the functions' names
+   */
+  ToolReader(CallForm form, Map<String, JsonNode> functions) {
     this.form = form;
-    this.names = names;
+    this.functions = functions;
   }
 
   ToolAnswer read(GenerationResult result, Tokenizer tokenizer) {
@@ -34,6 +37,17 @@ final class ToolReader {
     String text = cut ? result.text() : spelled(result.tokens(), tokenizer);
     salt = result.seed() + text;
     int begin = new CallStart(form).in(new StringBuilder(text));
+    if (form == CallForm.PARAMETERS) {
+      addParameters(text, begin);
+    } else {
+      addJson(text, begin);
+    }
+    return calls.isEmpty()
+        ? new ToolAnswer(result.text(), List.of())
+        : new ToolAnswer(text.substring(0, begin).strip(), List.copyOf(calls));
+  }
+
+  private void addJson(String text, int begin) {
     for (int at = begin; at >= 0; at = next(text, at)) {
       String call = text.substring(form == CallForm.OBJECT ? at : at + form.mark().length());
       if (form == CallForm.NAMED) {
@@ -42,9 +56,18 @@ final class ToolReader {
         add(json(call));
       }
     }
-    return calls.isEmpty()
-        ? new ToolAnswer(result.text(), List.of())
-        : new ToolAnswer(text.substring(0, begin).strip(), List.copyOf(calls));
+  }
+
+  private void addParameters(String text, int begin) {
+    ParameterReader reader = new ParameterReader(functions, text);
+    for (int at = begin; at >= 0; ) {
+      ParameterReader.Call call = reader.read(at + form.mark().length());
+      if (call == null) {
+        return;
+      }
+      add(call.name(), call.arguments());
+      at = text.indexOf(form.mark(), call.end()); // a value may hold the mark, too
+    }
   }
 
   /** The text with that of control tokens. */
@@ -64,7 +87,7 @@ final class ToolReader {
   }
 
   /** The value that a text begins with; whatever follows it is left aside. */
-  private static JsonNode json(String text) {
+  static JsonNode json(String text) {
     try {
       return JSON.readTree(text);
     } catch (JsonProcessingException e) {
@@ -91,7 +114,7 @@ final class ToolReader {
   }
 
   private void add(String name, JsonNode arguments) {
-    if (names.contains(name) && arguments.isObject()) {
+    if (functions.containsKey(name) && arguments.isObject()) {
       calls.add(new ToolCall(id(calls.size()), name, arguments.toString()));
     }
   }

@@ -2,6 +2,7 @@ package io.calidrop.gguf;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -146,13 +147,7 @@ final class GgufReader {
     int count = (int) readCount("elements of " + key, type.minimumBytes());
     Object elements =
         switch (type) {
-          case STRING -> {
-            List<String> strings = new ArrayList<>(count);
-            for (int i = 0; i < count; i++) {
-              strings.add(readString(key, Long.MAX_VALUE));
-            }
-            yield List.copyOf(strings);
-          }
+          case STRING -> readTexts(key, count);
           case ARRAY -> {
             List<Metadata.Value> values = new ArrayList<>(count);
             for (int i = 0; i < count; i++) {
@@ -183,6 +178,31 @@ final class GgufReader {
           }
         };
     return new Metadata.Value(MetadataType.ARRAY, type, elements);
+  }
+
+  /** Vocabularies are long, and read before anything is compiled: by a buffer's plain methods. */
+  private TextArray readTexts(String key, int count) {
+    String what = "the length of " + key;
+    long begin = at;
+    ByteBuffer rest =
+        file.asSlice(begin, Math.min(Integer.MAX_VALUE - 8, file.byteSize() - begin))
+            .asByteBuffer()
+            .order(ByteOrder.LITTLE_ENDIAN);
+    int[] starts = new int[count];
+    int[] ends = new int[count];
+    for (int i = 0; i < count; i++) {
+      int from = (int) (advance(8, what) - begin);
+      long length = from + 8 <= rest.limit() ? rest.getLong(from) : rest.limit();
+      advance(checkedLength(length, key, Integer.MAX_VALUE - 8), key);
+      if (at - begin > rest.limit()) {
+        throw failure("the texts of metadata key %s are too long".formatted(key));
+      }
+      starts[i] = from + 8;
+      ends[i] = (int) (at - begin);
+    }
+    byte[] bytes = new byte[(int) (at - begin)];
+    rest.get(0, bytes);
+    return new TextArray(bytes, starts, ends);
   }
 
   private long readInteger(String key, MetadataType type) {
@@ -304,14 +324,18 @@ final class GgufReader {
   }
 
   private String readString(String what, long maxBytes) {
-    long length = readLong("the length of " + what);
-    if (length < 0 || length > Math.min(maxBytes, Integer.MAX_VALUE - 8)) {
-      throw failure("%s claims to be %s bytes long".formatted(what, Long.toUnsignedString(length)));
-    }
+    long length = checkedLength(readLong("the length of " + what), what, maxBytes);
     long from = advance(length, what);
     byte[] bytes = new byte[(int) length];
     MemorySegment.copy(file, ValueLayout.JAVA_BYTE, from, bytes, 0, bytes.length);
     return new String(bytes, StandardCharsets.UTF_8);
+  }
+
+  private long checkedLength(long length, String what, long most) {
+    if (length < 0 || length > Math.min(most, Integer.MAX_VALUE - 8)) {
+      throw failure("%s claims to be %s bytes long".formatted(what, Long.toUnsignedString(length)));
+    }
+    return length;
   }
 
   private byte readByte(String what) {

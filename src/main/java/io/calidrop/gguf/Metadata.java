@@ -2,7 +2,6 @@ package io.calidrop.gguf;
 
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -13,7 +12,7 @@ public final class Metadata {
   /**
    * A value. Integers are {@link Long}s (64-bit ones without a sign that exceed a long are
    * refused), floats {@link Double}s; arrays are {@code long[]}, {@code double[]}, {@code
-   * boolean[]}, a list of strings, or a list of values for nested arrays.
+   * boolean[]}, a {@link TextArray}, or a list of values for nested arrays.
    *
    * @param elementType type of an array's elements, null for other values
    */
@@ -78,21 +77,12 @@ public final class Metadata {
     return find(key, Boolean.class, "a boolean").orElse(defaultValue);
   }
 
-  public List<String> strings(String key) {
+  public TextArray strings(String key) {
     return required(key, "an array of strings", findStrings(key));
   }
 
-  public Optional<List<String>> findStrings(String key) {
-    Value value = values.get(key);
-    if (value == null) {
-      return Optional.empty();
-    }
-    if (value.elementType() != MetadataType.STRING) {
-      throw mismatch(key, "an array of strings", value);
-    }
-    @SuppressWarnings("unchecked") // the reader makes lists of strings for this element type
-    List<String> strings = (List<String>) value.value();
-    return Optional.of(strings);
+  public Optional<TextArray> findStrings(String key) {
+    return find(key, TextArray.class, "an array of strings");
   }
 
   public Optional<float[]> findFloats(String key) {

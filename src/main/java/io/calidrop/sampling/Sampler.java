@@ -10,6 +10,9 @@ public interface Sampler {
    */
   int sample(float[] logits);
 
-  /** Tells the sampler of a token that is now part of the sequence, prompt tokens included. */
+  /**
+   * Tells the sampler of a token that is now part of the answer. A prompt's tokens are not: an
+   * answer would avoid the words of the question.
+   */
   void accept(int token);
 }

@@ -15,10 +15,10 @@ import java.util.OptionalDouble;
  *     keeps all
  * @param typicalP keeps the fewest tokens nearest to the entropy whose probabilities reach this
  *     sum, in (0, 1]; 1 keeps all
- * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens,
- *     0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off where greedy, so
- *     that greedy is greedy
- * @param repeatLastN how many recent tokens the three penalties look at, 0 to {@value
+ * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens of
+ *     the answer, 0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off where
+ *     greedy, so that greedy is greedy
+ * @param repeatLastN how many recent tokens of the answer the three penalties look at, 0 to {@value
  *     #MAX_REPEAT_LAST_N}; 0 switches them off
  * @param frequencyPenalty subtracted from a recent token's logit for every occurrence, -100 to 100;
  *     0 is off
@@ -45,7 +45,7 @@ public record SamplerOptions(
   public static final int MAX_REPEAT_LAST_N = 1 << 20;
 
   private static final SamplerOptions DEFAULTS =
-      new SamplerOptions(0.7, 40, 0.9, 0.05, 1, OptionalDouble.empty(), 64, 0, 0, 0);
+      new SamplerOptions(0.3, 40, 0.9, 0.05, 1, OptionalDouble.empty(), 64, 0, 0, 0);
 
   /**
    * Checks every value.
@@ -77,7 +77,7 @@ public record SamplerOptions(
         "-100 to 100, 0 is off");
   }
 
-  /** Temperature 0.7, top-k 40, top-p 0.9, min-p 0.05, repetition penalty 1.1 over 64, seed 0. */
+  /** Temperature 0.3, top-k 40, top-p 0.9, min-p 0.05, repetition penalty 1.1 over 64, seed 0. */
   public static SamplerOptions defaults() {
     return DEFAULTS;
   }

@@ -1,17 +1,21 @@
 package io.calidrop.serve;
 
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.download.Checksum;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.List;
+import java.util.stream.Collectors;
 import org.eclipse.jetty.http.HttpFields;
 import org.eclipse.jetty.http.HttpHeader;
 
 /**
  * The chat in the browser: one file that asks nothing of other hosts. Browsers run its own script
- * and no other, and no text becomes markup there. Threads may share it.
+ * and no other, and no text becomes markup there. What a request may choose from is written into it
+ * here, so that nothing is listed twice. Threads may share it.
  */
 final class Page {
   private static final String FILE = "index.html";
@@ -22,12 +26,11 @@ final class Page {
   private final String policy;
 
   Page() {
-    try (InputStream in = Page.class.getResourceAsStream(FILE)) {
-      bytes = in.readAllBytes();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    String html = new String(bytes, StandardCharsets.UTF_8);
+    String html =
+        read()
+            .replace("<!--policies-->", options(EvictionPolicies.names()))
+            .replace("<!--stores-->", options(RequestCaches.STORES));
+    bytes = html.getBytes(StandardCharsets.UTF_8);
     tag = '"' + hash(bytes) + '"';
     policy =
         """
@@ -35,6 +38,18 @@ final class Page {
         base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
         require-trusted-types-for 'script'; trusted-types 'none'"""
             .formatted(hashOf("script", html), hashOf("style", html));
+  }
+
+  private static String read() {
+    try (InputStream in = Page.class.getResourceAsStream(FILE)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static String options(List<String> names) {
+    return names.stream().map("<option>%s</option>"::formatted).collect(Collectors.joining());
   }
 
   private static String hashOf(String element, String html) {

@@ -10,8 +10,11 @@ import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.batch.CacheRequest;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * How the caches of a model's requests are kept: the server's way, but for what a request says. A
@@ -19,6 +22,11 @@ import java.util.Optional;
  */
 final class RequestCaches {
   private static final String NO_STORE = "none";
+
+  /** What a request may call its store. */
+  static final List<String> STORES =
+      Stream.concat(Stream.of(NO_STORE), Arrays.stream(Place.values()).map(RequestCaches::name))
+          .toList();
 
   private final Engine engine;
   private final long share;
@@ -87,15 +95,19 @@ final class RequestCaches {
       return Optional.empty();
     }
     for (Place place : Place.values()) {
-      if (place.name().toLowerCase(Locale.ROOT).equals(name)) {
+      if (name(place).equals(name)) {
         long bytes = cache.store().map(StoreOptions::bytes).orElse(StoreOptions.DEFAULT_BYTES);
         int recall = cache.store().map(StoreOptions::recall).orElse(StoreOptions.DEFAULT_RECALL);
         return Optional.of(StoreOptions.beside(cache.kvTypes(), place, bytes, recall));
       }
     }
     throw new IllegalArgumentException(
-        "store: there is no \"%s\"; there are ram, file, none, auto"
-            .formatted(Texts.shortened(name)));
+        "store: there is no \"%s\"; there are %s"
+            .formatted(Texts.shortened(name), String.join(", ", STORES)));
+  }
+
+  private static String name(Place place) {
+    return place.name().toLowerCase(Locale.ROOT);
   }
 
   private static StoreOptions reading(CacheOptions cache, int rows) {

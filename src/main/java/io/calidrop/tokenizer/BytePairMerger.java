@@ -9,11 +9,12 @@ import java.util.Arrays;
 final class BytePairMerger {
   private static final int NONE = -1;
 
-  private final BytePairTokenizer rules;
+  private final MergeRules rules;
   private final int[] tokens;
   private final int[] next;
   private final int[] previous;
   private final int[] rank; // of the pair that a token begins, NONE if it cannot merge or is gone
+  private final int[] merged; // the token that this pair gives
   private final int length;
   private long[] heap; // rank << 32 | position of the left token
   private int size;
@@ -21,13 +22,14 @@ final class BytePairMerger {
   /**
    * @param tokens overwritten
    */
-  BytePairMerger(BytePairTokenizer rules, int[] tokens) {
+  BytePairMerger(MergeRules rules, int[] tokens) {
     this.rules = rules;
     this.tokens = tokens;
     length = tokens.length;
     next = new int[length];
     previous = new int[length];
     rank = new int[length];
+    merged = new int[length];
     heap = new long[Math.max(1, length)];
   }
 
@@ -48,7 +50,7 @@ final class BytePairMerger {
         continue; // the pair has changed since
       }
       int j = next[i];
-      tokens[i] = rules.merge(tokens[i], tokens[j]).token();
+      tokens[i] = merged[i];
       rank[j] = NONE;
       next[i] = next[j];
       if (next[i] != NONE) {
@@ -70,11 +72,11 @@ final class BytePairMerger {
 
   /** Makes the pair that begins at {@code i} a candidate, if a rule merges it. */
   private void offer(int i) {
-    BytePairTokenizer.Merge merge =
-        next[i] == NONE ? null : rules.merge(tokens[i], tokens[next[i]]);
-    rank[i] = merge == null ? NONE : merge.rank();
-    if (merge != null) {
-      push((long) merge.rank() << 32 | i);
+    long merge = next[i] == NONE ? NONE : rules.merge(tokens[i], tokens[next[i]]);
+    rank[i] = (int) (merge >> 32);
+    merged[i] = (int) merge;
+    if (merge >= 0) {
+      push((long) rank[i] << 32 | i);
     }
   }
 

@@ -12,15 +12,8 @@ import java.util.Map;
 final class BytePairTokenizer extends VocabularyTokenizer {
   private static final int CACHED_LENGTH = 32;
 
-  /**
-   * What merging two tokens gives.
-   *
-   * @param rank position in the merge rules; lower ones come first
-   */
-  record Merge(int rank, int token) {}
-
   private final PreTokenizer preTokenizer;
-  private final Map<Long, Merge> merges;
+  private final MergeRules rules;
   private final Spelling spelling;
 
   BytePairTokenizer(
@@ -30,36 +23,7 @@ final class BytePairTokenizer extends VocabularyTokenizer {
     this.preTokenizer = preTokenizer;
     spelling =
         preTokenizer.isByteLevel() ? new ByteSpelling(vocabulary) : new TextSpelling(vocabulary);
-    List<String> rules = metadata.strings("tokenizer.ggml.merges");
-    merges = HashMap.newHashMap(rules.size());
-    for (int rank = 0; rank < rules.size(); rank++) {
-      addRule(rules.get(rank), rank);
-    }
-  }
-
-  /** Adds "left right"; a rule about tokens that the vocabulary lacks can never apply. */
-  private void addRule(String rule, int rank) {
-    int space = rule.indexOf(' ', 1);
-    if (space < 0) {
-      return;
-    }
-    String left = rule.substring(0, space);
-    String right = rule.substring(space + 1);
-    int a = vocabulary.id(left);
-    int b = vocabulary.id(right);
-    int merged = vocabulary.id(left + right);
-    if (a >= 0 && b >= 0 && merged >= 0) {
-      merges.putIfAbsent(pair(a, b), new Merge(rank, merged));
-    }
-  }
-
-  private static long pair(int left, int right) {
-    return (long) left << 32 | right;
-  }
-
-  /** The merge of two neighbours, or null. */
-  Merge merge(int left, int right) {
-    return merges.get(pair(left, right));
+    rules = new MergeRules(vocabulary, metadata.strings("tokenizer.ggml.merges"));
   }
 
   @Override
@@ -84,7 +48,7 @@ final class BytePairTokenizer extends VocabularyTokenizer {
         return new int[] {token};
       }
     }
-    return new BytePairMerger(this, spelling.symbols(word)).merged();
+    return new BytePairMerger(rules, spelling.symbols(word)).merged();
   }
 
   @Override

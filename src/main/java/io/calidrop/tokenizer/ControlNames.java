@@ -37,12 +37,12 @@ final class ControlNames {
 
   private ControlNames() {}
 
-  static boolean contains(String name) {
-    // Few of a vocabulary's tokens begin so, and all of them are looked at while a model loads.
-    return !name.isEmpty() && FIRST.indexOf(name.charAt(0)) >= 0 && isOne(name);
+  /** Whether a name of either kind may begin with this byte. */
+  static boolean mayBegin(int first) {
+    return FIRST.indexOf(first) >= 0;
   }
 
-  private static boolean isOne(String name) {
+  static boolean contains(String name) {
     return OTHERS.contains(name) || BARRED.matcher(name).matches();
   }
 

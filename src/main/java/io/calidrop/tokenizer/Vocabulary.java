@@ -2,11 +2,11 @@ package io.calidrop.tokenizer;
 
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.gguf.TextArray;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /** The tokens of a model and which of them have a part to play. */
@@ -30,9 +30,9 @@ final class Vocabulary {
 
   private static final int SHOWN_NAMES = 5;
 
-  private final List<String> tokens;
+  private final TextArray tokens;
   private final TokenType[] types;
-  private final Map<String, Integer> ids;
+  private final TextIndex ids;
   private final int bos;
   private final int eos;
   private final int unknown;
@@ -45,17 +45,14 @@ final class Vocabulary {
   Vocabulary(Metadata metadata, int[] defaults) {
     tokens = metadata.strings("tokenizer.ggml.tokens");
     types = types(metadata);
-    ids = HashMap.newHashMap(tokens.size());
-    for (int id = 0; id < tokens.size(); id++) {
-      ids.putIfAbsent(tokens.get(id), id);
-    }
+    ids = new TextIndex(tokens);
     bos = special(metadata, "bos", defaults[0]);
     eos = special(metadata, "eos", defaults[1]);
     unknown = special(metadata, "unknown", defaults[2]);
     for (String name : List.of("eos", "eot", "eom")) {
       addEnd(special(metadata, name, name.equals("eos") ? defaults[1] : -1));
     }
-    END_NAMES.forEach(name -> addEnd(ids.getOrDefault(name, -1)));
+    END_NAMES.forEach(name -> addEnd(id(name)));
     retyped = retypeControls();
   }
 
@@ -73,6 +70,10 @@ final class Vocabulary {
   }
 
   private boolean isControlByName(int id) {
+    // Few of a vocabulary's tokens begin so, and all of them are looked at while a model loads.
+    if (tokens.length(id) == 0 || !ControlNames.mayBegin(tokens.at(id, 0))) {
+      return false;
+    }
     String name = tokens.get(id);
     boolean edge = id == bos || ends.contains(id);
     return ControlNames.contains(name) || edge && ControlNames.looksLikeMarker(name);
@@ -128,7 +129,23 @@ final class Vocabulary {
 
   /** The id of a token by its spelling, or -1. */
   int id(String token) {
-    return ids.getOrDefault(token, -1);
+    byte[] bytes = token.getBytes(StandardCharsets.UTF_8);
+    return ids.find(bytes, bytes.length);
+  }
+
+  /** The id of the token that the first bytes of {@code spelling} spell, or -1. */
+  int id(byte[] spelling, int length) {
+    return ids.find(spelling, length);
+  }
+
+  /** Bytes of a token's spelling. */
+  int length(int id) {
+    return tokens.length(id);
+  }
+
+  /** Writes the bytes of a token's spelling into {@code out}, from {@code offset} on. */
+  void copy(int id, byte[] out, int offset) {
+    tokens.copy(id, out, offset);
   }
 
   /**

@@ -174,6 +174,17 @@ class GenerationTest {
   }
 
   @Test
+  void penaltiesAreForWhatTheAnswerHasAndNotForThePrompt() {
+    SamplerOptions sampling = SamplerOptions.greedy().withPresencePenalty(5);
+    GenerationResult result =
+        generate(
+            new Script("\1\2\1", 100), // the prompt is 1, 2, 3
+            new GenerationOptions(3, sampling, List.of()),
+            () -> false);
+    assertThat(result.tokens()).startsWith(1, 2).doesNotHaveDuplicates();
+  }
+
+  @Test
   void holdsBackIncompleteCharacters() {
     GenerationResult result = generate(new Script("aü🦙b", 100), 50);
     assertThat(pieces).containsExactly("a", "ü", "🦙", "b");

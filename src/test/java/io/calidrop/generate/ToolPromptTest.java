@@ -9,6 +9,7 @@ import io.calidrop.attention.CacheStatistics;
 import io.calidrop.constraint.CallForm;
 import io.calidrop.constraint.ConstraintState;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,21 @@ class ToolPromptTest {
       <tool_call>
       {"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
       </tool_call>
+      {%- endfor %}</>{% endfor %}""";
+
+  /** The calls as the template of Qwen3-Coder-30B-A3B-Instruct writes them. */
+  private static final String PARAMETERS =
+      """
+      {%- if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}
+      {%- for m in messages %}<{{ m.role }}>{{ m.content }}
+      {%- for c in m.tool_calls or [] %}
+      {{- '\n<tool_call>\n<function=' + c.function.name + '>\n' }}
+      {%- for k, v in c.function.arguments | items %}
+      {{- '<parameter=' + k + '>\n' }}
+      {{- v | tojson if v is mapping or (v is sequence and v is not string) else v | string }}
+      {{- '\n</parameter>\n' }}
+      {%- endfor %}
+      {{- '</function>\n</tool_call>' }}
       {%- endfor %}</>{% endfor %}""";
 
   private static final String LIST =
@@ -56,10 +72,15 @@ class ToolPromptTest {
   private static final ByteTokens TOKENIZER = new ByteTokens("<|end|>", "[TOOL_CALLS]");
 
   private static Tools tools(boolean required, boolean several) throws Exception {
-    JsonNode schema =
-        new ObjectMapper()
-            .readTree(
-                "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}");
+    return tools(
+        required,
+        several,
+        "{\"type\":\"object\",\"properties\":{\"city\":{\"type\":\"string\"}},\"required\":[\"city\"]}");
+  }
+
+  private static Tools tools(boolean required, boolean several, String parameters)
+      throws Exception {
+    JsonNode schema = new ObjectMapper().readTree(parameters);
     Map<String, Object> function =
         Map.of("name", "weather", "description", "Of a <|end|> city", "parameters", Map.of());
     return new Tools(
@@ -78,6 +99,7 @@ class ToolPromptTest {
   private static String source(CallForm form) {
     return switch (form) {
       case TAGS -> TAGS;
+      case PARAMETERS -> PARAMETERS;
       case LIST -> LIST;
       case NAMED -> NAMED;
       case OBJECT -> OBJECT;
@@ -88,6 +110,8 @@ class ToolPromptTest {
     String call = "{\"name\": \"weather\", \"%s\": {\"city\": \"Paris\"}}".formatted(form.key());
     return switch (form) {
       case TAGS -> "<tool_call>\n" + call + "\n</tool_call>";
+      case PARAMETERS ->
+          "<tool_call>\n<function=weather>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>";
       case LIST -> "[TOOL_CALLS][" + call + "]";
       case NAMED -> "[TOOL_CALLS]weather[ARGS]{\"city\": \"Paris\"}";
       case OBJECT -> call;
@@ -173,6 +197,98 @@ class ToolPromptTest {
     assertThat(calls).hasSize(2);
     assertThat(calls.get(0).id()).isNotEqualTo(calls.get(1).id());
     assertThat(read(prompt, "Both.\n" + two).text()).isEqualTo("Both.");
+  }
+
+  private static final String EVERYTHING =
+      """
+      {"type": "object", "required": ["text", "list"], "properties": {
+        "text": {"type": "string", "description": "any"},
+        "unit": {"type": "string", "enum": ["C", "F"]},
+        "day": {"type": "string", "format": "date"},
+        "rain": {"type": "boolean"},
+        "list": {"type": "array", "items": {"$ref": "#/$defs/n"}},
+        "maybe": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+       "$defs": {"n": {"type": "integer"}}}""";
+
+  private static String parameters(String... keysAndValues) {
+    StringBuilder call = new StringBuilder("<tool_call>\n<function=weather>\n");
+    for (int i = 0; i < keysAndValues.length; i += 2) {
+      call.append("<parameter=%s>\n".formatted(keysAndValues[i]));
+      call.append(keysAndValues[i + 1]).append("\n</parameter>\n");
+    }
+    return call.append("</function>\n</tool_call>").toString();
+  }
+
+  @Test
+  void textsStandAsTheyAreAndOtherParametersAsJson() throws Exception {
+    ToolPrompt prompt = prompt(PARAMETERS, tools(false, true, EVERYTHING));
+    String text = "a \"b\"\n</parameter\n<tool_call>\n</function> ü";
+    String all =
+        parameters(
+            "text",
+            text,
+            "unit",
+            "F",
+            "day",
+            "\"2026-11-26\"",
+            "rain",
+            "true",
+            "list",
+            "[1, 2]",
+            "maybe",
+            "null");
+    String few = parameters("text", "", "list", "[]", "maybe", "\"x\"");
+    assertThat(allows(prompt, "Both.\n" + all + "\n" + few)).isTrue();
+    List<ToolCall> calls = read(prompt, "Both.\n" + all + "\n" + few).calls();
+    JsonNode first = new ObjectMapper().readTree(calls.get(0).arguments());
+    assertThat(first.path("text").asText()).isEqualTo(text);
+    assertThat(calls.get(0).arguments())
+        .endsWith(
+            "\"unit\":\"F\",\"day\":\"2026-11-26\",\"rain\":true,\"list\":[1,2],\"maybe\":null}");
+    assertThat(calls.get(1).arguments()).isEqualTo("{\"text\":\"\",\"list\":[],\"maybe\":\"x\"}");
+  }
+
+  @Test
+  void parametersThatDoNotFitAreRuledOut() throws Exception {
+    ToolPrompt prompt = prompt(PARAMETERS, tools(true, false, EVERYTHING));
+    assertThat(allows(prompt, parameters("text", "x", "list", "[]"))).isTrue();
+    for (String wrong :
+        List.of(
+            parameters("list", "[]"), // a required one is missing
+            parameters("text", "x"),
+            parameters("text", "x", "unit", "K", "list", "[]"),
+            parameters("text", "x", "day", "2026-11-26", "list", "[]"),
+            parameters("text", "x", "rain", "True", "list", "[]"),
+            parameters("text", "x", "list", "[1.5]"),
+            parameters("text", "x", "list", "[]", "other", "1"),
+            parameters("text", "x", "list", "[]", "maybe", "x"))) {
+      assertThat(allows(prompt, wrong)).as(wrong).isFalse();
+    }
+    for (String schema :
+        List.of(
+            "{\"anyOf\":[{\"type\":\"object\"}]}",
+            "{\"properties\":{\"a>b\":{\"type\":\"string\"}}}")) {
+      ToolPrompt refused = prompt(PARAMETERS, tools(true, false, schema));
+      assertThatThrownBy(() -> refused.options(GenerationOptions.defaults()))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("not supported with this model's form of calls");
+    }
+  }
+
+  @Test
+  void whatTheTemplateWritesOfAnEarlierCallIsReadAsThatCall() throws Exception {
+    ToolPrompt prompt = prompt(PARAMETERS, tools(false, true, EVERYTHING));
+    Map<String, Object> arguments = new LinkedHashMap<>();
+    arguments.put("text", "two\nlines");
+    arguments.put("list", List.of(1, 2));
+    Map<String, Object> call =
+        Map.of("id", "c1", "function", Map.of("name", "weather", "arguments", arguments));
+    ChatMessage answer = new ChatMessage("assistant", "Yes.", Map.of("tool_calls", List.of(call)));
+    String written = prompt.template().render(List.of(answer), false);
+    String text = written.substring(written.indexOf("Yes."), written.indexOf("</>"));
+    assertThat(allows(prompt, text)).isTrue();
+    assertThat(read(prompt, text).calls().getFirst().arguments())
+        .isEqualTo("{\"text\":\"two\\nlines\",\"list\":[1,2]}");
   }
 
   @Test

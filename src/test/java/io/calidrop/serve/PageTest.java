@@ -2,10 +2,12 @@ package io.calidrop.serve;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.serve.RunningServer.Answer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Base64;
+import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -64,6 +66,23 @@ class PageTest {
         .contains("style-src " + hash(element("style")) + ";")
         .contains("frame-ancestors 'none'")
         .doesNotContain("unsafe");
+  }
+
+  @Test
+  void itOffersEveryPolicyAndStoreThatARequestMayName() {
+    assertThat(choices("policy")).isEqualTo(EvictionPolicies.names()).contains("h2o", "kvzip");
+    assertThat(choices("store")).containsExactly("none", "ram", "file", "auto");
+  }
+
+  private static List<String> choices(String name) {
+    Matcher select =
+        Pattern.compile("<select name=\"%s\">(.*?)</select>".formatted(name)).matcher(page.body());
+    assertThat(select.find()).as(name).isTrue();
+    return Pattern.compile("<option>(.*?)</option>")
+        .matcher(select.group(1))
+        .results()
+        .map(option -> option.group(1))
+        .toList();
   }
 
   @Test

@@ -133,7 +133,7 @@ class ServerTest {
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'policy':'h2o'}} | 400 | policy: it needs a budget",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'policy':'x'}} | 400 | there is no policy \"x\"",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'store':'ram'}} | 400 | store: it needs a budget",
-        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'store':'disk'}} | 400 | store: there is no \"disk\"; there are ram, file, none",
+        "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'store':'disk'}} | 400 | store: there is no \"disk\"; there are none, ram, file, auto",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'recall':9}} | 400 | recall: it needs a store",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'budget':200,'store':'ram','recall':0}} | 400 | the rows that are read of the store must be at least 1",
         "{'messages':[{'role':'user','content':'x'}],'calidrop':{'live':1}} | 400 | calidrop: 1 is neither true nor false"
