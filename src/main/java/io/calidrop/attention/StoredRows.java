@@ -110,10 +110,13 @@ final class StoredRows {
         + KeySketches.pageBytes(dim) / KeySketches.RUN;
   }
 
-  /** Most bytes that a head's rows take of a sequence so long. */
+  /** Most bytes that all heads' rows take of a sequence so long, hot blocks included. */
   static long mostBytes(CacheShape shape, StoreOptions options, long tokens) {
-    return Math.min(Math.ceilDiv(tokens, BLOCK), capacity(shape, options))
-        * pageBytes(shape, options);
+    long rows =
+        heads(shape)
+            * Math.min(Math.ceilDiv(tokens, BLOCK), capacity(shape, options))
+            * pageBytes(shape, options);
+    return rows + Math.min(rows, hotBytes(options));
   }
 
   /** Rows that it holds. */
