@@ -30,6 +30,10 @@ final class KernelWarmUp {
   private static final int CONTEXT = 32;
   private static final int STORING_CONTEXT = 128; // which stored rows outlive
   private static final int RECALL = 64;
+
+  /** Of a budget with which texts use its store soon. */
+  private static final int FEW_ROWS = 512;
+
   private static final int VOCABULARY = 32;
 
   /** As a half-precision scale a small number, as quants small ones. */
@@ -77,7 +81,7 @@ final class KernelWarmUp {
         InferenceSession session = newSession(model)) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
-        if (cache.store().isEmpty()) {
+        if (!storesSoon()) {
           session.truncate(0);
         }
         model.forward(session, tokens, 0, BATCH, true);
@@ -91,7 +95,7 @@ final class KernelWarmUp {
   /** With a store one that fills it. */
   private InferenceSession newSession(Transformer model) {
     CacheOptions full = CacheOptions.full(cache.kvTypes());
-    if (cache.store().isEmpty()) {
+    if (!storesSoon()) {
       return model.newSession(CONTEXT, full);
     }
     int sinks = CacheBudget.DEFAULT_SINKS;
@@ -109,6 +113,10 @@ final class KernelWarmUp {
         STORING_CONTEXT,
         full.bounded(budget, EvictionPolicies.best(true), CalibrationOptions.off())
             .withStore(Optional.of(store)));
+  }
+
+  private boolean storesSoon() {
+    return cache.store().isPresent() && cache.budget().orElseThrow().rows() <= FEW_ROWS;
   }
 
   /** The smallest shape that holds whole blocks of the formats. */
