@@ -83,7 +83,7 @@ public final class Engine implements AutoCloseable {
           new LoadOptions(
               options.threads(),
               options.exact(),
-              config -> cache(config, options),
+              config -> cache(config, options).kvTypes(),
               () -> RepeatInstruction.tokens(join(tokenizer), () -> join(template)));
       Transformer model = ModelLoader.load(file, how);
       try {

@@ -1,11 +1,7 @@
 package io.calidrop.model;
 
-import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheOptions;
-import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.StoreOptions;
-import io.calidrop.attention.StoreOptions.Place;
-import io.calidrop.attention.policy.EvictionPolicies;
+import io.calidrop.attention.KvTypes;
 import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.TensorInfo;
@@ -16,7 +12,6 @@ import io.calidrop.tensor.WorkerPool;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import java.util.Optional;
 
 /**
  * Runs a tiny model of the same formats while the weights of the real one are read, so that the JVM
@@ -28,12 +23,6 @@ final class KernelWarmUp {
   private static final int BATCH = 12; // more than the kernels of small batches take
   private static final int SMALL_BATCH = 4;
   private static final int CONTEXT = 32;
-  private static final int STORING_CONTEXT = 128; // which stored rows outlive
-  private static final int RECALL = 64;
-
-  /** Of a budget with which texts use its store soon. */
-  private static final int FEW_ROWS = 512;
-
   private static final int VOCABULARY = 32;
 
   /** As a half-precision scale a small number, as quants small ones. */
@@ -41,17 +30,17 @@ final class KernelWarmUp {
 
   private final GgufFile file;
   private final ModelConfig real;
-  private final CacheOptions cache;
+  private final KvTypes cacheTypes;
   private final Thread thread =
       Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(this::run);
 
   /**
-   * @param cache like those that will be used
+   * @param cacheTypes of the caches that will be used
    */
-  KernelWarmUp(GgufFile file, ModelConfig real, CacheOptions cache) {
+  KernelWarmUp(GgufFile file, ModelConfig real, KvTypes cacheTypes) {
     this.file = file;
     this.real = real;
-    this.cache = cache;
+    this.cacheTypes = cacheTypes;
   }
 
   /** Starts in the background. */
@@ -78,45 +67,16 @@ final class KernelWarmUp {
     ModelWeights weights =
         new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
     try (Transformer model = new Transformer(config, weights, pool, arena, () -> new int[0]);
-        InferenceSession session = newSession(model)) {
+        InferenceSession session = model.newSession(CONTEXT, CacheOptions.full(cacheTypes))) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {
-        if (!storesSoon()) {
-          session.truncate(0);
-        }
+        session.truncate(0);
         model.forward(session, tokens, 0, BATCH, true);
         model.forward(session, tokens, 0, SMALL_BATCH, false);
         model.forward(session, tokens, 0, 1, true);
         model.forward(session, tokens, 0, 1, true);
       }
     }
-  }
-
-  /** With a store one that fills it. */
-  private InferenceSession newSession(Transformer model) {
-    CacheOptions full = CacheOptions.full(cache.kvTypes());
-    if (!storesSoon()) {
-      return model.newSession(CONTEXT, full);
-    }
-    int sinks = CacheBudget.DEFAULT_SINKS;
-    int window = CacheBudget.DEFAULT_WINDOW;
-    CacheBudget budget =
-        new CacheBudget(
-            sinks + window,
-            sinks,
-            window,
-            BATCH,
-            CacheBudget.Compress.ROLLING,
-            CacheBudget.Positions.REBASE);
-    StoreOptions store = new StoreOptions(Place.RAM, 1 << 22, RECALL, cache.store().get().types());
-    return model.newSession(
-        STORING_CONTEXT,
-        full.bounded(budget, EvictionPolicies.best(true), CalibrationOptions.off())
-            .withStore(Optional.of(store)));
-  }
-
-  private boolean storesSoon() {
-    return cache.store().isPresent() && cache.budget().orElseThrow().rows() <= FEW_ROWS;
   }
 
   /** The smallest shape that holds whole blocks of the formats. */

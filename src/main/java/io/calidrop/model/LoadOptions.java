@@ -1,7 +1,7 @@
 package io.calidrop.model;
 
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvType;
+import io.calidrop.attention.KvTypes;
 import java.util.function.Function;
 import java.util.function.Supplier;
 
@@ -10,13 +10,13 @@ import java.util.function.Supplier;
  *
  * @param threads threads that compute, at least 1
  * @param exact float32 activations and scalar dequantisation for every format: slow, the reference
- * @param cache how caches of a model will mostly be kept: their kernels are compiled while the
- *     weights are read
+ * @param cacheTypes number formats that caches of a model will mostly have: their kernels are
+ *     compiled while the weights are read
  * @param repeat gives the tokens that ask the model to repeat what it has read, where a cache wants
  *     to see what it attends to then
  */
 public record LoadOptions(
-    int threads, boolean exact, Function<ModelConfig, CacheOptions> cache, Supplier<int[]> repeat) {
+    int threads, boolean exact, Function<ModelConfig, KvTypes> cacheTypes, Supplier<int[]> repeat) {
   public LoadOptions {
     if (threads < 1) {
       throw new IllegalArgumentException("threads must be at least 1, not " + threads);
@@ -25,6 +25,6 @@ public record LoadOptions(
 
   /** For half-precision caches; prompts are repeated unasked. */
   public LoadOptions(int threads, boolean exact) {
-    this(threads, exact, config -> CacheOptions.full(KvType.F16), () -> new int[0]);
+    this(threads, exact, config -> KvTypes.of(KvType.F16), () -> new int[0]);
   }
 }

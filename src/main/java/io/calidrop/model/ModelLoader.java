@@ -34,7 +34,7 @@ public final class ModelLoader implements TensorSource {
   public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
     ModelConfig config = ModelConfigReader.read(file);
-    KernelWarmUp warmUp = new KernelWarmUp(file, config, options.cache().apply(config));
+    KernelWarmUp warmUp = new KernelWarmUp(file, config, options.cacheTypes().apply(config));
     if (!options.exact()) {
       warmUp.start();
     }
