@@ -31,6 +31,9 @@ final class BoundedCache extends KvCache {
   private final KvTypes types;
   private final boolean needsReading; // its queries
 
+  private final StateBuffer copy = new StateBuffer(); // of all but the stores
+  private long copied = -1; // tokens that it has seen, or none
+
   private boolean readingDue; // the prompt is to be read again before anything is evicted
   private boolean reading;
   private long promptSeen; // tokens before the reading
@@ -114,7 +117,7 @@ final class BoundedCache extends KvCache {
     reading = true;
     promptSeen = seen();
     promptShift = shift();
-    mark();
+    markWindows();
     for (int i = 0; i < heads.length && needsReading && heads[i].reading == null; i++) {
       heads[i].reading = ReadQueries.of(promptSeen, shape, types);
     }
@@ -199,9 +202,34 @@ final class BoundedCache extends KvCache {
     return room() - 1; // what a prune has seen stays
   }
 
+  /** What a budget bounds is copied; stores note what changes from now on. */
   @Override
   void markFull() {
-    // Rows that were evicted do not come back.
+    copied = -1; // until it is whole
+    transfer(StateStreams.to(copy.write()), false);
+    for (HeadState head : heads) {
+      if (head.stored != null) {
+        head.stored.mark();
+      }
+    }
+    copied = seen();
+  }
+
+  @Override
+  boolean isCopied(long tokens) {
+    return tokens == copied;
+  }
+
+  @Override
+  void returnToCopy() {
+    long tokens = copied;
+    transfer(StateStreams.from(copy.read()), false);
+    for (HeadState head : heads) {
+      if (head.stored != null) {
+        head.stored.goBack();
+      }
+    }
+    copied = tokens;
   }
 
   @Override
@@ -391,6 +419,7 @@ final class BoundedCache extends KvCache {
       head.clear();
     }
     pinned = 0;
+    copied = -1;
     readingDue = false;
     schedule.clear();
   }
@@ -407,13 +436,16 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
-  void transferRows(StateTransfer state) {
+  void transferRows(StateTransfer state, boolean stores) {
+    if (state.reading()) {
+      copied = -1;
+    }
     pinned = (int) state.number(pinned);
     schedule.transfer(state);
     prunes = state.number(prunes);
     pruneNanos = state.number(pruneNanos);
     for (HeadState head : heads) {
-      head.transfer(state);
+      head.transfer(state, stores);
     }
   }
 }

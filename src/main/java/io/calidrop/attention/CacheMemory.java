@@ -47,11 +47,7 @@ public final class CacheMemory {
 
   /** Most bytes that the store of a cache takes of a sequence so long, wherever they are. */
   public static long storeBytes(CacheShape shape, CacheOptions options, long tokens) {
-    long heads = (long) shape.fullLayers().length * shape.kvHeads();
-    return options
-        .store()
-        .map(store -> heads * StoredRows.mostBytes(shape, store, tokens))
-        .orElse(0L);
+    return options.store().map(store -> StoredRows.mostBytes(shape, store, tokens)).orElse(0L);
   }
 
   /**

@@ -187,7 +187,7 @@ final class FullCache extends KvCache {
   }
 
   @Override
-  void transferRows(StateTransfer state) {
+  void transferRows(StateTransfer state, boolean stores) {
     for (LayerRows layer : layers) {
       layer.transfer(state, contextLength);
     }

@@ -242,7 +242,7 @@ final class HeadState {
     }
   }
 
-  void transfer(StateTransfer state) {
+  void transfer(StateTransfer state, boolean stores) {
     rows.transfer(state, Integer.MAX_VALUE);
     fitToRows();
     state.ints(positions, rows.rows());
@@ -254,7 +254,7 @@ final class HeadState {
     if (calibration != null) {
       calibration.transfer(state);
     }
-    if (stored != null) {
+    if (stored != null && stores) {
       stored.transfer(state);
     }
     if (references != null) {

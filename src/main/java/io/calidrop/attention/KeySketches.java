@@ -13,6 +13,7 @@ import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -144,6 +145,31 @@ final class KeySketches {
   /** Where a run begins in them. */
   int at(int run) {
     return run % (CHUNK * PAGE_RUNS) * parts * PART_BYTES;
+  }
+
+  /**
+   * What is known of a page.
+   *
+   * @param runs [PAGE_RUNS][parts][PART_BYTES]
+   * @param center [centerDim]
+   */
+  record Page(byte[] runs, short[] center) {}
+
+  /** A copy of what is known of a page that was sketched. */
+  Page save(int page) {
+    int from = at(page * PAGE_RUNS);
+    int center = page % CHUNK * centerDim;
+    return new Page(
+        Arrays.copyOfRange(chunks.get(page / CHUNK), from, from + PAGE_RUNS * parts * PART_BYTES),
+        Arrays.copyOfRange(centers.get(page / CHUNK), center, center + centerDim));
+  }
+
+  /** Puts it back. */
+  void load(int page, Page saved) {
+    byte[] to = chunks.get(page / CHUNK);
+    System.arraycopy(saved.runs, 0, to, at(page * PAGE_RUNS), saved.runs.length);
+    short[] center = centers.get(page / CHUNK);
+    System.arraycopy(saved.center, 0, center, page % CHUNK * centerDim, centerDim);
   }
 
   /** Carries the sketches of pages {@code [0, used)}. */

@@ -208,17 +208,19 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return Math.ceilDiv(rows, AttentionKernel.SEGMENT);
   }
 
-  /**
-   * Makes sure, where every token stays, that the sequence can be cut to its present tokens until
-   * the next mark.
-   */
+  /** Makes sure that the sequence can be cut to its present tokens until the next mark. */
   public final void mark() {
+    markWindows();
+    markFull();
+  }
+
+  /** The same of windows alone, as far as they have not moved on. */
+  final void markWindows() {
     for (WindowRows window : windows) {
       if (window != null) {
         window.mark();
       }
     }
-    markFull();
   }
 
   /** Whether the sequence can always be cut to any of its tokens. */
@@ -228,7 +230,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /** Whether the sequence can be cut to its first {@code tokens} tokens. */
   public final boolean canTruncate(long tokens) {
-    if (tokens == seen) {
+    if (tokens == seen || isReturn(tokens)) {
       return true;
     }
     for (WindowRows window : windows) {
@@ -239,11 +241,17 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
     return tokens >= seen - drafted || canDrop(tokens);
   }
 
+  /** Whether a sequence is cut by going back to a copy of what it was. */
+  private boolean isReturn(long tokens) {
+    return tokens > 0 && tokens < seen - drafted && isCopied(tokens);
+  }
+
   /**
    * Forgets every token from {@code tokens} on.
    *
-   * @throws IllegalArgumentException unless {@link #canTruncate}: rows that were evicted, or that
-   *     left a window, do not come back, nor what rounding took from the newest
+   * @throws IllegalArgumentException unless {@link #canTruncate}: rows that were evicted since the
+   *     last {@link #mark}, or that left a window, do not come back, nor what rounding took from
+   *     the newest
    */
   public final void truncate(long tokens) {
     if (!canTruncate(tokens)) {
@@ -251,7 +259,10 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
           "a cache of %d tokens cannot go back to %d, only to 0: it no longer holds all of them"
               .formatted(seen, tokens));
     }
-    if (tokens != seen || drafted > 0) {
+    if (isReturn(tokens)) {
+      returnToCopy();
+      drafted = 0;
+    } else if (tokens != seen || drafted > 0) {
       for (WindowRows window : windows) {
         if (window != null) {
           window.truncate(tokens);
@@ -276,6 +287,13 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    * @throws IllegalArgumentException if what is read was saved by another kind of cache
    */
   public final void transfer(StateTransfer state) {
+    transfer(state, true);
+  }
+
+  /**
+   * @param stores whether what is stored of evicted tokens goes along
+   */
+  final void transfer(StateTransfer state, boolean stores) {
     state.same("heads", shape.layers() * shape.kvHeads());
     state.same("dimensions of a head", shape.headDim());
     state.same("bits of a vector", VectorShape.bits());
@@ -288,7 +306,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
         window.transfer(state, seen);
       }
     }
-    transferRows(state);
+    transferRows(state, stores);
   }
 
   /**
@@ -369,6 +387,16 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /** See {@link #mark}. */
   abstract void markFull();
+
+  /** Whether there is a copy of what the sequence was with so many tokens. */
+  boolean isCopied(long tokens) {
+    return false;
+  }
+
+  /** Goes back to the copy. */
+  void returnToCopy() {
+    throw new IllegalStateException("there is no copy");
+  }
 
   /** Whether they can always be cut to any number of tokens. */
   abstract boolean isFullRewindable();
@@ -457,7 +485,7 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
   /** Takes over the rows of a prompt of {@link #seen} tokens. */
   abstract void copy(WorkerPool pool, AttendedPrompt prompt);
 
-  abstract void transferRows(StateTransfer state);
+  abstract void transferRows(StateTransfer state, boolean stores);
 
   /** The next positions lie {@code delta} before what they would have been. */
   final void moveBack(WorkerPool pool, int delta) {

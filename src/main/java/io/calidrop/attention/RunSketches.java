@@ -28,6 +28,11 @@ final class RunSketches {
     return sketches;
   }
 
+  /** Its page that has the runs of a page of rows. */
+  int page(int rows) {
+    return rows / RUN;
+  }
+
   /**
    * Adds rows, one after the other.
    *
@@ -60,6 +65,23 @@ final class RunSketches {
         sketches.set(run / BLOCK, run % BLOCK, 1, sum, center);
       }
     }
+  }
+
+  /**
+   * What a later {@link #goBack} needs besides the pages of {@link #sketches} that changed.
+   *
+   * @param sum of the run that is not complete
+   * @param centered pages that have a center
+   */
+  record Mark(float[] sum, int centered) {}
+
+  Mark mark() {
+    return new Mark(sum.clone(), centered);
+  }
+
+  void goBack(Mark mark) {
+    System.arraycopy(mark.sum, 0, sum, 0, dim);
+    centered = mark.centered;
   }
 
   /** Carries those of so many rows. */

@@ -42,6 +42,14 @@ public record StoreOptions(Place place, long bytes, int recall, KvTypes types) {
     return new StoreOptions(place, bytes, recall, types);
   }
 
+  /**
+   * In RAM, and beyond 256 MiB in a temporary file, of the default size and read: where nothing
+   * else is said.
+   */
+  public static StoreOptions usual(KvTypes cache) {
+    return beside(cache, Place.AUTO, DEFAULT_BYTES, DEFAULT_RECALL);
+  }
+
   /** In RAM, of the default size. */
   public static StoreOptions inRam(KvTypes cache, int recall) {
     return beside(cache, Place.RAM, DEFAULT_BYTES, recall);

@@ -49,6 +49,7 @@ final class StoredRows {
   private boolean anyFar;
   private long first; // page that is the oldest
   private long end; // rows that have come, those that left included
+  private StoreMark mark; // to go back to, or null
   private final float[] keys; // [BLOCK][dim]
   private final float[] center; // [dim, padded to vectors]
   private final float[] value; // [dim]
@@ -110,10 +111,13 @@ final class StoredRows {
         + KeySketches.pageBytes(dim) / KeySketches.RUN;
   }
 
-  /** Most bytes that a head's rows take of a sequence so long. */
+  /** Most bytes that all heads' rows take of a sequence so long, hot blocks included. */
   static long mostBytes(CacheShape shape, StoreOptions options, long tokens) {
-    return Math.min(Math.ceilDiv(tokens, BLOCK), capacity(shape, options))
-        * pageBytes(shape, options);
+    long rows =
+        heads(shape)
+            * Math.min(Math.ceilDiv(tokens, BLOCK), capacity(shape, options))
+            * pageBytes(shape, options);
+    return rows + Math.min(rows, hotBytes(options));
   }
 
   /** Rows that it holds. */
@@ -197,7 +201,7 @@ final class StoredRows {
       capacity = records.pages();
     }
     if (capacity > 0 && rows() == capacity * BLOCK) {
-      leave(slot(first), shift, leaving);
+      leave(first, shift, leaving);
       first++;
     }
     if (capacity > 0) {
@@ -221,10 +225,12 @@ final class StoredRows {
     return true;
   }
 
-  private void leave(int slot, int shift, EvictedRows leaving) {
+  private void leave(long page, int shift, EvictedRows leaving) {
+    int slot = slot(page);
     if (!load(slot)) {
       return;
     }
+    note(page);
     for (int row = 0; row < BLOCK; row++) {
       int own = positions.get(slot)[row];
       int position = Math.max(own - shift, 0);
@@ -259,11 +265,12 @@ final class StoredRows {
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
       if (!far[slot] && position - least(slot) > reach) {
-        far[slot] = true;
-        anyFar = true;
         if (!load(slot)) {
           return;
         }
+        note(p);
+        far[slot] = true;
+        anyFar = true;
         for (int row = 0; row < BLOCK; row++) {
           keyRows.get(row, keys, row * dim);
           rotate(keys, row * dim, -positions.get(slot)[row]);
@@ -274,6 +281,50 @@ final class StoredRows {
         runs.replace(slot * BLOCK, BLOCK, keys, center);
         sketch(slot, 0, BLOCK);
       }
+    }
+  }
+
+  /** Copies a page that {@link #load} has read, before it changes, if it was there at the mark. */
+  private void note(long page) {
+    if (mark != null && mark.had(page)) {
+      int slot = slot(page);
+      mark.changed()
+          .add(
+              new StoreMark.Page(
+                  slot,
+                  record.clone(),
+                  positions.get(slot).clone(),
+                  far[slot],
+                  sketches.save(slot),
+                  runs.sketches().save(runs.page(slot))));
+    }
+  }
+
+  /** Makes sure that the store can go back to what it is now, until the next mark. */
+  void mark() {
+    mark = new StoreMark(first, end, runs.mark());
+  }
+
+  /** Goes back to the last mark; nothing comes back of a file that was lost. */
+  void goBack() {
+    if (mark == null) {
+      return;
+    }
+    for (StoreMark.Page page : mark.changed().reversed()) {
+      int slot = page.slot();
+      records.write(slot, 0, BLOCK, page.record());
+      System.arraycopy(page.positions(), 0, positions.get(slot), 0, BLOCK);
+      far[slot] = page.far();
+      sketches.load(slot, page.sketches());
+      runs.sketches().load(runs.page(slot), page.runs());
+    }
+    mark.changed().clear();
+    runs.goBack(mark.runs());
+    first = mark.first();
+    end = mark.end();
+    anyFar = false;
+    for (int slot = 0; slot < slots(); slot++) {
+      anyFar |= far[slot];
     }
   }
 
@@ -366,6 +417,9 @@ final class StoredRows {
     for (int slot = 0; slot < slots; slot++) {
       state.ints(positions.get(slot), BLOCK);
     }
+    if (state.reading()) {
+      mark = null;
+    }
     anyFar = false;
     byte[] flag = new byte[1];
     for (int slot = 0; slot < slots; slot++) {
@@ -388,6 +442,7 @@ final class StoredRows {
   }
 
   void clear() {
+    mark = null;
     anyFar = false;
     runs.clear();
     first = 0;

@@ -9,12 +9,10 @@ import io.calidrop.attention.CalibrationOptions.Mode;
 import io.calidrop.attention.CalibrationOptions.Paper;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.QuerySample;
-import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.plan.CachePlan;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.generate.EngineOptions;
-import java.util.Optional;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import picocli.CommandLine.Mixin;
@@ -26,18 +24,11 @@ import picocli.CommandLine.Spec;
 /** How the KV cache is kept. Options that would have no effect are refused. */
 @HelpGroup(Heading.CACHE)
 final class CacheFlags {
-  /** Where evicted tokens stay. */
-  private enum Place {
-    AUTO,
-    RAM,
-    FILE,
-    NONE
-  }
-
   @Spec(Spec.Target.MIXEE)
   private CommandSpec spec;
 
   @Mixin private KvTypeFlags kvTypes;
+  @Mixin private EvictedFlags evicted;
 
   @Option(
       names = "--budget",
@@ -62,35 +53,12 @@ final class CacheFlags {
       description =
           "What is kept: ${COMPLETION-CANDIDATES}, caote:NAME. Default: "
               + EvictionPolicies.DEFAULT
+              + ", with a store "
+              + EvictionPolicies.DEFAULT_STORED
               + ", with --compress once "
               + EvictionPolicies.DEFAULT_ONCE
               + ".")
   private String policy;
-
-  @Option(
-      names = "--store",
-      paramLabel = "WHERE",
-      defaultValue = "none",
-      description =
-          "Where evicted tokens stay, of which each token reads the best: ram, file, auto (ram, and a file once "
-              + "they take more than 256 MiB), none. Default: ${DEFAULT-VALUE}.")
-  private Place store;
-
-  @Option(
-      names = "--recall",
-      paramLabel = "ROWS",
-      description =
-          "How many of them, for each KV head. Default: "
-              + StoreOptions.DEFAULT_RECALL
-              + ". Without a budget: of all rows but the newest, none of which is lost.")
-  private Integer recall;
-
-  @Option(
-      names = "--store-size",
-      paramLabel = "SIZE",
-      converter = ByteSize.class,
-      description = "Most bytes of the store; what is older is calibrated. Default: 1G.")
-  private Long storeSize;
 
   @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
@@ -195,13 +163,25 @@ final class CacheFlags {
               + ".")
   private Float recomputeThreshold;
 
+  private boolean storing;
+
+  /** Has evicted tokens stored unless it is said otherwise. */
+  CacheFlags storing() {
+    storing = true;
+    return this;
+  }
+
   /**
    * The cache, which with a bound in bytes depends on the model. Impossible combinations are usage
    * errors, most of them found before a model is looked for.
    */
   CacheChoice choice(Io io) {
     if (memory == null) {
-      return checked(() -> budget != null ? bounded(io) : recall != null ? choosing() : full());
+      return checked(
+          () ->
+              budget != null
+                  ? bounded(io, budget)
+                  : evicted.recall() != null ? choosing() : full());
     }
     CachePlan plan = checked(() -> plan(io));
     return (shape, context) -> checked(() -> plan.of(shape, context));
@@ -217,7 +197,7 @@ final class CacheFlags {
 
   /** Whether a bound was given, of the cache or of what a token reads of it. */
   boolean isBounded() {
-    return budget != null || memory != null || recall != null;
+    return budget != null || memory != null || evicted.recall() != null;
   }
 
   private CacheOptions full() {
@@ -227,7 +207,7 @@ final class CacheFlags {
 
   private CacheOptions choosing() {
     refuseOfBounds();
-    return EngineOptions.choosing(kvTypes.types(), recall);
+    return EngineOptions.choosing(kvTypes.types(), evicted.recall());
   }
 
   private void refuseOfBounds() {
@@ -249,46 +229,47 @@ final class CacheFlags {
         "--store-size");
   }
 
-  private CacheOptions bounded(Io io) {
+  private CacheOptions bounded(Io io, int rows) {
     return CacheOptions.full(kvTypes.types())
-        .bounded(budget(budget), policy(), calibration(io))
-        .withStore(store());
+        .bounded(budget(rows), policy(), calibration(io))
+        .withStore(evicted.beside(kvTypes.types(), isUsuallyStored()));
   }
 
-  private Optional<StoreOptions> store() {
-    StoreOptions.Place place =
-        switch (store) {
-          case NONE -> null;
-          case AUTO -> StoreOptions.Place.AUTO;
-          case RAM -> StoreOptions.Place.RAM;
-          case FILE -> StoreOptions.Place.FILE;
-        };
-    if (place == null) {
-      refuse("needs a store: add --store auto, ram or file", "--recall", "--store-size");
-      return Optional.empty();
-    }
-    return Optional.of(
-        StoreOptions.beside(
-            kvTypes.types(),
-            place,
-            or(storeSize, StoreOptions.DEFAULT_BYTES),
-            or(recall, StoreOptions.DEFAULT_RECALL)));
+  /**
+   * A prompt that is compressed once is to take few bytes, and who says what stands in for evicted
+   * tokens wants that.
+   */
+  private boolean isUsuallyStored() {
+    return storing && compress == CacheBudget.Compress.ROLLING && !isCalibrationGiven();
+  }
+
+  private boolean isStored() {
+    return evicted.isPresent(isUsuallyStored());
+  }
+
+  private boolean isCalibrationGiven() {
+    return Stream.of(
+            "--calidrop",
+            "--calibration-rows",
+            "--calibration-window",
+            "--calibration-samples",
+            "--calibrate-threshold",
+            "--recompute-threshold")
+        .anyMatch(this::isGiven);
   }
 
   /** What was given restricts what is best for the bytes. */
   private CachePlan plan(Io io) {
     CacheBudget any = budget(or(budget, sinks() + window()));
     CachePlan plan =
-        CachePlan.of(memory).withTypes(kvTypes.keys(), kvTypes.values()).withStore(store());
+        CachePlan.of(memory)
+            .withTypes(kvTypes.keys(), kvTypes.values())
+            .withStore(evicted.beside(kvTypes.types(), isUsuallyStored()));
     plan = budget == null ? plan.withBudget(any) : plan.withRows(any);
     if (policy != null || compress == CacheBudget.Compress.ONCE) {
       plan = plan.withPolicy(policy());
     }
-    boolean calibrated =
-        Stream.of(
-                "--calidrop", "--calibration-rows", "--calibration-window", "--calibration-samples")
-            .anyMatch(this::isGiven);
-    return calibrated ? plan.withCalibration(calibration(io)) : plan;
+    return isCalibrationGiven() ? plan.withCalibration(calibration(io)) : plan;
   }
 
   private CacheBudget budget(int rows) {
@@ -311,7 +292,10 @@ final class CacheFlags {
 
   private EvictionPolicy policy() {
     boolean once = compress == CacheBudget.Compress.ONCE;
-    String best = once ? EvictionPolicies.DEFAULT_ONCE : EvictionPolicies.DEFAULT;
+    String best =
+        once
+            ? EvictionPolicies.DEFAULT_ONCE
+            : isStored() ? EvictionPolicies.DEFAULT_STORED : EvictionPolicies.DEFAULT;
     return EvictionPolicies.named(or(policy, best), queries());
   }
 
@@ -323,17 +307,21 @@ final class CacheFlags {
       CachePlan plan = checked(() -> plan(io)).forEndless();
       return (shape, context) -> checked(() -> plan.of(shape, context));
     }
-    return isBounded() ? choice(io) : (shape, context) -> checked(() -> halfOf(context));
+    if (isBounded()) {
+      return choice(io);
+    }
+    CacheOptions any = checked(() -> bounded(io, sinks() + window()));
+    return (shape, context) -> checked(() -> any.withRows(halfOf(context)));
   }
 
-  private CacheOptions halfOf(int context) {
-    int rows = context / 2 - CacheBudget.DEFAULT_PRUNE_INTERVAL;
-    if (rows < CacheBudget.DEFAULT_SINKS + CacheBudget.DEFAULT_WINDOW) {
+  private int halfOf(int context) {
+    int rows = context / 2 - or(interval, CacheBudget.DEFAULT_PRUNE_INTERVAL);
+    if (rows < sinks() + window()) {
       throw new IllegalArgumentException(
           "a context of %d is too small to evict from: raise --ctx, or choose --on-full stop"
               .formatted(context));
     }
-    return EngineOptions.bounded(kvTypes.types(), rows);
+    return rows;
   }
 
   private void refuseOfOtherModes(EvictionPolicy policy) {
@@ -353,7 +341,7 @@ final class CacheFlags {
   private CalibrationOptions calibration(Io io) {
     refuseOfOtherModes(policy());
     CalibrationOptions calibration = calibration();
-    if (mode == Mode.PAPER && store == Place.NONE) {
+    if (mode == Mode.PAPER && !isStored()) {
       io.err().println("without a store nothing is recomputed");
     }
     return calibration;

@@ -9,9 +9,12 @@ import io.calidrop.generate.Engine;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** How an engine's sessions keep their cache, for people and for JSON. */
 final class CacheText {
+  private static final long TOKENS = 1024; // whole pages of any store
+
   private CacheText() {}
 
   /** In a line. */
@@ -29,7 +32,7 @@ final class CacheText {
                         options.policy().name(),
                         calibration(options),
                         size,
-                        options.store().map(CacheText::store).orElse("")))
+                        options.store().map(store -> store(engine, store)).orElse("")))
         .orElseGet(() -> "%s, every token, %s".formatted(types(options), size));
   }
 
@@ -45,6 +48,8 @@ final class CacheText {
     json.put("store", options.store().map(store -> name(store.place())).orElse(null));
     json.put("recall", options.store().map(store -> (Object) store.recall()).orElse(null));
     json.put("most_bytes", bytes(engine));
+    json.put("store_most_bytes", options.store().isPresent() ? mostStored(engine) : null);
+    json.put("store_bytes_per_token", options.store().isPresent() ? storedPerToken(engine) : null);
     return json;
   }
 
@@ -56,11 +61,14 @@ final class CacheText {
     return name(options.calibration().mode());
   }
 
-  private static String store(StoreOptions store) {
-    return ", and a store in %s, of which %d rows are read"
-        .formatted(
-            store.place() == StoreOptions.Place.AUTO ? "ram, later a file" : name(store.place()),
-            store.recall());
+  private static String store(Engine engine, StoreOptions store) {
+    return String.format(
+        Locale.ROOT,
+        ", and besides a store of %.1f KiB a token, %.1f MiB at most, in %s, of which %d rows are read",
+        storedPerToken(engine) / 1024.0,
+        mostStored(engine) / 1048576.0,
+        store.place() == StoreOptions.Place.AUTO ? "ram, later a file" : name(store.place()),
+        store.recall());
   }
 
   private static String name(Enum<?> value) {
@@ -79,5 +87,21 @@ final class CacheText {
     return options.budget().isPresent()
         ? CacheMemory.bytes(shape, options)
         : CacheMemory.bytes(shape, options.kvTypes(), engine.contextLength());
+  }
+
+  /** Bytes that the store comes to hold, wherever they are. */
+  private static long mostStored(Engine engine) {
+    CacheShape shape = engine.model().config().cacheShape();
+    return CacheMemory.storeBytes(shape, engine.cacheOptions(), Integer.MAX_VALUE);
+  }
+
+  /** Of a token, all layers and heads together; a file's hot blocks are not. */
+  private static long storedPerToken(Engine engine) {
+    CacheOptions options = engine.cacheOptions();
+    StoreOptions store = options.store().orElseThrow();
+    StoreOptions inRam =
+        new StoreOptions(StoreOptions.Place.RAM, Long.MAX_VALUE, store.recall(), store.types());
+    CacheShape shape = engine.model().config().cacheShape();
+    return CacheMemory.storeBytes(shape, options.withStore(Optional.of(inRam)), TOKENS) / TOKENS;
   }
 }

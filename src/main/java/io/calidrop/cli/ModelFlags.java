@@ -40,7 +40,8 @@ final class ModelFlags {
   }
 
   /**
-   * Loads the model, fetching the default one if it is not there yet.
+   * Loads the model, fetching the default one if it is not there yet. Where a bound is given,
+   * evicted tokens are stored unless it is said otherwise.
    *
    * @param given what the user wants, or null
    */
@@ -53,18 +54,19 @@ final class ModelFlags {
           "--on-full stop is for a cache without a budget: with one a text has no end");
     }
     if ((given == null ? defaultValue : given) == OnFull.STOP) {
-      return load(io, verbose, speculation);
+      return load(io, verbose, cache.storing(), speculation);
     }
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
-    return model.load(io, verbose, limit, cache.endlessChoice(io), speculation);
+    return model.load(io, verbose, limit, cache.storing().endlessChoice(io), speculation);
   }
 
   /** Loads the model, fetching the default one if it is not there yet. */
   Engine load(Io io, boolean verbose) throws IOException {
-    return load(io, verbose, new SpeculationFlags());
+    return load(io, verbose, cache, new SpeculationFlags());
   }
 
-  private Engine load(Io io, boolean verbose, SpeculationFlags speculation) throws IOException {
+  private Engine load(Io io, boolean verbose, CacheFlags cache, SpeculationFlags speculation)
+      throws IOException {
     int limit = LoadFlags.positive(spec, "--ctx", context, 0);
     return model.load(io, verbose, limit, cache.choice(io), speculation);
   }

@@ -1,7 +1,6 @@
 package io.calidrop.generate;
 
 import io.calidrop.attention.CacheStatistics;
-import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
@@ -30,13 +29,11 @@ public final class ChatSession implements AutoCloseable {
   private final InferenceSession session;
   private final Tokenizer tokenizer;
   private final List<Turn> turns = new ArrayList<>();
-  private final StateBuffer snapshot = new StateBuffer();
   private ChatTemplate template;
   private GenerationOptions options;
   private String system; // or null
   private final TokenList tokens = new TokenList(); // of all turns; the session holds the first
   private int answerStart = -1; // tokens before the last answer, until it is settled
-  private int snapshotAt = -1; // how many of them there were at the snapshot, or none
   private int markedAt = -1; // how many there were when the session was marked, or none
   private int marked; // its position then
   private long draws; // generations so far: each has a seed of its own
@@ -158,7 +155,6 @@ public final class ChatSession implements AutoCloseable {
   private void forgetTokens() {
     tokens.truncate(0);
     answerStart = -1;
-    snapshotAt = -1;
     markedAt = -1;
     session.truncate(0);
   }
@@ -195,11 +191,8 @@ public final class ChatSession implements AutoCloseable {
     }
     if (session.position() == 0) {
       pin();
-    } else if (!session.canTruncate(session.position() - 1)) {
-      snapshotAt = -1; // until it is whole
-      session.transfer(StateStreams.to(snapshot.write()));
-      snapshotAt = start;
     } else {
+      markedAt = -1; // until it is whole
       session.mark();
       marked = session.position();
       markedAt = start;
@@ -325,9 +318,7 @@ public final class ChatSession implements AutoCloseable {
     answerStart = -1;
     int start = turns.removeLast().start();
     tokens.truncate(start);
-    Restored restored = goBack(start, start);
-    snapshotAt = -1;
-    return restored;
+    return goBack(start, start);
   }
 
   /**
@@ -341,10 +332,6 @@ public final class ChatSession implements AutoCloseable {
     if (session.canTruncate(kept)) {
       session.truncate(kept);
       return Restored.TRUNCATED;
-    }
-    if (snapshotAt == start) {
-      session.transfer(StateStreams.from(snapshot.read()));
-      return Restored.SNAPSHOT;
     }
     if (markedAt == start && session.canTruncate(marked)) {
       session.truncate(marked);

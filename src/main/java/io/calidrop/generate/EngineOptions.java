@@ -62,15 +62,18 @@ public record EngineOptions(
 
   /**
    * Bounds each session's cache by its bytes: number formats, budget, policy and calibration are
-   * the best for them, see {@link CachePlan}.
+   * the best for them, see {@link CachePlan}. What is evicted is stored besides, as {@link
+   * #withBudget} has it.
    */
   public EngineOptions withMemory(long bytes) {
-    return withCache(CachePlan.of(bytes));
+    return withCache(
+        CachePlan.of(bytes).withStore(Optional.of(StoreOptions.usual(KvTypes.of(KvType.F16)))));
   }
 
   /**
    * Bounds the cache with the default policy and calibration: texts and conversations may be of any
-   * length. Its number formats are those that the cache was given, or half precision.
+   * length. Its number formats are those that the cache was given, or half precision. What is
+   * evicted is {@linkplain StoreOptions#usual stored}.
    *
    * @param rows tokens kept per KV head and layer
    * @throws IllegalArgumentException if they are fewer than {@link CacheBudget#of} takes
@@ -78,16 +81,18 @@ public record EngineOptions(
   public EngineOptions withBudget(int rows) {
     KvTypes types =
         cache instanceof CacheOptions options ? options.kvTypes() : KvTypes.of(KvType.F16);
-    return withCache(bounded(types, rows));
+    return withCache(bounded(types, rows, Optional.of(StoreOptions.usual(types))));
   }
 
-  /** A cache in some formats with the default policy and calibration. */
-  public static CacheOptions bounded(KvTypes types, int rows) {
+  /** A cache in some formats with the policy that is best beside its store, and calibration. */
+  public static CacheOptions bounded(KvTypes types, int rows, Optional<StoreOptions> store) {
+    String policy = store.isPresent() ? EvictionPolicies.DEFAULT_STORED : EvictionPolicies.DEFAULT;
     return CacheOptions.full(types)
         .bounded(
             CacheBudget.of(rows),
-            EvictionPolicies.named(EvictionPolicies.DEFAULT),
-            CalibrationOptions.fold());
+            EvictionPolicies.best(store.isPresent()),
+            CalibrationOptions.fold())
+        .withStore(store);
   }
 
   /**

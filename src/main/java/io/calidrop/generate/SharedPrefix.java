@@ -2,6 +2,7 @@ package io.calidrop.generate;
 
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
+import io.calidrop.attention.StateBuffer;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.Transformer;

@@ -169,8 +169,8 @@ public final class InferenceSession implements AutoCloseable {
   }
 
   /**
-   * Makes sure that the session can go back to here, until the next mark; without effect where
-   * there is a budget.
+   * Makes sure that the session can go back to here, until the next mark. Where there is a budget
+   * that takes a copy of what it bounds.
    */
   public void mark() {
     cache.mark();

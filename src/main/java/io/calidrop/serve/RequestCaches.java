@@ -57,7 +57,7 @@ final class RequestCaches {
       int rows = wanted.budget().getAsInt();
       cache =
           cache.budget().isEmpty()
-              ? EngineOptions.bounded(cache.kvTypes(), rows)
+              ? EngineOptions.bounded(cache.kvTypes(), rows, Optional.empty())
               : cache.withRows(rows);
     }
     if (wanted.policy().isPresent()) {

@@ -135,8 +135,58 @@ class CacheFlagsTest {
         arguments("f16, 100 rows a head", "--kv-memory 64M --budget 100"),
         arguments("f16, \\d+ rows a head", "--kv-memory 64M --on-full evict"),
         arguments(
-            "f16, 512 rows a head, streaming, calibration off, .* store in ram, of which 9 rows",
+            "f16, 512 rows a head, streaming, calibration off, .* store .* in ram, of which 9 rows",
             "--recall 9 --kv-type k5v4"));
+  }
+
+  static Stream<Arguments> defaults() {
+    String stored =
+        "100 rows a head, streaming, calibration fold of 128 rows, [\\d.]+ MiB at most, and besides a"
+            + " store of [\\d.]+ KiB a token, 102[34].\\d MiB at most, in ram, later a file, of which 256 rows";
+    String alone = ", [\\d.]+ MiB at most\\R";
+    return Stream.of(
+        arguments(stored, "--budget 100"),
+        arguments("k5v4, .* streaming, .* besides a store of", "--kv-memory 200K"),
+        arguments("h2o, .* besides a store of .* 256 rows", "--budget 100 --policy h2o"),
+        arguments("streaming, .* in ram, later a file, of which 9 rows", "--budget 100 --recall 9"),
+        arguments(" (2.0|1.9) MiB at most, in file", "--budget 100 --store file --store-size 2M"),
+        arguments("besides a store of", "--on-full evict"),
+        arguments("h2o, calibration fold of 128 rows" + alone, "--on-full evict --store none"),
+        arguments("h2o, calibration fold of 128 rows" + alone, "--budget 100 --store none"),
+        arguments("h2o, calibration fold of 128 rows" + alone, "--budget 100 --calidrop fold"),
+        arguments("h2o, calibration off" + alone, "--budget 100 --calidrop off"),
+        arguments("streaming, .* besides", "--budget 100 --calidrop off --store auto"),
+        arguments("kvzip, calibration fold of 128 rows" + alone, "--budget 100 --compress once"));
+  }
+
+  /** Evicted tokens are stored unless the user wants something else of them, or few bytes. */
+  @ParameterizedTest
+  @MethodSource("defaults")
+  void evictedTokensAreStoredUnlessToldOtherwise(String cache, String flags) {
+    bytesAreSpentAsIsBestUnlessToldOtherwise(cache, flags);
+  }
+
+  @Test
+  void elsewhereNothingIsStoredUnlessAskedFor() {
+    Outcome outcome =
+        run(
+            "--verbose",
+            "bench",
+            "model",
+            "-p",
+            "4",
+            "-n",
+            "2",
+            "-r",
+            "1",
+            "--budget",
+            "100",
+            "--model",
+            model());
+    assertThat(outcome.code()).as(outcome.err()).isZero();
+    assertThat(outcome.err())
+        .contains("100 rows a head, h2o, calibration fold")
+        .doesNotContain("store");
   }
 
   @ParameterizedTest
@@ -163,6 +213,14 @@ class CacheFlagsTest {
     assertThat(plan.get("policy").asText()).isEqualTo("full");
     assertThat(plan.get("calidrop").asText()).isEqualTo("off");
     assertThat(plan.get("most_bytes").asLong()).isBetween(1L, 64L << 20);
+    assertThat(plan.get("store_most_bytes").isNull()).isTrue();
+    Outcome stored =
+        run("run", "-p", "hi", "--kv-memory", "200K", "-n", "2", "--json", "--model", model());
+    plan = new ObjectMapper().readTree(stored.out()).get("cache_options");
+    assertThat(plan.get("most_bytes").asLong()).isBetween(1L, 200L << 10);
+    assertThat(plan.get("store").asText()).isEqualTo("auto");
+    assertThat(plan.get("store_most_bytes").asLong()).isBetween(1L << 29, 1L << 30);
+    assertThat(plan.get("store_bytes_per_token").asLong()).isBetween(100L, 10_000L);
   }
 
   @Test

@@ -12,6 +12,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.sampling.SamplerOptions;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -97,7 +99,10 @@ class EngineTest {
         .isEqualTo(
             CacheOptions.full(KvType.F16)
                 .bounded(
-                    CacheBudget.of(40), EvictionPolicies.named("h2o"), CalibrationOptions.fold()));
+                    CacheBudget.of(40),
+                    EvictionPolicies.named("streaming"),
+                    CalibrationOptions.fold())
+                .withStore(Optional.of(StoreOptions.usual(KvTypes.of(KvType.F16)))));
     assertThat(options.withExact(true).withContextLength(8).withExact(false))
         .isEqualTo(options.withContextLength(8));
     try (Engine engine = Engine.load(AnsweringModel.endless(), options.withContextLength(512))) {

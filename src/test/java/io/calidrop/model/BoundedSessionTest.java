@@ -10,11 +10,14 @@ import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheBudget.Positions;
 import io.calidrop.attention.CacheOptions;
+import io.calidrop.attention.CacheStatistics;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StateStreams;
 import io.calidrop.attention.StateTransfer;
+import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.StoreOptions.Place;
 import io.calidrop.attention.policy.EvictionPolicies;
 import io.calidrop.bench.RandomModel;
 import java.io.ByteArrayInputStream;
@@ -24,6 +27,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -281,6 +285,49 @@ class BoundedSessionTest {
           assertThat(fork.statistics().skipped()).isEqualTo(origin.statistics().skipped());
         }
       }
+    }
+  }
+
+  /** Over prunes and rebases, pages that turn and pages that leave a store, and more than once. */
+  @ParameterizedTest
+  @ValueSource(strings = {"none", "all", "few", "file"})
+  void aSessionGoesBackToItsMark(String kept) {
+    int[] tokens = tokens(1500);
+    CacheOptions plain =
+        options("streaming", Compress.ROLLING, CalibrationOptions.fold(16, 32, 16));
+    long few = 60_000;
+    Optional<StoreOptions> store =
+        switch (kept) {
+          case "none" -> Optional.empty();
+          case "all" -> Optional.of(StoreOptions.inRam(plain.kvTypes(), 40));
+          case "few" -> Optional.of(StoreOptions.beside(plain.kvTypes(), Place.RAM, few, 40));
+          default -> Optional.of(StoreOptions.beside(plain.kvTypes(), Place.FILE, 1 << 20, 40));
+        };
+    try (InferenceSession session = model.newSession(CONTEXT, plain.withStore(store));
+        InferenceSession straight = model.newSession(CONTEXT, plain.withStore(store))) {
+      for (int end : new int[] {150, 290, 630, 1000}) {
+        model.forward(session, tokens, session.position(), end, false);
+        session.mark();
+        for (int further : new int[] {1, 45, 400}) {
+          model.forward(session, tokens, end, end + further, false);
+          assertThat(session.canTruncate(end - 1)).isFalse();
+          assertThat(session.canTruncate(end)).isTrue();
+          session.truncate(end);
+          assertThat(session.position()).isEqualTo(end);
+        }
+        float[] expected = model.forward(straight, tokens, straight.position(), end + 70, true);
+        assertThat(model.forward(session, tokens, end, end + 70, true)).isEqualTo(expected);
+        CacheStatistics now = session.statistics();
+        assertThat(now.stored()).isEqualTo(straight.statistics().stored());
+        assertThat(now.folded()).isEqualTo(straight.statistics().folded());
+        assertThat(now.skipped()).isEqualTo(straight.statistics().skipped());
+      }
+      CacheStatistics last = session.statistics();
+      assertThat(last.folded() > 0).isEqualTo(kept.equals("none") || kept.equals("few"));
+      assertThat(last.stored() > 0).isEqualTo(!kept.equals("none"));
+      session.truncate(0);
+      model.forward(session, tokens, 0, 1100, false);
+      assertThat(session.canTruncate(1000)).as("after another beginning").isFalse();
     }
   }
 

@@ -241,7 +241,7 @@ class ServerTest {
   /** However long an answer may become. */
   @Test
   void aStoreTakesWhatTheMemoryHasLeft() throws IOException {
-    CacheOptions cache = EngineOptions.bounded(KvTypes.of(KvType.F16), 64);
+    CacheOptions cache = EngineOptions.bounded(KvTypes.of(KvType.F16), 64, Optional.empty());
     CacheOptions stored = cache.withStore(Optional.of(StoreOptions.inRam(cache.kvTypes(), 16)));
     try (RunningServer server =
         new RunningServer(

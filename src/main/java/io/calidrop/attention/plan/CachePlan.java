@@ -10,6 +10,7 @@ import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StoreOptions;
+import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -158,7 +159,10 @@ public record CachePlan(
 
   private CacheOptions bounded(KvTypes format, Measured.Eviction best) {
     return CacheOptions.full(format)
-        .bounded(budget, policy.orElse(best.policy()), calibration.orElse(best.calibration()))
+        .bounded(
+            budget,
+            policy.orElse(EvictionPolicies.best(store.isPresent())),
+            calibration.orElse(best.calibration()))
         .withStore(store.map(s -> StoreOptions.beside(format, s.place(), s.bytes(), s.recall())));
   }
 

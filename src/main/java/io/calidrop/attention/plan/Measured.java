@@ -1,10 +1,8 @@
 package io.calidrop.attention.plan;
 
 import io.calidrop.attention.CalibrationOptions;
-import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
-import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
 
 /**
@@ -34,17 +32,14 @@ final class Measured {
    *
    * @param rows least rows beside which it pays
    */
-  record Eviction(int rows, EvictionPolicy policy, CalibrationOptions calibration) {}
+  record Eviction(int rows, CalibrationOptions calibration) {}
 
   /** The best first; one that pays beside any rows last. */
   static final List<Eviction> EVICTIONS =
-      List.of(h2o(128, CalibrationOptions.fold()), h2o(0, CalibrationOptions.off()));
+      List.of(
+          new Eviction(128, CalibrationOptions.fold()), new Eviction(0, CalibrationOptions.off()));
 
   private Measured() {}
-
-  private static Eviction h2o(int rows, CalibrationOptions calibration) {
-    return new Eviction(rows, EvictionPolicies.named("h2o"), calibration);
-  }
 
   /** The best beside so many rows. */
   static Eviction best(int rows) {

@@ -15,6 +15,9 @@ public final class EvictionPolicies {
   /** The name of the policy that is used where none is named. */
   public static final String DEFAULT = "h2o";
 
+  /** The same where what is evicted can be read again. */
+  public static final String DEFAULT_STORED = "streaming";
+
   /** The same where a prompt is attended whole and then compressed. */
   public static final String DEFAULT_ONCE = "kvzip";
 
@@ -42,6 +45,11 @@ public final class EvictionPolicies {
     List<String> names = new ArrayList<>(POLICIES.keySet());
     names.add(CAOTE);
     return names;
+  }
+
+  /** What is used where none is named, beside a store or not. */
+  public static EvictionPolicy best(boolean stored) {
+    return named(stored ? DEFAULT_STORED : DEFAULT);
   }
 
   /**

@@ -10,6 +10,7 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.Optional;
 import net.jqwik.api.ForAll;
@@ -86,7 +87,7 @@ class CachePlanTest {
 
   private static CacheOptions evicting(Measured.Eviction eviction) {
     return CacheOptions.full(Measured.EVICTING.getLast())
-        .bounded(CacheBudget.of(512), eviction.policy(), eviction.calibration());
+        .bounded(CacheBudget.of(512), EvictionPolicies.best(false), eviction.calibration());
   }
 
   @Test
@@ -112,6 +113,15 @@ class CachePlanTest {
     CacheOptions sinks = of(plan.withBudget(budget));
     assertThat(sinks.budget()).contains(budget.withRows(rows(sinks)));
     assertThat(rows(sinks)).isGreaterThan(100);
+  }
+
+  @Test
+  void besideAStoreTheLatestRowsAreKept() {
+    StoreOptions store = StoreOptions.usual(KvTypes.of(KvType.F16));
+    CacheOptions plan = of(CachePlan.of(6 << 20).withStore(Optional.of(store)));
+    assertThat(plan.policy()).isEqualTo(EvictionPolicies.named("streaming"));
+    assertThat(plan.store().orElseThrow().place()).isEqualTo(StoreOptions.Place.AUTO);
+    assertThat(of(6 << 20).policy()).isEqualTo(EvictionPolicies.named("h2o"));
   }
 
   @Test

@@ -1,4 +1,4 @@
-package io.calidrop.generate;
+package io.calidrop.attention;
 
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -6,15 +6,21 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 
-/** Bytes in pieces that are written again and again, so that a snapshot a turn makes no garbage. */
-final class StateBuffer {
+/**
+ * Bytes in pieces that are written again and again, so that a snapshot a turn makes no garbage. One
+ * thread at a time.
+ */
+public final class StateBuffer {
   private static final int PIECE = 1 << 20;
 
   private final List<byte[]> pieces = new ArrayList<>();
   private long size;
 
+  /** An empty one. */
+  public StateBuffer() {}
+
   /** A stream that replaces the contents. */
-  OutputStream write() {
+  public OutputStream write() {
     size = 0;
     return new OutputStream() {
       @Override
@@ -41,7 +47,7 @@ final class StateBuffer {
   }
 
   /** A stream of the contents. */
-  InputStream read() {
+  public InputStream read() {
     return new InputStream() {
       private long position;
 
