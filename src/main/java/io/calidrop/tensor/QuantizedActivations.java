@@ -108,7 +108,7 @@ final class QuantizedActivations {
       quantise(x, offset + b * BLOCK, block * group + t, q);
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
-        case SHORTS -> packShorts(q, block * BLOCK * group + t, group);
+        case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block * group + t);
         case INTEGERS -> {
           for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
             integers[to] = q[c];
@@ -149,10 +149,13 @@ final class QuantizedActivations {
     }
   }
 
-  private void packShorts(int[] q, int to, int group) {
+  private void packShorts(int[] q, int to, int group, int o) {
+    int sum = 0;
     for (int c = 0; c < BLOCK; c++, to += group) {
       shorts[to] = (short) q[c];
+      sum += q[c];
     }
+    sums[o] = scales[o] * sum;
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {
