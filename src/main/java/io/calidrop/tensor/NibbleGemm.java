@@ -31,6 +31,9 @@ final class NibbleGemm {
   /** Takes back the 2^16; a power of two, so that it changes no bit of a product. */
   static final float UNIT = 0x1p-16f;
 
+  /** What weights are unpacked less; so many times the scale goes to the minimum. */
+  static final float CENTER = 8;
+
   private NibbleGemm() {}
 
   /**

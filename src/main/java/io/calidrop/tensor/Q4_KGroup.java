@@ -151,7 +151,7 @@ final class Q4_KGroup {
                             .lanewise(LSHR, shift)
                             .and(0xff)
                             .convertShape(I2F, F, 0),
-                    da.mul(Q4_KMatrix.CENTER));
+                    da.mul(NibbleGemm.CENTER));
         FloatVector mb =
             ((FloatVector)
                     IntVector.fromMemorySegment(
@@ -164,7 +164,7 @@ final class Q4_KGroup {
                             .lanewise(LSHR, shift)
                             .and(0xff)
                             .convertShape(I2F, F, 0),
-                    db.mul(Q4_KMatrix.CENTER));
+                    db.mul(NibbleGemm.CENTER));
         FloatVector scale;
         FloatVector sum;
         IntVector v;

@@ -32,9 +32,6 @@ final class Q4_KMatrix extends TiledMatrix {
   static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
-  /** What nibbles are multiplied less. */
-  static final float CENTER = 8;
-
   private static final int PACKED_GROUPS = 2;
 
   /** Where the nibbles of block {@code i} begin. */
@@ -180,7 +177,7 @@ final class Q4_KMatrix extends TiledMatrix {
                               .lanewise(LSHR, shift)
                               .and(0xff)
                               .convertShape(I2F, F, 0),
-                      d0.mul(CENTER));
+                      d0.mul(NibbleGemm.CENTER));
           FloatVector min1 =
               ((FloatVector)
                       IntVector.fromMemorySegment(
@@ -193,7 +190,7 @@ final class Q4_KMatrix extends TiledMatrix {
                               .lanewise(LSHR, shift)
                               .and(0xff)
                               .convertShape(I2F, F, 0),
-                      d1.mul(CENTER));
+                      d1.mul(NibbleGemm.CENTER));
           FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
           acc0 = min0.fma(factor, acc0);
           acc1 = min1.fma(factor, acc1);
@@ -229,9 +226,7 @@ final class Q4_KMatrix extends TiledMatrix {
     for (int i = 0; i < 8; i++) {
       int o = (2 * i + half) * ROW_BLOCK;
       NibbleGemm.unpack(
-          p + NIBBLES_AT[i],
-          scratch.shorts,
-          Activations.BLOCK * 2 * i * ROW_BLOCK + half * ROW_BLOCK);
+          p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
       unpackScales(p, i, o, scratch.scales, scratch.minima);
       unpackScales(p + VectorShape.BYTES, i, o + LANES, scratch.scales, scratch.minima);
     }
@@ -258,7 +253,7 @@ final class Q4_KMatrix extends TiledMatrix {
     ((FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
                 .reinterpretShape(F, 0))
-        .fma(min, d.mul(CENTER))
+        .fma(min, d.mul(NibbleGemm.CENTER))
         .intoArray(minima, o);
     d.mul(NibbleGemm.UNIT).intoArray(scales, o);
   }
