@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.MicroModel;
+import io.calidrop.Processes;
 import io.calidrop.generate.GenerationOptions;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;

@@ -3,6 +3,7 @@ package io.calidrop.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calidrop.MicroModel;
+import io.calidrop.Processes;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;

@@ -3,6 +3,7 @@ package io.calidrop.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.calidrop.AnsweringModel;
+import io.calidrop.Processes;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.calidrop.AnsweringModel;
+import io.calidrop.Processes;
 import io.calidrop.TestData;
 import java.io.IOException;
 import java.io.InputStream;

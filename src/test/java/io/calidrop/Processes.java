@@ -1,4 +1,4 @@
-package io.calidrop.cli;
+package io.calidrop;
 
 import static org.junit.jupiter.api.Assumptions.abort;
 
@@ -9,8 +9,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** The program as a process of its own. */
-final class Processes {
+/** The program, and other classes with a {@code main}, as processes of their own. */
+public final class Processes {
   private static final int INTERRUPTED =
       128 + 2; // the JDK's exit value of a process that SIGINT ended
 
@@ -23,15 +23,20 @@ final class Processes {
 
   private Processes() {}
 
-  /** Its command line, with the options of the tests' JVM and more of them. */
-  static List<String> command(List<String> args, String... jvmOptions) {
+  /** The program's command line, with the options of the tests' JVM and more of them. */
+  public static List<String> command(List<String> args, String... jvmOptions) {
+    return command("io.calidrop.cli.Main", args, jvmOptions);
+  }
+
+  /** The command line of any class with a {@code main}. */
+  public static List<String> command(String main, List<String> args, String... jvmOptions) {
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:CompileCommand"))
+        .filter(arg -> arg.startsWith("--") || arg.startsWith("-XX:"))
         .forEach(command::add);
     command.addAll(List.of(jvmOptions));
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.calidrop.cli.Main"));
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), main));
     command.addAll(args);
     return command;
   }
@@ -41,7 +46,7 @@ final class Processes {
    * control has what it starts in the background, which may be these tests, ignore it, and all that
    * those start; this skips the test where nothing here can undo it.
    */
-  static List<String> interruptible(List<String> command) throws InterruptedException {
+  public static List<String> interruptible(List<String> command) throws InterruptedException {
     for (List<String> how : UNDOING) {
       if (isInterrupted(how)) {
         return concat(how, command);
