@@ -193,7 +193,7 @@ final class Q4_1Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.addWithMinima(
+    NibbleMinimaGemm.add(
         scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
   }
 }

@@ -269,7 +269,7 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.addWithMinima(
+    NibbleMinimaGemm.add(
         scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
   }
 }
