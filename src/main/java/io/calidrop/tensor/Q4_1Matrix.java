@@ -33,12 +33,7 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
-  }
-
-  @Override
-  int tilesTogether() {
-    return 2;
+    return Activations.FINE_PAIRS;
   }
 
   @Override
@@ -67,6 +62,7 @@ final class Q4_1Matrix extends TiledMatrix {
       long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
     int[] offsets = input.offsets;
+    int[] totals = input.totals;
     float[] scales = input.scales;
     float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
@@ -114,6 +110,23 @@ final class Q4_1Matrix extends TiledMatrix {
         IntVector dm1 =
             IntVector.fromMemorySegment(
                 I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+        FloatVector factor = FloatVector.broadcast(F, sums[b]);
+        FloatVector m0 =
+            ((FloatVector)
+                    dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
+                .mul(Half.BIAS);
+        FloatVector m1 =
+            ((FloatVector)
+                    dm1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
+                .mul(Half.BIAS);
+        acc0 = m0.fma(factor, acc0);
+        acc1 = m1.fma(factor, acc1);
+        IntVector total = IntVector.broadcast(I, totals[b]);
+        factor = FloatVector.broadcast(F, scales[b]);
+        IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
+        IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
+        t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
+        t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
         FloatVector d0 =
             ((FloatVector)
                     dm0.lanewise(LSHL, 16)
@@ -121,11 +134,6 @@ final class Q4_1Matrix extends TiledMatrix {
                         .and(Half.SIGN_EXPONENT_MANTISSA)
                         .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
-        FloatVector m0 =
-            ((FloatVector)
-                    dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
-                .mul(Half.BIAS)
-                .add(d0.mul(NibbleGemm.CENTER));
         FloatVector d1 =
             ((FloatVector)
                     dm1.lanewise(LSHL, 16)
@@ -133,19 +141,6 @@ final class Q4_1Matrix extends TiledMatrix {
                         .and(Half.SIGN_EXPONENT_MANTISSA)
                         .reinterpretShape(F, 0))
                 .mul(Half.BIAS);
-        FloatVector m1 =
-            ((FloatVector)
-                    dm1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
-                .mul(Half.BIAS)
-                .add(d1.mul(NibbleGemm.CENTER));
-        FloatVector factor = FloatVector.broadcast(F, sums[b]);
-        acc0 = m0.fma(factor, acc0);
-        acc1 = m1.fma(factor, acc1);
-        factor = FloatVector.broadcast(F, scales[b]);
-        IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
-        IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
-        t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16));
-        t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16));
         acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
         acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         p += INTS * STEP;
@@ -157,29 +152,35 @@ final class Q4_1Matrix extends TiledMatrix {
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / Activations.BLOCK * (long) INTS * STEP;
-    for (int b = 0; b < count / Activations.BLOCK; b++, p += INTS * STEP) {
-      int o = (2 * b + half) * ROW_BLOCK;
-      NibbleGemm.unpack(p, scratch.shorts, (2 * Activations.BLOCK * b + half) * ROW_BLOCK);
-      unpackScales(p + 4 * STEP, o, scratch.scales, scratch.minima);
-      unpackScales(p + 4 * STEP + VectorShape.BYTES, o + LANES, scratch.scales, scratch.minima);
-    }
+    int block = column / Activations.BLOCK;
+    unpack(
+        address + (long) block * INTS * STEP,
+        count / Activations.BLOCK,
+        half * LANES,
+        scratch.shorts,
+        scratch.scales,
+        scratch.minima);
   }
 
-  private static void unpackScales(long p, int o, float[] scales, float[] minima) {
-    IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-    FloatVector d =
-        ((FloatVector)
-                dm.lanewise(LSHL, 16)
-                    .lanewise(ASHR, 3)
-                    .and(Half.SIGN_EXPONENT_MANTISSA)
-                    .reinterpretShape(F, 0))
-            .mul(Half.BIAS);
-    ((FloatVector) dm.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
-        .mul(Half.BIAS)
-        .add(d.mul(NibbleGemm.CENTER))
-        .intoArray(minima, o);
-    d.mul(NibbleGemm.UNIT).intoArray(scales, o);
+  private static void unpack(
+      long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    for (int b = 0; b < blocks; b++) {
+      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
+      Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
+      Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
+      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
+      for (int j = 0; j < 4; j++) {
+        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
+        for (int shift = 0; shift < 16; shift += 4) {
+          ((ShortVector) q.lanewise(LSHR, shift).and(nibbles).reinterpretShape(S, 0))
+              .sub((short) 8)
+              .intoArray(w, o);
+          o += 2 * ROW_BLOCK;
+        }
+      }
+      p += INTS * STEP;
+    }
   }
 
   @Override
@@ -193,7 +194,6 @@ final class Q4_1Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleMinimaGemm.add(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }
