@@ -122,7 +122,7 @@ final class ExpertStep {
     int forms = 0;
     for (ModelWeights.Layer layer : layers) {
       for (ModelWeights.FeedForward expert : layer.experts()) {
-        for (int n = 1; n <= 2; n++) {
+        for (int n : new int[] {1, 2, JOB_TOKENS}) {
           forms |=
               inputs ? MatMul.forms(n, expert.gate(), expert.up()) : MatMul.forms(n, expert.down());
         }

@@ -1,5 +1,7 @@
 package io.calidrop.tensor;
 
+import io.calidrop.tensor.QuantizedActivations.Form;
+
 /**
  * The input vectors of a matrix product, packed in the order in which kernels broadcast them.
  *
@@ -23,11 +25,17 @@ public final class Activations {
   /** Packed form: pairs of shorts in an int, of 8 bits: what larger weights multiply by. */
   public static final int PAIRS = 4;
 
+  /** Packed form: as {@link #FINE_PAIRS}, but as shorts. */
+  public static final int FINE_SHORTS = 16;
+
   /** Packed form: as {@link #PAIRS}, but as floats that hold integers. */
   public static final int INTEGERS = 8;
 
   /** Sixteen products of it and a 4-bit weight less 8 just fit 16 bits: 16 * 8 * 255 = 32,640. */
   private static final int FINE_MAX = 255;
+
+  /** So the products of a whole block fit 16 bits too: 8 * 4,095 = 32,760. */
+  private static final int FINE_MOST = 4095;
 
   /**
    * Two products of it and a signed byte just fit 16 bits, and so do sixteen of it and a 5-bit
@@ -58,9 +66,19 @@ public final class Activations {
     this.blocks = VectorShape.roundUp(Math.ceilDiv(columns, BLOCK), 2);
     int rows = maxTokens == 1 ? 1 : VectorShape.roundUp(maxTokens, GROUP);
     floats = new float[has(forms, FLOATS) ? rows * padded : 0];
-    fine = new QuantizedActivations(FINE_MAX, 8, rows, blocks, has(forms, FINE_PAIRS), false);
+    fine =
+        new QuantizedActivations(
+            FINE_MAX,
+            FINE_MOST,
+            8,
+            rows,
+            blocks,
+            has(forms, FINE_PAIRS),
+            has(forms, FINE_SHORTS),
+            false);
     bytes =
-        new QuantizedActivations(MAX, 16, rows, blocks, has(forms, PAIRS), has(forms, INTEGERS));
+        new QuantizedActivations(
+            MAX, MAX * BLOCK, 16, rows, blocks, has(forms, PAIRS), false, has(forms, INTEGERS));
   }
 
   private static boolean has(int forms, int form) {
@@ -110,13 +128,16 @@ public final class Activations {
       }
     }
     if (has(forms, FINE_PAIRS)) {
-      fine.pack(g, t, group, x, offset, whole, true, scratch);
+      fine.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+    }
+    if (has(forms, FINE_SHORTS)) {
+      fine.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);
     }
     if (has(forms, PAIRS)) {
-      bytes.pack(g, t, group, x, offset, whole, true, scratch);
+      bytes.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
     }
     if (has(forms, INTEGERS)) {
-      bytes.pack(g, t, group, x, offset, whole, false, scratch);
+      bytes.pack(g, t, group, x, offset, whole, Form.INTEGERS, scratch);
     }
   }
 }

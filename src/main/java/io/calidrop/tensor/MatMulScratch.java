@@ -9,13 +9,15 @@ public final class MatMulScratch {
 
   private static final int BLOCKS = COLUMNS / Activations.BLOCK;
 
-  /** [blocks][16][2][2 * lanes] weights as pairs of shorts. */
-  final short[] shorts = new short[COLUMNS * Matrix.ROW_BLOCK];
+  /**
+   * [blocks][16][2][2 * lanes] weights as pairs of shorts, or [columns][2][2 * lanes] of two tiles.
+   */
+  final short[] shorts = new short[2 * COLUMNS * Matrix.ROW_BLOCK];
 
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];
 
-  /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns. */
+  /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns, or of two tiles. */
   final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** [2 * blocks][2][lanes] minima, of 32 or of 16 columns. */
@@ -23,6 +25,9 @@ public final class MatMulScratch {
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];
+
+  /** Rows from the first of two tiles to the second; 0 where there is no second. */
+  int apart;
 
   /** What {@link OffHeap#touch} gave. */
   int touched;

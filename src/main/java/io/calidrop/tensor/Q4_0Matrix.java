@@ -39,7 +39,12 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.FINE_PAIRS;
+    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+  }
+
+  @Override
+  int tilesTogether() {
+    return 2;
   }
 
   @Override
@@ -157,37 +162,33 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long pair = column / (2 * Activations.BLOCK);
-    unpack(
-        address + pair * INTS * STEP,
-        count / Activations.BLOCK,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales);
+    long p = address + column / (2 * Activations.BLOCK) * INTS * STEP;
+    int blocks = count / Activations.BLOCK;
+    unpackScales(p, blocks, half * ROW_BLOCK, scratch.scales);
+    for (int b = 0; b < blocks; b++) {
+      long q = p + (b / 2 * INTS + b % 2 * 5L) * STEP;
+      NibbleGemm.unpack(
+          q, scratch.shorts, b * 2 * Activations.BLOCK * ROW_BLOCK + half * ROW_BLOCK);
+    }
   }
 
-  private static void unpack(long p, int blocks, int half, short[] w, float[] scales) {
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
-    for (int b = 0; b < blocks; b++) {
-      if (b % 2 == 0) {
-        IntVector ds = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
-        Half.low(ds).intoArray(scales, b * ROW_BLOCK + half);
-        if (b + 1 < blocks) {
-          Half.high(ds).intoArray(scales, (b + 1) * ROW_BLOCK + half);
-        }
+  private static void unpackScales(long p, int blocks, int o, float[] scales) {
+    for (int b = 0; b < blocks; b++, o += 2 * ROW_BLOCK) {
+      for (int v = 0; v < 2; v++) {
+        ((FloatVector)
+                IntVector.fromMemorySegment(
+                        I,
+                        MEMORY,
+                        p + (b / 2 * INTS + 4) * STEP + v * VectorShape.BYTES,
+                        LITTLE_ENDIAN)
+                    .lanewise(LSHL, 16 - b % 2 * 16)
+                    .lanewise(ASHR, 3)
+                    .and(Half.SIGN_EXPONENT_MANTISSA)
+                    .reinterpretShape(F, 0))
+            .mul(Half.BIAS)
+            .mul(NibbleGemm.UNIT)
+            .intoArray(scales, o + v * LANES);
       }
-      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
-      for (int j = 0; j < 4; j++) {
-        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-        for (int shift = 0; shift < 16; shift += 4) {
-          ((ShortVector) q.lanewise(LSHR, shift).and(nibbles).reinterpretShape(S, 0))
-              .sub((short) 8)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-        p += STEP;
-      }
-      p += b % 2 == 0 ? STEP : 0;
     }
   }
 
@@ -202,6 +203,7 @@ final class Q4_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    NibbleGemm.add(
+        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
   }
 }

@@ -47,7 +47,6 @@ final class Q4_KGroup {
         superBlocks,
         input.pairs,
         input.offsets,
-        input.totals,
         input.scales,
         input.sums,
         block,
@@ -61,7 +60,6 @@ final class Q4_KGroup {
       int superBlocks,
       int[] x,
       int[] offsets,
-      int[] totals,
       float[] scales,
       float[] sums,
       int block,
@@ -147,63 +145,60 @@ final class Q4_KGroup {
             ((FloatVector)
                     IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
                         .reinterpretShape(F, 0))
-                .neg()
-                .mul(
-                    IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
-                        .lanewise(LSHR, shift)
-                        .and(0xff)
-                        .convertShape(I2F, F, 0));
+                .fma(
+                    (FloatVector)
+                        IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                            .lanewise(LSHR, shift)
+                            .and(0xff)
+                            .convertShape(I2F, F, 0),
+                    da.mul(NibbleGemm.CENTER));
         FloatVector mb =
             ((FloatVector)
                     IntVector.fromMemorySegment(
                             I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                         .reinterpretShape(F, 0))
-                .neg()
-                .mul(
-                    IntVector.fromMemorySegment(
-                            I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                        .lanewise(LSHR, shift)
-                        .and(0xff)
-                        .convertShape(I2F, F, 0));
+                .fma(
+                    (FloatVector)
+                        IntVector.fromMemorySegment(
+                                I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                            .lanewise(LSHR, shift)
+                            .and(0xff)
+                            .convertShape(I2F, F, 0),
+                    db.mul(NibbleGemm.CENTER));
         FloatVector scale;
         FloatVector sum;
-        IntVector total;
         IntVector v;
         scale = FloatVector.broadcast(F, scales[xb]);
         sum = FloatVector.broadcast(F, sums[xb]);
-        total = IntVector.broadcast(I, totals[xb]);
         v = (IntVector) s0.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         a0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a0));
         v = (IntVector) t0.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         b0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b0));
         scale = FloatVector.broadcast(F, scales[xb + 1]);
         sum = FloatVector.broadcast(F, sums[xb + 1]);
-        total = IntVector.broadcast(I, totals[xb + 1]);
         v = (IntVector) s1.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         a1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a1));
         v = (IntVector) t1.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         b1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b1));
         scale = FloatVector.broadcast(F, scales[xb + 2]);
         sum = FloatVector.broadcast(F, sums[xb + 2]);
-        total = IntVector.broadcast(I, totals[xb + 2]);
         v = (IntVector) s2.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         a2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a2));
         v = (IntVector) t2.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         b2 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b2));
         scale = FloatVector.broadcast(F, scales[xb + 3]);
         sum = FloatVector.broadcast(F, sums[xb + 3]);
-        total = IntVector.broadcast(I, totals[xb + 3]);
         v = (IntVector) s3.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         a3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), ma.fma(sum, a3));
         v = (IntVector) t3.reinterpretShape(I, 0);
-        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16)).add(total);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
         b3 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), mb.fma(sum, b3));
       }
       p += Q4_KMatrix.INTS * STEP;

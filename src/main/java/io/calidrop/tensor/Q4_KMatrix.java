@@ -23,7 +23,7 @@ import jdk.incubator.vector.ShortVector;
  *
  * <p>A super-block of 256 columns is 144 bytes in the file. In a tile it is [38][rows] ints in the
  * order in which they are needed: of each of 8 blocks four ints of nibbles in the order of Q4_0;
- * after the first block d and dmin as float32 (half precision would be subnormal, which is slow on
+ * after the first block d and -dmin as float32 (half precision would be subnormal, which is slow on
  * some processors), after the first and the fifth an int of scales and one of minima.
  */
 final class Q4_KMatrix extends TiledMatrix {
@@ -31,6 +31,8 @@ final class Q4_KMatrix extends TiledMatrix {
   private static final int FILE_BYTES = 144;
   static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
+
+  private static final int PACKED_GROUPS = 2;
 
   /** Where the nibbles of block {@code i} begin. */
   static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
@@ -44,7 +46,14 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.FINE_PAIRS;
+    return tokens <= PACKED_GROUPS * Activations.GROUP
+        ? Activations.FINE_PAIRS
+        : Activations.FINE_SHORTS;
+  }
+
+  @Override
+  int tilesTogether() {
+    return 2;
   }
 
   @Override
@@ -59,7 +68,7 @@ final class Q4_KMatrix extends TiledMatrix {
       float d = Float.float16ToFloat(source.get(SHORT, offset));
       float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
       tile.set(INT, to + 4 * STEP, Float.floatToRawIntBits(d));
-      tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(dmin));
+      tile.set(INT, to + 5 * STEP, Float.floatToRawIntBits(-dmin));
       for (int half = 0; half < 2; half++) {
         KScales.repack(source, offset + 4, half, tile, to + SCALES_AT[4 * half]);
       }
@@ -88,7 +97,6 @@ final class Q4_KMatrix extends TiledMatrix {
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
     int[] offsets = input.offsets;
-    int[] totals = input.totals;
     float[] scales = input.scales;
     float[] sums = input.sums;
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
@@ -140,62 +148,59 @@ final class Q4_KMatrix extends TiledMatrix {
           }
           long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);
-          FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
-          FloatVector min0 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(0xff)
-                      .convertShape(I2F, F, 0);
-          FloatVector min1 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(
-                          I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(0xff)
-                      .convertShape(I2F, F, 0);
           FloatVector d0 =
+              ((FloatVector)
+                      IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
+                  .mul(
+                      IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                          .lanewise(LSHR, shift)
+                          .and(0xff)
+                          .convertShape(I2F, F, 0));
+          FloatVector d1 =
+              ((FloatVector)
+                      IntVector.fromMemorySegment(
+                              I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
+                  .mul(
+                      IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .lanewise(LSHR, shift)
+                          .and(0xff)
+                          .convertShape(I2F, F, 0));
+          FloatVector min0 =
               ((FloatVector)
                       IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN)
                           .reinterpretShape(F, 0))
-                  .neg();
-          FloatVector d1 =
+                  .fma(
+                      (FloatVector)
+                          IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                              .lanewise(LSHR, shift)
+                              .and(0xff)
+                              .convertShape(I2F, F, 0),
+                      d0.mul(NibbleGemm.CENTER));
+          FloatVector min1 =
               ((FloatVector)
                       IntVector.fromMemorySegment(
                               I, MEMORY, base + 5 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                           .reinterpretShape(F, 0))
-                  .neg();
-          acc0 = d0.mul(min0).fma(factor, acc0);
-          acc1 = d1.mul(min1).fma(factor, acc1);
-          IntVector total = IntVector.broadcast(I, totals[b + i]);
+                  .fma(
+                      (FloatVector)
+                          IntVector.fromMemorySegment(
+                                  I, MEMORY, at + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                              .lanewise(LSHR, shift)
+                              .and(0xff)
+                              .convertShape(I2F, F, 0),
+                      d1.mul(NibbleGemm.CENTER));
+          FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
+          acc0 = min0.fma(factor, acc0);
+          acc1 = min1.fma(factor, acc1);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
-          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
-          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16));
+          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16));
           factor = FloatVector.broadcast(F, scales[b + i]);
-          FloatVector scale0 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(0xff)
-                      .convertShape(I2F, F, 0);
-          FloatVector scale1 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(0xff)
-                      .convertShape(I2F, F, 0);
-          d0 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
-                      .reinterpretShape(F, 0);
-          d1 =
-              (FloatVector)
-                  IntVector.fromMemorySegment(
-                          I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .reinterpretShape(F, 0);
-          acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(scale0).mul(factor), acc0);
-          acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(scale1).mul(factor), acc1);
+          acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -206,7 +211,7 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   int packedGroups() {
-    return 2;
+    return PACKED_GROUPS;
   }
 
   @Override
@@ -217,48 +222,40 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    unpack(
-        address + column / COLUMNS * (long) INTS * STEP,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales,
-        scratch.minima);
+    long p = address + column / COLUMNS * (long) INTS * STEP;
+    for (int i = 0; i < 8; i++) {
+      int o = (2 * i + half) * ROW_BLOCK;
+      NibbleGemm.unpack(
+          p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
+      unpackScales(p, i, o, scratch.scales, scratch.minima);
+      unpackScales(p + VectorShape.BYTES, i, o + LANES, scratch.scales, scratch.minima);
+    }
   }
 
-  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+  private static void unpackScales(long p, int i, int o, float[] scales, float[] minima) {
+    long at = p + SCALES_AT[i];
+    int shift = 8 * (i & 3);
     FloatVector d =
-        (FloatVector)
-            IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN)
-                .reinterpretShape(F, 0);
-    FloatVector dmin =
         ((FloatVector)
-                IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
+                IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN)
                     .reinterpretShape(F, 0))
-            .neg();
-    for (int i = 0; i < 8; i++) {
-      long at = p + SCALES_AT[i];
-      int shift = 8 * (i & 3);
-      IntVector scale =
-          IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift).and(0xff);
-      IntVector min =
-          IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
-              .lanewise(LSHR, shift)
-              .and(0xff);
-      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
-      int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
-      for (int j = 0; j < 4; j++) {
-        long q = p + NIBBLES_AT[i] + j * STEP;
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-        for (int s = 0; s < 16; s += 4) {
-          ((ShortVector) v.lanewise(LSHR, s).and(nibbles).reinterpretShape(S, 0))
-              .sub((short) 8)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-      }
-    }
+            .mul(
+                IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                    .lanewise(LSHR, shift)
+                    .and(0xff)
+                    .convertShape(I2F, F, 0));
+    FloatVector min =
+        (FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
+                .lanewise(LSHR, shift)
+                .and(0xff)
+                .convertShape(I2F, F, 0);
+    ((FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
+                .reinterpretShape(F, 0))
+        .fma(min, d.mul(NibbleGemm.CENTER))
+        .intoArray(minima, o);
+    d.mul(NibbleGemm.UNIT).intoArray(scales, o);
   }
 
   @Override
@@ -272,6 +269,7 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    NibbleMinimaGemm.add(
+        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
   }
 }

@@ -16,12 +16,23 @@ final class QuantizedActivations {
    */
   static final int[] PAIR_COLUMNS = {0, 16, 1, 17};
 
+  /** How values are laid out. */
+  enum Form {
+    PAIRS,
+    SHORTS,
+    INTEGERS
+  }
+
   private final int max;
+  private final int most;
   private final int center;
   private final int blocks;
 
   /** [groups][blocks][16][group] pairs of values, the first in the low half. */
   final int[] pairs;
+
+  /** [groups][blocks][32][group] values. */
+  final short[] shorts;
 
   /** [groups][blocks][32][group] values. */
   final float[] integers;
@@ -52,17 +63,28 @@ final class QuantizedActivations {
 
   /**
    * @param max magnitude of the largest value
+   * @param most what the magnitudes of a block may add up to; where they add up to more, the
+   *     block's values become smaller
    * @param center middle of the range of the weights that these values multiply
    * @param tokens capacity
    * @param blocks of a vector
    */
   QuantizedActivations(
-      int max, int center, int tokens, int blocks, boolean withPairs, boolean withIntegers) {
+      int max,
+      int most,
+      int center,
+      int tokens,
+      int blocks,
+      boolean withPairs,
+      boolean withShorts,
+      boolean withIntegers) {
     this.max = max;
+    this.most = most;
     this.center = center;
     this.blocks = blocks;
-    int size = withPairs || withIntegers ? tokens * blocks : 0;
+    int size = withPairs || withShorts || withIntegers ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
+    shorts = new short[withShorts ? size * BLOCK : 0];
     integers = new float[withIntegers ? size * BLOCK : 0];
     scales = new float[size];
     sums = new float[size];
@@ -77,17 +99,20 @@ final class QuantizedActivations {
    *
    * @param group tokens in a group
    * @param count whole blocks to pack
+   * @param form as pairs, as shorts or as integers
    * @param q [32], overwritten
    */
-  void pack(int g, int t, int group, float[] x, int offset, int count, boolean asPairs, int[] q) {
+  void pack(int g, int t, int group, float[] x, int offset, int count, Form form, int[] q) {
     for (int b = 0; b < count; b++) {
       int block = g * blocks + b;
       quantise(x, offset + b * BLOCK, block * group + t, q);
-      if (asPairs) {
-        packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
-      } else {
-        for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
-          integers[to] = q[c];
+      switch (form) {
+        case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
+        case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block * group + t);
+        case INTEGERS -> {
+          for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
+            integers[to] = q[c];
+          }
         }
       }
     }
@@ -104,6 +129,33 @@ final class QuantizedActivations {
     }
     VectorMath.round(x, offset, BLOCK, inverse, q);
     scales[o] = largest / max;
+    if (max * BLOCK > most) {
+      bound(x, offset, inverse, o, q);
+    }
+  }
+
+  /**
+   * Quantises again where the sum of magnitudes is too large; rounding adds at most a half to each.
+   */
+  private void bound(float[] x, int offset, float inverse, int o, int[] q) {
+    int sum = 0;
+    for (int c = 0; c < BLOCK; c++) {
+      sum += Math.abs(q[c]);
+    }
+    if (sum > most) {
+      float factor = (most - BLOCK / 2) / (sum + BLOCK / 2f);
+      VectorMath.round(x, offset, BLOCK, inverse * factor, q);
+      scales[o] /= factor;
+    }
+  }
+
+  private void packShorts(int[] q, int to, int group, int o) {
+    int sum = 0;
+    for (int c = 0; c < BLOCK; c++, to += group) {
+      shorts[to] = (short) q[c];
+      sum += q[c];
+    }
+    sums[o] = scales[o] * sum;
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {

@@ -45,6 +45,11 @@ abstract class TiledMatrix extends Matrix {
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
   }
 
+  /** Tiles that are unpacked and multiplied together, 1 or 2. */
+  int tilesTogether() {
+    return 1;
+  }
+
   /**
    * Where the parts of a super-block lie in a tile. An array, because C2 inlines no method of ours
    * any more when a kernel has more nodes than it likes, and a call leaves vectors boxed.
@@ -92,15 +97,16 @@ abstract class TiledMatrix extends Matrix {
   }
 
   /**
-   * Unpacks columns {@code [column, column + count)} of half of the rows of a tile.
+   * Unpacks columns {@code [column, column + count)} of half of the rows that are multiplied
+   * together: of half of a tile, or of one of two tiles.
    *
-   * @param address of the tile's first vector of those rows
+   * @param address of the first vector of those rows
    * @param half which half it is, 0 or 1
    */
   abstract void unpack(long address, int column, int count, int half, MatMulScratch scratch);
 
   /**
-   * Adds the product of what was unpacked of a row block and a group of tokens.
+   * Adds the product of what was unpacked and a group of tokens.
    *
    * @param group of {@link Activations#GROUP} tokens
    * @param column the first that was unpacked, and {@code count} how many
@@ -161,12 +167,16 @@ abstract class TiledMatrix extends Matrix {
       Arrays.fill(out, token * stride + from * ROW_BLOCK, token * stride + to * ROW_BLOCK, 0f);
     }
     int step = unpackedColumns();
-    for (int block = from; block < to; block++) {
-      scratch.touched += OffHeap.touch(address(block), tileBytes);
+    int together = tilesTogether();
+    for (int block = from; block < to; block += together) {
+      int last = Math.min(block + together, to) - 1;
+      scratch.apart = (last - block) * ROW_BLOCK;
+      scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
+      long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
       for (int column = 0; column < columns(); column += step) {
         int count = Math.min(step, columns() - column);
         unpack(address(block), column, count, 0, scratch);
-        unpack(address(block) + VectorShape.BYTES, column, count, 1, scratch);
+        unpack(second, column, count, 1, scratch);
         for (int group = 0; group < x.groups(); group++) {
           int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
           multiplyGroup(scratch, x, group, column, count, out, o, stride);

@@ -165,8 +165,18 @@ class MatrixTest {
         largest = Math.max(largest, (float) Math.abs(input[c]));
       }
       float inverse = max / largest;
+      float scale = largest / max;
+      int sum = 0;
       for (int c = from; c < from + 32; c++) {
-        input[c] = Math.rint((float) input[c] * inverse) * (largest / max);
+        sum += (int) Math.abs(Math.rint((float) input[c] * inverse));
+      }
+      if (max == 255 && sum > 4095) { // eight times as much would not fit 16 bits
+        float factor = (4095 - 16) / (sum + 16f);
+        inverse *= factor;
+        scale /= factor;
+      }
+      for (int c = from; c < from + 32; c++) {
+        input[c] = Math.rint((float) input[c] * inverse) * scale;
       }
     }
     return input;
