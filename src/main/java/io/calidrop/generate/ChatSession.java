@@ -49,9 +49,9 @@ public final class ChatSession implements AutoCloseable {
   public enum Restored {
     /** There was no turn to take back. */
     NOTHING,
-    /** The cache still held it. */
+    /** The cache still held it, or had a copy of it. */
     TRUNCATED,
-    /** From the copy that was taken when the turn began. */
+    /** From the copy that was taken when the turn began, some tokens of which were not read yet. */
     SNAPSHOT,
     /** The next turn computes all tokens anew. */
     PREFILL

@@ -86,7 +86,6 @@ public record EngineOptions(
 
   /** A cache in some formats with the policy that is best beside its store, and calibration. */
   public static CacheOptions bounded(KvTypes types, int rows, Optional<StoreOptions> store) {
-    String policy = store.isPresent() ? EvictionPolicies.DEFAULT_STORED : EvictionPolicies.DEFAULT;
     return CacheOptions.full(types)
         .bounded(
             CacheBudget.of(rows),

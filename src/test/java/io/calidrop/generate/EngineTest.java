@@ -132,6 +132,10 @@ class EngineTest {
       }
     }
     try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few - 1))) {
+      assertThat(engine.cacheOptions()).isEqualTo(CacheOptions.full(KvType.Q4_0));
+      few = CacheMemory.bytes(engine.model().config().cacheShape(), KvTypes.of(KvType.Q4_0), 512);
+    }
+    try (Engine engine = Engine.load(MicroModel.file(), options.withMemory(few - 1))) {
       assertThat(engine.cacheOptions().budget()).isPresent();
       assertThat(engine.cacheOptions().kvTypes()).isEqualTo(low);
     }
