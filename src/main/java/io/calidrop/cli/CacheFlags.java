@@ -292,10 +292,7 @@ final class CacheFlags {
 
   private EvictionPolicy policy() {
     boolean once = compress == CacheBudget.Compress.ONCE;
-    String best =
-        once
-            ? EvictionPolicies.DEFAULT_ONCE
-            : isStored() ? EvictionPolicies.DEFAULT_STORED : EvictionPolicies.DEFAULT;
+    String best = once ? EvictionPolicies.DEFAULT_ONCE : EvictionPolicies.best(isStored()).name();
     return EvictionPolicies.named(or(policy, best), queries());
   }
 

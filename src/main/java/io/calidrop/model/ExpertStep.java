@@ -122,10 +122,10 @@ final class ExpertStep {
     int forms = 0;
     for (ModelWeights.Layer layer : layers) {
       for (ModelWeights.FeedForward expert : layer.experts()) {
-        for (int n : new int[] {1, 2, JOB_TOKENS}) {
-          forms |=
-              inputs ? MatMul.forms(n, expert.gate(), expert.up()) : MatMul.forms(n, expert.down());
-        }
+        forms |=
+            inputs
+                ? MatMul.formsUpTo(JOB_TOKENS, expert.gate(), expert.up())
+                : MatMul.formsUpTo(JOB_TOKENS, expert.down());
       }
     }
     return forms;

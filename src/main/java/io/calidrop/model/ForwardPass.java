@@ -144,7 +144,7 @@ final class ForwardPass {
   private static int forms(Matrix[]... matrices) {
     int forms = 0;
     for (Matrix[] group : matrices) {
-      forms |= MatMul.forms(1, group) | MatMul.forms(2, group) | MatMul.forms(MAX_BATCH, group);
+      forms |= MatMul.formsUpTo(MAX_BATCH, group);
     }
     return forms;
   }

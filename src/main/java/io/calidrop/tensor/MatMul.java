@@ -36,6 +36,14 @@ public final class MatMul implements WorkerPool.Task {
     return forms;
   }
 
+  /**
+   * The forms that any number of vectors up to {@code most} need: kernels differ for one vector, a
+   * few and many.
+   */
+  public static int formsUpTo(int most, Matrix... matrices) {
+    return forms(1, matrices) | forms(Math.min(2, most), matrices) | forms(most, matrices);
+  }
+
   /** Length of an output vector with the padding that kernels need. */
   public static int stride(Matrix matrix) {
     return matrix.rowBlocks() * Matrix.ROW_BLOCK;
