@@ -26,12 +26,8 @@ class GarbageTest {
   private static final int SECONDS_ALONE = 60;
   private static final int PROCESSES = 3;
 
-  static List<String> kernels() {
-    return KernelGarbage.kernels();
-  }
-
   @ParameterizedTest
-  @MethodSource("kernels")
+  @MethodSource("io.calidrop.tensor.KernelGarbage#kernels")
   void allocatesNothing(String kernel) throws Exception {
     List<Long> bytes = new ArrayList<>();
     bytes.add(KernelGarbage.bytesPerCall(kernel, SECONDS_AMONG_ALL));
