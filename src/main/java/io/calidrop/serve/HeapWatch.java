@@ -40,8 +40,14 @@ final class HeapWatch implements AutoCloseable {
     return runtime.totalMemory() - runtime.freeMemory();
   }
 
+  /** Ends the thread, and waits for it: nothing of a closed server is left. */
   @Override
   public void close() {
     thread.interrupt();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }
