@@ -12,6 +12,7 @@ import io.calidrop.text.Utf8;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.TimeUnit;
@@ -25,6 +26,7 @@ import org.eclipse.jetty.util.BufferUtil;
 /** A request and its response. For one thread. */
 final class Exchange {
   private static final int MOST_BYTES = 4 << 20;
+  private static final int MOST_DROPPED_BYTES = 64 << 20;
   private static final int MOST_DEPTH = 200;
   private static final long BODY_NANOS = TimeUnit.SECONDS.toNanos(60);
 
@@ -38,11 +40,20 @@ final class Exchange {
           .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
           .build();
 
+  /** How the reading of a body ended. */
+  private enum Body {
+    WHOLE,
+    TOO_LARGE,
+    TOO_SLOW
+  }
+
   private final Request request;
   private final Response response;
   private final EndPoint endPoint;
   private final ByteBuffer next = BufferUtil.allocate(1);
   private volatile boolean waits; // for the client to send or to read
+  private final long bodyEnd = System.nanoTime() + BODY_NANOS;
+  private boolean reads; // the body
   private boolean pipelined;
 
   Exchange(Request request, Response response) {
@@ -90,21 +101,44 @@ final class Exchange {
   }
 
   private byte[] body() throws IOException {
-    long end = System.nanoTime() + BODY_NANOS;
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    return switch (read(MOST_BYTES, bytes)) {
+      case WHOLE -> bytes.toByteArray();
+      case TOO_LARGE -> throw tooLarge();
+      case TOO_SLOW -> throw ApiException.of(408, "too_slow", "the request took too long to come");
+    };
+  }
+
+  /**
+   * Reads what was not read of the body. A connection that is closed while its client still sends
+   * is reset, and then the client may never see the answer. Nothing comes of a client that still
+   * waits to be asked for its body.
+   */
+  private void dropRest() throws IOException {
+    if (reads || !request.getHeaders().contains(HttpHeader.EXPECT)) {
+      read(MOST_DROPPED_BYTES, OutputStream.nullOutputStream());
+    }
+  }
+
+  /** Reads the body, of at most so many bytes. */
+  private Body read(int most, OutputStream to) throws IOException {
+    InputStream in = Content.Source.asInputStream(request); // closed it would refuse the rest
     byte[] buffer = new byte[1 << 14];
+    reads = true;
     waits = true;
-    try (InputStream in = Content.Source.asInputStream(request)) {
+    try {
+      int length = 0;
       for (int n = in.read(buffer); n >= 0; n = in.read(buffer)) {
-        bytes.write(buffer, 0, n);
-        if (bytes.size() > MOST_BYTES) {
-          throw tooLarge();
+        length += n;
+        if (length > most) {
+          return Body.TOO_LARGE;
         }
-        if (System.nanoTime() > end) {
-          throw ApiException.of(408, "too_slow", "the request took too long to come");
+        if (System.nanoTime() - bodyEnd > 0) {
+          return Body.TOO_SLOW;
         }
+        to.write(buffer, 0, n);
       }
-      return bytes.toByteArray();
+      return Body.WHOLE;
     } finally {
       waits = false;
     }
@@ -122,6 +156,7 @@ final class Exchange {
 
   /** Sends a whole answer. */
   void send(int status, String type, byte[] body) throws IOException {
+    dropRest();
     response.setStatus(status);
     response.getHeaders().put(HttpHeader.CONTENT_TYPE, type);
     response.getHeaders().put(HttpHeader.CONTENT_LENGTH, body.length);

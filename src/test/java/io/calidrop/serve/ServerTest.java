@@ -13,6 +13,7 @@ import io.calidrop.generate.EngineOptions;
 import io.calidrop.serve.RunningServer.Answer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.http.HttpRequest.BodyPublishers;
@@ -167,6 +168,33 @@ class ServerTest {
       socket.shutdownOutput();
       String reply = new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       assertThat(reply).startsWith("HTTP/1.1 400").contains("{\"error\":{").doesNotContain("jetty");
+    }
+  }
+
+  @Test
+  void aClientThatStillSendsSeesThatItsBodyIsTooLarge() throws Exception {
+    byte[] half = new byte[3 << 20];
+    try (Socket socket = new Socket("127.0.0.1", answering.server().port())) {
+      String head =
+          "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: %d\r\n\r\n";
+      OutputStream out = socket.getOutputStream();
+      out.write(head.formatted(CHAT, 2 * half.length).getBytes(StandardCharsets.UTF_8));
+      out.write(half);
+      Thread.sleep(200);
+      out.write(half);
+      assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+          .startsWith("HTTP/1.1 413");
+    }
+  }
+
+  @Test
+  void aBodyThatIsAskedAboutIsRefusedBeforeItIsSent() throws Exception {
+    try (Socket socket = new Socket("127.0.0.1", answering.server().port())) {
+      String head =
+          "POST %s HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 5000000\r\n\r\n";
+      socket.getOutputStream().write(head.formatted(CHAT).getBytes(StandardCharsets.UTF_8));
+      assertThat(new String(socket.getInputStream().readAllBytes(), StandardCharsets.UTF_8))
+          .startsWith("HTTP/1.1 413");
     }
   }
 
