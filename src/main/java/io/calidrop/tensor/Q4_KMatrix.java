@@ -269,7 +269,6 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleMinimaGemm.add(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }
