@@ -82,28 +82,44 @@ final class Q4_KPair {
         ShortVector s1 =
             (ShortVector) IntVector.broadcast(I, offsets[xb + 1]).reinterpretShape(S, 0);
         ShortVector t1 = s1;
-        for (int k = 0; k < 16; k++) {
-          int xi = xb * 16 + 4 * k;
-          int shift = 4 * (k & 3);
-          ShortVector wa =
-              (ShortVector)
-                  IntVector.fromMemorySegment(I, MEMORY, q + (k >> 2) * STEP, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(nibbles)
-                      .reinterpretShape(S, 0);
-          ShortVector wb =
-              (ShortVector)
-                  IntVector.fromMemorySegment(
-                          I, MEMORY, q + (k >> 2) * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(nibbles)
-                      .reinterpretShape(S, 0);
+        for (int j = 0; j < 4; j++) {
+          int xi = xb * 16 + 16 * j;
+          long r = q + j * STEP;
+          IntVector wa = IntVector.fromMemorySegment(I, MEMORY, r, LITTLE_ENDIAN);
+          IntVector wb =
+              IntVector.fromMemorySegment(I, MEMORY, r + VectorShape.BYTES, LITTLE_ENDIAN);
+          ShortVector va = (ShortVector) wa.and(nibbles).reinterpretShape(S, 0);
+          ShortVector vb = (ShortVector) wb.and(nibbles).reinterpretShape(S, 0);
           ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
-          s0 = s0.add(x0.mul(wa));
-          t0 = t0.add(x0.mul(wb));
+          s0 = s0.add(va.mul(x0));
+          t0 = t0.add(vb.mul(x0));
           ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
-          s1 = s1.add(x1.mul(wa));
-          t1 = t1.add(x1.mul(wb));
+          s1 = s1.add(va.mul(x1));
+          t1 = t1.add(vb.mul(x1));
+          va = (ShortVector) wa.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0);
+          vb = (ShortVector) wb.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0);
+          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 4]).reinterpretShape(S, 0);
+          s0 = s0.add(va.mul(x0));
+          t0 = t0.add(vb.mul(x0));
+          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 5]).reinterpretShape(S, 0);
+          s1 = s1.add(va.mul(x1));
+          t1 = t1.add(vb.mul(x1));
+          va = (ShortVector) wa.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0);
+          vb = (ShortVector) wb.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0);
+          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+          s0 = s0.add(va.mul(x0));
+          t0 = t0.add(vb.mul(x0));
+          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+          s1 = s1.add(va.mul(x1));
+          t1 = t1.add(vb.mul(x1));
+          va = (ShortVector) wa.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0);
+          vb = (ShortVector) wb.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0);
+          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 12]).reinterpretShape(S, 0);
+          s0 = s0.add(va.mul(x0));
+          t0 = t0.add(vb.mul(x0));
+          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 13]).reinterpretShape(S, 0);
+          s1 = s1.add(va.mul(x1));
+          t1 = t1.add(vb.mul(x1));
         }
         int shift = 8 * (i & 3);
         FloatVector da =
