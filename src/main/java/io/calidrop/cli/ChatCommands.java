@@ -169,7 +169,7 @@ final class ChatCommands {
   private void set(String argument) {
     String[] parts = argument.split("\\s+", 2);
     if (argument.isEmpty()) {
-      err.println(ChatSettings.describe(chat.options()));
+      err.println(settings());
     } else if (parts.length == 1) {
       err.printf("/set %s needs a value%n", parts[0]);
     } else if (parts[0].equals(ChatSettings.TEMPLATE_ARGUMENT)) {
@@ -178,8 +178,12 @@ final class ChatCommands {
       err.println("template arguments " + chat.template().arguments() + anew(begun));
     } else {
       chat.options(ChatSettings.with(chat.options(), parts[0], parts[1]));
-      err.println(ChatSettings.describe(chat.options()));
+      err.println(settings());
     }
+  }
+
+  private String settings() {
+    return ChatSettings.describe(chat.options(), engine.recommendedSampling().options());
   }
 
   private void show() {
@@ -187,7 +191,7 @@ final class ChatCommands {
     err.printf("context  %d%n", engine.contextLength());
     err.printf("cache    %s%n", engine.cacheOptions());
     err.printf("system   %s%n", chat.system().orElse("(none)"));
-    err.printf("options  %s%n", ChatSettings.describe(chat.options()));
+    err.printf("options  %s%n", settings());
     if (!chat.template().arguments().isEmpty()) {
       err.printf("template %s%n", chat.template().arguments());
     }
