@@ -20,6 +20,9 @@ final class Errors {
   static int usage(ParameterException exception, String[] args) {
     CommandLine command = exception.getCommandLine();
     String line = plain(exception.getMessage().lines().findFirst().orElse(""));
+    if (line.equals("Missing required subcommand")) {
+      line += ": " + String.join(", ", command.getSubcommands().keySet());
+    }
     if (exception instanceof UnmatchedArgumentException unknown) {
       String first = unknown.getUnmatched().getFirst();
       if (!first.startsWith("-") && command.getCommandName().equals(Commands.CHAT)) {

@@ -70,19 +70,32 @@ final class ParameterReader {
     boolean more = skip(form.first());
     while (more) {
       String key = until(form.named());
-      String value = key == null ? null : until(form.valueEnd());
-      if (value == null) {
-        return null;
-      }
-      boolean plain = form.isText(schema.path("properties").path(key));
-      JsonNode argument = plain ? JsonNodeFactory.instance.textNode(value) : ToolReader.json(value);
-      if (argument.isMissingNode()) {
+      JsonNode argument = key == null ? null : value(schema.path("properties").path(key));
+      if (argument == null) {
         return null;
       }
       arguments.set(key, argument);
       more = skip(form.next());
     }
     return skip(form.ended()) ? arguments : null;
+  }
+
+  /** An argument, behind whose end it goes; null where it breaks off. */
+  private JsonNode value(JsonNode schema) {
+    String value = until(form.valueEnd());
+    if (value == null || form.isText(schema)) {
+      return value == null ? null : JsonNodeFactory.instance.textNode(value);
+    }
+    JsonNode json = ToolReader.json(value);
+    while (json.isMissingNode()) {
+      String more = until(form.valueEnd()); // what ended it may stand in a string of it
+      if (more == null) {
+        return null;
+      }
+      value += form.valueEnd() + more;
+      json = ToolReader.json(value);
+    }
+    return json;
   }
 
   /** The text up to another, behind which it goes; null where that does not come. */

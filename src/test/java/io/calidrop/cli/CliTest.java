@@ -245,6 +245,7 @@ class CliTest {
         arguments(
             "there is no command btach; is it batch? (calidrop --help",
             new String[] {"btach", "--in", "x"}),
+        arguments("subcommand: quality, tasks, perplexity", new String[] {"eval"}),
         arguments("'qualty'; is it quality?", new String[] {"eval", "qualty"}),
         arguments("'-p', 'Hi'; `run -p TEXT` answers a prompt", new String[] {"-p", "Hi"}),
         arguments(

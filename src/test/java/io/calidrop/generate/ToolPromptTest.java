@@ -378,6 +378,20 @@ class ToolPromptTest {
     assertThat(allows(prompt, text.replace("weather_now", "weather_then"))).isFalse();
   }
 
+  @Test
+  void whatEndsAValueMayStandInAStringOfJson() throws Exception {
+    ToolPrompt prompt =
+        prompt(
+            GLM,
+            tools(true, false, "{\"properties\":{\"city\":{\"anyOf\":[{\"type\":\"string\"}]}}}"));
+    String call = Written.GLM.call.replace("Paris", "\"</arg_value> </arg_value>\"");
+    assertThat(allows(prompt, call)).isTrue();
+    assertThat(read(prompt, call).calls())
+        .extracting(ToolCall::arguments)
+        .containsExactly("{\"city\":\"</arg_value> </arg_value>\"}");
+    assertThat(read(prompt, call.replace(" </arg_value>\"", "")).calls()).isEmpty();
+  }
+
   private static Map<String, Object> written(String name, Map<String, Object> arguments) {
     return Map.of("id", "c1", "function", Map.of("name", name, "arguments", arguments));
   }
