@@ -86,7 +86,9 @@ final class TemplateCalls {
     if (!alike
         || tag.isEmpty()
         || !full.get(0).substring(0, tag.get().start()).isBlank()
-        || closeFull < 0
+        || full.get(1).isEmpty()
+        || full.get(2).isEmpty()
+        || closeFull < valueEnd.length()
         || closeBare < 0
         || valueEnd.isEmpty()) {
       return Optional.empty();
@@ -98,7 +100,7 @@ final class TemplateCalls {
     String closed = last.substring(ended.length());
     String bareLast = bare.get(2).substring(0, closeBare + close.length());
     String none = bareLast.substring(0, Math.max(0, bareLast.length() - closed.length()));
-    if (!bareLast.equals(none + closed) || !bare.get(1).equals(none + again)) {
+    if (again.isEmpty() || !bareLast.equals(none + closed) || !bare.get(1).equals(none + again)) {
       return Optional.empty();
     }
     return Optional.of(
