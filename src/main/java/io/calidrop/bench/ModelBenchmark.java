@@ -4,6 +4,7 @@ import io.calidrop.attention.CacheOptions;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.TokenRun;
 import io.calidrop.model.Transformer;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 
@@ -62,6 +63,24 @@ public final class ModelBenchmark {
             model.forward(session, tokens, i, i + 1, true);
           }
         });
+  }
+
+  /**
+   * Tokens per second of each of the next tokens, decoded one by one in a new sequence; nothing is
+   * computed before, so that right after loading it shows what the first ones wait for.
+   */
+  public List<Result> first(int count) {
+    int[] tokens = new Random(SEED).ints(count, 0, model.config().vocabulary()).toArray();
+    List<Result> results = new ArrayList<>();
+    try (InferenceSession session = model.newSession(contextLength(count), cache)) {
+      for (int i = 0; i < count; i++) {
+        long start = System.nanoTime();
+        model.forward(session, tokens, i, i + 1, true);
+        double rate = 1e9 / (System.nanoTime() - start);
+        results.add(result("tg1 @ d" + i, new double[] {rate}));
+      }
+    }
+    return results;
   }
 
   /**

@@ -66,6 +66,13 @@ final class BenchModelCommand implements Callable<Integer> {
   private List<Integer> depths;
 
   @Option(
+      names = "--first",
+      paramLabel = "N",
+      defaultValue = "0",
+      description = "Also measure each of the first N tokens after loading. Default: none.")
+  private int first;
+
+  @Option(
       names = "--guess",
       paramLabel = "N",
       split = ",",
@@ -92,6 +99,9 @@ final class BenchModelCommand implements Callable<Integer> {
     if (repetitions < 1) {
       throw new ParameterException(spec.commandLine(), "-r must be at least 1");
     }
+    if (first < 0) {
+      throw new ParameterException(spec.commandLine(), "--first must not be negative");
+    }
     if (guesses.stream().anyMatch(n -> n < 1 || n > ModelBenchmark.MOST_GUESSES)) {
       throw new ParameterException(
           spec.commandLine(), "--guess: from 1 to " + ModelBenchmark.MOST_GUESSES);
@@ -101,6 +111,11 @@ final class BenchModelCommand implements Callable<Integer> {
     try (Engine engine = model.load(root.io(), root.verbose())) {
       ModelBenchmark benchmark =
           new ModelBenchmark(engine.model(), engine.cacheOptions(), repetitions);
+      if (first > 0) {
+        for (ModelBenchmark.Result token : benchmark.first(first)) {
+          rows.add(row(engine, token, weightsRead(engine)));
+        }
+      }
       for (int depth : depths) {
         for (int count : prompts) {
           if (count > 0) {

@@ -19,11 +19,13 @@ import java.util.Arrays;
  * operations is a call that allocates, a thousand times slower.
  */
 final class KernelWarmUp {
-  private static final int ROUNDS = 25;
+  /** A round takes a fraction of a millisecond once its kernels are compiled, before it many. */
+  private static final int ROUNDS = 200;
+
   private static final int BATCH = 12; // more than the kernels of small batches take
   private static final int SMALL_BATCH = 4;
   private static final int CONTEXT = 32;
-  private static final int VOCABULARY = 32;
+  private static final int VOCABULARY = 128; // tiles that make the last kernel hot too
 
   /** As a half-precision scale a small number, as quants small ones. */
   private static final byte FILL = 0x11;
@@ -108,7 +110,7 @@ final class KernelWarmUp {
         real.windows());
   }
 
-  /** Tensors of the file's formats, whatever their values. */
+  /** Tensors of the file's formats, whatever the weights. */
   private final class Filled implements TensorSource {
     private final MatrixLoader loader;
     private final Arena arena;
@@ -141,10 +143,12 @@ final class KernelWarmUp {
 
     @Override
     public TokenEmbedding embedding(TensorSpec spec) {
-      GgmlType type = file.tensor(spec.name()).orElseThrow().type();
-      int dim = Math.toIntExact(spec.shape().getFirst());
+      // Real numbers, where the real ones are: constants would teach the JVM branches that none
+      // takes, and memory of another kind a class that it does not find again.
+      TensorInfo tensor = file.tensor(spec.name()).orElseThrow();
+      WeightFormat format = WeightFormat.of(tensor.type()).orElseThrow();
       return new TokenEmbedding(
-          WeightFormat.of(type).orElseThrow(), data(type, (long) VOCABULARY * dim), dim);
+          format, file.data(tensor), Math.toIntExact(spec.shape().getFirst()));
     }
 
     private MemorySegment data(GgmlType type, long elements) {

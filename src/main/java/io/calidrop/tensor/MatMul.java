@@ -17,7 +17,7 @@ public final class MatMul implements WorkerPool.Task {
   private Matrix[] matrices;
   private float[][] outs;
   private int count;
-  private int blocks;
+  private int units; // row blocks, or those that are computed together
   private int parts;
 
   /**
@@ -70,27 +70,35 @@ public final class MatMul implements WorkerPool.Task {
     this.matrices = matrices;
     this.outs = outs;
     this.count = count;
-    blocks = 0;
+    units = 0;
     for (int i = 0; i < count; i++) {
-      blocks += matrices[i].rowBlocks();
+      units += units(i);
     }
-    parts = Math.min(blocks, pool.threads() * PARTS_PER_THREAD);
+    parts = Math.min(units, pool.threads() * PARTS_PER_THREAD);
     pool.run(this, parts);
+  }
+
+  private Activations input(int i) {
+    return shared == null ? xs[i] : shared;
+  }
+
+  private int units(int i) {
+    return Math.ceilDiv(matrices[i].rowBlocks(), matrices[i].blocksTogether(input(i).tokens()));
   }
 
   @Override
   public void run(int part, int worker) {
-    int from = (int) ((long) blocks * part / parts);
-    int to = (int) ((long) blocks * (part + 1) / parts);
+    int from = (int) ((long) units * part / parts);
+    int to = (int) ((long) units * (part + 1) / parts);
     int start = 0;
     for (int i = 0; i < count; i++) {
       Matrix matrix = matrices[i];
-      int end = start + matrix.rowBlocks();
-      int first = Math.max(from, start);
-      int last = Math.min(to, end);
-      if (first < last) {
-        Activations x = shared == null ? xs[i] : shared;
-        matrix.multiply(x, first - start, last - start, outs[i], stride(matrix), scratch[worker]);
+      int end = start + units(i);
+      if (from < end && to > start) {
+        int unit = matrix.blocksTogether(input(i).tokens());
+        int first = Math.max(from - start, 0) * unit;
+        int last = Math.min((Math.min(to, end) - start) * unit, matrix.rowBlocks());
+        matrix.multiply(input(i), first, last, outs[i], stride(matrix), scratch[worker]);
       }
       start = end;
     }

@@ -26,14 +26,20 @@ public final class MatMulScratch {
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];
 
-  /** Rows from the first of two tiles to the second; 0 where there is no second. */
-  int apart;
-
   /** What {@link OffHeap#touch} gave. */
   int touched;
 
+  private float[] sums = {};
   private float[] row = {};
   private float[] tile = {};
+
+  /** Products of the rows that are multiplied together, [tokens][rows]; grows at first use only. */
+  float[] sums(int size) {
+    if (sums.length < size) {
+      sums = new float[size];
+    }
+    return sums;
+  }
 
   /** A dequantised row, [columns]; grows at first use only. */
   float[] row(int columns) {

@@ -30,6 +30,14 @@ public abstract class Matrix {
   /** The forms of {@link Activations} that a product with so many vectors reads. */
   public abstract int forms(int tokens);
 
+  /**
+   * Row blocks that a product with so many vectors computes together: a part of it that ends within
+   * takes as long as with all of them.
+   */
+  int blocksTogether(int tokens) {
+    return 1;
+  }
+
   /** Bytes that the weights occupy in memory of the process, beyond the mapped file. */
   public abstract long residentBytes();
 

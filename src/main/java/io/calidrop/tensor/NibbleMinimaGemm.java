@@ -23,7 +23,6 @@ final class NibbleMinimaGemm {
    * weights unpacked to q - 8, the minima to what then belongs to them.
    *
    * @param block index of the first block of the token group in the packed activations
-   * @param p as {@code o}, of the second tile; the same where there is no second
    */
   static void add(
       MatMulScratch weights,
@@ -32,7 +31,6 @@ final class NibbleMinimaGemm {
       int blocks,
       float[] out,
       int o,
-      int p,
       int stride) {
     add(
         weights.shorts,
@@ -45,7 +43,6 @@ final class NibbleMinimaGemm {
         blocks,
         out,
         o,
-        p,
         stride);
   }
 
@@ -60,24 +57,23 @@ final class NibbleMinimaGemm {
       int blocks,
       float[] out,
       int o,
-      int p,
       int stride) {
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector c0 = FloatVector.fromArray(F, out, p);
-    FloatVector d0 = FloatVector.fromArray(F, out, p + LANES);
+    FloatVector c0 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector d0 = FloatVector.fromArray(F, out, o + 3 * LANES);
     FloatVector a1 = FloatVector.fromArray(F, out, o + stride);
     FloatVector b1 = FloatVector.fromArray(F, out, o + stride + LANES);
-    FloatVector c1 = FloatVector.fromArray(F, out, p + stride);
-    FloatVector d1 = FloatVector.fromArray(F, out, p + stride + LANES);
+    FloatVector c1 = FloatVector.fromArray(F, out, o + stride + 2 * LANES);
+    FloatVector d1 = FloatVector.fromArray(F, out, o + stride + 3 * LANES);
     FloatVector a2 = FloatVector.fromArray(F, out, o + 2 * stride);
     FloatVector b2 = FloatVector.fromArray(F, out, o + 2 * stride + LANES);
-    FloatVector c2 = FloatVector.fromArray(F, out, p + 2 * stride);
-    FloatVector d2 = FloatVector.fromArray(F, out, p + 2 * stride + LANES);
+    FloatVector c2 = FloatVector.fromArray(F, out, o + 2 * stride + 2 * LANES);
+    FloatVector d2 = FloatVector.fromArray(F, out, o + 2 * stride + 3 * LANES);
     FloatVector a3 = FloatVector.fromArray(F, out, o + 3 * stride);
     FloatVector b3 = FloatVector.fromArray(F, out, o + 3 * stride + LANES);
-    FloatVector c3 = FloatVector.fromArray(F, out, p + 3 * stride);
-    FloatVector d3 = FloatVector.fromArray(F, out, p + 3 * stride + LANES);
+    FloatVector c3 = FloatVector.fromArray(F, out, o + 3 * stride + 2 * LANES);
+    FloatVector d3 = FloatVector.fromArray(F, out, o + 3 * stride + 3 * LANES);
     for (int b = 0; b < blocks; b++) {
       int at = b * 4 * LANES;
       int xb = (block + b) * 4;
@@ -166,19 +162,19 @@ final class NibbleMinimaGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    c0.intoArray(out, p);
-    d0.intoArray(out, p + LANES);
+    c0.intoArray(out, o + 2 * LANES);
+    d0.intoArray(out, o + 3 * LANES);
     a1.intoArray(out, o + stride);
     b1.intoArray(out, o + stride + LANES);
-    c1.intoArray(out, p + stride);
-    d1.intoArray(out, p + stride + LANES);
+    c1.intoArray(out, o + stride + 2 * LANES);
+    d1.intoArray(out, o + stride + 3 * LANES);
     a2.intoArray(out, o + 2 * stride);
     b2.intoArray(out, o + 2 * stride + LANES);
-    c2.intoArray(out, p + 2 * stride);
-    d2.intoArray(out, p + 2 * stride + LANES);
+    c2.intoArray(out, o + 2 * stride + 2 * LANES);
+    d2.intoArray(out, o + 2 * stride + 3 * LANES);
     a3.intoArray(out, o + 3 * stride);
     b3.intoArray(out, o + 3 * stride + LANES);
-    c3.intoArray(out, p + 3 * stride);
-    d3.intoArray(out, p + 3 * stride + LANES);
+    c3.intoArray(out, o + 3 * stride + 2 * LANES);
+    d3.intoArray(out, o + 3 * stride + 3 * LANES);
   }
 }

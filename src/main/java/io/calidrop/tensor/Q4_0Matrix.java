@@ -203,7 +203,6 @@ final class Q4_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.add(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    NibbleGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

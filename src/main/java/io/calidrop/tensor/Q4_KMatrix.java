@@ -217,7 +217,12 @@ final class Q4_KMatrix extends TiledMatrix {
   @Override
   void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
     int block = group * x.blocks();
-    Q4_KGroup.multiply(address, columns() / COLUMNS, x.fine, block, out, o, stride);
+    int superBlocks = columns() / COLUMNS;
+    if (x.tokens() == 2) {
+      Q4_KPair.multiply(address, superBlocks, x.fine, block, out, o, stride);
+    } else {
+      Q4_KGroup.multiply(address, superBlocks, x.fine, block, out, o, stride);
+    }
   }
 
   @Override
@@ -269,7 +274,6 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleMinimaGemm.add(
-        scratch, x.fine, block, count / Activations.BLOCK, out, o, o + scratch.apart, stride);
+    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

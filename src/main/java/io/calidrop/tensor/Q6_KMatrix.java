@@ -197,7 +197,12 @@ final class Q6_KMatrix extends TiledMatrix {
   @Override
   void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
     int block = group * x.blocks();
-    Q6_KGroup.multiply(address, columns() / COLUMNS, x.bytes, block, out, o, stride);
+    int superBlocks = columns() / COLUMNS;
+    if (x.tokens() == 2) {
+      Q6_KPair.multiply(address, superBlocks, x.bytes, block, out, o, stride);
+    } else {
+      Q6_KGroup.multiply(address, superBlocks, x.bytes, block, out, o, stride);
+    }
   }
 
   @Override

@@ -138,10 +138,7 @@ final class QuantizedActivations {
    * Quantises again where the sum of magnitudes is too large; rounding adds at most a half to each.
    */
   private void bound(float[] x, int offset, float inverse, int o, int[] q) {
-    int sum = 0;
-    for (int c = 0; c < BLOCK; c++) {
-      sum += Math.abs(q[c]);
-    }
+    int sum = VectorMath.sumAbs(q, BLOCK);
     if (sum > most) {
       float factor = (most - BLOCK / 2) / (sum + BLOCK / 2f);
       VectorMath.round(x, offset, BLOCK, inverse * factor, q);

@@ -143,6 +143,11 @@ abstract class TiledMatrix extends Matrix {
   }
 
   @Override
+  final int blocksTogether(int tokens) {
+    return tokens <= Math.max(1, packedGroups() * Activations.GROUP) ? 1 : tilesTogether();
+  }
+
+  @Override
   public final long residentBytes() {
     return tiles.byteSize();
   }
@@ -163,24 +168,27 @@ abstract class TiledMatrix extends Matrix {
       }
       return;
     }
-    for (int token = 0; token < x.groups() * Activations.GROUP; token++) {
-      Arrays.fill(out, token * stride + from * ROW_BLOCK, token * stride + to * ROW_BLOCK, 0f);
-    }
     int step = unpackedColumns();
     int together = tilesTogether();
+    int width = together * ROW_BLOCK;
+    float[] sums = scratch.sums(x.groups() * Activations.GROUP * width);
     for (int block = from; block < to; block += together) {
       int last = Math.min(block + together, to) - 1;
-      scratch.apart = (last - block) * ROW_BLOCK;
       scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
       long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
+      Arrays.fill(sums, 0, x.groups() * Activations.GROUP * width, 0f);
       for (int column = 0; column < columns(); column += step) {
         int count = Math.min(step, columns() - column);
         unpack(address(block), column, count, 0, scratch);
         unpack(second, column, count, 1, scratch);
         for (int group = 0; group < x.groups(); group++) {
-          int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
-          multiplyGroup(scratch, x, group, column, count, out, o, stride);
+          int o = group * Activations.GROUP * width;
+          multiplyGroup(scratch, x, group, column, count, sums, o, width);
         }
+      }
+      int rows = (last + 1 - block) * ROW_BLOCK;
+      for (int token = 0; token < x.tokens(); token++) {
+        System.arraycopy(sums, token * width, out, token * stride + block * ROW_BLOCK, rows);
       }
     }
   }

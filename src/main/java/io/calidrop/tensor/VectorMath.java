@@ -271,11 +271,23 @@ public final class VectorMath {
 
   /** Largest absolute value of {@code n} elements, n a multiple of the lanes. */
   static float maxAbs(float[] x, int offset, int n) {
-    FloatVector max = FloatVector.zero(VectorShape.F);
+    // Magnitudes are in the order of their bits, and a maximum of floats is six instructions.
+    IntVector max = IntVector.zero(I);
     for (int i = 0; i < n; i += VectorShape.LANES) {
-      max = FloatVector.fromArray(VectorShape.F, x, offset + i).abs().max(max);
+      IntVector bits =
+          (IntVector) FloatVector.fromArray(VectorShape.F, x, offset + i).reinterpretShape(I, 0);
+      max = bits.and(Integer.MAX_VALUE).lanewise(VectorOperators.MAX, max);
     }
-    return max.reduceLanes(VectorOperators.MAX);
+    return Float.intBitsToFloat(max.reduceLanes(VectorOperators.MAX));
+  }
+
+  /** Sum of the absolute values of {@code n} numbers, n a multiple of the lanes. */
+  static int sumAbs(int[] x, int n) {
+    IntVector sum = IntVector.zero(I);
+    for (int i = 0; i < n; i += VectorShape.LANES) {
+      sum = IntVector.fromArray(I, x, i).abs().add(sum);
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
   }
 
   /**

@@ -348,11 +348,13 @@ class CliTest {
 
   @Test
   void benchPrintsATableInAnyFormat() {
-    String[] args = withModel("bench", "model", "-p", "8", "-n", "2", "-r", "1", "--format", "csv");
+    String sizes = "-p 8 -n 2 --first 2 -r 1 --format csv";
+    String[] args = withModel(("bench model " + sizes).split(" "));
     Outcome outcome = run(args);
     assertThat(outcome.code()).isZero();
     assertThat(outcome.out())
         .startsWith("model,threads,type_kv,test,t/s,±,read GB/s,% of read\n")
+        .containsPattern("(?m),tg1 @ d0,.*\n.*,tg1 @ d1,.*\n.*,pp8,")
         .containsPattern("(?m),pp8,[\\d.]+,[\\d.]+,[\\d.]+,$")
         .containsPattern("(?m),tg2,[\\d.]+,[\\d.]+,[\\d.]+,[\\d.]+$");
   }

@@ -84,7 +84,7 @@ final class KernelGarbage {
       float[] x = new float[columns];
       Arrays.fill(x, 0.5f);
       int[] scratch = new int[Activations.BLOCK];
-      for (int tokens : new int[] {1, Activations.GROUP, 3 * Activations.GROUP}) {
+      for (int tokens : new int[] {1, 2, Activations.GROUP, 3 * Activations.GROUP}) {
         int forms = MatMul.forms(tokens, matrix);
         Activations input = new Activations(columns, tokens, forms);
         float[][] out = {new float[tokens * MatMul.stride(matrix[0])]};
