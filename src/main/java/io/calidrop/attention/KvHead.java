@@ -80,6 +80,12 @@ final class KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
+  void keepNewest(boolean[] kept, int count) {
+    if (newest != null) {
+      newest.keep(kept, rows, count);
+    }
+  }
+
   /** Makes sure that the head can be cut to its present rows until the next mark. */
   void mark() {
     if (newest != null) {

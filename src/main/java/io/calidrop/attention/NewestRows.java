@@ -16,7 +16,7 @@ import java.util.Arrays;
  */
 final class NewestRows {
   /** Rows that are nearly exact to a token, at least; less than a block more at most. */
-  static final int LEAST = 64;
+  static final int LEAST = Integer.getInteger("least", 64);
 
   private static final int BITS = 4;
 
@@ -24,12 +24,14 @@ final class NewestRows {
   private final KvHead rests;
 
   private final KvHead marked; // a copy of them
+  private final float[] none;
   private int first; // row of the head that they begin with, a multiple of the block
   private int markedRows = -1;
 
   private NewestRows(KvHead rests, KvHead marked) {
     this.rests = rests;
     this.marked = marked;
+    none = new float[Math.max(rests.headDim, rests.valueLength)];
   }
 
   /** For a head of these types, or null where they lose too little. */
@@ -141,6 +143,52 @@ final class NewestRows {
     rests.dropFirst(Math.max(0, count - first));
     first = Math.max(0, first - count);
     markedRows = Math.max(-1, markedRows - count);
+  }
+
+  /**
+   * Follows rows that move to the front. Of rows that were old before nothing is left to add; those
+   * that come to be among the newest again stay rounded.
+   *
+   * @param kept of the head's {@code rows} rows those that stay
+   * @param count of them
+   */
+  void keep(boolean[] kept, int rows, int count) {
+    int old = first(rows + 1);
+    int needed = first(count + 1);
+    rests.extend(Math.max(0, count - needed - rests.rows()));
+    int row = rows;
+    for (int to = count - 1; to >= needed; to--) {
+      row = previous(kept, row);
+      if (row - first < to - needed) {
+        move(row, to - needed, old);
+      }
+    }
+    for (int to = needed; to < count; row++) {
+      if (kept[row]) {
+        if (row - first >= to - needed) {
+          move(row, to - needed, old);
+        }
+        to++;
+      }
+    }
+    first = needed;
+    rests.truncate(count - needed);
+  }
+
+  private static int previous(boolean[] kept, int row) {
+    int previous = row - 1;
+    while (!kept[previous]) {
+      previous--;
+    }
+    return previous;
+  }
+
+  private void move(int row, int to, int old) {
+    if (row < old) {
+      rests.set(to, none, 0, none, 0);
+    } else if (row - first != to) {
+      rests.move(row - first, to);
+    }
   }
 
   /** Makes sure that the head can be cut to its present rows until the next mark. */
