@@ -16,7 +16,10 @@ import java.util.Arrays;
  */
 final class NewestRows {
   /** Rows that are nearly exact to a token, at least; less than a block more at most. */
-  static final int LEAST = Integer.getInteger("least", 64);
+  static final int LEAST = 64;
+
+  /** Rows of a budget beside which they pay; below that as many bytes are better more rows. */
+  static final int LEAST_BUDGET = 512;
 
   private static final int BITS = 4;
 
@@ -24,14 +27,14 @@ final class NewestRows {
   private final KvHead rests;
 
   private final KvHead marked; // a copy of them
-  private final float[] none;
+  private final float[] rest; // of one key or value
   private int first; // row of the head that they begin with, a multiple of the block
   private int markedRows = -1;
 
   private NewestRows(KvHead rests, KvHead marked) {
     this.rests = rests;
     this.marked = marked;
-    none = new float[Math.max(rests.headDim, rests.valueLength)];
+    rest = new float[Math.max(rests.headDim, rests.valueLength)];
   }
 
   /** For a head of these types, or null where they lose too little. */
@@ -68,17 +71,41 @@ final class NewestRows {
     rests.release(rests.rows());
   }
 
-  /** Sets what was lost of the key that this thread has just packed. */
+  /**
+   * Drops what no token after the head's {@code rows} needs: between batches there are less than
+   * two blocks.
+   */
+  void settle(int rows) {
+    extend(rows, 0);
+  }
+
+  /** Sets what was lost of the key that this thread has just packed, of a row among the newest. */
   void setKey(int row) {
-    if (rests.keys instanceof PackedKeys keys) {
+    if (row >= first && rests.keys instanceof PackedKeys keys) {
       keys.setRest(row - first);
     }
   }
 
-  /** Sets what was lost of the value that this thread has just packed. */
+  /** The same of a value. */
   void setValue(int row) {
-    if (rests.values instanceof PackedValues values) {
+    if (row >= first && rests.values instanceof PackedValues values) {
       values.setRest(row - first);
+    }
+  }
+
+  /** Adds to a key what it has lost, if the next token sees that. */
+  void addKey(int row, int rows, float[] key, int offset) {
+    if (row >= first(rows + 1) && rests.headDim > 0) {
+      rests.keys.get(row - first, rest, 0);
+      VectorMath.add(key, offset, rest, 0, rests.headDim);
+    }
+  }
+
+  /** The same of a value. */
+  void addValue(int row, int rows, float[] value, int offset) {
+    if (row >= first(rows + 1) && rests.valueLength > 0) {
+      rests.values.get(row - first, rest, 0);
+      VectorMath.add(value, offset, rest, 0, rests.valueLength);
     }
   }
 
@@ -185,7 +212,8 @@ final class NewestRows {
 
   private void move(int row, int to, int old) {
     if (row < old) {
-      rests.set(to, none, 0, none, 0);
+      Arrays.fill(rest, 0f);
+      rests.set(to, rest, 0, rest, 0);
     } else if (row - first != to) {
       rests.move(row - first, to);
     }
