@@ -35,6 +35,9 @@ public record CacheOptions(
     }
   }
 
+  /** Rows of a budget beside which nearly exact newest rows pay; below, more rows do instead. */
+  public static final int ROWS_WITH_NEWEST = 512;
+
   /** What a reference needs. */
   private static final QuerySample LAST = new QuerySample(1, 1);
 
@@ -60,7 +63,7 @@ public record CacheOptions(
    */
   boolean keepsNewest() {
     return budget
-        .map(b -> b.compress() == Compress.ROLLING && b.rows() >= NewestRows.LEAST_BUDGET)
+        .map(b -> b.compress() == Compress.ROLLING && b.rows() >= ROWS_WITH_NEWEST)
         .orElse(true);
   }
 

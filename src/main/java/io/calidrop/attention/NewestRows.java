@@ -18,9 +18,6 @@ final class NewestRows {
   /** Rows that are nearly exact to a token, at least; less than a block more at most. */
   static final int LEAST = 64;
 
-  /** Rows of a budget beside which they pay; below that as many bytes are better more rows. */
-  static final int LEAST_BUDGET = 512;
-
   private static final int BITS = 4;
 
   /** Keys and values, or no dimensions where the head's are not rounded so far. */

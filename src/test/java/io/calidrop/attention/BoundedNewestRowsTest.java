@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Of a cache that evicts and has many rows the newest are nearly exact. */
 @Tag("kernel")
 class BoundedNewestRowsTest {
-  private static final int ROWS = NewestRows.LEAST_BUDGET;
+  private static final int ROWS = CacheOptions.ROWS_WITH_NEWEST;
   private static final int TOKENS = ROWS + 500;
   private static final KvTypes COARSE = KvTypes.of(KvType.Q4_0);
 
