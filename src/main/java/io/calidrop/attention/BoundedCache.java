@@ -181,16 +181,16 @@ final class BoundedCache extends KvCache {
 
   @Override
   void extendFull(int index, int count) {
-    settle(index - 1);
+    dropRests(index - 1);
     for (int h = 0; h < kvHeads; h++) {
       state(index * kvHeads + h).extend(count);
     }
   }
 
-  /** Frees what only the batch needed of a layer that has been attended, if there is one. */
-  private void settle(int index) {
+  /** Frees what only the batch needed of a layer's newest rows, once it has been attended. */
+  private void dropRests(int index) {
     for (int h = 0; h < kvHeads && index >= 0 && !reading; h++) {
-      state(index * kvHeads + h).rows.settle(drafted());
+      state(index * kvHeads + h).rows.dropRests(drafted());
     }
   }
 
@@ -389,7 +389,7 @@ final class BoundedCache extends KvCache {
     if (reading) {
       return;
     }
-    settle(heads.length / kvHeads - 1);
+    dropRests(heads.length / kvHeads - 1);
     for (int i = 0; i < heads.length && !hasReferences; i++) {
       heads[i].looked(count);
     }

@@ -80,10 +80,10 @@ final class KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
-  /** Frees what only a batch needed that is over; the last {@code drafted} rows may be dropped. */
-  void settle(int drafted) {
+  /** Frees what only a batch needed of its newest rows; the last {@code drafted} may be dropped. */
+  void dropRests(int drafted) {
     if (newest != null) {
-      newest.settle(rows - drafted);
+      newest.extend(rows - drafted, 0);
     }
   }
 

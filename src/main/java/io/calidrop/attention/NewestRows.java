@@ -59,21 +59,16 @@ final class NewestRows {
     return Math.max(0, visible - LEAST) / BLOCK * BLOCK;
   }
 
-  /** Makes room for {@code count} rows after the head's {@code rows}. */
+  /**
+   * Makes room for {@code count} rows after the head's {@code rows} and drops what no token after
+   * these needs.
+   */
   void extend(int rows, int count) {
     int needed = first(rows + 1);
     rests.dropFirst(needed - first);
     first = needed;
     rests.extend(count);
     rests.release(rests.rows());
-  }
-
-  /**
-   * Drops what no token after the head's {@code rows} needs: between batches there are less than
-   * two blocks.
-   */
-  void settle(int rows) {
-    extend(rows, 0);
   }
 
   /** Sets what was lost of the key that this thread has just packed, of a row among the newest. */
