@@ -68,7 +68,7 @@ final class NewestRows {
     rests.dropFirst(needed - first);
     first = needed;
     rests.extend(count);
-    rests.release(rests.rows());
+    rests.release(LEAST + BLOCK); // what there comes to be again and again
   }
 
   /** Sets what was lost of the key that this thread has just packed, of a row among the newest. */

@@ -120,7 +120,7 @@ public record CachePlan(
     }
     int most = rows.orElseGet(() -> mostRows(context));
     List<Measured.Eviction> evictions =
-        evictions().filter(eviction -> eviction.rows() <= most).toList();
+        evictions(shape).filter(eviction -> eviction.rows() <= most).toList();
     Measured.Eviction best = evictions.getFirst();
     for (KvTypes format : Measured.FORMATS) {
       CacheOptions all = bounded(format, best).withRows(most);
@@ -143,9 +143,15 @@ public record CachePlan(
     throw tooFew(shape, bounded(least.types(), least));
   }
 
-  /** What may pay, the best first: a store's rows are of the cache's formats. */
-  private Stream<Measured.Eviction> evictions() {
-    boolean coarse = store.isEmpty() && budget.compress() == Compress.ROLLING;
+  /**
+   * What may pay, the best first. Coarse rows do not where some have no nearly exact newest ones:
+   * in a store, in a prompt that is compressed once, and in layers that see a window.
+   */
+  private Stream<Measured.Eviction> evictions(CacheShape shape) {
+    boolean coarse =
+        store.isEmpty()
+            && budget.compress() == Compress.ROLLING
+            && shape.fullLayers().length == shape.layers();
     return Stream.concat(
         coarse ? Stream.of(Measured.COARSE) : Stream.of(), Measured.EVICTIONS.stream());
   }

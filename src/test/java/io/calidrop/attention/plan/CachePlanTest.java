@@ -3,6 +3,7 @@ package io.calidrop.attention.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.attention.AttentionScores;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
@@ -10,6 +11,7 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.LayerWindows;
 import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.Optional;
@@ -104,6 +106,13 @@ class CachePlanTest {
     CachePlan stored =
         CachePlan.of(enough).withStore(Optional.of(StoreOptions.usual(KvTypes.of(KvType.F16))));
     assertThat(of(stored).kvTypes()).as("its rows are of the cache's formats").isEqualTo(K5V4);
+    assertThat(CachePlan.of(enough).of(windowed(), CONTEXT).kvTypes())
+        .as("a window's newest rows are rounded as others")
+        .isEqualTo(K5V4);
+  }
+
+  private static CacheShape windowed() {
+    return new CacheShape(30, 9, 3, 64, AttentionScores.of(64), new LayerWindows(512, 2));
   }
 
   @Test
