@@ -36,7 +36,7 @@ public record CacheOptions(
   }
 
   /** Rows of a budget beside which nearly exact newest rows pay; below, more rows do instead. */
-  public static final int ROWS_WITH_NEWEST = 512;
+  static final int ROWS_WITH_NEWEST = 512;
 
   /** What a reference needs. */
   private static final QuerySample LAST = new QuerySample(1, 1);

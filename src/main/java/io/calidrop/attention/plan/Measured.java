@@ -1,6 +1,5 @@
 package io.calidrop.attention.plan;
 
-import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.EvictionPolicy;
 import io.calidrop.attention.KvType;
@@ -38,7 +37,7 @@ final class Measured {
   /** Where the newest rows of a cache are nearly exact, which lets the others be coarse. */
   static final Eviction COARSE =
       new Eviction(
-          CacheOptions.ROWS_WITH_NEWEST,
+          704,
           KvTypes.of(KvType.Q4_0),
           EvictionPolicies.named("streaming"),
           CalibrationOptions.fold());
