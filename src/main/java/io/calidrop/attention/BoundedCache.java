@@ -181,8 +181,16 @@ final class BoundedCache extends KvCache {
 
   @Override
   void extendFull(int index, int count) {
+    dropRests(index - 1);
     for (int h = 0; h < kvHeads; h++) {
       state(index * kvHeads + h).extend(count);
+    }
+  }
+
+  /** Frees what only the batch needed of a layer's newest rows, once it has been attended. */
+  private void dropRests(int index) {
+    for (int h = 0; h < kvHeads && index >= 0 && !reading; h++) {
+      state(index * kvHeads + h).rows.dropRests(drafted());
     }
   }
 
@@ -381,6 +389,7 @@ final class BoundedCache extends KvCache {
     if (reading) {
       return;
     }
+    dropRests(heads.length / kvHeads - 1);
     for (int i = 0; i < heads.length && !hasReferences; i++) {
       heads[i].looked(count);
     }

@@ -13,8 +13,11 @@ public final class CacheMemory {
   public static long bytes(CacheShape shape, CacheOptions options) {
     CacheBudget budget = options.budget().orElseThrow();
     int pages = Math.ceilDiv(budget.rows() + budget.pruneInterval(), KvHead.BLOCK);
-    long one = headBytes(shape, options, 1);
-    long head = one + (pages - 1) * (headBytes(shape, options, 2) - one);
+    long two = headBytes(shape, options, 2); // as many have newest rows
+    long head =
+        pages > 2
+            ? two + (pages - 2) * (headBytes(shape, options, 3) - two)
+            : headBytes(shape, options, pages);
     int full = shape.fullLayers().length;
     return full * shape.kvHeads() * head
         + (shape.layers() - full) * windowBytes(shape, options.kvTypes());
@@ -22,7 +25,9 @@ public final class CacheMemory {
 
   private static long headBytes(CacheShape shape, CacheOptions options, int pages) {
     HeadState head = HeadState.of(0, 0, shape, options, null);
-    head.extend(pages * KvHead.BLOCK);
+    for (int page = 0; page < pages; page++) {
+      head.extend(KvHead.BLOCK);
+    }
     if (head.calibration != null) {
       head.calibration.rows.extend(head.calibration.capacity());
     }

@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CalibrationOptions.Fold;
 import io.calidrop.attention.CalibrationOptions.Off;
 import io.calidrop.attention.CalibrationOptions.Paper;
@@ -34,6 +35,9 @@ public record CacheOptions(
     }
   }
 
+  /** Rows of a budget beside which nearly exact newest rows pay; below, more rows do instead. */
+  static final int ROWS_WITH_NEWEST = 512;
+
   /** What a reference needs. */
   private static final QuerySample LAST = new QuerySample(1, 1);
 
@@ -50,6 +54,22 @@ public record CacheOptions(
   @Override
   public CacheOptions of(CacheShape shape, int context) {
     return this;
+  }
+
+  /**
+   * Whether the newest rows are nearly exact, where rounding takes much: in a cache that keeps
+   * every token, and in one that is pruned as it goes and has so many rows that theirs are worth
+   * less.
+   */
+  boolean keepsNewest() {
+    return budget
+        .map(b -> b.compress() == Compress.ROLLING && b.rows() >= ROWS_WITH_NEWEST)
+        .orElse(true);
+  }
+
+  /** A head with rows of these formats. */
+  KvHead newHead(int headDim) {
+    return keepsNewest() ? kvTypes.newFullHead(headDim) : kvTypes.newHead(headDim);
   }
 
   /** The last queries that a cache keeps of each head, if anything asks for some. */

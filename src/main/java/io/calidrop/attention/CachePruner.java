@@ -153,6 +153,7 @@ final class CachePruner {
         count++;
       }
     }
+    head.rows.keepNewest(kept, count);
     head.rows.truncate(count);
     head.release(count + Math.min(budget.pruneInterval(), MOST_SLACK));
     head.evict(rows - count);

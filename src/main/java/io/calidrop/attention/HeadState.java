@@ -73,7 +73,7 @@ final class HeadState {
     return new HeadState(
         layer,
         kvHead,
-        types.newHead(dim),
+        options.newHead(dim),
         calibration instanceof Fold fold ? new CalibrationRows(fold.rows(), dim, types) : null,
         calibration instanceof Paper paper
             ? new ReferenceCalibration(shape, paper, stored, looks)

@@ -80,6 +80,20 @@ final class KvHead {
     this.rows = Math.min(rows, this.rows);
   }
 
+  /** Frees what only a batch needed of its newest rows; the last {@code drafted} may be dropped. */
+  void dropRests(int drafted) {
+    if (newest != null) {
+      newest.extend(rows - drafted, 0);
+    }
+  }
+
+  /** Makes the newest rows those of the {@code count} that were kept, which move to the front. */
+  void keepNewest(boolean[] kept, int count) {
+    if (newest != null) {
+      newest.keep(kept, rows, count);
+    }
+  }
+
   /** Makes sure that the head can be cut to its present rows until the next mark. */
   void mark() {
     if (newest != null) {
@@ -125,13 +139,7 @@ final class KvHead {
    */
   void set(int row, float[] key, int keyOffset, float[] value, int valueOffset) {
     setKey(row, key, keyOffset);
-    if (newest != null) {
-      newest.setKey(row);
-    }
     setValue(row, value, valueOffset);
-    if (newest != null) {
-      newest.setValue(row);
-    }
   }
 
   /** Carries the rows in use, as they are stored at this width of vectors. */
@@ -139,7 +147,8 @@ final class KvHead {
     int count = state.count("rows", rows, most);
     if (state.reading()) {
       truncate(0);
-      extend(count);
+      rows = count;
+      reserve(count);
       release(count);
     }
     long[] page = new long[pageBytes() / Long.BYTES];
@@ -158,10 +167,11 @@ final class KvHead {
     }
   }
 
-  /** Takes over all rows of a head of the same format and dimensions. */
+  /** Takes over all rows of a head of the same format and dimensions, both without newest rows. */
   void copyFrom(KvHead other) {
     truncate(0);
-    extend(other.rows);
+    rows = other.rows;
+    reserve(rows);
     MemorySegment page = MemorySegment.ofArray(new long[pageBytes() / Long.BYTES]);
     for (int p = 0; p * BLOCK < rows; p++) {
       other.save(p, page, 0);
@@ -181,20 +191,32 @@ final class KvHead {
 
   void setKey(int row, float[] key, int offset) {
     keys.set(row, key, offset);
+    if (newest != null) {
+      newest.setKey(row);
+    }
   }
 
   void setValue(int row, float[] value, int offset) {
     values.set(row, value, offset);
+    if (newest != null) {
+      newest.setValue(row);
+    }
   }
 
   /** Decodes a key to {@code out[offset ..]} [headDim]. */
   void getKey(int row, float[] out, int offset) {
     keys.get(row, out, offset);
+    if (newest != null) {
+      newest.addKey(row, rows, out, offset);
+    }
   }
 
   /** Decodes a value to {@code out[offset ..]} [valueLength]. */
   void getValue(int row, float[] out, int offset) {
     values.get(row, out, offset);
+    if (newest != null) {
+      newest.addValue(row, rows, out, offset);
+    }
   }
 
   /** Copies a row, as it is stored, over another. */

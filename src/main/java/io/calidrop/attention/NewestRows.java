@@ -24,12 +24,14 @@ final class NewestRows {
   private final KvHead rests;
 
   private final KvHead marked; // a copy of them
+  private final float[] rest; // of one key or value
   private int first; // row of the head that they begin with, a multiple of the block
   private int markedRows = -1;
 
   private NewestRows(KvHead rests, KvHead marked) {
     this.rests = rests;
     this.marked = marked;
+    rest = new float[Math.max(rests.headDim, rests.valueLength)];
   }
 
   /** For a head of these types, or null where they lose too little. */
@@ -57,26 +59,45 @@ final class NewestRows {
     return Math.max(0, visible - LEAST) / BLOCK * BLOCK;
   }
 
-  /** Makes room for {@code count} rows after the head's {@code rows}. */
+  /**
+   * Makes room for {@code count} rows after the head's {@code rows} and drops what no token after
+   * these needs.
+   */
   void extend(int rows, int count) {
     int needed = first(rows + 1);
     rests.dropFirst(needed - first);
     first = needed;
     rests.extend(count);
-    rests.release(rests.rows());
+    rests.release(LEAST + BLOCK); // what there comes to be again and again
   }
 
-  /** Sets what was lost of the key that this thread has just packed. */
+  /** Sets what was lost of the key that this thread has just packed, of a row among the newest. */
   void setKey(int row) {
-    if (rests.keys instanceof PackedKeys keys) {
+    if (row >= first && rests.keys instanceof PackedKeys keys) {
       keys.setRest(row - first);
     }
   }
 
-  /** Sets what was lost of the value that this thread has just packed. */
+  /** The same of a value. */
   void setValue(int row) {
-    if (rests.values instanceof PackedValues values) {
+    if (row >= first && rests.values instanceof PackedValues values) {
       values.setRest(row - first);
+    }
+  }
+
+  /** Adds to a key what it has lost, if the next token sees that. */
+  void addKey(int row, int rows, float[] key, int offset) {
+    if (row >= first(rows + 1) && rests.headDim > 0) {
+      rests.keys.get(row - first, rest, 0);
+      VectorMath.add(key, offset, rest, 0, rests.headDim);
+    }
+  }
+
+  /** The same of a value. */
+  void addValue(int row, int rows, float[] value, int offset) {
+    if (row >= first(rows + 1) && rests.valueLength > 0) {
+      rests.values.get(row - first, rest, 0);
+      VectorMath.add(value, offset, rest, 0, rests.valueLength);
     }
   }
 
@@ -141,6 +162,53 @@ final class NewestRows {
     rests.dropFirst(Math.max(0, count - first));
     first = Math.max(0, first - count);
     markedRows = Math.max(-1, markedRows - count);
+  }
+
+  /**
+   * Follows rows that move to the front. Of rows that were old before nothing is left to add; those
+   * that come to be among the newest again stay rounded.
+   *
+   * @param kept of the head's {@code rows} rows those that stay
+   * @param count of them
+   */
+  void keep(boolean[] kept, int rows, int count) {
+    int old = first(rows + 1);
+    int needed = first(count + 1);
+    rests.extend(Math.max(0, count - needed - rests.rows()));
+    int row = rows;
+    for (int to = count - 1; to >= needed; to--) {
+      row = previous(kept, row);
+      if (row - first < to - needed) {
+        move(row, to - needed, old);
+      }
+    }
+    for (int to = needed; to < count; row++) {
+      if (kept[row]) {
+        if (row - first >= to - needed) {
+          move(row, to - needed, old);
+        }
+        to++;
+      }
+    }
+    first = needed;
+    rests.truncate(count - needed);
+  }
+
+  private static int previous(boolean[] kept, int row) {
+    int previous = row - 1;
+    while (!kept[previous]) {
+      previous--;
+    }
+    return previous;
+  }
+
+  private void move(int row, int to, int old) {
+    if (row < old) {
+      Arrays.fill(rest, 0f);
+      rests.set(to, rest, 0, rest, 0);
+    } else if (row - first != to) {
+      rests.move(row - first, to);
+    }
   }
 
   /** Makes sure that the head can be cut to its present rows until the next mark. */

@@ -132,8 +132,7 @@ public record CacheGrid(
         calibrated.bounded(
             calibrated.budget().orElseThrow(), calibrated.policy(), CalibrationOptions.off());
     long before = CacheMemory.bytes(shape, counted(plain));
-    long more = CacheMemory.bytes(shape, counted(plain.withRows(budget + SAMPLE)));
-    int rows = budget + (int) Math.round((bytes - before) * (double) SAMPLE / (more - before));
+    int rows = budget + (int) Math.round((bytes - before) / rowBytes(shape, plain));
     String as = folds.size() > 1 ? " as " + CacheSetting.numbers(fold) : "";
     String policy = calibrated.policy().name();
     settings.add(
@@ -149,6 +148,13 @@ public record CacheGrid(
       settings.add(
           CacheSetting.plain(policy, budget, CacheSetting.BEST_PLAIN + as, asPruned(best)));
     }
+  }
+
+  /** Bytes of a row more, where there are so many that the newest are nearly exact in both. */
+  private double rowBytes(CacheShape shape, CacheOptions plain) {
+    long some = CacheMemory.bytes(shape, counted(plain.withRows(SAMPLE)));
+    long more = CacheMemory.bytes(shape, counted(plain.withRows(2 * SAMPLE)));
+    return (more - some) / (double) SAMPLE;
   }
 
   private CacheOptions options(

@@ -26,7 +26,7 @@ import java.util.List;
  * the conversations.
  */
 public final class ChatFile {
-  private static final byte[] MAGIC = "calidrop chat 4\n".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC = "calidrop chat 5\n".getBytes(StandardCharsets.US_ASCII);
   private static final int MOST_HEADER_BYTES = 1 << 28;
   private static final ObjectMapper JSON = new ObjectMapper();
 

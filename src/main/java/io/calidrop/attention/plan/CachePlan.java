@@ -1,6 +1,7 @@
 package io.calidrop.attention.plan;
 
 import io.calidrop.attention.CacheBudget;
+import io.calidrop.attention.CacheBudget.Compress;
 import io.calidrop.attention.CacheChoice;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
@@ -14,6 +15,7 @@ import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 
 /**
  * The cache that diverges least for some bytes, by what was measured (see {@link Measured}). Number
@@ -109,30 +111,49 @@ public record CachePlan(
   @Override
   public CacheOptions of(CacheShape shape, int context) {
     if (rows.isEmpty() && !endless) {
-      for (KvTypes format : restricted(Measured.FORMATS)) {
+      for (KvTypes any : Measured.FORMATS) {
+        KvTypes format = restricted(any);
         if (CacheMemory.bytes(shape, format, context) <= bytes) {
           return CacheOptions.full(format);
         }
       }
     }
-    List<KvTypes> formats = restricted(Measured.EVICTING);
     int most = rows.orElseGet(() -> mostRows(context));
-    for (KvTypes format : formats) {
-      CacheOptions all = bounded(format, Measured.best(most)).withRows(most);
+    List<Measured.Eviction> evictions =
+        evictions(shape).filter(eviction -> eviction.rows() <= most).toList();
+    Measured.Eviction best = evictions.getFirst();
+    for (KvTypes format : Measured.FORMATS) {
+      CacheOptions all = bounded(format, best).withRows(most);
       if (CacheMemory.bytes(shape, all) <= bytes) {
         return all;
       }
+      if (format.equals(best.types())) {
+        break; // coarser ones do not pay
+      }
     }
-    KvTypes coarsest = formats.getLast();
-    for (Measured.Eviction eviction : Measured.EVICTIONS) {
+    for (Measured.Eviction eviction : evictions) {
       Optional<CacheOptions> fit =
-          CacheMemory.fit(shape, bounded(coarsest, eviction), bytes, most)
+          CacheMemory.fit(shape, bounded(eviction.types(), eviction), bytes, most)
               .filter(options -> rows(options) >= rows.orElse(eviction.rows()));
       if (fit.isPresent()) {
         return fit.get();
       }
     }
-    throw tooFew(shape, bounded(coarsest, Measured.EVICTIONS.getLast()));
+    Measured.Eviction least = evictions.getLast();
+    throw tooFew(shape, bounded(least.types(), least));
+  }
+
+  /**
+   * What may pay, the best first. Coarse rows do not where some have no nearly exact newest ones:
+   * in a store, in a prompt that is compressed once, and in layers that see a window.
+   */
+  private Stream<Measured.Eviction> evictions(CacheShape shape) {
+    boolean coarse =
+        store.isEmpty()
+            && budget.compress() == Compress.ROLLING
+            && shape.fullLayers().length == shape.layers();
+    return Stream.concat(
+        coarse ? Stream.of(Measured.COARSE) : Stream.of(), Measured.EVICTIONS.stream());
   }
 
   private static int rows(CacheOptions options) {
@@ -149,19 +170,17 @@ public record CachePlan(
     return rows;
   }
 
-  /** Formats with what is given of them. */
-  private List<KvTypes> restricted(List<KvTypes> formats) {
-    return formats.stream()
-        .map(format -> new KvTypes(keys.orElse(format.keys()), values.orElse(format.values())))
-        .distinct()
-        .toList();
+  /** A format with what is given of it. */
+  private KvTypes restricted(KvTypes format) {
+    return new KvTypes(keys.orElse(format.keys()), values.orElse(format.values()));
   }
 
-  private CacheOptions bounded(KvTypes format, Measured.Eviction best) {
+  private CacheOptions bounded(KvTypes any, Measured.Eviction best) {
+    KvTypes format = restricted(any);
     return CacheOptions.full(format)
         .bounded(
             budget,
-            policy.orElse(EvictionPolicies.best(store.isPresent())),
+            policy.orElseGet(() -> store.isPresent() ? EvictionPolicies.best(true) : best.policy()),
             calibration.orElse(best.calibration()))
         .withStore(store.map(s -> StoreOptions.beside(format, s.place(), s.bytes(), s.recall())));
   }

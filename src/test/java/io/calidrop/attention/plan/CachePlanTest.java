@@ -3,6 +3,7 @@ package io.calidrop.attention.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.calidrop.attention.AttentionScores;
 import io.calidrop.attention.CacheBudget;
 import io.calidrop.attention.CacheMemory;
 import io.calidrop.attention.CacheOptions;
@@ -10,6 +11,7 @@ import io.calidrop.attention.CacheShape;
 import io.calidrop.attention.CalibrationOptions;
 import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
+import io.calidrop.attention.LayerWindows;
 import io.calidrop.attention.StoreOptions;
 import io.calidrop.attention.policy.EvictionPolicies;
 import java.util.Optional;
@@ -57,9 +59,7 @@ class CachePlanTest {
     }
     assertThat(of(Long.MAX_VALUE)).isEqualTo(CacheOptions.full(KvType.F16));
     CacheOptions evicting = of(full(Measured.FORMATS.getLast()) - 1);
-    assertThat(evicting.kvTypes())
-        .as("finer, as the newest rows are no longer exact")
-        .isEqualTo(K5V4);
+    assertThat(evicting.kvTypes()).isEqualTo(KvTypes.of(KvType.Q4_0));
     assertThat(rows(evicting)).isLessThan(CONTEXT);
   }
 
@@ -86,8 +86,33 @@ class CachePlanTest {
   }
 
   private static CacheOptions evicting(Measured.Eviction eviction) {
-    return CacheOptions.full(Measured.EVICTING.getLast())
-        .bounded(CacheBudget.of(512), EvictionPolicies.best(false), eviction.calibration());
+    return CacheOptions.full(eviction.types())
+        .bounded(CacheBudget.of(512), eviction.policy(), eviction.calibration());
+  }
+
+  @Test
+  void rowsAreCoarserWhereTheNewestAreNearlyExact() {
+    long enough =
+        CacheMemory.bytes(SHAPE, evicting(Measured.COARSE).withRows(Measured.COARSE.rows()));
+    assertThat(of(enough).kvTypes()).isEqualTo(Measured.COARSE.types());
+    assertThat(of(enough).policy()).isEqualTo(Measured.COARSE.policy());
+    assertThat(rows(of(enough))).isGreaterThanOrEqualTo(Measured.COARSE.rows());
+    assertThat(of(enough - 1).kvTypes()).isEqualTo(K5V4);
+    CacheBudget once =
+        new CacheBudget(64, 4, 32, 128, CacheBudget.Compress.ONCE, CacheBudget.Positions.ABSOLUTE);
+    assertThat(of(CachePlan.of(enough).withBudget(once)).kvTypes())
+        .as("a prompt is attended without them")
+        .isEqualTo(K5V4);
+    CachePlan stored =
+        CachePlan.of(enough).withStore(Optional.of(StoreOptions.usual(KvTypes.of(KvType.F16))));
+    assertThat(of(stored).kvTypes()).as("its rows are of the cache's formats").isEqualTo(K5V4);
+    assertThat(CachePlan.of(enough).of(windowed(), CONTEXT).kvTypes())
+        .as("a window's newest rows are rounded as others")
+        .isEqualTo(K5V4);
+  }
+
+  private static CacheShape windowed() {
+    return new CacheShape(30, 9, 3, 64, AttentionScores.of(64), new LayerWindows(512, 2));
   }
 
   @Test
