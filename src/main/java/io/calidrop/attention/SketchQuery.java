@@ -10,9 +10,9 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale,
- * once in single precision and once as tables of what four dimensions add to the product with any
- * signs, a byte for each of the sixteen. For one thread at a time.
+ * The queries of a tile's tokens, of a KV head's group, as sketches are scored with: multiplied by
+ * the model's scale, once in single precision and once as tables of what four dimensions add to the
+ * product with any signs, a byte for each of the sixteen. For one thread at a time.
  */
 final class SketchQuery {
   /** What a sum of codes is where the product is 0. */
@@ -33,24 +33,28 @@ final class SketchQuery {
   private final float[] rotated; // [parts][KeySketches.PART]
 
   /**
-   * [heads][dim], and room for a vector: the queries, rotated and multiplied by the model's scale.
+   * [tokens][heads][dim], and room for a vector: the queries, rotated and multiplied by the model's
+   * scale.
    */
   final float[] scaled;
 
-  /** [heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
+  /** [tokens][heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
   final int[] tables;
 
-  /** [heads][parts] what a code stands for. */
+  /** [tokens][heads][parts] what a code stands for. */
   final float[] steps;
 
-  SketchQuery(int group, int dim) {
+  /**
+   * @param tokens most at a time
+   */
+  SketchQuery(int tokens, int group, int dim) {
     this.dim = dim;
     heads = group;
     parts = Math.ceilDiv(dim, KeySketches.PART);
     rotated = new float[parts * KeySketches.PART];
-    scaled = new float[group * dim + LANES];
-    tables = new int[group * parts * TABLES_INTS];
-    steps = new float[group * parts];
+    scaled = new float[tokens * group * dim + LANES];
+    tables = new int[tokens * group * parts * TABLES_INTS];
+    steps = new float[tokens * group * parts];
   }
 
   private static FloatVector lanesWith(int bit) {
@@ -62,19 +66,19 @@ final class SketchQuery {
   }
 
   /**
-   * Takes over the queries of all heads.
+   * Takes over the queries of all heads of a token.
    *
    * @param q [heads][dim] at {@code offset}, rotated as the keys were
    * @param scale of the model's scores
    */
-  void load(float[] q, int offset, float scale) {
+  void load(int token, float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
       System.arraycopy(q, offset + head * dim, rotated, 0, dim);
       for (int d = 0; d < dim; d++) {
-        scaled[head * dim + d] = rotated[d] * scale;
+        scaled[(token * heads + head) * dim + d] = rotated[d] * scale;
       }
       for (int part = 0; part < parts; part++) {
-        int i = head * parts + part;
+        int i = (token * heads + head) * parts + part;
         float sum = 0;
         for (int d = part * KeySketches.PART; d < (part + 1) * KeySketches.PART; d++) {
           sum += Math.abs(rotated[d]);

@@ -21,7 +21,7 @@ import java.util.Arrays;
  * vectors; another is refused, and so is a damaged one.
  */
 public final class SessionFile {
-  private static final byte[] MAGIC = "calidrop session 3\n".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] MAGIC = "calidrop session 4\n".getBytes(StandardCharsets.US_ASCII);
   private static final int MOST_OWNER_BYTES = 1 << 16;
 
   private final Engine engine;
