@@ -77,15 +77,17 @@ final class BestRows {
   /** Collects rows above {@code least} behind those that were found. */
   private static int collect(
       float[] from, int n, int first, float least, int[] rows, float[] scores, int found) {
+    FloatVector bound = FloatVector.broadcast(F, least);
     for (int i = 0; i < n; i += LANES) {
       FloatVector x = FloatVector.fromArray(F, from, i);
-      VectorMask<Float> above = x.compare(VectorOperators.GT, least);
-      if (above.anyTrue()) {
+      VectorMask<Float> above = x.compare(VectorOperators.GT, bound);
+      long lanes = above.toLong();
+      if (lanes != 0) {
         // The mask is of floats: a cast of it would be an object.
         FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
         ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
         x.compress(above).intoArray(scores, found);
-        found += above.trueCount();
+        found += Long.bitCount(lanes);
       }
     }
     return found;

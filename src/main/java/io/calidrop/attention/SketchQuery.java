@@ -1,11 +1,14 @@
 package io.calidrop.attention;
 
+import static io.calidrop.tensor.VectorShape.B;
+import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import io.calidrop.tensor.VectorMath;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
@@ -21,8 +24,8 @@ final class SketchQuery {
   private static final int FIELD = 4; // dimensions of a table
   private static final int TABLES = KeySketches.PART / FIELD;
 
-  /** Ints of the tables of a part. */
-  static final int TABLES_INTS = TABLES * LANES;
+  /** Bytes of the tables of a part. */
+  static final int TABLES_BYTES = TABLES * BYTES;
 
   private static final FloatVector THIRD = lanesWith(1);
   private static final FloatVector FOURTH = lanesWith(2);
@@ -38,8 +41,8 @@ final class SketchQuery {
    */
   final float[] scaled;
 
-  /** [tokens][heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
-  final int[] tables;
+  /** [tokens][heads][parts][TABLES][BYTES] sixteen entries, repeated to fill a vector. */
+  final byte[] tables;
 
   /** [tokens][heads][parts] what a code stands for. */
   final float[] steps;
@@ -53,7 +56,7 @@ final class SketchQuery {
     parts = Math.ceilDiv(dim, KeySketches.PART);
     rotated = new float[parts * KeySketches.PART];
     scaled = new float[tokens * group * dim + LANES];
-    tables = new int[tokens * group * parts * TABLES_INTS];
+    tables = new byte[tokens * group * parts * TABLES_BYTES];
     steps = new float[tokens * group * parts];
   }
 
@@ -93,7 +96,7 @@ final class SketchQuery {
               part * KeySketches.PART + table * FIELD,
               inverse,
               tables,
-              i * TABLES_INTS + table * LANES);
+              i * TABLES_BYTES + table * BYTES);
         }
       }
     }
@@ -104,7 +107,7 @@ final class SketchQuery {
    * others, and as much more as makes the least entry 0, rounded. Lane l has entries 4 l to 4 l +
    * 3, modulo 16.
    */
-  private static void tabulate(float[] q, int d, float inverse, int[] out, int o) {
+  private static void tabulate(float[] q, int d, float inverse, byte[] out, int o) {
     float least = 0;
     for (int i = 0; i < FIELD; i++) {
       least += Math.abs(q[d + i]) - q[d + i];
@@ -126,6 +129,6 @@ final class SketchQuery {
     code =
         ((IntVector) sum.add(first + second).add(VectorMath.ROUND).reinterpretShape(I, 0))
             .and(mask);
-    codes.or(code.lanewise(LSHL, 24)).intoArray(out, o);
+    ((ByteVector) codes.or(code.lanewise(LSHL, 24)).reinterpretShape(B, 0)).intoArray(out, o);
   }
 }

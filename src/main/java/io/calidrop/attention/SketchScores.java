@@ -127,7 +127,7 @@ final class SketchScores {
     for (int head = 0; head < heads; head++) {
       for (int part = 0; part < parts; part++, i++) {
         int s = at + from * pageBytes + part * PART_BYTES;
-        int t = i * SketchQuery.TABLES_INTS;
+        int t = i * SketchQuery.TABLES_BYTES;
         count(sketches, s, pageBytes, to - from, query.tables, t, codes, row);
         boolean last = part == parts - 1;
         float step = query.steps[i];
@@ -157,37 +157,23 @@ final class SketchScores {
    * reads a repetition of the table.
    */
   static void count(
-      byte[] signs, int at, int stride, int pages, int[] tables, int t, byte[] out, int o) {
-    ByteVector t0 = (ByteVector) IntVector.fromArray(I, tables, t).reinterpretShape(B, 0);
-    ByteVector t1 = (ByteVector) IntVector.fromArray(I, tables, t + LANES).reinterpretShape(B, 0);
-    ByteVector t2 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 2 * LANES).reinterpretShape(B, 0);
-    ByteVector t3 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 3 * LANES).reinterpretShape(B, 0);
-    ByteVector t4 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 4 * LANES).reinterpretShape(B, 0);
-    ByteVector t5 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 5 * LANES).reinterpretShape(B, 0);
-    ByteVector t6 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 6 * LANES).reinterpretShape(B, 0);
-    ByteVector t7 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 7 * LANES).reinterpretShape(B, 0);
-    ByteVector t8 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 8 * LANES).reinterpretShape(B, 0);
-    ByteVector t9 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 9 * LANES).reinterpretShape(B, 0);
-    ByteVector t10 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 10 * LANES).reinterpretShape(B, 0);
-    ByteVector t11 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 11 * LANES).reinterpretShape(B, 0);
-    ByteVector t12 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 12 * LANES).reinterpretShape(B, 0);
-    ByteVector t13 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 13 * LANES).reinterpretShape(B, 0);
-    ByteVector t14 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 14 * LANES).reinterpretShape(B, 0);
-    ByteVector t15 =
-        (ByteVector) IntVector.fromArray(I, tables, t + 15 * LANES).reinterpretShape(B, 0);
+      byte[] signs, int at, int stride, int pages, byte[] tables, int t, byte[] out, int o) {
+    ByteVector t0 = ByteVector.fromArray(B, tables, t);
+    ByteVector t1 = ByteVector.fromArray(B, tables, t + BYTES);
+    ByteVector t2 = ByteVector.fromArray(B, tables, t + 2 * BYTES);
+    ByteVector t3 = ByteVector.fromArray(B, tables, t + 3 * BYTES);
+    ByteVector t4 = ByteVector.fromArray(B, tables, t + 4 * BYTES);
+    ByteVector t5 = ByteVector.fromArray(B, tables, t + 5 * BYTES);
+    ByteVector t6 = ByteVector.fromArray(B, tables, t + 6 * BYTES);
+    ByteVector t7 = ByteVector.fromArray(B, tables, t + 7 * BYTES);
+    ByteVector t8 = ByteVector.fromArray(B, tables, t + 8 * BYTES);
+    ByteVector t9 = ByteVector.fromArray(B, tables, t + 9 * BYTES);
+    ByteVector t10 = ByteVector.fromArray(B, tables, t + 10 * BYTES);
+    ByteVector t11 = ByteVector.fromArray(B, tables, t + 11 * BYTES);
+    ByteVector t12 = ByteVector.fromArray(B, tables, t + 12 * BYTES);
+    ByteVector t13 = ByteVector.fromArray(B, tables, t + 13 * BYTES);
+    ByteVector t14 = ByteVector.fromArray(B, tables, t + 14 * BYTES);
+    ByteVector t15 = ByteVector.fromArray(B, tables, t + 15 * BYTES);
     for (int row = 0; row < pages * BLOCK; row += BYTES) {
       int s = at + row / BLOCK * stride + row % BLOCK;
       ByteVector bits = ByteVector.fromArray(B, signs, s);
