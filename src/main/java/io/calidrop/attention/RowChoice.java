@@ -8,22 +8,21 @@ import java.util.Arrays;
 
 /**
  * Chooses the stored rows that a token reads: those with the highest scores by their sketches. Of a
- * very long text it first chooses runs of rows by the sketches of their means, so that a choice
- * takes as long as the number of runs, not of rows, demands. A mean hides a single row that
- * matters: many runs are needed for few rows. For one thread at a time.
+ * very long text it first chooses pages by sketches of the mean keys of runs of their rows, so many
+ * that both steps take as long as one does of a shorter text. A mean hides a single row that
+ * matters: the longer the text, the more of them are missed. For one thread at a time.
  */
 final class RowChoice {
-  /** Rows of so many runs are all scored. */
-  static final int MOST_RUNS = 16_384;
+  /** Pages whose rows are all scored; of longer texts as many pages of sketches are scored. */
+  static final int MOST_PAGES = 1536;
 
-  /** Runs whose rows are scored where there are more. */
-  static final int RUNS = 8192;
+  /** Of these, one in so many is a page of rows, however long the text. */
+  private static final int LEAST_SHARE = 4;
 
   private static final int PAGE_RUNS = BLOCK / RUN;
 
   private final SketchScan scan;
-  private final int mostRuns;
-  private final int chosenRuns;
+  private final int mostPages;
   private final BestRows[] best; // [tokens]
   private int[] all = {}; // 0, 1, ..
   private int[] pages = {}; // that rows are chosen from
@@ -32,16 +31,14 @@ final class RowChoice {
    * @param tokens most at a time
    */
   RowChoice(CacheShape shape, int tokens) {
-    this(shape, tokens, MOST_RUNS, RUNS);
+    this(shape, tokens, MOST_PAGES);
   }
 
   /**
-   * @param mostRuns in place of {@link #MOST_RUNS}
-   * @param chosenRuns in place of {@link #RUNS}
+   * @param mostPages in place of {@link #MOST_PAGES}
    */
-  RowChoice(CacheShape shape, int tokens, int mostRuns, int chosenRuns) {
-    this.mostRuns = mostRuns;
-    this.chosenRuns = chosenRuns;
+  RowChoice(CacheShape shape, int tokens, int mostPages) {
+    this.mostPages = mostPages;
     best = new BestRows[tokens];
     Arrays.setAll(best, i -> new BestRows());
     scan = new SketchScan(shape);
@@ -58,7 +55,7 @@ final class RowChoice {
       StoredRows stored, TurnedQueries near, TurnedQueries far, int tokens, ChosenRows chosen) {
     int count = stored.slots();
     reach(count);
-    if (count * PAGE_RUNS > mostRuns) {
+    if (count > mostPages) {
       for (int token = 0; token < tokens; token++) {
         chooseInTwoSteps(stored, count, near, far, token, chosen);
       }
@@ -87,10 +84,10 @@ final class RowChoice {
     BestRows best = this.best[0];
     int unused = stored.unused();
     int gapEnd = VectorShape.roundUp(unused, BLOCK);
-    best.start(chosenRuns);
     int runPages = Math.ceilDiv(count, RUN);
-    int end = count * PAGE_RUNS;
-    scan.over(stored.runSketches(), RUN, all, runPages, unused / RUN, gapEnd / RUN, end);
+    int runs = count * PAGE_RUNS;
+    best.start(Math.max(mostPages - runPages, mostPages / LEAST_SHARE));
+    scan.over(stored.runSketches(), RUN, all, runPages, unused / RUN, gapEnd / RUN, runs);
     scan.run(stored, near, far, token, token + 1, this.best);
     int some = list(best.rows(), best.finish(), unused);
     best.start(stored.recall());
@@ -106,19 +103,24 @@ final class RowChoice {
 
   /** Lists the pages of chosen runs, and that of one that is not complete: it has no sketch. */
   private int list(int[] runs, int count, int unused) {
-    int begun = unused % RUN > 0 ? unused / BLOCK : Integer.MAX_VALUE;
-    int last = -1;
+    if (pages.length <= count) {
+      pages = new int[count + count / 2 + 1];
+    }
+    int begun = unused / BLOCK;
+    boolean missing = unused % RUN > 0;
     int to = 0;
-    for (int i = 0; i <= count; i++) {
-      int page = i < count ? runs[i] / PAGE_RUNS : begun;
-      if (begun > last && begun < page) {
-        pages[to++] = begun;
-        last = begun;
+    for (int i = 0; i < count; i++) {
+      int page = runs[i] / PAGE_RUNS;
+      if (missing && page >= begun) {
+        missing = false;
+        if (page > begun) {
+          pages[to++] = begun;
+        }
       }
-      if (page > last && page < Integer.MAX_VALUE) {
-        pages[to++] = page;
-        last = page;
-      }
+      pages[to++] = page;
+    }
+    if (missing) {
+      pages[to++] = begun;
     }
     return to;
   }
@@ -131,9 +133,6 @@ final class RowChoice {
       for (int i = old; i < all.length; i++) {
         all[i] = i;
       }
-    }
-    if (pages.length < Math.min(count, chosenRuns + 1)) {
-      pages = new int[chosenRuns + 1];
     }
   }
 }

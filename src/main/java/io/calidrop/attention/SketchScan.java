@@ -1,8 +1,16 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.Hadamard.PARTNER_1;
+import static io.calidrop.attention.Hadamard.PARTNER_2;
 import static io.calidrop.attention.KvHead.BLOCK;
+import static io.calidrop.attention.QuadDots.HAVE_1;
+import static io.calidrop.attention.QuadDots.HAVE_2;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.LANES;
 
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * Goes through sketches for the tokens of a tile: what a chunk of them costs besides the scores is
@@ -56,7 +64,8 @@ final class SketchScan {
    *
    * @param near their queries for rows that see them as they are
    * @param far their queries for far rows
-   * @param best [to - from] gets the scores of the sketches, numbered in the order of the list
+   * @param best [to - from] gets the scores of the sketches, numbered in the order of the list; of
+   *     runs one for each page of rows, the best
    */
   void run(
       StoredRows stored, TurnedQueries near, TurnedQueries far, int from, int to, BestRows[] best) {
@@ -73,6 +82,9 @@ final class SketchScan {
         }
         Arrays.fill(scores, absent, present, Float.NEGATIVE_INFINITY);
         Arrays.fill(scores, beyond, some * BLOCK, Float.NEGATIVE_INFINITY);
+        if (rows > 1) {
+          fold(scores, some * BLOCK);
+        }
         best[token - from].add(scores, some * BLOCK, first * BLOCK);
       }
     }
@@ -130,6 +142,17 @@ final class SketchScan {
       if (isFar(stored, pages[first + i], of) != isFar) {
         scores[i * BLOCK + of] = otherSide[i * BLOCK + of];
       }
+    }
+  }
+
+  /** Leaves of the four runs of a page of rows the first, with the largest score. */
+  private static void fold(float[] scores, int n) {
+    FloatVector none = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector x = FloatVector.fromArray(F, scores, i);
+      x = x.lanewise(VectorOperators.MAX, x.rearrange(PARTNER_1));
+      x = x.lanewise(VectorOperators.MAX, x.rearrange(PARTNER_2));
+      x.blend(none, HAVE_1).blend(none, HAVE_2).intoArray(scores, i);
     }
   }
 }

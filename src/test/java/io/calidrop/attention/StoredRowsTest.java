@@ -367,7 +367,7 @@ class StoredRowsTest {
       assertThat(stored.isFar(55)).isFalse();
       float[] expected = null;
       for (int pass : new int[] {1, 24, 7}) {
-        Recall recall = new Recall(shape, tokens, new RowChoice(shape, tokens, 256, 128));
+        Recall recall = new Recall(shape, tokens, new RowChoice(shape, tokens, 40));
         float[] actual = new float[tokens * 3 * dim];
         for (int token = 0; token < tokens; token += pass) {
           int count = Math.min(pass, tokens - token);
@@ -392,7 +392,7 @@ class StoredRowsTest {
       Keys keys = (row, key) -> plus(key, query, row >= 5000 && row < 5040 ? 2 : 0);
       StoredRows stored = stored(shape, memory, (x, o, by) -> {}, bytes, 7000, keys);
       assertThat(stored.rows() < 7000).isEqualTo(bytes < ROOM);
-      assertFinds(stored, new Recall(shape, 1, new RowChoice(shape, 1, 256, 128)), query);
+      assertFinds(stored, new Recall(shape, 1, new RowChoice(shape, 1, 40)), query);
     }
   }
 
