@@ -14,7 +14,7 @@ import java.util.Arrays;
  */
 final class RowChoice {
   /** Pages whose rows are all scored; of longer texts as many pages of sketches are scored. */
-  static final int MOST_PAGES = 1536;
+  static final int MOST_PAGES = 2048;
 
   /** Of these, one in so many is a page of rows, however long the text. */
   private static final int LEAST_SHARE = 4;

@@ -111,7 +111,7 @@ final class SketchScan {
       int page = pages[first + i];
       boolean isFar = isFar(stored, page, 0);
       farPages |= (isFar ? 1L : 0) << i;
-      for (int of = 1; of < BLOCK && rows > 1; of++) {
+      for (int of = BLOCK / rows; of < BLOCK; of += BLOCK / rows) { // of the next page of rows
         mixed |= (isFar(stored, page, of) == isFar ? 0 : 1L) << i;
       }
     }
