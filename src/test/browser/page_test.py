@@ -18,6 +18,7 @@ from running_server import RunningServer  # noqa: E402
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 QUESTION = "What is the capital of France?"
+PATIENCE = 180_000  # milliseconds: a machine may stop for a while
 
 MARKDOWN = r"""# Title
 Some **bold**, *slanted*, snake_case_name, `x < y` and [a link](https://example.org/a_(b)).
@@ -42,8 +43,8 @@ class PageTest(unittest.TestCase):
     def setUpClass(cls):
         cls.server = RunningServer("--budget", "300", "--api-key", "s3cret")
         cls.playwright = sync_playwright().start()
-        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        expect.set_options(timeout=60_000)
+        cls.browser = cls.playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE)
+        expect.set_options(timeout=PATIENCE)
 
     @classmethod
     def tearDownClass(cls):
@@ -55,6 +56,7 @@ class PageTest(unittest.TestCase):
         """A browser that has never been here, with the key given; the page must complain of nothing."""
         self.context = self.browser.new_context(**{"viewport": {"width": 1100, "height": 800}} | options)
         self.addCleanup(self.context.close)
+        self.context.set_default_timeout(PATIENCE)
         page = self.context.new_page()
         self.problems = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))

@@ -122,7 +122,7 @@ final class ChatCommands {
       case "/show" -> show();
       case "/stats" ->
           err.println(last == null ? "no answer yet" : Statistics.line(last, engine.loadNanos()));
-      case "/regen" -> send(null);
+      case "/regen" -> regenerate();
       case "/undo" -> undo();
       case "/save" -> save(Path.of(argument));
       case "/load" -> load(Path.of(argument));
@@ -144,7 +144,7 @@ final class ChatCommands {
   }
 
   private void clear() {
-    int messages = chat.messages().size() - (chat.system().isPresent() ? 1 : 0);
+    int messages = said();
     int tokens = chat.length();
     chat.clear();
     err.printf(
@@ -169,7 +169,7 @@ final class ChatCommands {
   private void set(String argument) {
     String[] parts = argument.split("\\s+", 2);
     if (argument.isEmpty()) {
-      err.println(ChatSettings.describe(chat.options()));
+      err.println(settings());
     } else if (parts.length == 1) {
       err.printf("/set %s needs a value%n", parts[0]);
     } else if (parts[0].equals(ChatSettings.TEMPLATE_ARGUMENT)) {
@@ -178,16 +178,33 @@ final class ChatCommands {
       err.println("template arguments " + chat.template().arguments() + anew(begun));
     } else {
       chat.options(ChatSettings.with(chat.options(), parts[0], parts[1]));
-      err.println(ChatSettings.describe(chat.options()));
+      err.println(settings());
     }
+  }
+
+  /** Messages of the conversation, without the system's. */
+  private int said() {
+    return chat.messages().size() - (chat.system().isPresent() ? 1 : 0);
+  }
+
+  private void regenerate() {
+    if (said() == 0) {
+      err.println("there is no answer yet");
+    } else {
+      send(null);
+    }
+  }
+
+  private String settings() {
+    return ChatSettings.describe(chat.options(), engine.recommendedSampling().options());
   }
 
   private void show() {
     err.printf("model    %s (%s)%n", engine.model().config().name(), engine.path().getFileName());
     err.printf("context  %d%n", engine.contextLength());
-    err.printf("cache    %s%n", engine.cacheOptions());
+    err.printf("cache    %s%n", CacheText.line(engine));
     err.printf("system   %s%n", chat.system().orElse("(none)"));
-    err.printf("options  %s%n", ChatSettings.describe(chat.options()));
+    err.printf("options  %s%n", settings());
     if (!chat.template().arguments().isEmpty()) {
       err.printf("template %s%n", chat.template().arguments());
     }

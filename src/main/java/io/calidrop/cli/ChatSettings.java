@@ -79,8 +79,13 @@ final class ChatSettings {
     return options.withSampling(change.apply(options.sampling(), value));
   }
 
-  static String describe(GenerationOptions options) {
-    SamplerOptions s = options.sampling();
+  /**
+   * What is in force.
+   *
+   * @param recommended stands where nobody chose a value
+   */
+  static String describe(GenerationOptions options, SamplerOptions recommended) {
+    SamplerOptions s = options.sampling().over(recommended);
     return "temp %s, top-k %d, top-p %s, min-p %s, typical %s, repeat-penalty %s, seed %d, n %d"
         .formatted(
             s.temperature(),
@@ -88,7 +93,7 @@ final class ChatSettings {
             s.topP(),
             s.minP(),
             s.typicalP(),
-            s.effectiveRepeatPenalty(),
+            s.repeatPenalty(),
             s.seed(),
             options.maxTokens());
   }

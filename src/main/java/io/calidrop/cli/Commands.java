@@ -29,6 +29,11 @@ final class Commands {
 
   private Commands() {}
 
+  /** The names of all, in the order in which help lists them. */
+  static List<String> names() {
+    return NAMES;
+  }
+
   /**
    * Gives the root the commands that these arguments may mean, and all where it is to list them.
    */

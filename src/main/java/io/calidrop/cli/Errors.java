@@ -1,26 +1,58 @@
 package io.calidrop.cli;
 
 import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.text.Nearest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
+import java.util.Collection;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Turns what went wrong into one line for the user and an exit code. */
 final class Errors {
+  private static final String ANSWERS = "; `run -p TEXT` answers a prompt";
+
   private Errors() {}
 
   static int usage(ParameterException exception, String[] args) {
     CommandLine command = exception.getCommandLine();
-    String line = exception.getMessage().lines().findFirst().orElse("");
+    String line = plain(exception.getMessage().lines().findFirst().orElse(""));
+    if (line.equals("Missing required subcommand")) {
+      line += ": " + String.join(", ", command.getSubcommands().keySet());
+    }
+    if (exception instanceof UnmatchedArgumentException unknown) {
+      String first = unknown.getUnmatched().getFirst();
+      if (!first.startsWith("-") && command.getCommandName().equals(Commands.CHAT)) {
+        command = command.getParent(); // a chat is what no command means
+        line = "there is no command " + first + meant(first, Commands.names(), ANSWERS);
+      } else if (first.startsWith("--")) {
+        line += meant(first, command.getCommandSpec().optionsMap().keySet(), "");
+      } else if (first.equals("-p") || first.equals("-f")) {
+        line += ANSWERS;
+      } else {
+        line += meant(first, command.getSubcommands().keySet(), "");
+      }
+    }
     command
         .getErr()
         .println(
             "calidrop: %s (%s --help shows the options)"
                 .formatted(line, command.getCommandSpec().qualifiedName()));
     return ExitCode.USAGE;
+  }
+
+  private static String meant(String name, Collection<String> known, String otherwise) {
+    return Nearest.of(name, known).map("; is it %s?"::formatted).orElse(otherwise);
+  }
+
+  /** Without the names of Java's types. */
+  private static String plain(String message) {
+    return message
+        .replaceFirst("is not an? (double|float)$", "is no number")
+        .replaceFirst("is not an? (int|long)$", "is no whole number");
   }
 
   static int report(Throwable thrown, Io io, boolean debug) {

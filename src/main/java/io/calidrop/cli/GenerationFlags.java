@@ -4,13 +4,13 @@ import io.calidrop.cli.HelpGroup.Heading;
 import io.calidrop.constraint.Constraint;
 import io.calidrop.generate.GenerationOptions;
 import io.calidrop.sampling.SamplerOptions;
+import io.calidrop.sampling.SamplerOptions.Parameter;
 import io.calidrop.text.Utf8;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Supplier;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,7 +59,9 @@ final class GenerationFlags {
   @Option(
       names = "--temp",
       paramLabel = "T",
-      description = "Temperature; 0 always takes the likeliest token. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Temperature; 0 always takes the likeliest token. Default: ${DEFAULT-VALUE}, here and below "
+              + "unless the model's file recommends another value.")
   private double temperature = DEFAULTS.temperature();
 
   @Option(
@@ -93,10 +95,8 @@ final class GenerationFlags {
       names = "--repeat-penalty",
       paramLabel = "X",
       description =
-          "Penalty on tokens that the answer has, 1 is off. Default: "
-              + SamplerOptions.DEFAULT_REPEAT_PENALTY
-              + ", at temperature 0 off.")
-  private Double repeatPenalty;
+          "Penalty on tokens that the answer has, 1 is off. Default: ${DEFAULT-VALUE}, at temperature 0 off.")
+  private double repeatPenalty = DEFAULTS.repeatPenalty();
 
   @HelpGroup(value = Heading.SAMPLING, rare = true)
   @Option(
@@ -147,18 +147,18 @@ final class GenerationFlags {
   GenerationOptions options(int defaultMaxTokens, long defaultSeed) throws IOException {
     String schemaText = schema == null ? null : Utf8.read(schema);
     try {
-      SamplerOptions sampling =
-          new SamplerOptions(
-              temperature,
-              topK,
-              topP,
-              minP,
-              typicalP,
-              repeatPenalty == null ? OptionalDouble.empty() : OptionalDouble.of(repeatPenalty),
-              repeatLastN,
-              frequencyPenalty,
-              presencePenalty,
-              seed == null ? defaultSeed : seed);
+      SamplerOptions sampling = DEFAULTS.withSeed(seed == null ? defaultSeed : seed);
+      sampling = chosen(sampling, "--temp", Parameter.TEMPERATURE, temperature);
+      sampling = chosen(sampling, "--top-k", Parameter.TOP_K, topK);
+      sampling = chosen(sampling, "--top-p", Parameter.TOP_P, topP);
+      sampling = chosen(sampling, "--min-p", Parameter.MIN_P, minP);
+      sampling = chosen(sampling, "--typical", Parameter.TYPICAL_P, typicalP);
+      sampling = chosen(sampling, "--repeat-penalty", Parameter.REPEAT_PENALTY, repeatPenalty);
+      sampling = chosen(sampling, "--repeat-last-n", Parameter.REPEAT_LAST_N, repeatLastN);
+      sampling =
+          chosen(sampling, "--frequency-penalty", Parameter.FREQUENCY_PENALTY, frequencyPenalty);
+      sampling =
+          chosen(sampling, "--presence-penalty", Parameter.PRESENCE_PENALTY, presencePenalty);
       return new GenerationOptions(
           maxTokens == null ? defaultMaxTokens : maxTokens,
           sampling,
@@ -167,6 +167,13 @@ final class GenerationFlags {
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
+  }
+
+  /** With the value of an option that was given, as opposed to its default. */
+  private SamplerOptions chosen(
+      SamplerOptions options, String name, Parameter parameter, double value) {
+    boolean given = spec.commandLine().getParseResult().hasMatchedOption(name);
+    return given ? options.with(parameter, value) : options;
   }
 
   private Constraint constraint(String text) {

@@ -1,11 +1,13 @@
 package io.calidrop.cli;
 
 import io.calidrop.attention.KvType;
+import io.calidrop.generate.RecommendedSampling;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.Metadata;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.gguf.TensorInfo;
 import io.calidrop.model.ModelInspection;
+import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -72,12 +74,13 @@ final class InspectCommand implements Callable<Integer> {
   private record Findings(List<String> problems, List<String> warnings) {
     static Findings of(GgufFile file, ModelInspection inspection) {
       List<String> problems = new ArrayList<>(inspection.problems());
-      List<String> warnings = List.of();
+      List<String> warnings = new ArrayList<>();
       try {
-        warnings = Tokenizers.from(file.metadata()).notices();
+        warnings.addAll(Tokenizers.from(file.metadata()).notices());
       } catch (ModelFormatException e) {
         problems.add(e.getMessage().replace(file.path() + ": ", ""));
       }
+      warnings.addAll(RecommendedSampling.of(file.metadata()).notices());
       return new Findings(problems, warnings);
     }
   }
@@ -111,6 +114,10 @@ final class InspectCommand implements Callable<Integer> {
     summary.put("tokenizer", inspection.tokenizer());
     summary.put("pre_tokenizer", inspection.preTokenizer());
     summary.put("chat_template", inspection.chatTemplate());
+    SamplerOptions sampling = RecommendedSampling.of(file.metadata()).options();
+    if (!sampling.given().isEmpty()) {
+      summary.put("recommended_sampling", sampling.toString());
+    }
     summary.put("tensor_bytes", inspection.bytesByType());
     return summary;
   }

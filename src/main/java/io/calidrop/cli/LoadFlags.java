@@ -7,9 +7,9 @@ import io.calidrop.download.ModelStore;
 import io.calidrop.generate.Engine;
 import io.calidrop.generate.EngineOptions;
 import io.calidrop.generate.Speculation;
+import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tensor.CpuTopology;
 import io.calidrop.tensor.VectorShape;
-import io.calidrop.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -81,17 +81,25 @@ final class LoadFlags {
     }
     EngineOptions how = new EngineOptions(count, context, cache, exact, speculation);
     Engine engine = Engine.load(path, how);
-    warn(io, engine.tokenizer());
+    warn(io, engine.tokenizer().notices());
+    warn(io, engine.recommendedSampling().notices());
     if (verbose) {
       String weights = Sizes.bytes(engine.model().residentBytes());
       io.err().printf("weights %s in memory, cache %s%n", weights, CacheText.line(engine));
+      io.err().printf("sampling %s%n", sampling(engine.recommendedSampling().options()));
     }
     return engine;
   }
 
-  /** Says what of a file's vocabulary was taken otherwise than it says. */
-  static void warn(Io io, Tokenizer tokenizer) {
-    tokenizer.notices().forEach(notice -> io.err().println("warning: " + notice));
+  /** Says what of a file was taken otherwise than it says. */
+  static void warn(Io io, List<String> notices) {
+    notices.forEach(notice -> io.err().println("warning: " + notice));
+  }
+
+  private static String sampling(SamplerOptions recommended) {
+    return recommended.given().isEmpty()
+        ? "by calidrop's defaults: the file recommends none"
+        : "as the file recommends: " + recommended;
   }
 
   static int positive(CommandSpec spec, String option, Integer value, int defaultValue) {

@@ -54,7 +54,7 @@ final class TokenizeCommand implements Callable<Integer> {
         GgufFile file =
             GgufFile.open(model == null ? models.defaultModel(progress) : models.resolve(model))) {
       Tokenizer tokenizer = Tokenizers.from(file.metadata());
-      LoadFlags.warn(io, tokenizer);
+      LoadFlags.warn(io, tokenizer.notices());
       for (int id : tokenizer.encode(text, special)) {
         Map<String, Object> token = new LinkedHashMap<>();
         token.put("id", id);

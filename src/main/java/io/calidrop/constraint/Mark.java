@@ -1,7 +1,10 @@
 package io.calidrop.constraint;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 
 /** Texts that end with a mark. */
 final class Mark {
@@ -17,6 +20,38 @@ final class Mark {
   /** Texts that do not hold a mark. */
   static Dfa without(String mark) {
     return texts(mark, false);
+  }
+
+  /** What an answer is whose calls begin with a mark. */
+  static Constraint constraint(
+      String mark, Rule after, boolean required, Optional<Constraint> otherwise) {
+    Rule root = new Rule();
+    if (required || otherwise.isPresent()) {
+      root.add(words(mark), after);
+    }
+    if (!required && otherwise.isPresent()) {
+      root.add(otherwise.get().root());
+    } else if (!required) {
+      root.add(new Text(without(mark)));
+      root.add(until(mark), after);
+    }
+    return new Constraint(root);
+  }
+
+  /** Texts whose mark may be a control token. */
+  static Text words(String... texts) {
+    List<byte[]> words = new ArrayList<>();
+    for (String text : texts) {
+      String blank = text.startsWith("\n") ? "\n" : "";
+      byte[] before = blank.getBytes(StandardCharsets.UTF_8);
+      byte[] control = TokenBytes.control(text.substring(blank.length()));
+      byte[] word = new byte[before.length + control.length];
+      System.arraycopy(before, 0, word, 0, before.length);
+      System.arraycopy(control, 0, word, before.length, control.length);
+      words.add(word);
+      words.add(text.getBytes(StandardCharsets.UTF_8));
+    }
+    return new Text(Dfa.words(words));
   }
 
   private static Dfa texts(String mark, boolean ending) {

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -150,8 +151,14 @@ final class Downloader {
       Thread.currentThread().interrupt();
       throw new ModelStoreException("the download of " + uri + " was interrupted", e);
     } catch (IOException e) {
-      throw new ModelStoreException(
-          "cannot reach %s: %s".formatted(uri, e.getMessage() == null ? e : e.getMessage()), e);
+      URI proxy = network.proxies().proxy(uri);
+      String through =
+          proxy == null
+              ? ""
+              : " through the proxy %s".formatted(proxy.getRawAuthority().replaceFirst(".*@", ""));
+      String none = e instanceof ConnectException ? "nothing takes the connection" : e.toString();
+      String why = e.getMessage() == null ? none : e.getMessage();
+      throw new ModelStoreException("cannot reach %s%s: %s".formatted(uri, through, why), e);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.calidrop.generate;
 
 import io.calidrop.constraint.CallForm;
+import io.calidrop.constraint.JsonCalls;
 
 /**
  * Finds where the calls of an answer begin as it comes: each character is looked at once. What a
@@ -30,7 +31,8 @@ final class CallStart {
       }
     }
     if (begin < 0) {
-      begin = form == CallForm.OBJECT ? object(text) : text.indexOf(form.mark(), from(form.mark()));
+      begin =
+          form == JsonCalls.OBJECT ? object(text) : text.indexOf(form.mark(), from(form.mark()));
     }
     scanned = text.length();
     return begin;

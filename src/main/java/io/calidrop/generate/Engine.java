@@ -33,6 +33,7 @@ public final class Engine implements AutoCloseable {
   private final CacheOptions cache;
   private final Optional<DraftModel> draft;
   private final Speculator speculator;
+  private final RecommendedSampling recommended;
   private final Generator generator;
   private final CompletableFuture<ChatTemplate> template;
   private final long loadNanos;
@@ -53,7 +54,8 @@ public final class Engine implements AutoCloseable {
     this.cache = cache;
     this.draft = draft;
     speculator = new Speculator(options.speculation(), draft);
-    generator = new Generator(model, tokenizer, speculator);
+    recommended = RecommendedSampling.of(file.metadata());
+    generator = new Generator(model, tokenizer, speculator, recommended.options());
     this.template = template;
     this.loadNanos = loadNanos;
   }
@@ -154,6 +156,11 @@ public final class Engine implements AutoCloseable {
     return ChatTemplate.forModel(source, tokenizer);
   }
 
+  /** How the file says that tokens are chosen; texts follow where their options leave it open. */
+  public RecommendedSampling recommendedSampling() {
+    return recommended;
+  }
+
   /** How sessions of this engine keep their cache: what was chosen for its model. */
   public CacheOptions cacheOptions() {
     return cache;
@@ -178,7 +185,7 @@ public final class Engine implements AutoCloseable {
 
   /** For generations of this engine's sessions that share passes. */
   public GenerationBatch newBatch() {
-    return new GenerationBatch(model, tokenizer, speculator);
+    return new GenerationBatch(model, tokenizer, speculator, recommended.options());
   }
 
   /** A new conversation. */

@@ -3,6 +3,7 @@ package io.calidrop.generate;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.TokenRun;
 import io.calidrop.model.Transformer;
+import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,7 @@ public final class GenerationBatch {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final Speculator speculator;
+  private final SamplerOptions recommended;
   private final DraftPlan plan;
   private final List<Member> members = new ArrayList<>();
   private int promptTokens = Integer.MAX_VALUE;
@@ -50,13 +52,18 @@ public final class GenerationBatch {
 
   /** Generations whose tokens are computed one by one. */
   public GenerationBatch(Transformer model, Tokenizer tokenizer) {
-    this(model, tokenizer, Speculator.NONE);
+    this(model, tokenizer, Speculator.NONE, SamplerOptions.defaults());
   }
 
-  GenerationBatch(Transformer model, Tokenizer tokenizer, Speculator speculator) {
+  /**
+   * @param recommended how tokens are chosen where a generation's options leave it open
+   */
+  GenerationBatch(
+      Transformer model, Tokenizer tokenizer, Speculator speculator, SamplerOptions recommended) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.speculator = speculator;
+    this.recommended = recommended;
     plan = speculator.plan();
   }
 
@@ -121,7 +128,7 @@ public final class GenerationBatch {
             length,
             reused,
             session.limit(),
-            options,
+            options.withSampling(options.sampling().over(recommended)),
             speculator,
             onToken,
             onText,

@@ -2,6 +2,7 @@ package io.calidrop.generate;
 
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.Transformer;
+import io.calidrop.sampling.SamplerOptions;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
@@ -12,11 +13,17 @@ final class Generator {
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final Speculator speculator;
+  private final SamplerOptions recommended;
 
-  Generator(Transformer model, Tokenizer tokenizer, Speculator speculator) {
+  /**
+   * @param recommended how tokens are chosen where options leave it open
+   */
+  Generator(
+      Transformer model, Tokenizer tokenizer, Speculator speculator, SamplerOptions recommended) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.speculator = speculator;
+    this.recommended = recommended;
   }
 
   /**
@@ -37,7 +44,7 @@ final class Generator {
       GenerationOptions options,
       Consumer<String> onText,
       BooleanSupplier interrupted) {
-    GenerationBatch batch = new GenerationBatch(model, tokenizer, speculator);
+    GenerationBatch batch = new GenerationBatch(model, tokenizer, speculator, recommended);
     AtomicReference<GenerationResult> result = new AtomicReference<>();
     batch.add(session, prompt, length, options, onText, interrupted, result::set);
     while (result.get() == null) {

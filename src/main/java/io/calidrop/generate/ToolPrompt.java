@@ -2,7 +2,7 @@ package io.calidrop.generate;
 
 import io.calidrop.constraint.CallForm;
 import io.calidrop.constraint.Constraint;
-import io.calidrop.gguf.ModelFormatException;
+import io.calidrop.constraint.JsonCalls;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -19,7 +19,6 @@ import java.util.Optional;
 public record ToolPrompt(
     ChatTemplate template, List<ChatMessage> messages, Tools tools, CallForm form) {
   private static final String PROBE = "probe_name";
-  private static final String ID = "abcdef123";
   private static final ChatMessage ASKED = ChatMessage.user("Hi");
 
   /**
@@ -30,10 +29,10 @@ public record ToolPrompt(
   public static ToolPrompt of(ChatTemplate template, List<ChatMessage> messages, Tools tools) {
     if (!knowsTools(template)) {
       return new ToolPrompt(
-          template, ToolMessages.described(messages, tools), tools, CallForm.TAGS);
+          template, ToolMessages.described(messages, tools), tools, JsonCalls.TAGS);
     }
     ChatTemplate with = template.withArguments(Map.of("tools", tools.definitions()));
-    return new ToolPrompt(with, messages, tools, form(template));
+    return new ToolPrompt(with, messages, tools, TemplateCalls.form(template));
   }
 
   /** Whether a template writes the functions that it gets. */
@@ -47,41 +46,6 @@ public record ToolPrompt(
         .withArguments(Map.of("tools", List.of(tool)))
         .render(List.of(ASKED), true)
         .contains(PROBE);
-  }
-
-  private static CallForm form(ChatTemplate template) {
-    Map<String, Object> function = new LinkedHashMap<>();
-    function.put("name", PROBE);
-    function.put("arguments", Map.of("k", "v"));
-    Map<String, Object> call = Map.of("id", ID, "type", "function", "function", function);
-    ChatMessage answer = new ChatMessage("assistant", "", Map.of("tool_calls", List.of(call)));
-    String text;
-    try {
-      text = template.render(List.of(ASKED, answer), false).replaceAll("\\s", "");
-    } catch (IllegalArgumentException | ModelFormatException e) {
-      text = ""; // it writes no calls
-    }
-    for (CallForm form : CallForm.values()) {
-      String json = "{\"name\":\"%s\",\"%s\":{\"k\":\"v\"}".formatted(PROBE, form.key());
-      boolean written =
-          switch (form) {
-            case TAGS -> text.contains(form.mark() + json);
-            case PARAMETERS ->
-                text.contains(
-                    "%s<function=%s><parameter=k>v</parameter></function></tool_call>"
-                        .formatted(form.mark(), PROBE));
-            case LIST -> text.contains(form.mark() + "[" + json);
-            case OBJECT -> text.contains(json);
-            case NAMED ->
-                text.replace(CallForm.ID + ID, "")
-                    .contains(form.mark() + PROBE + CallForm.ARGUMENTS + "{\"k\":\"v\"}");
-          };
-      if (written) {
-        return form;
-      }
-    }
-    throw new IllegalArgumentException(
-        "tools: the chat template writes calls in a form that is not supported");
   }
 
   /** The options with the constraint that an answer calls functions rightly, or must call one. */

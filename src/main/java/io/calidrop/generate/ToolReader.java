@@ -5,6 +5,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import io.calidrop.constraint.CallForm;
+import io.calidrop.constraint.JsonCalls;
+import io.calidrop.constraint.ParameterCalls;
 import io.calidrop.tokenizer.Tokenizer;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
@@ -37,36 +39,30 @@ final class ToolReader {
     String text = cut ? result.text() : spelled(result.tokens(), tokenizer);
     salt = result.seed() + text;
     int begin = new CallStart(form).in(new StringBuilder(text));
-    if (form == CallForm.PARAMETERS) {
-      addParameters(text, begin);
-    } else {
-      addJson(text, begin);
+    switch (form) {
+      case ParameterCalls written -> addParameters(written, text, begin);
+      case JsonCalls json -> addJson(json, text, begin);
     }
     return calls.isEmpty()
         ? new ToolAnswer(result.text(), List.of())
         : new ToolAnswer(text.substring(0, begin).strip(), List.copyOf(calls));
   }
 
-  private void addJson(String text, int begin) {
-    for (int at = begin; at >= 0; at = next(text, at)) {
-      String call = text.substring(form == CallForm.OBJECT ? at : at + form.mark().length());
-      if (form == CallForm.NAMED) {
+  private void addJson(JsonCalls json, String text, int begin) {
+    for (int at = begin; at >= 0; at = next(json, text, at)) {
+      String call = text.substring(json == JsonCalls.OBJECT ? at : at + json.mark().length());
+      if (json == JsonCalls.NAMED) {
         addNamed(call);
       } else {
-        add(json(call));
+        add(json.key(), json(call));
       }
     }
   }
 
-  private void addParameters(String text, int begin) {
-    ParameterReader reader = new ParameterReader(functions, text);
-    for (int at = begin; at >= 0; ) {
-      ParameterReader.Call call = reader.read(at + form.mark().length());
-      if (call == null) {
-        return;
-      }
-      add(call.name(), call.arguments());
-      at = text.indexOf(form.mark(), call.end()); // a value may hold the mark, too
+  private void addParameters(ParameterCalls written, String text, int begin) {
+    if (begin >= 0) {
+      new ParameterReader(written, functions)
+          .read(text.substring(begin + written.mark().length()), this::call);
     }
   }
 
@@ -82,8 +78,9 @@ final class ToolReader {
     return bytes.toString(StandardCharsets.UTF_8);
   }
 
-  private int next(String text, int at) {
-    return form == CallForm.TAGS || form == CallForm.NAMED ? text.indexOf(form.mark(), at + 1) : -1;
+  private static int next(JsonCalls form, String text, int at) {
+    boolean several = form == JsonCalls.TAGS || form == JsonCalls.NAMED;
+    return several ? text.indexOf(form.mark(), at + 1) : -1;
   }
 
   /** The value that a text begins with; whatever follows it is left aside. */
@@ -95,25 +92,25 @@ final class ToolReader {
     }
   }
 
-  private void add(JsonNode value) {
+  private void add(String key, JsonNode value) {
     if (value.isArray()) {
-      value.forEach(this::add);
+      value.forEach(one -> add(key, one));
       return;
     }
-    add(value.path("name").asText(), value.path(form.key()));
+    call(value.path("name").asText(), value.path(key));
   }
 
   private void addNamed(String call) {
-    int arguments = call.indexOf(CallForm.ARGUMENTS);
+    int arguments = call.indexOf(JsonCalls.ARGUMENTS);
     if (arguments >= 0) {
       String head = call.substring(0, arguments);
-      int id = head.indexOf(CallForm.ID);
+      int id = head.indexOf(JsonCalls.ID);
       String name = id < 0 ? head : head.substring(0, id);
-      add(name, json(call.substring(arguments + CallForm.ARGUMENTS.length())));
+      call(name, json(call.substring(arguments + JsonCalls.ARGUMENTS.length())));
     }
   }
 
-  private void add(String name, JsonNode arguments) {
+  private void call(String name, JsonNode arguments) {
     if (functions.containsKey(name) && arguments.isObject()) {
       calls.add(new ToolCall(id(calls.size()), name, arguments.toString()));
     }

@@ -47,7 +47,7 @@ public final class SamplerChain implements Sampler {
   }
 
   private static Penalties penalties(SamplerOptions options, int vocabulary) {
-    float repeat = (float) options.effectiveRepeatPenalty();
+    float repeat = (float) options.repeatPenalty();
     float frequency = (float) options.frequencyPenalty();
     float presence = (float) options.presencePenalty();
     boolean off = repeat == 1 && frequency == 0 && presence == 0;

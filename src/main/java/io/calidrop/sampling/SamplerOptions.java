@@ -1,51 +1,98 @@
 package io.calidrop.sampling;
 
-import java.util.OptionalDouble;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /**
- * How the next token is chosen. The defaults are those of {@link #defaults()}; each {@code with}
- * method returns a copy that differs in one value.
+ * How the next token is chosen: the values that somebody chose, and of the others the defaults.
+ * Each {@code with} method returns a copy that differs in one value. Immutable: threads may share
+ * it.
  *
- * @param temperature divides the logits before the draw, at least 0; 0 is greedy: the most likely
- *     token, without a draw
- * @param topK keeps that many most likely tokens; 0 keeps all
- * @param topP keeps the fewest most likely tokens whose probabilities reach this sum, in [0, 1]; 1
- *     keeps all, 0 is greedy as temperature 0 is
- * @param minP keeps the tokens at least this fraction as likely as the likeliest, in [0, 1]; 0
- *     keeps all
- * @param typicalP keeps the fewest tokens nearest to the entropy whose probabilities reach this
- *     sum, in (0, 1]; 1 keeps all
- * @param repeatPenalty divides the positive and multiplies the negative logits of recent tokens of
- *     the answer, 0.01 to 100; 1 is off; empty is {@value #DEFAULT_REPEAT_PENALTY}, or off where
- *     greedy, so that greedy is greedy
- * @param repeatLastN how many recent tokens of the answer the three penalties look at, 0 to {@value
- *     #MAX_REPEAT_LAST_N}; 0 switches them off
- * @param frequencyPenalty subtracted from a recent token's logit for every occurrence, -100 to 100;
- *     0 is off
- * @param presencePenalty subtracted once from the logit of every recent token, -100 to 100; 0 is
- *     off
+ * @param given the values that were chosen, each in its range
  * @param seed of the random draw; equal seeds repeat a text exactly
  */
-public record SamplerOptions(
-    double temperature,
-    int topK,
-    double topP,
-    double minP,
-    double typicalP,
-    OptionalDouble repeatPenalty,
-    int repeatLastN,
-    double frequencyPenalty,
-    double presencePenalty,
-    long seed) {
+public record SamplerOptions(Map<Parameter, Double> given, long seed) {
 
-  /** The repetition penalty where none is named and the temperature is not 0. */
-  public static final double DEFAULT_REPEAT_PENALTY = 1.1;
+  /** A value that says how tokens are chosen. */
+  public enum Parameter {
+    /** Divides the logits before the draw; 0 is greedy: the most likely token, without a draw. */
+    TEMPERATURE("temperature", 0, Math.nextDown(1e6), 0.3, "0 (greedy) to 1e6"),
 
-  /** The longest history that the penalties look at. */
-  public static final int MAX_REPEAT_LAST_N = 1 << 20;
+    /** Keeps that many most likely tokens; 0 keeps all. */
+    TOP_K("top-k", 0, Integer.MAX_VALUE, 40, "0 (off) or more"),
 
-  private static final SamplerOptions DEFAULTS =
-      new SamplerOptions(0.3, 40, 0.9, 0.05, 1, OptionalDouble.empty(), 64, 0, 0, 0);
+    /**
+     * Keeps the fewest most likely tokens whose probabilities reach this sum; 1 keeps all, 0 is
+     * greedy as temperature 0 is.
+     */
+    TOP_P("top-p", 0, 1, 0.9, "0 (greedy) to 1 (off)"),
+
+    /** Keeps the tokens at least this fraction as likely as the likeliest; 0 keeps all. */
+    MIN_P("min-p", 0, 1, 0.05, "0 (off) to 1"),
+
+    /**
+     * Keeps the fewest tokens nearest to the entropy whose probabilities reach this sum; 1 keeps
+     * all.
+     */
+    TYPICAL_P("typical-p", Double.MIN_VALUE, 1, 1, "above 0, to 1 (off)"),
+
+    /**
+     * Divides the positive and multiplies the negative logits of recent tokens of the answer; 1 is
+     * off. Where nobody chose it, it is off where greedy, so that greedy is greedy.
+     */
+    REPEAT_PENALTY("repeat penalty", 0.01, 100, 1.1, "0.01 to 100, 1 is off"),
+
+    /** How many recent tokens of the answer the three penalties look at; 0 switches them off. */
+    REPEAT_LAST_N("repeat-last-n", 0, 1 << 20, 64, "0 (off) to " + (1 << 20)),
+
+    /** Subtracted from a recent token's logit for every occurrence; 0 is off. */
+    FREQUENCY_PENALTY("frequency penalty", -100, 100, 0, "-100 to 100, 0 is off"),
+
+    /** Subtracted once from the logit of every recent token; 0 is off. */
+    PRESENCE_PENALTY("presence penalty", -100, 100, 0, "-100 to 100, 0 is off");
+
+    private final String text;
+    private final double least;
+    private final double most;
+    private final double usual;
+    private final String allowed;
+
+    Parameter(String text, double least, double most, double usual, String allowed) {
+      this.text = text;
+      this.least = least;
+      this.most = most;
+      this.usual = usual;
+      this.allowed = allowed;
+    }
+
+    private boolean isCount() {
+      return this == TOP_K || this == REPEAT_LAST_N;
+    }
+
+    private void check(double value) {
+      boolean fits = value >= least && value <= most && !(isCount() && value != Math.rint(value));
+      if (!fits) {
+        throw new IllegalArgumentException(
+            "%s is %s, allowed is %s".formatted(text, shown(value), allowed));
+      }
+    }
+
+    /** A value as people write it: counts without a decimal point. */
+    private String shown(double value) {
+      return isCount() && value == (long) value
+          ? Long.toString((long) value)
+          : Double.toString(value);
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
+
+  private static final SamplerOptions DEFAULTS = new SamplerOptions(Map.of(), 0);
 
   /**
    * Checks every value.
@@ -53,31 +100,13 @@ public record SamplerOptions(
    * @throws IllegalArgumentException where a value is out of its range; the message names both
    */
   public SamplerOptions {
-    require(temperature >= 0 && temperature < 1e6, "temperature", temperature, "0 (greedy) to 1e6");
-    require(topK >= 0, "top-k", topK, "0 (off) or more");
-    require(topP >= 0 && topP <= 1, "top-p", topP, "0 (greedy) to 1 (off)");
-    require(minP >= 0 && minP <= 1, "min-p", minP, "0 (off) to 1");
-    require(typicalP > 0 && typicalP <= 1, "typical-p", typicalP, "above 0, to 1 (off)");
-    double repeat = repeatPenalty.orElse(1);
-    require(repeat >= 0.01 && repeat <= 100, "repeat penalty", repeat, "0.01 to 100, 1 is off");
-    require(
-        repeatLastN >= 0 && repeatLastN <= MAX_REPEAT_LAST_N,
-        "repeat-last-n",
-        repeatLastN,
-        "0 (off) to " + MAX_REPEAT_LAST_N);
-    require(
-        Math.abs(frequencyPenalty) <= 100,
-        "frequency penalty",
-        frequencyPenalty,
-        "-100 to 100, 0 is off");
-    require(
-        Math.abs(presencePenalty) <= 100,
-        "presence penalty",
-        presencePenalty,
-        "-100 to 100, 0 is off");
+    given.forEach(Parameter::check);
+    EnumMap<Parameter, Double> copy = new EnumMap<>(Parameter.class);
+    copy.putAll(given);
+    given = Collections.unmodifiableMap(copy);
   }
 
-  /** Temperature 0.3, top-k 40, top-p 0.9, min-p 0.05, repetition penalty 1.1 over 64, seed 0. */
+  /** Nothing chosen: the usual value of each parameter, and seed 0. */
   public static SamplerOptions defaults() {
     return DEFAULTS;
   }
@@ -87,159 +116,120 @@ public record SamplerOptions(
     return DEFAULTS.withTemperature(0);
   }
 
-  /** Whether the most likely token is taken without a draw. */
-  public boolean isGreedy() {
-    return temperature == 0 || topP == 0;
+  /**
+   * These options, with another's values where nobody chose one here. Its repetition penalty is
+   * left out where these are greedy, so that greedy is greedy.
+   */
+  public SamplerOptions over(SamplerOptions others) {
+    EnumMap<Parameter, Double> all = new EnumMap<>(Parameter.class);
+    all.putAll(others.given);
+    if (isGreedy()) {
+      all.remove(Parameter.REPEAT_PENALTY);
+    }
+    all.putAll(given);
+    return new SamplerOptions(all, seed);
   }
 
-  /** The repetition penalty in force: {@link #repeatPenalty()}, or its default; 1 is off. */
-  public double effectiveRepeatPenalty() {
-    return repeatPenalty.orElse(isGreedy() ? 1 : DEFAULT_REPEAT_PENALTY);
+  public double temperature() {
+    return value(Parameter.TEMPERATURE);
+  }
+
+  public int topK() {
+    return (int) value(Parameter.TOP_K);
+  }
+
+  public double topP() {
+    return value(Parameter.TOP_P);
+  }
+
+  public double minP() {
+    return value(Parameter.MIN_P);
+  }
+
+  public double typicalP() {
+    return value(Parameter.TYPICAL_P);
+  }
+
+  /** The repetition penalty in force: what was chosen, or its default; 1 is off. */
+  public double repeatPenalty() {
+    boolean off = isGreedy() && !given.containsKey(Parameter.REPEAT_PENALTY);
+    return off ? 1 : value(Parameter.REPEAT_PENALTY);
+  }
+
+  public int repeatLastN() {
+    return (int) value(Parameter.REPEAT_LAST_N);
+  }
+
+  public double frequencyPenalty() {
+    return value(Parameter.FREQUENCY_PENALTY);
+  }
+
+  public double presencePenalty() {
+    return value(Parameter.PRESENCE_PENALTY);
+  }
+
+  private double value(Parameter parameter) {
+    return given.getOrDefault(parameter, parameter.usual);
+  }
+
+  /** Whether the most likely token is taken without a draw. */
+  public boolean isGreedy() {
+    return temperature() == 0 || topP() == 0;
+  }
+
+  /** A copy with a value that is chosen. */
+  public SamplerOptions with(Parameter parameter, double value) {
+    EnumMap<Parameter, Double> all = new EnumMap<>(Parameter.class);
+    all.putAll(given);
+    all.put(parameter, value);
+    return new SamplerOptions(all, seed);
   }
 
   public SamplerOptions withTemperature(double value) {
-    return new SamplerOptions(
-        value,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.TEMPERATURE, value);
   }
 
   public SamplerOptions withTopK(int value) {
-    return new SamplerOptions(
-        temperature,
-        value,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.TOP_K, value);
   }
 
   public SamplerOptions withTopP(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        value,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.TOP_P, value);
   }
 
   public SamplerOptions withMinP(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        value,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.MIN_P, value);
   }
 
   public SamplerOptions withTypicalP(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        value,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.TYPICAL_P, value);
   }
 
   public SamplerOptions withRepeatPenalty(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        OptionalDouble.of(value),
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.REPEAT_PENALTY, value);
   }
 
   public SamplerOptions withRepeatLastN(int value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        value,
-        frequencyPenalty,
-        presencePenalty,
-        seed);
+    return with(Parameter.REPEAT_LAST_N, value);
   }
 
   public SamplerOptions withFrequencyPenalty(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        value,
-        presencePenalty,
-        seed);
+    return with(Parameter.FREQUENCY_PENALTY, value);
   }
 
   public SamplerOptions withPresencePenalty(double value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        value,
-        seed);
+    return with(Parameter.PRESENCE_PENALTY, value);
   }
 
   public SamplerOptions withSeed(long value) {
-    return new SamplerOptions(
-        temperature,
-        topK,
-        topP,
-        minP,
-        typicalP,
-        repeatPenalty,
-        repeatLastN,
-        frequencyPenalty,
-        presencePenalty,
-        value);
+    return new SamplerOptions(given, value);
   }
 
-  private static void require(boolean holds, String name, Object value, String allowed) {
-    if (!holds) {
-      throw new IllegalArgumentException(name + " is " + value + ", allowed is " + allowed);
-    }
+  /** What was chosen, without the seed: {@code temperature 0.6, top-k 20}. */
+  @Override
+  public String toString() {
+    return given.entrySet().stream()
+        .map(entry -> entry.getKey() + " " + entry.getKey().shown(entry.getValue()))
+        .collect(Collectors.joining(", "));
   }
 }

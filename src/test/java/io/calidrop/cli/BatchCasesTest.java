@@ -263,7 +263,7 @@ class BatchCasesTest {
     process.getOutputStream().write(input.getBytes(UTF_8));
     process.getOutputStream().close();
     String err = new String(process.getErrorStream().readAllBytes(), UTF_8);
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).as(err).isZero();
     return err;
   }

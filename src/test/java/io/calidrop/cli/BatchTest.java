@@ -309,7 +309,7 @@ class BatchTest {
       merge.add(part.toString());
     }
     for (Process process : processes) {
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isZero();
     }
     Outcome merged = Outcome.of("", false, merge.toArray(String[]::new));

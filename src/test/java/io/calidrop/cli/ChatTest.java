@@ -68,7 +68,7 @@ class ChatTest {
         .contains(
             "no answer yet",
             "there is nothing to take back",
-            "there is no answer yet",
+            "\n> there is no answer yet\n",
             "system message set",
             "Answer briefly.",
             "saved 3 messages",
@@ -79,7 +79,7 @@ class ChatTest {
             "there is no option nonsense",
             "top-p is 7.0, allowed",
             "/set seed needs a value",
-            "cache    F16",
+            "cache    f16, 64 rows a head",
             "layer  0 [",
             "kept a head",
             "/save needs the name of a file",

@@ -241,6 +241,18 @@ class CliTest {
   static Stream<Arguments> usageErrors() {
     return Stream.of(
         arguments("Unknown option: '--nope'", new String[] {"run", "--nope"}),
+        arguments("'--tmp'; is it --temp? (calidrop run", new String[] {"run", "--tmp", "1"}),
+        arguments(
+            "there is no command btach; is it batch? (calidrop --help",
+            new String[] {"btach", "--in", "x"}),
+        arguments("subcommand: quality, tasks, perplexity", new String[] {"eval"}),
+        arguments("'qualty'; is it quality?", new String[] {"eval", "qualty"}),
+        arguments("'-p', 'Hi'; `run -p TEXT` answers a prompt", new String[] {"-p", "Hi"}),
+        arguments(
+            "there is no command Who is it?; `run -p TEXT` answers a prompt",
+            new String[] {"Who is it?"}),
+        arguments("'--temp': 'hot' is no number", new String[] {"run", "--temp", "hot"}),
+        arguments("'--top-k': '1.5' is no whole number", new String[] {"run", "--top-k", "1.5"}),
         arguments(
             "--system needs the chat template",
             new String[] {"run", "-p", "x", "--raw", "--system", "y"}),

@@ -83,7 +83,7 @@ class HelpTest {
     assertDefault(help, "--top-p", sampling.topP());
     assertDefault(help, "--min-p", sampling.minP());
     assertDefault(help, "--typical", sampling.typicalP());
-    assertDefault(help, "--repeat-penalty", sampling.effectiveRepeatPenalty());
+    assertDefault(help, "--repeat-penalty", sampling.repeatPenalty());
     assertDefault(help, "--repeat-last-n", sampling.repeatLastN());
     assertDefault(help, "--frequency-penalty", sampling.frequencyPenalty());
     assertDefault(help, "--presence-penalty", sampling.presencePenalty());

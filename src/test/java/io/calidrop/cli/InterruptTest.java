@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** SIGINT, which Ctrl-C sends, where there is no terminal. */
-@Timeout(120)
+@Timeout(600)
 class InterruptTest {
   @TempDir private Path directory;
 

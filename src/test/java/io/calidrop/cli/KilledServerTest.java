@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Servers that are killed at any moment, and those after them, with the same directory. */
-@Timeout(300)
+@Timeout(900)
 class KilledServerTest {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int KILLS = 4;
@@ -110,7 +110,7 @@ class KilledServerTest {
     /** Without any warning. */
     void kill() throws InterruptedException {
       process.toHandle().destroyForcibly(); // its streams stay open
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     }
 
     /** What it said after its start, once it has ended. */

@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launcher as a process: what it is started with and where. */
-@Timeout(200)
+@Timeout(600)
 class LauncherTest {
   private static final String UNKNOWN = "calidrop: Unknown option: '--nope'";
 
@@ -119,7 +119,7 @@ class LauncherTest {
         launcher
             .shell("\"$0\" tokenize -f \"$1\" -m \"$2\" > /dev/null", "pom.xml", model.toString())
             .start();
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).as("with stdin open").isTrue();
+    assertThat(process.waitFor(180, TimeUnit.SECONDS)).as("with stdin open").isTrue();
     assertThat(process.exitValue()).isZero();
   }
 

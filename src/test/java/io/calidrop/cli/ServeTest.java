@@ -67,7 +67,7 @@ class ServeTest {
       process.toHandle().destroy(); // SIGTERM, and its streams stay open
       assertThat(err.readLine()).isEqualTo("ending; answers under way have 30 s");
       assertThat(err.readLine()).isNull();
-      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
       assertThat(process.exitValue()).isZero();
     } finally {
       process.destroyForcibly();
@@ -85,7 +85,7 @@ class ServeTest {
             .redirectError(Redirect.DISCARD)
             .redirectInput(Redirect.from(Files.createFile(directory.resolve("empty")).toFile()))
             .start();
-    assertThat(process.waitFor(120, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.waitFor(180, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isZero();
     assertThat(Files.readString(classes))
         .contains("io.calidrop.generate.Engine")

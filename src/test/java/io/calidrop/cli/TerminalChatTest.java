@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * The chat in a pseudo-terminal, which script(1) makes: keys go in, what is on the screen comes.
  */
-@Timeout(120)
+@Timeout(600)
 class TerminalChatTest {
   private static final String SCRIPT = "/usr/bin/script";
   private static final String CTRL_C = "\u0003";
@@ -112,7 +112,7 @@ class TerminalChatTest {
 
   /** Waits until something appears after what was waited for before. */
   private void await(String text) throws InterruptedException {
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 1800; i++) {
       int at = screen.indexOf(text, seen);
       if (at >= 0) {
         seen = at + text.length();
@@ -127,7 +127,7 @@ class TerminalChatTest {
   }
 
   private int exit() throws InterruptedException {
-    assertThat(process.waitFor(20, TimeUnit.SECONDS)).as("%s", screen).isTrue();
+    assertThat(process.waitFor(120, TimeUnit.SECONDS)).as("%s", screen).isTrue();
     return process.exitValue();
   }
 

@@ -102,7 +102,7 @@ final class FileServer implements AutoCloseable {
     if (to < body.length) {
       exchange.getResponseBody().flush();
       try {
-        read.await(10, TimeUnit.SECONDS);
+        read.await(5, TimeUnit.MINUTES);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }

@@ -56,7 +56,8 @@ class EngineTest {
       int[] prompt =
           engine.template().encode(chat.messages().subList(0, 3), true, engine.tokenizer());
       GenerationResult fresh =
-          new Generator(engine.model(), engine.tokenizer(), Speculator.NONE)
+          new Generator(
+                  engine.model(), engine.tokenizer(), Speculator.NONE, SamplerOptions.defaults())
               .generate(
                   engine.newSession(), prompt, prompt.length, GREEDY, text -> {}, () -> false);
       assertThat(fresh.tokens()).isEqualTo(second.tokens());

@@ -121,7 +121,7 @@ class ReasoningTest {
 
   private ChatSession chat(String template, CacheOptions cache) {
     return new ChatSession(
-        new Generator(model.model(), script, Speculator.NONE),
+        new Generator(model.model(), script, Speculator.NONE, SamplerOptions.defaults()),
         model.model().newSession(256, cache),
         script,
         ChatTemplate.of(template, "", ""),
@@ -172,7 +172,7 @@ class ReasoningTest {
           fresh.pin("[user|".length());
         }
         GenerationResult expected =
-            new Generator(model.model(), script, Speculator.NONE)
+            new Generator(model.model(), script, Speculator.NONE, SamplerOptions.defaults())
                 .generate(
                     fresh, asked, asked.length, GREEDY.withMaxTokens(4), text -> {}, () -> false);
         assertThat(actual.tokens())

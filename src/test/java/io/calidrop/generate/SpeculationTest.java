@@ -70,7 +70,7 @@ class SpeculationTest {
         int[] prompt, CacheOptions cache, SamplerOptions sampling, Speculator speculator) {
       GenerationOptions options = new GenerationOptions(TOKENS, sampling, List.of());
       try (InferenceSession session = model.newSession(CONTEXT, cache)) {
-        return new Generator(model, tokenizer, speculator)
+        return new Generator(model, tokenizer, speculator, SamplerOptions.defaults())
             .generate(session, prompt, prompt.length, options, text -> {}, () -> false);
       }
     }
@@ -121,7 +121,9 @@ class SpeculationTest {
     try (GgufFile file = MicroModel.open("family-gemma3", directory);
         Transformer transformer = ModelLoader.load(file, TWO_THREADS)) {
       Model model = new Model(transformer, Tokenizers.from(file.metadata()));
-      GenerationBatch batch = new GenerationBatch(transformer, model.tokenizer(), lookup(tokens));
+      GenerationBatch batch =
+          new GenerationBatch(
+              transformer, model.tokenizer(), lookup(tokens), SamplerOptions.defaults());
       List<GenerationResult> expected = new ArrayList<>();
       List<GenerationResult> results = new ArrayList<>();
       for (CacheOptions cache : caches()) {

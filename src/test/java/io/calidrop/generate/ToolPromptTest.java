@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.attention.CacheStatistics;
 import io.calidrop.constraint.CallForm;
 import io.calidrop.constraint.ConstraintState;
+import io.calidrop.constraint.JsonCalls;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,6 +48,36 @@ class ToolPromptTest {
       {%- endfor %}
       {{- '</function>\n</tool_call>' }}
       {%- endfor %}</>{% endfor %}""";
+
+  /** As the template of GLM-4.6 does. */
+  private static final String GLM =
+      """
+      {%- if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}
+      {%- for m in messages %}<{{ m.role }}>{{ m.content }}
+      {%- for c in m.tool_calls or [] %}
+      {{- '\n<tool_call>' + c.function.name }}
+      {%- for k, v in c.function.arguments | items %}
+      {{- '\n<arg_key>' + k + '</arg_key>\n<arg_value>' }}
+      {{- (v if v is string else v | tojson) + '</arg_value>' }}
+      {%- endfor %}
+      {{- '\n</tool_call>' }}
+      {%- endfor %}</>{% endfor %}""";
+
+  /** As the template of MiniMax-M2 does: all calls within one mark. */
+  private static final String MINIMAX =
+      """
+      {%- if tools %}{% for t in tools %}{{ t | tojson }}{% endfor %}{% endif %}
+      {%- for m in messages %}<{{ m.role }}>{{ m.content }}
+      {%- if m.tool_calls %}{{- '\n<minimax:tool_call>\n' }}
+      {%- for c in m.tool_calls %}
+      {{- '<invoke name="' + c.function.name + '">\n' }}
+      {%- for k, v in c.function.arguments | items %}
+      {{- '<parameter name="' + k + '">' }}
+      {{- (v if v is string else v | tojson) + '</parameter>\n' }}
+      {%- endfor %}
+      {{- '</invoke>\n' }}
+      {%- endfor %}
+      {{- '</minimax:tool_call>' }}{% endif %}</>{% endfor %}""";
 
   private static final String LIST =
       """
@@ -96,32 +127,53 @@ class ToolPromptTest {
     return ToolPrompt.of(template, List.of(ChatMessage.user("Rain in Paris?")), tools);
   }
 
-  private static String source(CallForm form) {
-    return switch (form) {
-      case TAGS -> TAGS;
-      case PARAMETERS -> PARAMETERS;
-      case LIST -> LIST;
-      case NAMED -> NAMED;
-      case OBJECT -> OBJECT;
-    };
-  }
+  /** Forms, a template of each and a call. */
+  private enum Written {
+    TAGS(
+        ToolPromptTest.TAGS,
+        "<tool_call>\n{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"),
+    PARAMETERS(
+        ToolPromptTest.PARAMETERS,
+        "<tool_call>\n<function=weather>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>"),
+    GLM(
+        ToolPromptTest.GLM,
+        "<tool_call>weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n</tool_call>"),
+    GLM_ON_ONE_LINE(
+        ToolPromptTest.GLM.replace("\n<", "<"),
+        "<tool_call>weather<arg_key>city</arg_key><arg_value>Paris</arg_value></tool_call>"),
+    MINIMAX(
+        ToolPromptTest.MINIMAX,
+        "<minimax:tool_call>\n<invoke name=\"weather\">\n<parameter name=\"city\">Paris</parameter>\n</invoke>\n</minimax:tool_call>"),
+    LIST(
+        ToolPromptTest.LIST,
+        "[TOOL_CALLS][{\"name\": \"weather\", \"arguments\": {\"city\": \"Paris\"}}]"),
+    NAMED(ToolPromptTest.NAMED, "[TOOL_CALLS]weather[ARGS]{\"city\": \"Paris\"}"),
+    OBJECT(ToolPromptTest.OBJECT, "{\"name\": \"weather\", \"parameters\": {\"city\": \"Paris\"}}");
 
-  private static String call(CallForm form) {
-    String call = "{\"name\": \"weather\", \"%s\": {\"city\": \"Paris\"}}".formatted(form.key());
-    return switch (form) {
-      case TAGS -> "<tool_call>\n" + call + "\n</tool_call>";
-      case PARAMETERS ->
-          "<tool_call>\n<function=weather>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>";
-      case LIST -> "[TOOL_CALLS][" + call + "]";
-      case NAMED -> "[TOOL_CALLS]weather[ARGS]{\"city\": \"Paris\"}";
-      case OBJECT -> call;
-    };
+    private final String source;
+    private final String call;
+
+    Written(String source, String call) {
+      this.source = source;
+      this.call = call;
+    }
+
+    /** The form that the template has. */
+    private boolean is(CallForm form) {
+      return form instanceof JsonCalls json
+          ? json.name().equals(name())
+          : this == PARAMETERS || name().startsWith("GLM") || this == MINIMAX;
+    }
   }
 
   private static boolean allows(ToolPrompt prompt, String text) {
+    return allows(prompt, text, TOKENIZER);
+  }
+
+  private static boolean allows(ToolPrompt prompt, String text, ByteTokens tokenizer) {
     ConstraintState state =
-        prompt.options(GenerationOptions.defaults()).constraint().get().begin(TOKENIZER);
-    for (int token : TOKENIZER.encode(text, true)) {
+        prompt.options(GenerationOptions.defaults()).constraint().get().begin(tokenizer);
+    for (int token : tokenizer.encode(text, true)) {
       if (!state.allows(token)) {
         return false;
       }
@@ -131,7 +183,11 @@ class ToolPromptTest {
   }
 
   private static ToolAnswer read(ToolPrompt prompt, String text) {
-    int[] tokens = TOKENIZER.encode(text, true);
+    return read(prompt, text, TOKENIZER);
+  }
+
+  private static ToolAnswer read(ToolPrompt prompt, String text, ByteTokens tokenizer) {
+    int[] tokens = tokenizer.encode(text, true);
     GenerationResult result =
         new GenerationResult(
             text,
@@ -144,38 +200,38 @@ class ToolPromptTest {
             0,
             0,
             new CacheStatistics(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ""));
-    return prompt.read(result, TOKENIZER);
+    return prompt.read(result, tokenizer);
   }
 
   @ParameterizedTest
-  @EnumSource(CallForm.class)
-  void theFormIsTheTemplates(CallForm form) throws Exception {
-    ToolPrompt prompt = prompt(source(form), tools(true, true));
-    assertThat(prompt.form()).isEqualTo(form);
+  @EnumSource
+  void theFormIsTheTemplates(Written form) throws Exception {
+    ToolPrompt prompt = prompt(form.source, tools(true, true));
+    assertThat(form.is(prompt.form())).as("%s", prompt.form()).isTrue();
     assertThat(prompt.template().render(prompt.messages(), true)).contains("weather", "Rain");
-    assertThat(allows(prompt, call(form))).isTrue();
-    assertThat(allows(prompt, call(form).replace("city", "town"))).isFalse();
-    assertThat(allows(prompt, call(form).replace("weather", "climate"))).isFalse();
+    assertThat(allows(prompt, form.call)).isTrue();
+    assertThat(allows(prompt, form.call.replace("city", "town"))).isFalse();
+    assertThat(allows(prompt, form.call.replace("weather", "climate"))).isFalse();
     assertThat(allows(prompt, "It rains.")).isFalse();
   }
 
   @ParameterizedTest
-  @EnumSource(CallForm.class)
-  void whereNoCallIsRequiredThereMayBeAText(CallForm form) throws Exception {
-    ToolPrompt prompt = prompt(source(form), tools(false, false));
+  @EnumSource
+  void whereNoCallIsRequiredThereMayBeAText(Written form) throws Exception {
+    ToolPrompt prompt = prompt(form.source, tools(false, false));
     assertThat(allows(prompt, "It rains.")).isTrue();
     assertThat(allows(prompt, "")).isTrue();
-    assertThat(allows(prompt, call(form))).isTrue();
-    assertThat(allows(prompt, call(form).replace("city", "town"))).isFalse();
-    String after = form == CallForm.OBJECT ? "" : "Let me see.\n";
-    assertThat(allows(prompt, after + call(form))).isTrue();
+    assertThat(allows(prompt, form.call)).isTrue();
+    assertThat(allows(prompt, form.call.replace("city", "town"))).isFalse();
+    String after = form == Written.OBJECT ? "" : "Let me see.\n";
+    assertThat(allows(prompt, after + form.call)).isTrue();
   }
 
   @ParameterizedTest
-  @EnumSource(CallForm.class)
-  void callsAreRead(CallForm form) throws Exception {
-    ToolPrompt prompt = prompt(source(form), tools(false, true));
-    ToolAnswer answer = read(prompt, call(form));
+  @EnumSource
+  void callsAreRead(Written form) throws Exception {
+    ToolPrompt prompt = prompt(form.source, tools(false, true));
+    ToolAnswer answer = read(prompt, form.call);
     assertThat(answer.text()).isEmpty();
     assertThat(answer.calls()).hasSize(1);
     ToolCall call = answer.calls().getFirst();
@@ -183,14 +239,14 @@ class ToolPromptTest {
     assertThat(call.arguments()).isEqualTo("{\"city\":\"Paris\"}");
     assertThat(call.id()).matches("[a-z0-9]{9}");
     assertThat(read(prompt, "It rains.")).isEqualTo(new ToolAnswer("It rains.", List.of()));
-    String cut = call(form).substring(0, call(form).length() - 20);
+    String cut = form.call.substring(0, form.call.length() - 30);
     assertThat(read(prompt, cut).calls()).isEmpty();
   }
 
   @Test
   void severalCallsAreSeveral() throws Exception {
     ToolPrompt prompt = prompt(TAGS, tools(true, true));
-    String two = call(CallForm.TAGS) + "\n" + call(CallForm.TAGS);
+    String two = Written.TAGS.call + "\n" + Written.TAGS.call;
     assertThat(allows(prompt, two)).isTrue();
     assertThat(allows(prompt(TAGS, tools(true, false)), two)).isFalse();
     List<ToolCall> calls = read(prompt, "Both.\n" + two).calls();
@@ -275,29 +331,91 @@ class ToolPromptTest {
     }
   }
 
-  @Test
-  void whatTheTemplateWritesOfAnEarlierCallIsReadAsThatCall() throws Exception {
-    ToolPrompt prompt = prompt(PARAMETERS, tools(false, true, EVERYTHING));
+  @ParameterizedTest
+  @EnumSource(names = {"PARAMETERS", "GLM", "GLM_ON_ONE_LINE", "MINIMAX"})
+  void whatTheTemplateWritesOfEarlierCallsIsReadAsTheseCalls(Written form) throws Exception {
+    Map<String, JsonNode> schemas = new LinkedHashMap<>();
+    ObjectMapper json = new ObjectMapper();
+    schemas.put("weather", json.readTree(EVERYTHING));
+    schemas.put(
+        "weather_now",
+        json.readTree("{\"properties\":{\"mode\":{\"type\":\"string\",\"enum\":[\"a\",\"ab\"]}}}"));
+    Tools tools = tools(false, true);
+    Tools two = new Tools(tools.definitions(), schemas, false, Optional.empty(), true);
     Map<String, Object> arguments = new LinkedHashMap<>();
-    arguments.put("text", "two\nlines");
+    arguments.put("text", "two\nlines of <b>text</b> ü");
     arguments.put("list", List.of(1, 2));
-    Map<String, Object> call =
-        Map.of("id", "c1", "function", Map.of("name", "weather", "arguments", arguments));
-    ChatMessage answer = new ChatMessage("assistant", "Yes.", Map.of("tool_calls", List.of(call)));
-    String written = prompt.template().render(List.of(answer), false);
-    String text = written.substring(written.indexOf("Yes."), written.indexOf("</>"));
-    assertThat(allows(prompt, text)).isTrue();
-    assertThat(read(prompt, text).calls().getFirst().arguments())
-        .isEqualTo("{\"text\":\"two\\nlines\",\"list\":[1,2]}");
+    List<Map<String, Object>> calls =
+        List.of(
+            written("weather_now", Map.of()),
+            written("weather", arguments),
+            written("weather_now", Map.of("mode", "ab")));
+    ToolPrompt prompt = prompt(form.source, two);
+    ChatMessage answer = new ChatMessage("assistant", "Yes.", Map.of("tool_calls", calls));
+    String history = prompt.template().render(List.of(answer), false);
+    String text = history.substring(history.indexOf("Yes."), history.indexOf("</>"));
+    // Tags may be control tokens or plain text.
+    for (ByteTokens tokenizer :
+        List.of(
+            TOKENIZER,
+            new ByteTokens("<|end|>", "<tool_call>", "</tool_call>", "<arg_key>", "</arg_value>"),
+            new ByteTokens("<|end|>", "<minimax:tool_call>", "</minimax:tool_call>"))) {
+      assertThat(allows(prompt, text, tokenizer)).isTrue();
+      ToolAnswer read = read(prompt, text, tokenizer);
+      assertThat(read.text()).isEqualTo("Yes.");
+      assertThat(read.calls())
+          .extracting(ToolCall::name)
+          .containsExactly("weather_now", "weather", "weather_now");
+      assertThat(read.calls())
+          .extracting(ToolCall::arguments)
+          .containsExactly(
+              "{}",
+              "{\"text\":\"two\\nlines of <b>text</b> ü\",\"list\":[1,2]}",
+              "{\"mode\":\"ab\"}");
+    }
+    assertThat(allows(prompt(form.source, tools(false, false)), text)).isFalse();
+    assertThat(allows(prompt, text.replace("ab", "abc"))).isFalse();
+    assertThat(allows(prompt, text.replace("weather_now", "weather_then"))).isFalse();
+  }
+
+  @Test
+  void whatEndsAValueMayStandInAStringOfJson() throws Exception {
+    ToolPrompt prompt =
+        prompt(
+            GLM,
+            tools(true, false, "{\"properties\":{\"city\":{\"anyOf\":[{\"type\":\"string\"}]}}}"));
+    String call = Written.GLM.call.replace("Paris", "\"</arg_value> </arg_value>\"");
+    assertThat(allows(prompt, call)).isTrue();
+    assertThat(read(prompt, call).calls())
+        .extracting(ToolCall::arguments)
+        .containsExactly("{\"city\":\"</arg_value> </arg_value>\"}");
+    assertThat(read(prompt, call.replace(" </arg_value>\"", "")).calls()).isEmpty();
+  }
+
+  private static Map<String, Object> written(String name, Map<String, Object> arguments) {
+    return Map.of("id", "c1", "function", Map.of("name", name, "arguments", arguments));
+  }
+
+  /** Whether a value is text is said beside it: a form that cannot be learned from texts alone. */
+  @Test
+  void aFormThatWritesTextsAndNumbersDifferentlyIsRefused() throws Exception {
+    String source =
+        MINIMAX.replace("k + '\">'", "k + '\" text=\"' + (v is string) | string + '\">'");
+    Tools tools = tools(false, true);
+    assertThatThrownBy(() -> prompt(source, tools))
+        .hasMessageContaining("calls in a form that is not supported");
+    String nested = GLM.replace("'\n<tool_call>'", "'<calls><tool_call>'");
+    assertThatThrownBy(() -> prompt(nested, tools))
+        .hasMessageContaining("calls in a form that is not supported");
   }
 
   @Test
   void callsOfNamesMayHaveIds() throws Exception {
-    String with = call(CallForm.NAMED).replace("[ARGS]", "[CALL_ID]a1B2c3D4e[ARGS]");
+    String with = Written.NAMED.call.replace("[ARGS]", "[CALL_ID]a1B2c3D4e[ARGS]");
     for (String source : List.of(NAMED, NAMED.replace("[CALL_ID]{{ c.id }}", ""))) {
       ToolPrompt prompt = prompt(source, tools(true, true));
-      assertThat(prompt.form()).isEqualTo(CallForm.NAMED);
-      String two = with + call(CallForm.NAMED);
+      assertThat(prompt.form()).isEqualTo(JsonCalls.NAMED);
+      String two = with + Written.NAMED.call;
       assertThat(allows(prompt, two)).isTrue();
       assertThat(allows(prompt(source, tools(true, false)), two)).isFalse();
       assertThat(allows(prompt, with.replace("a1B2", "a-B2"))).isFalse();
@@ -323,7 +441,7 @@ class ToolPromptTest {
         .endsWith(
             "<user>Rain?</><assistant><tool_call>\n{\"name\":\"weather\",\"arguments\":{\"city\":\"P\"}}\n"
                 + "</tool_call></><user><tool_response>\nno\n</tool_response></>");
-    assertThat(allows(prompt, call(CallForm.TAGS))).isTrue();
+    assertThat(allows(prompt, Written.TAGS.call)).isTrue();
   }
 
   @Test
@@ -350,7 +468,7 @@ class ToolPromptTest {
   @Test
   void thoughtsCallNothing() throws Exception {
     ToolPrompt prompt = prompt(TAGS, tools(false, true));
-    ToolAnswer answer = read(prompt, "<tool_call> would help.</think>\n" + call(CallForm.TAGS));
+    ToolAnswer answer = read(prompt, "<tool_call> would help.</think>\n" + Written.TAGS.call);
     assertThat(answer.calls()).hasSize(1);
     assertThat(answer.text()).isEqualTo("<tool_call> would help.</think>");
   }
@@ -369,15 +487,15 @@ class ToolPromptTest {
   }
 
   @ParameterizedTest
-  @EnumSource(CallForm.class)
-  void aStreamHoldsCallsBackAndNothingElse(CallForm form) throws Exception {
-    ToolPrompt prompt = prompt(source(form), tools(false, true));
-    assertThat(String.join("", told(prompt, call(form)))).isEmpty();
+  @EnumSource
+  void aStreamHoldsCallsBackAndNothingElse(Written form) throws Exception {
+    ToolPrompt prompt = prompt(form.source, tools(false, true));
+    assertThat(String.join("", told(prompt, form.call))).isEmpty();
     assertThat(told(prompt, "It rains."))
         .containsExactly("I", "t", "", " r", "a", "i", "n", "s", ".", "");
-    if (form != CallForm.OBJECT) {
-      assertThat(told(prompt, "Let me see.\n" + call(form)).subList(0, 11)).last().isEqualTo(".");
-      assertThat(String.join("", told(prompt, "Let me see.\n" + call(form))))
+    if (form != Written.OBJECT) {
+      assertThat(told(prompt, "Let me see.\n" + form.call).subList(0, 11)).last().isEqualTo(".");
+      assertThat(String.join("", told(prompt, "Let me see.\n" + form.call)))
           .isEqualTo("Let me see.");
     }
   }
@@ -388,7 +506,7 @@ class ToolPromptTest {
     assertThat(told(prompt, "a <tool> b")).startsWith("a", "", "", "", "", "", "", " <tool>");
     assertThat(told(prompt, "a <tool")).endsWith("", " <tool");
     assertThat(told(prompt, "<tool_call>\n{\"name").getLast()).isEqualTo("<tool_call>\n{\"name");
-    assertThat(String.join("", told(prompt, "<tool_call>?</think>\n" + call(CallForm.TAGS))))
+    assertThat(String.join("", told(prompt, "<tool_call>?</think>\n" + Written.TAGS.call)))
         .isEqualTo("<tool_call>?</think>");
   }
 }

@@ -3,7 +3,6 @@ package io.calidrop.sampling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.OptionalDouble;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -61,16 +60,46 @@ class SamplerOptionsTest {
             .withPresencePenalty(0.9)
             .withSeed(10);
     assertThat(o)
-        .isEqualTo(
-            new SamplerOptions(0.1, 2, 0.3, 0.4, 0.5, OptionalDouble.of(1.6), 7, 0.8, 0.9, 10));
+        .hasToString(
+            "temperature 0.1, top-k 2, top-p 0.3, min-p 0.4, typical-p 0.5, repeat penalty 1.6, "
+                + "repeat-last-n 7, frequency penalty 0.8, presence penalty 0.9");
+    assertThat(o.temperature()).isEqualTo(0.1);
+    assertThat(o.topK()).isEqualTo(2);
+    assertThat(o.topP()).isEqualTo(0.3);
+    assertThat(o.minP()).isEqualTo(0.4);
+    assertThat(o.typicalP()).isEqualTo(0.5);
+    assertThat(o.repeatPenalty()).isEqualTo(1.6);
+    assertThat(o.repeatLastN()).isEqualTo(7);
+    assertThat(o.frequencyPenalty()).isEqualTo(0.8);
+    assertThat(o.presencePenalty()).isEqualTo(0.9);
+    assertThat(o.seed()).isEqualTo(10);
+  }
+
+  @Test
+  void whatNobodyChoseComesFromOthers() {
+    SamplerOptions others = DEFAULTS.withTemperature(1).withTopK(9).withSeed(3);
+    SamplerOptions both = DEFAULTS.withTemperature(0.3).withSeed(4).over(others);
+    assertThat(both.temperature()).as("chosen, although it is the default").isEqualTo(0.3);
+    assertThat(both.topK()).isEqualTo(9);
+    assertThat(both.topP()).isEqualTo(0.9);
+    assertThat(both.seed()).isEqualTo(4);
+  }
+
+  @Test
+  void greedyIsGreedyWhateverPenaltyOthersHave() {
+    SamplerOptions others = DEFAULTS.withRepeatPenalty(1.5);
+    assertThat(DEFAULTS.over(others).repeatPenalty()).isEqualTo(1.5);
+    assertThat(SamplerOptions.greedy().over(others).repeatPenalty()).isEqualTo(1);
+    assertThat(DEFAULTS.over(others.withTemperature(0)).repeatPenalty())
+        .as("both are the others'")
+        .isEqualTo(1.5);
   }
 
   @Test
   void theRepetitionPenaltyIsOffWhereGreedy() {
-    assertThat(DEFAULTS.effectiveRepeatPenalty()).isEqualTo(1.1);
-    assertThat(SamplerOptions.greedy().effectiveRepeatPenalty()).isEqualTo(1);
-    assertThat(DEFAULTS.withTopP(0).effectiveRepeatPenalty()).isEqualTo(1);
-    assertThat(SamplerOptions.greedy().withRepeatPenalty(1.2).effectiveRepeatPenalty())
-        .isEqualTo(1.2);
+    assertThat(DEFAULTS.repeatPenalty()).isEqualTo(1.1);
+    assertThat(SamplerOptions.greedy().repeatPenalty()).isEqualTo(1);
+    assertThat(DEFAULTS.withTopP(0).repeatPenalty()).isEqualTo(1);
+    assertThat(SamplerOptions.greedy().withRepeatPenalty(1.2).repeatPenalty()).isEqualTo(1.2);
   }
 }

@@ -3,6 +3,8 @@ package io.calidrop.template;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -103,9 +105,10 @@ class TemplateTest {
             + "{{ ('a' * 100000).strip('b' * 100000) }}{% endfor %}"
       })
   void aHostileTemplateEndsWithAnError(String source) {
-    long start = System.nanoTime();
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean(); // others' time is none of its own
+    long start = threads.getCurrentThreadCpuTime();
     assertThatThrownBy(() -> render(source, Map.of())).isInstanceOf(TemplateException.class);
-    assertThat(System.nanoTime() - start).isLessThan(10_000_000_000L);
+    assertThat(threads.getCurrentThreadCpuTime() - start).isLessThan(10_000_000_000L);
   }
 
   /** As on a thread with the smallest stack that this program uses. */
