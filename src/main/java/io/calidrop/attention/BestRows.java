@@ -4,120 +4,177 @@ import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 
+import io.calidrop.tensor.VectorShape;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * Finds the rows with the highest scores without sorting: halves the range that the least of them
- * may lie in until nearly as many rows lie above as are wanted. One object serves one thread.
+ * Finds the rows with the highest scores, of any number of rows, without sorting or keeping them:
+ * rows that come gather where they are above the best that are known to be enough, and when there
+ * are many of them the lower ones go. So most rows cost a comparison. For one thread at a time.
  */
 final class BestRows {
-  /** Of the rows that are wanted, one in so many may be missing. */
-  static final int TOLERANCE = 16;
+  /** Rows that gather beyond those that are wanted. */
+  private static final int SLACK = 1024;
 
-  /** Halvings, after which scores within the range count as equal. */
-  private static final int MOST_STEPS = 40;
+  /** Of the rows that are wanted, one in so many may be left too many while others come. */
+  private static final int TOLERANCE = 8;
 
   private static final IntVector FIRST = IntVector.zero(I).addIndex(1);
 
-  /** The rows that were found, in ascending order. */
-  int[] rows = {};
+  private int[] rows = {}; // ascending
+  private float[] scores = {}; // of each, and room for a vector
+  private int count;
+  private int most;
+  private float least; // what a row must exceed
+
+  /** Forgets all rows; {@code most} are wanted. */
+  void start(int most) {
+    this.most = most;
+    count = 0;
+    least = Float.NEGATIVE_INFINITY;
+  }
 
   /**
-   * Finds rows with the highest scores: {@code most}, or up to a sixteenth less, or all if there
-   * are no more. Where more have the same score than are wanted the lower rows are taken.
+   * Takes rows in ascending order.
    *
-   * @param scores holds [n], a multiple of vectors, with negative infinity where there is no row
-   * @return how many
+   * @param from their scores [n], a multiple of vectors, with negative infinity where there is none
+   * @param first the first one's number
    */
-  int find(float[] scores, int n, int most) {
-    float low = least(scores, n); // which too many reach
-    float high = Math.nextUp(greatest(scores, n)); // which no more than wanted do
-    int above = 0; // rows that reach it
-    if (count(scores, n, low) <= most) {
-      high = low;
-      above = most;
+  void add(float[] from, int n, int first) {
+    if (rows.length < count + n + LANES) {
+      int size = Math.max(count + n, most + SLACK) + n + LANES;
+      rows = Arrays.copyOf(rows, size);
+      scores = Arrays.copyOf(scores, size);
     }
-    for (int step = 0; step < MOST_STEPS && above < most - most / TOLERANCE; step++) {
+    count = collect(from, n, first, least, rows, scores, count);
+    if (count > most + SLACK) {
+      shrink(most / TOLERANCE);
+    }
+  }
+
+  /**
+   * Leaves the rows that are wanted, or all if there are no more: those with the highest scores, of
+   * equal ones the first.
+   *
+   * @return how many there are in {@link #rows}
+   */
+  int finish() {
+    if (count > most) {
+      shrink(0);
+    }
+    return count;
+  }
+
+  /** The rows in ascending order. */
+  int[] rows() {
+    return rows;
+  }
+
+  /** Collects rows above {@code least} behind those that were found. */
+  private static int collect(
+      float[] from, int n, int first, float least, int[] rows, float[] scores, int found) {
+    FloatVector bound = FloatVector.broadcast(F, least);
+    for (int i = 0; i < n; i += LANES) {
+      FloatVector x = FloatVector.fromArray(F, from, i);
+      VectorMask<Float> above = x.compare(VectorOperators.GT, bound);
+      long lanes = above.toLong();
+      if (lanes != 0) {
+        // The mask is of floats: a cast of it would be an object.
+        FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
+        ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
+        x.compress(above).intoArray(scores, found);
+        found += Long.bitCount(lanes);
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Drops the lower ones of too many rows, and up to {@code spare} less: halves the range that the
+   * least of those that stay may lie in.
+   */
+  private void shrink(int spare) {
+    int padded = VectorShape.roundUp(count, LANES);
+    Arrays.fill(scores, count, padded, Float.POSITIVE_INFINITY);
+    float low = Math.nextDown(least(scores, padded)); // which too many exceed
+    Arrays.fill(scores, count, padded, Float.NEGATIVE_INFINITY);
+    float high = greatest(scores, padded); // which no more than are wanted exceed
+    int above = 0; // rows that exceed it
+    int most = this.most + spare;
+    while (above < this.most) {
       float middle = low + (high - low) / 2;
-      if (middle == low || middle == high) {
+      if (!(middle > low && middle < high)) {
         break;
       }
-      int reach = count(scores, n, middle);
-      if (reach > most) {
+      int more = count(scores, padded, middle);
+      if (more > most) {
         low = middle;
       } else {
         high = middle;
-        above = reach;
+        above = more;
       }
     }
-    if (above >= most - most / TOLERANCE) {
-      return collect(scores, n, high, room(most + LANES));
+    if (above >= this.most) {
+      count = keep(rows, scores, padded, high);
+    } else {
+      // Those between both are equal.
+      count = keep(rows, scores, padded, low);
+      count = drop(rows, scores, count, high, this.most - above);
     }
-    int reach = collect(scores, n, low, room(count(scores, n, low) + LANES));
-    return drop(scores, rows, reach, high, most - above);
+    least = high;
   }
 
-  private static float greatest(float[] scores, int n) {
+  private static float least(float[] scores, int padded) {
+    FloatVector min = FloatVector.broadcast(F, Float.POSITIVE_INFINITY);
+    for (int i = 0; i < padded; i += LANES) {
+      min = min.lanewise(VectorOperators.MIN, FloatVector.fromArray(F, scores, i));
+    }
+    return min.reduceLanes(VectorOperators.MIN);
+  }
+
+  private static float greatest(float[] scores, int padded) {
     FloatVector max = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    for (int i = 0; i < n; i += LANES) {
+    for (int i = 0; i < padded; i += LANES) {
       max = max.lanewise(VectorOperators.MAX, FloatVector.fromArray(F, scores, i));
     }
     return max.reduceLanes(VectorOperators.MAX);
   }
 
-  /** The least score of a row. */
-  private static float least(float[] scores, int n) {
-    FloatVector none = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    FloatVector most = FloatVector.broadcast(F, Float.MAX_VALUE);
-    FloatVector min = most;
-    for (int i = 0; i < n; i += LANES) {
-      FloatVector x = FloatVector.fromArray(F, scores, i);
-      min = min.lanewise(VectorOperators.MIN, x.blend(most, x.compare(VectorOperators.EQ, none)));
-    }
-    return min.reduceLanes(VectorOperators.MIN);
-  }
-
-  private static int count(float[] scores, int n, float least) {
+  private static int count(float[] scores, int padded, float bound) {
     int count = 0;
-    for (int i = 0; i < n; i += LANES) {
-      count += FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, least).trueCount();
+    for (int i = 0; i < padded; i += LANES) {
+      count += FloatVector.fromArray(F, scores, i).compare(VectorOperators.GT, bound).trueCount();
     }
     return count;
   }
 
-  /** Collects rows that reach {@code least}, without a branch that depends on a score. */
-  private static int collect(float[] scores, int n, float least, int[] rows) {
-    int found = 0;
-    for (int i = 0; i < n; i += LANES) {
-      VectorMask<Float> reach =
-          FloatVector.fromArray(F, scores, i).compare(VectorOperators.GE, least);
-      // The mask is of floats: a cast of it would be an object.
-      FloatVector numbers = (FloatVector) FIRST.add(i).reinterpretShape(F, 0);
-      ((IntVector) numbers.compress(reach).reinterpretShape(I, 0)).intoArray(rows, found);
-      found += reach.trueCount();
-    }
-    return found;
-  }
-
-  /** Leaves rows that reach {@code high}, and the first {@code ties} of the others. */
-  private static int drop(float[] scores, int[] rows, int count, float high, int ties) {
+  /** Leaves rows above a bound: what is written lies before what is read next. */
+  private static int keep(int[] rows, float[] scores, int padded, float bound) {
     int left = 0;
-    for (int i = 0; i < count; i++) {
-      if (scores[rows[i]] >= high || ties-- > 0) {
-        rows[left++] = rows[i];
-      }
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector x = FloatVector.fromArray(F, scores, i);
+      VectorMask<Float> above = x.compare(VectorOperators.GT, bound);
+      FloatVector numbers = (FloatVector) IntVector.fromArray(I, rows, i).reinterpretShape(F, 0);
+      ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, left);
+      x.compress(above).intoArray(scores, left);
+      left += above.trueCount();
     }
     return left;
   }
 
-  /** Room for {@code count} rows. */
-  int[] room(int count) {
-    if (rows.length < count) {
-      rows = new int[count];
+  /** Leaves rows above {@code bound}, and the first {@code ties} of the others. */
+  private static int drop(int[] rows, float[] scores, int count, float bound, int ties) {
+    int left = 0;
+    for (int i = 0; i < count; i++) {
+      if (scores[i] > bound || ties-- > 0) {
+        rows[left] = rows[i];
+        scores[left++] = scores[i];
+      }
     }
-    return rows;
+    return left;
   }
 }

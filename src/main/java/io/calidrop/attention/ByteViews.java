@@ -7,7 +7,6 @@ import java.nio.ByteOrder;
 /** Numbers in arrays of bytes, the lowest byte first. */
 final class ByteViews {
   static final VarHandle INT = of(int[].class);
-  static final VarHandle LONG = of(long[].class);
   static final VarHandle SHORT = of(short[].class);
   static final VarHandle FLOAT = of(float[].class);
 

@@ -13,7 +13,7 @@ final class ChosenRows {
   private int[] ends = {}; // [tokens] in own
   private int[] own = {}; // rows of each token, then their places
   private long[] marks = {}; // [pages] a bit for each row
-  private int pages;
+  private long[] marked = {}; // a bit for each page with such
   private int[] places = {}; // [rows] in the union
   private int[] rows = {}; // of the union, far ones first
   private int far; // end of the far ones
@@ -21,13 +21,16 @@ final class ChosenRows {
 
   /** Forgets all tokens; there are {@code pages} to choose from. */
   void start(int pages) {
-    this.pages = pages;
     tokens = 0;
     if (marks.length < pages) {
       marks = new long[pages + pages / 2];
+      marked = new long[marks.length / Long.SIZE + 1];
       places = new int[marks.length * BLOCK];
     }
-    Arrays.fill(marks, 0, pages, 0);
+    for (int page = nextMarked(0); page >= 0; page = nextMarked(page + 1)) {
+      marks[page] = 0;
+    }
+    Arrays.fill(marked, 0);
   }
 
   /** Adds a token, which has chosen {@code rows[0, count)}, in ascending order. */
@@ -41,7 +44,9 @@ final class ChosenRows {
     }
     System.arraycopy(rows, 0, own, from, count);
     for (int i = 0; i < count; i++) {
-      marks[rows[i] / BLOCK] |= 1L << rows[i];
+      int page = rows[i] / BLOCK;
+      marks[page] |= 1L << rows[i];
+      marked[page / Long.SIZE] |= 1L << page;
     }
     ends[tokens++] = from + count;
   }
@@ -63,7 +68,7 @@ final class ChosenRows {
   }
 
   private void unite(StoredRows stored, boolean far) {
-    for (int page = 0; page < pages; page++) {
+    for (int page = nextMarked(0); page >= 0; page = nextMarked(page + 1)) {
       long bits = stored.isFar(page) == far ? marks[page] : 0;
       reach(united + Long.bitCount(bits));
       for (; bits != 0; bits &= bits - 1) {
@@ -72,6 +77,22 @@ final class ChosenRows {
         rows[united++] = row;
       }
     }
+  }
+
+  /** The next page from one on that has chosen rows, or -1. */
+  private int nextMarked(int page) {
+    int word = page / Long.SIZE;
+    if (word == marked.length) {
+      return -1;
+    }
+    long bits = marked[word] & -1L << page;
+    while (bits == 0) {
+      if (++word == marked.length) {
+        return -1;
+      }
+      bits = marked[word];
+    }
+    return word * Long.SIZE + Long.numberOfTrailingZeros(bits);
   }
 
   private void reach(int count) {

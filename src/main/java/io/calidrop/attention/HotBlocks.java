@@ -10,7 +10,7 @@ import java.util.Arrays;
  */
 final class HotBlocks {
   /** Rows of a block. */
-  static final int ROWS = KeySketches.RUN;
+  static final int ROWS = 16;
 
   private static final int WAYS = 8;
   private static final int NONE = -1;

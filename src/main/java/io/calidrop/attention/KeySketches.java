@@ -25,25 +25,21 @@ import jdk.incubator.vector.VectorSpecies;
  * precision, and of each key, rotated by a {@link Hadamard} matrix and less the center, the signs
  * and a scale for each 64 dimensions (as RaBitQ does for nearest neighbours, arXiv 2405.12497).
  *
- * <p>Rows lie in runs of {@value #RUN}. For each 64 dimensions a run has eight times {@value #RUN}
- * bytes with the signs of eight dimensions of each row, the first lowest, and {@value #RUN}
- * half-precision scales.
+ * <p>For each 64 dimensions a page has eight times 64 bytes with the signs of eight dimensions of
+ * each row, the first lowest, and 64 half-precision scales.
  */
 final class KeySketches {
-  /** Rows that are scored together or not. */
-  static final int RUN = 16;
-
   /** Dimensions that share a scale. */
   static final int PART = 64;
 
   /** Bytes of signs that a row has in a part. */
   static final int OCTETS = PART / Byte.SIZE;
 
-  /** Bytes of a run's part. */
-  static final int PART_BYTES = (OCTETS + Short.BYTES) * RUN;
+  /** Bytes of a page's part. */
+  static final int PART_BYTES = (OCTETS + Short.BYTES) * BLOCK;
 
-  private static final int CHUNK = 16; // pages that are allocated together
-  private static final int PAGE_RUNS = BLOCK / RUN;
+  /** Pages that lie one after the other. */
+  static final int CHUNK = 16;
 
   /** As many numbers of half precision as a vector has lanes. */
   private static final VectorSpecies<Short> HALVES =
@@ -54,7 +50,7 @@ final class KeySketches {
   private final int dim;
   private final int centerDim; // in whole vectors
   private final int parts; // of 64 dimensions
-  private final List<byte[]> chunks = new ArrayList<>(); // [CHUNK][PAGE_RUNS][parts][PART_BYTES]
+  private final List<byte[]> chunks = new ArrayList<>(); // [CHUNK][parts][PART_BYTES]
   private final List<short[]> centers = new ArrayList<>(); // [CHUNK][centerDim]
 
   KeySketches(int dim) {
@@ -65,7 +61,7 @@ final class KeySketches {
 
   private void reach(int page) {
     while (chunks.size() * CHUNK <= page) {
-      chunks.add(new byte[CHUNK * PAGE_RUNS * parts * PART_BYTES]);
+      chunks.add(new byte[CHUNK * parts * PART_BYTES]);
       centers.add(new short[CHUNK * centerDim]);
     }
   }
@@ -117,8 +113,8 @@ final class KeySketches {
   }
 
   private void set(int row, float[] x, int offset) {
-    byte[] sketches = runs(row / RUN);
-    int at = at(row / RUN);
+    byte[] sketches = of(row / BLOCK);
+    int at = at(row / BLOCK);
     for (int part = 0; part < parts; part++, at += PART_BYTES) {
       int from = part * PART;
       int n = Math.min(dim - from, PART);
@@ -130,44 +126,44 @@ final class KeySketches {
           bits |= (v > 0 ? 1 : 0) << d % Byte.SIZE;
           sum += Math.abs(v);
         }
-        sketches[at + octet * RUN + row % RUN] = (byte) bits;
+        sketches[at + octet * BLOCK + row % BLOCK] = (byte) bits;
       }
-      int scale = at + OCTETS * RUN + row % RUN * Short.BYTES;
+      int scale = at + OCTETS * BLOCK + row % BLOCK * Short.BYTES;
       SHORT.set(sketches, scale, Float.floatToFloat16(sum / n));
     }
   }
 
-  /** The bytes that a run lies in. */
-  byte[] runs(int run) {
-    return chunks.get(run / (CHUNK * PAGE_RUNS));
+  /** The bytes that a page lies in. */
+  byte[] of(int page) {
+    return chunks.get(page / CHUNK);
   }
 
-  /** Where a run begins in them. */
-  int at(int run) {
-    return run % (CHUNK * PAGE_RUNS) * parts * PART_BYTES;
+  /** Where a page begins in them. */
+  int at(int page) {
+    return page % CHUNK * parts * PART_BYTES;
   }
 
   /**
    * What is known of a page.
    *
-   * @param runs [PAGE_RUNS][parts][PART_BYTES]
+   * @param sketches [parts][PART_BYTES]
    * @param center [centerDim]
    */
-  record Page(byte[] runs, short[] center) {}
+  record Page(byte[] sketches, short[] center) {}
 
   /** A copy of what is known of a page that was sketched. */
   Page save(int page) {
-    int from = at(page * PAGE_RUNS);
+    int from = at(page);
     int center = page % CHUNK * centerDim;
     return new Page(
-        Arrays.copyOfRange(chunks.get(page / CHUNK), from, from + PAGE_RUNS * parts * PART_BYTES),
+        Arrays.copyOfRange(chunks.get(page / CHUNK), from, from + parts * PART_BYTES),
         Arrays.copyOfRange(centers.get(page / CHUNK), center, center + centerDim));
   }
 
   /** Puts it back. */
   void load(int page, Page saved) {
     byte[] to = chunks.get(page / CHUNK);
-    System.arraycopy(saved.runs, 0, to, at(page * PAGE_RUNS), saved.runs.length);
+    System.arraycopy(saved.sketches, 0, to, at(page), saved.sketches.length);
     short[] center = centers.get(page / CHUNK);
     System.arraycopy(saved.center, 0, center, page % CHUNK * centerDim, centerDim);
   }
@@ -180,7 +176,7 @@ final class KeySketches {
     float[] center = new float[centerDim];
     for (int page = 0; page < used; page += CHUNK) {
       int count = Math.min(CHUNK, used - page);
-      state.bytes(chunks.get(page / CHUNK), count * PAGE_RUNS * parts * PART_BYTES);
+      state.bytes(chunks.get(page / CHUNK), count * parts * PART_BYTES);
       for (int i = page; i < page + count; i++) {
         getCenter(i, center, 0);
         state.floats(center, dim);
@@ -196,7 +192,6 @@ final class KeySketches {
 
   /** Bytes of the sketches of a page. */
   static int pageBytes(int dim) {
-    return PAGE_RUNS * Math.ceilDiv(dim, PART) * PART_BYTES
-        + VectorShape.roundUp(dim, LANES) * Short.BYTES;
+    return Math.ceilDiv(dim, PART) * PART_BYTES + VectorShape.roundUp(dim, LANES) * Short.BYTES;
   }
 }

@@ -14,9 +14,9 @@ import jdk.incubator.vector.VectorMask;
 /** Dot products of up to four queries with vectors that lie anywhere. */
 final class QuadDots {
   /** Lanes whose number has the bit. */
-  private static final VectorMask<Float> HAVE_1 = having(1);
+  static final VectorMask<Float> HAVE_1 = having(1);
 
-  private static final VectorMask<Float> HAVE_2 = having(2);
+  static final VectorMask<Float> HAVE_2 = having(2);
 
   private QuadDots() {}
 

@@ -18,6 +18,7 @@ final class Recall {
   private final ChosenRows chosen = new ChosenRows();
   private final RowAttention attention;
   private final int rowDim; // of a decoded row
+  private int[] all = {}; // rows
   private byte[] records = {}; // [rows of the union][rowBytes]
   private float[] keys = {}; // [rows of the union][rowDim] as they are stored
   private float[] values = {}; // the same
@@ -29,7 +30,7 @@ final class Recall {
    * @param tokens most at a time
    */
   Recall(CacheShape shape, int tokens) {
-    this(shape, tokens, new RowChoice(shape));
+    this(shape, tokens, new RowChoice(shape, tokens));
   }
 
   /**
@@ -58,9 +59,8 @@ final class Recall {
     chosen.start(stored.slots());
     for (int token = 0; token < tokens; token++) {
       turn(stored, q, offset + token * stride, group, token, position + token, shift);
-      int count = choice.choose(stored, near, far, token);
-      chosen.add(choice.rows(), count);
     }
+    choice.choose(stored, near, far, tokens, chosen);
     attendChosen(stored);
   }
 
@@ -73,7 +73,9 @@ final class Recall {
     chosen.start(stored.slots());
     turn(stored, q, offset, 1, 0, position, shift);
     int n = stored.slots() * BLOCK;
-    int[] all = choice.room(n);
+    if (all.length < n) {
+      all = new int[n + n / 2];
+    }
     int count = 0;
     for (int row = 0; row < n; row++) {
       if (row < stored.unused() || row >= VectorShape.roundUp(stored.unused(), BLOCK)) {

@@ -1,13 +1,10 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.ByteViews.LONG;
 import static io.calidrop.attention.KvHead.BLOCK;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -18,9 +15,6 @@ import java.util.List;
  * in its file, which are read block by block. Threads may copy rows side by side.
  */
 final class RowRecords {
-  private static final ValueLayout.OfLong NUMBER =
-      ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final PageMemory memory;
   private final int rowBytes;
   private final HotBlocks hot;
@@ -110,8 +104,14 @@ final class RowRecords {
     if (pages > inRam.size()) {
       return copyWithFile(chosen, count, to);
     }
-    for (int i = 0; i < count; i++) {
-      copy(chosen.row(i), to, i * rowBytes);
+    for (int i = 0; i < count; ) {
+      int row = chosen.row(i);
+      int some = 1; // neighbours of a page
+      while (i + some < count && chosen.row(i + some) == row + some && (row + some) % BLOCK > 0) {
+        some++;
+      }
+      copy(row, some, to, i * rowBytes);
+      i += some;
     }
     return true;
   }
@@ -122,7 +122,7 @@ final class RowRecords {
     for (int i = 0; i < count; i++) {
       int row = chosen.row(i);
       if (isInRam(row / BLOCK)) {
-        copy(row, to, i * rowBytes);
+        copy(row, 1, to, i * rowBytes);
         continue;
       }
       if (row / HotBlocks.ROWS != number) {
@@ -137,22 +137,10 @@ final class RowRecords {
     return true;
   }
 
-  /**
-   * Copies a row in RAM by numbers, the last of which may overlap: a call takes longer than the
-   * copy. Vectors that are read from a segment C2 leaves boxed in some processes.
-   */
-  private void copy(int row, byte[] to, int at) {
-    MemorySegment from = inRam.get(row / BLOCK);
-    int offset = row % BLOCK * rowBytes;
-    int last = rowBytes - Long.BYTES;
-    if (last < 0) {
-      MemorySegment.copy(from, JAVA_BYTE, offset, to, at, rowBytes);
-      return;
-    }
-    for (int i = 0; i < last; i += Long.BYTES) {
-      LONG.set(to, at + i, from.get(NUMBER, offset + i));
-    }
-    LONG.set(to, at + last, from.get(NUMBER, offset + last));
+  /** Copies neighbours of a page in RAM: a call takes as long as two rows. */
+  private void copy(int row, int count, byte[] to, int at) {
+    long from = (long) (row % BLOCK) * rowBytes;
+    MemorySegment.copy(inRam.get(row / BLOCK), JAVA_BYTE, from, to, at, count * rowBytes);
   }
 
   /** Whether rows of a file are lost, and all that is stored with them. */

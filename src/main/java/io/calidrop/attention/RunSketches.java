@@ -1,6 +1,5 @@
 package io.calidrop.attention;
 
-import static io.calidrop.attention.KeySketches.RUN;
 import static io.calidrop.attention.KvHead.BLOCK;
 
 import io.calidrop.tensor.VectorMath;
@@ -11,6 +10,9 @@ import java.util.Arrays;
  * rows are. A page of 64 runs keeps the center that it got first.
  */
 final class RunSketches {
+  /** Rows of a run. */
+  static final int RUN = 16;
+
   private final int dim;
   private final KeySketches sketches;
   private final float[] sum; // [dim] of the keys of the run that is not complete

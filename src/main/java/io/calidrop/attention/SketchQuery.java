@@ -1,18 +1,21 @@
 package io.calidrop.attention;
 
+import static io.calidrop.tensor.VectorShape.B;
+import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import io.calidrop.tensor.VectorMath;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 
 /**
- * The queries of a KV head's group as sketches are scored with: multiplied by the model's scale,
- * once in single precision and once as tables of what four dimensions add to the product with any
- * signs, a byte for each of the sixteen. For one thread at a time.
+ * The queries of a tile's tokens, of a KV head's group, as sketches are scored with: multiplied by
+ * the model's scale, once in single precision and once as tables of what four dimensions add to the
+ * product with any signs, a byte for each of the sixteen. For one thread at a time.
  */
 final class SketchQuery {
   /** What a sum of codes is where the product is 0. */
@@ -21,8 +24,8 @@ final class SketchQuery {
   private static final int FIELD = 4; // dimensions of a table
   private static final int TABLES = KeySketches.PART / FIELD;
 
-  /** Ints of the tables of a part. */
-  static final int TABLES_INTS = TABLES * LANES;
+  /** Bytes of the tables of a part. */
+  static final int TABLES_BYTES = TABLES * BYTES;
 
   private static final FloatVector THIRD = lanesWith(1);
   private static final FloatVector FOURTH = lanesWith(2);
@@ -33,24 +36,28 @@ final class SketchQuery {
   private final float[] rotated; // [parts][KeySketches.PART]
 
   /**
-   * [heads][dim], and room for a vector: the queries, rotated and multiplied by the model's scale.
+   * [tokens][heads][dim], and room for a vector: the queries, rotated and multiplied by the model's
+   * scale.
    */
   final float[] scaled;
 
-  /** [heads][parts][TABLES][LANES] four entries to an int, repeated to fill a vector. */
-  final int[] tables;
+  /** [tokens][heads][parts][TABLES][BYTES] sixteen entries, repeated to fill a vector. */
+  final byte[] tables;
 
-  /** [heads][parts] what a code stands for. */
+  /** [tokens][heads][parts] what a code stands for. */
   final float[] steps;
 
-  SketchQuery(int group, int dim) {
+  /**
+   * @param tokens most at a time
+   */
+  SketchQuery(int tokens, int group, int dim) {
     this.dim = dim;
     heads = group;
     parts = Math.ceilDiv(dim, KeySketches.PART);
     rotated = new float[parts * KeySketches.PART];
-    scaled = new float[group * dim + LANES];
-    tables = new int[group * parts * TABLES_INTS];
-    steps = new float[group * parts];
+    scaled = new float[tokens * group * dim + LANES];
+    tables = new byte[tokens * group * parts * TABLES_BYTES];
+    steps = new float[tokens * group * parts];
   }
 
   private static FloatVector lanesWith(int bit) {
@@ -62,19 +69,19 @@ final class SketchQuery {
   }
 
   /**
-   * Takes over the queries of all heads.
+   * Takes over the queries of all heads of a token.
    *
    * @param q [heads][dim] at {@code offset}, rotated as the keys were
    * @param scale of the model's scores
    */
-  void load(float[] q, int offset, float scale) {
+  void load(int token, float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
       System.arraycopy(q, offset + head * dim, rotated, 0, dim);
       for (int d = 0; d < dim; d++) {
-        scaled[head * dim + d] = rotated[d] * scale;
+        scaled[(token * heads + head) * dim + d] = rotated[d] * scale;
       }
       for (int part = 0; part < parts; part++) {
-        int i = head * parts + part;
+        int i = (token * heads + head) * parts + part;
         float sum = 0;
         for (int d = part * KeySketches.PART; d < (part + 1) * KeySketches.PART; d++) {
           sum += Math.abs(rotated[d]);
@@ -89,7 +96,7 @@ final class SketchQuery {
               part * KeySketches.PART + table * FIELD,
               inverse,
               tables,
-              i * TABLES_INTS + table * LANES);
+              i * TABLES_BYTES + table * BYTES);
         }
       }
     }
@@ -100,7 +107,7 @@ final class SketchQuery {
    * others, and as much more as makes the least entry 0, rounded. Lane l has entries 4 l to 4 l +
    * 3, modulo 16.
    */
-  private static void tabulate(float[] q, int d, float inverse, int[] out, int o) {
+  private static void tabulate(float[] q, int d, float inverse, byte[] out, int o) {
     float least = 0;
     for (int i = 0; i < FIELD; i++) {
       least += Math.abs(q[d + i]) - q[d + i];
@@ -122,6 +129,6 @@ final class SketchQuery {
     code =
         ((IntVector) sum.add(first + second).add(VectorMath.ROUND).reinterpretShape(I, 0))
             .and(mask);
-    codes.or(code.lanewise(LSHL, 24)).intoArray(out, o);
+    ((ByteVector) codes.or(code.lanewise(LSHL, 24)).reinterpretShape(B, 0)).intoArray(out, o);
   }
 }

@@ -108,7 +108,7 @@ final class StoredRows {
             + options.types().values().newValues(dim, dim).rowBytes();
     return (long) BLOCK * (rowBytes + Integer.BYTES)
         + KeySketches.pageBytes(dim)
-        + KeySketches.pageBytes(dim) / KeySketches.RUN;
+        + KeySketches.pageBytes(dim) / RunSketches.RUN;
   }
 
   /** Most bytes that all heads' rows take of a sequence so long, hot blocks included. */

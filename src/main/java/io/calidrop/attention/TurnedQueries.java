@@ -11,7 +11,7 @@ final class TurnedQueries {
   private final float[] turned; // [tokens][group][dim]
   private final float[] rotated; // the same, rotated as sketched keys are
   private final SketchQuery sketch;
-  private int sketched; // token of the sketch, or -1
+  private final boolean[] sketched; // [tokens]
 
   /** [tokens][group][dim], and room for a vector beyond. */
   final float[] scaled;
@@ -27,7 +27,8 @@ final class TurnedQueries {
     turned = new float[tokens * group * dim];
     rotated = new float[turned.length];
     scaled = new float[turned.length + ValueRows.valueDim(dim)];
-    sketch = new SketchQuery(group, dim);
+    sketch = new SketchQuery(tokens, group, dim);
+    sketched = new boolean[tokens];
   }
 
   /**
@@ -45,7 +46,7 @@ final class TurnedQueries {
     }
     System.arraycopy(turned, to, rotated, to, length);
     rotation.apply(rotated, to, length);
-    sketched = -1;
+    sketched[token] = false;
   }
 
   /** Multiplies all queries of so many tokens by the model's scale, see {@link #scaled}. */
@@ -56,11 +57,11 @@ final class TurnedQueries {
     }
   }
 
-  /** The queries of a token, as sketches are scored with. */
+  /** The queries as sketches are scored with, those of a token among them. */
   SketchQuery sketch(int token) {
-    if (sketched != token) {
-      sketch.load(rotated, token * group * dim, scores.scale());
-      sketched = token;
+    if (!sketched[token]) {
+      sketch.load(token, rotated, token * group * dim, scores.scale());
+      sketched[token] = true;
     }
     return sketch;
   }
