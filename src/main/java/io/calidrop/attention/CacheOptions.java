@@ -58,12 +58,15 @@ public record CacheOptions(
 
   /**
    * Whether the newest rows are nearly exact, where rounding takes much: in a cache that keeps
-   * every token, and in one that is pruned as it goes and has so many rows that theirs are worth
-   * less.
+   * every token, and in one that is pruned as it goes and has a store, or so many rows that theirs
+   * are worth less.
    */
   boolean keepsNewest() {
     return budget
-        .map(b -> b.compress() == Compress.ROLLING && b.rows() >= ROWS_WITH_NEWEST)
+        .map(
+            b ->
+                b.compress() == Compress.ROLLING
+                    && (store.isPresent() || b.rows() >= ROWS_WITH_NEWEST))
         .orElse(true);
   }
 
