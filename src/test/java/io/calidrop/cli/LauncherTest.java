@@ -127,7 +127,7 @@ class LauncherTest {
   void noFileTakesThePlaceOfAnArgument() throws IOException, InterruptedException { // 8
     Files.writeString(directory.resolve("words"), "--nope");
     assertThat(run("cd \"$1\"; \"$0\" @words", directory.toString()).err())
-        .contains("'@words'")
+        .contains("no command @words;")
         .doesNotContain("nope");
   }
 
