@@ -14,6 +14,7 @@ import io.calidrop.attention.KvType;
 import io.calidrop.attention.KvTypes;
 import io.calidrop.attention.StoreOptions;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
