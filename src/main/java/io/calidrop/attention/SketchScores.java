@@ -52,7 +52,7 @@ final class SketchScores {
   private int at;
   private final byte[] copied; // the same, of pages that lie apart
   private final float[] scales; // [parts][ROWS]
-  private final byte[] codes = new byte[ROWS]; // of a head and part
+  private final byte[] codes = new byte[ROWS + BYTES]; // of a head and part, and room for a vector
   private final float[] partial = new float[ROWS]; // scores of a head by some parts
   private final float[] bases; // [heads][CHUNK] products with centers
   private final int centerDim; // in whole vectors
