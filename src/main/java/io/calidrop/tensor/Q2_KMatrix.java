@@ -84,7 +84,7 @@ final class Q2_KMatrix extends TiledMatrix {
 
   /* Lanes as in Q6_K. The minima of a super-block follow its products, as in multiplyGroup. Weights of
    * the second half of a block stay two bits up, which saves their shifts: eight products of 4 * 3 * 255
-   * fit 16 bits, and a quarter of the scale makes up for it. */
+   * fit 16 bits, and a quarter of the scale makes up for it. Sixteen of the first half fit too. */
   private static void dot(
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -177,7 +177,7 @@ final class Q2_KMatrix extends TiledMatrix {
                       .reinterpretShape(F, 0);
 
           s = (IntVector) first0.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          s = s.add(s.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           scale = (FloatVector) packed0.and(15).convertShape(I2F, F, 0);
           acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
           s = (IntVector) second0.reinterpretShape(I, 0);
@@ -185,7 +185,7 @@ final class Q2_KMatrix extends TiledMatrix {
           scale = (FloatVector) packed0.lanewise(LSHR, 8).and(15).convertShape(I2F, F, 0);
           acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(quarter), acc0);
           s = (IntVector) first1.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          s = s.add(s.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           scale = (FloatVector) packed1.and(15).convertShape(I2F, F, 0);
           acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
           s = (IntVector) second1.reinterpretShape(I, 0);
@@ -211,8 +211,10 @@ final class Q2_KMatrix extends TiledMatrix {
           IntVector packed1 =
               IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
           FloatVector factor = FloatVector.broadcast(F, halfSums[sum]);
-          FloatVector min0 = (FloatVector) packed0.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
-          FloatVector min1 = (FloatVector) packed1.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
+          FloatVector min0 =
+              (FloatVector) packed0.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
+          FloatVector min1 =
+              (FloatVector) packed1.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
           acc0 = d0.mul(min0).fma(factor, acc0);
           acc1 = d1.mul(min1).fma(factor, acc1);
           factor = FloatVector.broadcast(F, halfSums[sum + 1]);
