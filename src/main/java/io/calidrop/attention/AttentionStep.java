@@ -127,8 +127,10 @@ public final class AttentionStep {
   private SoftmaxPartials recall(int sequence, int first, int count, int kvHead, int worker) {
     KvCache cache = batch.cache(sequence);
     int offset = (batch.start(sequence) + first) * stride + kvHead * group * headDim;
+    int light = Math.clamp(cache.light() - first, 0, count);
+    int position = cache.position() + first;
     recall[worker].attend(
-        stored(cache, kvHead), q, offset, stride, count, cache.position() + first, cache.shift());
+        stored(cache, kvHead), q, offset, stride, count, light, position, cache.shift());
     return recall[worker].result;
   }
 

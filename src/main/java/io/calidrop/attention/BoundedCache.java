@@ -34,6 +34,7 @@ final class BoundedCache extends KvCache {
   private final StateBuffer copy = new StateBuffer(); // of all but the stores
   private long copied = -1; // tokens that it has seen, or none
 
+  private long lightEnd; // tokens before it read stored rows lightly
   private boolean readingDue; // the prompt is to be read again before anything is evicted
   private boolean reading;
   private long promptSeen; // tokens before the reading
@@ -167,6 +168,11 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
+  public void readLightly(int tokens) {
+    lightEnd = seen() + tokens;
+  }
+
+  @Override
   public void begin(WorkerPool pool) {
     int delta = reading ? 0 : schedule.rebase(position());
     if (delta > 0) {
@@ -297,6 +303,11 @@ final class BoundedCache extends KvCache {
   }
 
   @Override
+  int light() {
+    return Math.clamp(lightEnd - seen(), 0, Integer.MAX_VALUE);
+  }
+
+  @Override
   boolean hasReferences() {
     return hasReferences;
   }
@@ -390,8 +401,9 @@ final class BoundedCache extends KvCache {
       return;
     }
     dropRests(heads.length / kvHeads - 1);
+    int light = Math.clamp(lightEnd - (seen() - count), 0, count);
     for (int i = 0; i < heads.length && !hasReferences; i++) {
-      heads[i].looked(count);
+      heads[i].looked(count, light);
     }
     if (schedule.prunes(seen() - count, seen())) {
       readingDue = repeats && schedule.isPromptEnd(seen());
@@ -428,6 +440,7 @@ final class BoundedCache extends KvCache {
       head.clear();
     }
     pinned = 0;
+    lightEnd = 0;
     copied = -1;
     readingDue = false;
     schedule.clear();
@@ -450,6 +463,7 @@ final class BoundedCache extends KvCache {
       copied = -1;
     }
     pinned = (int) state.number(pinned);
+    lightEnd = state.number(lightEnd);
     schedule.transfer(state);
     prunes = state.number(prunes);
     pruneNanos = state.number(pruneNanos);

@@ -46,6 +46,11 @@ final class FullCache extends KvCache {
   }
 
   @Override
+  public void readLightly(int tokens) {
+    // Nothing is stored.
+  }
+
+  @Override
   public void begin(WorkerPool pool) {
     // Positions are never rebased: there is no room beyond the context.
   }
@@ -114,6 +119,11 @@ final class FullCache extends KvCache {
   @Override
   StoredRows stored(int layer, int kvHead) {
     return null;
+  }
+
+  @Override
+  int light() {
+    return 0;
   }
 
   @Override

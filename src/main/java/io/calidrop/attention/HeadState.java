@@ -134,12 +134,16 @@ final class HeadState {
   /**
    * Counts what {@code tokens} tokens did with evicted rows, without references; takes it back if
    * they are negative.
+   *
+   * @param light how many of them read lightly
    */
-  void looked(int tokens) {
+  void looked(int tokens, int light) {
     if (evicted > 0) {
       int rows = storedRows();
-      looks.add(
-          tokens, stored == null ? 0 : stored.read(), rows, evicted - rows, calibration != null);
+      long gone = evicted - rows;
+      boolean stands = calibration != null;
+      looks.add(light, stored == null ? 0 : stored.readLightly(), rows, gone, stands);
+      looks.add(tokens - light, stored == null ? 0 : stored.read(), rows, gone, stands);
     }
   }
 
@@ -216,7 +220,7 @@ final class HeadState {
     if (references != null) {
       references.takeBack(count);
     } else {
-      looked(-count);
+      looked(-count, 0);
     }
   }
 

@@ -104,6 +104,12 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
    */
   public abstract void expectPrompt(int tokens);
 
+  /**
+   * Lets the next {@code tokens} tokens, and none after them, read stored rows lightly: runs of
+   * neighbours instead of single rows, which are quickly chosen.
+   */
+  public abstract void readLightly(int tokens);
+
   /** Tokens that the next batch may have and be taken back: it then ends before a prune. */
   public abstract int draftRoom();
 
@@ -414,6 +420,9 @@ public abstract sealed class KvCache implements AutoCloseable permits FullCache,
 
   /** The evicted rows of a head that can be read again, or null. */
   abstract StoredRows stored(int layer, int kvHead);
+
+  /** How many of the next batch's tokens, its first ones, read stored rows lightly. */
+  abstract int light();
 
   /** Whether {@link #compare} has anything to do. */
   abstract boolean hasReferences();

@@ -52,15 +52,23 @@ final class Recall {
    *
    * @param q [tokens][stride] queries, turned to positions from {@code position} on, the group's at
    *     {@code offset}
+   * @param light how many of the tokens, the first ones, choose runs of rows
    * @param shift by which these are less than positions in the sequence
    */
   void attend(
-      StoredRows stored, float[] q, int offset, int stride, int tokens, int position, int shift) {
+      StoredRows stored,
+      float[] q,
+      int offset,
+      int stride,
+      int tokens,
+      int light,
+      int position,
+      int shift) {
     chosen.start(stored.slots());
     for (int token = 0; token < tokens; token++) {
       turn(stored, q, offset + token * stride, group, token, position + token, shift);
     }
-    choice.choose(stored, near, far, tokens, chosen);
+    choice.choose(stored, near, far, tokens, light, chosen);
     attendChosen(stored);
   }
 

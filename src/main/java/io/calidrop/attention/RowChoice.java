@@ -19,6 +19,9 @@ final class RowChoice {
   /** Of these, one in so many is a page of rows, however long the text. */
   private static final int LEAST_SHARE = 4;
 
+  /** Runs that a token reads that reads lightly. */
+  static final int LIGHT_RUNS = 16;
+
   private static final int PAGE_RUNS = BLOCK / RUN;
 
   private final SketchScan scan;
@@ -26,6 +29,7 @@ final class RowChoice {
   private final BestRows[] best; // [tokens]
   private int[] all = {}; // 0, 1, ..
   private int[] pages = {}; // that rows are chosen from
+  private final int[] runRows = new int[(LIGHT_RUNS + 1) * RUN];
 
   /**
    * @param tokens most at a time
@@ -49,29 +53,107 @@ final class RowChoice {
    *
    * @param near their queries for rows that see them as they are
    * @param far their queries for far rows
+   * @param light how many of them, the first ones, choose runs of rows
    * @param chosen gets their rows
    */
   void choose(
-      StoredRows stored, TurnedQueries near, TurnedQueries far, int tokens, ChosenRows chosen) {
+      StoredRows stored,
+      TurnedQueries near,
+      TurnedQueries far,
+      int tokens,
+      int light,
+      ChosenRows chosen) {
     int count = stored.slots();
     reach(count);
+    if (light > 0) {
+      chooseRuns(stored, count, near, far, light, chosen);
+    }
     if (count > mostPages) {
-      for (int token = 0; token < tokens; token++) {
+      for (int token = light; token < tokens; token++) {
         chooseInTwoSteps(stored, count, near, far, token, chosen);
       }
-      return;
+    } else if (light < tokens) {
+      chooseRows(stored, count, near, far, light, tokens, chosen);
     }
-    for (int token = 0; token < tokens; token++) {
-      best[token].start(stored.recall());
+  }
+
+  /** Chooses for tokens {@code [from, to)}. */
+  private void chooseRows(
+      StoredRows stored,
+      int count,
+      TurnedQueries near,
+      TurnedQueries far,
+      int from,
+      int to,
+      ChosenRows chosen) {
+    for (int i = 0; i < to - from; i++) {
+      best[i].start(stored.recall());
     }
     int unused = stored.unused();
     int gapEnd = VectorShape.roundUp(unused, BLOCK);
     scan.over(stored.sketches(), 1, all, count, unused, gapEnd, count * BLOCK);
-    scan.run(stored, near, far, 0, tokens, best);
+    scan.run(stored, near, far, from, to, false, best);
+    for (int i = 0; i < to - from; i++) {
+      chosen.add(best[i].rows(), best[i].finish());
+    }
+  }
+
+  /** Chooses for the first tokens runs of rows, the newest one besides while it is not complete. */
+  private void chooseRuns(
+      StoredRows stored,
+      int count,
+      TurnedQueries near,
+      TurnedQueries far,
+      int tokens,
+      ChosenRows chosen) {
+    for (int token = 0; token < tokens; token++) {
+      best[token].start(LIGHT_RUNS);
+    }
+    scanRuns(stored, count, near, far, 0, tokens, false);
     for (int token = 0; token < tokens; token++) {
       int found = best[token].finish();
-      chosen.add(best[token].rows(), found);
+      chosen.add(runRows, listRows(best[token].rows(), found, stored.unused()));
     }
+  }
+
+  /** Lists the rows of chosen runs, and those of the one that is not complete: it has no sketch. */
+  private int listRows(int[] runs, int count, int unused) {
+    int begun = unused / RUN;
+    int to = 0;
+    boolean missing = unused % RUN > 0;
+    for (int i = 0; i <= count; i++) {
+      if (missing && (i == count || runs[i] > begun)) {
+        missing = false;
+        for (int row = begun * RUN; row < unused; row++) {
+          runRows[to++] = row;
+        }
+      }
+      for (int row = 0; row < RUN && i < count; row++) {
+        runRows[to++] = runs[i] * RUN + row;
+      }
+    }
+    return to;
+  }
+
+  /**
+   * Scores all runs.
+   *
+   * @param ofPages whether of those of a page only the best counts
+   */
+  private void scanRuns(
+      StoredRows stored,
+      int count,
+      TurnedQueries near,
+      TurnedQueries far,
+      int from,
+      int to,
+      boolean ofPages) {
+    int unused = stored.unused();
+    int gapEnd = VectorShape.roundUp(unused, BLOCK);
+    int pages = Math.ceilDiv(count, RUN);
+    int runs = count * PAGE_RUNS;
+    scan.over(stored.runSketches(), RUN, all, pages, unused / RUN, gapEnd / RUN, runs);
+    scan.run(stored, near, far, from, to, ofPages, best);
   }
 
   private void chooseInTwoSteps(
@@ -84,15 +166,12 @@ final class RowChoice {
     BestRows best = this.best[0];
     int unused = stored.unused();
     int gapEnd = VectorShape.roundUp(unused, BLOCK);
-    int runPages = Math.ceilDiv(count, RUN);
-    int runs = count * PAGE_RUNS;
-    best.start(Math.max(mostPages - runPages, mostPages / LEAST_SHARE));
-    scan.over(stored.runSketches(), RUN, all, runPages, unused / RUN, gapEnd / RUN, runs);
-    scan.run(stored, near, far, token, token + 1, this.best);
+    best.start(Math.max(mostPages - Math.ceilDiv(count, RUN), mostPages / LEAST_SHARE));
+    scanRuns(stored, count, near, far, token, token + 1, true);
     int some = list(best.rows(), best.finish(), unused);
     best.start(stored.recall());
     scan.over(stored.sketches(), 1, pages, some, unused, gapEnd, some * BLOCK);
-    scan.run(stored, near, far, token, token + 1, this.best);
+    scan.run(stored, near, far, token, token + 1, false, this.best);
     int found = best.finish();
     int[] rows = best.rows();
     for (int i = 0; i < found; i++) {

@@ -64,11 +64,18 @@ final class SketchScan {
    *
    * @param near their queries for rows that see them as they are
    * @param far their queries for far rows
-   * @param best [to - from] gets the scores of the sketches, numbered in the order of the list; of
-   *     runs one for each page of rows, the best
+   * @param ofPages whether of four neighbours only the largest score counts, as the first's: of
+   *     runs of 16 rows one for each page
+   * @param best [to - from] gets the scores of the sketches, numbered in the order of the list
    */
   void run(
-      StoredRows stored, TurnedQueries near, TurnedQueries far, int from, int to, BestRows[] best) {
+      StoredRows stored,
+      TurnedQueries near,
+      TurnedQueries far,
+      int from,
+      int to,
+      boolean ofPages,
+      BestRows[] best) {
     for (int first = 0; first < count; first += CHUNK) {
       int some = Math.min(CHUNK, count - first);
       sketchScores.take(sketches, pages, first, some);
@@ -82,7 +89,7 @@ final class SketchScan {
         }
         Arrays.fill(scores, absent, present, Float.NEGATIVE_INFINITY);
         Arrays.fill(scores, beyond, some * BLOCK, Float.NEGATIVE_INFINITY);
-        if (rows > 1) {
+        if (ofPages) {
           fold(scores, some * BLOCK);
         }
         best[token - from].add(scores, some * BLOCK, first * BLOCK);

@@ -130,6 +130,11 @@ final class StoredRows {
     return Math.min(recall, rows());
   }
 
+  /** Rows that a token reads that reads lightly, but for what is left of the newest run. */
+  int readLightly() {
+    return Math.min(RowChoice.LIGHT_RUNS * RunSketches.RUN, rows());
+  }
+
   private int slot(long page) {
     return (int) (page % Math.max(1, capacity));
   }

@@ -87,6 +87,7 @@ public final class SessionSource {
     if (prompt != null && session.canAdopt() && options.kvTypes().equals(kvTypes)) {
       model.adopt(session, prompt);
     } else if (context > 0) {
+      session.expectPrompt(context);
       model.forward(session, tokens, 0, context, false);
     }
     return session;

@@ -100,6 +100,7 @@ public final class SharedPrefix {
       return;
     }
     if (length > session.position()) {
+      session.expectPrompt(prompt.length - session.position());
       model.forward(session, prompt, session.position(), length, false);
     }
     session.transfer(StateStreams.to(state.write()));

@@ -19,6 +19,9 @@ public final class InferenceSession implements AutoCloseable {
   /** Tokens before a piece of a prompt that is repeated: they tell where it begins. */
   private static final int OVERLAP = 8;
 
+  /** Tokens at the end of a prompt that read single stored rows. */
+  public static final int EXACT_END = 1024;
+
   private final ModelConfig config;
   private final WorkerPool pool;
   private final int contextLength;
@@ -147,10 +150,12 @@ public final class InferenceSession implements AutoCloseable {
   /**
    * Announces that the next {@code tokens} tokens are a prompt. With a budget that is applied once,
    * they are attended whole before anything is evicted; without this call the tokens of the first
-   * forward pass are the prompt.
+   * forward pass are the prompt. Beside a store all but the last {@value #EXACT_END} of them read
+   * what was evicted lightly, run by run; tokens that were not announced read single rows.
    */
   public void expectPrompt(int tokens) {
     cache.expectPrompt(tokens);
+    cache.readLightly(Math.max(0, tokens - EXACT_END));
     promptExpected = true;
     if (!cache.isReadingDue()) {
       promptCount = 0;

@@ -80,8 +80,14 @@ final class AttentionStream {
 
   /** Outputs [tokens][heads][headDim] of a run in batches of at most {@code batch} tokens. */
   float[] run(CacheOptions options, int threads, int batch) {
+    return run(options, threads, batch, 0);
+  }
+
+  /** The same with so many tokens that read lightly. */
+  float[] run(CacheOptions options, int threads, int batch, int light) {
     try (KvCache cache = newCache(options, 1 << 20, threads)) {
       cache.expectPrompt(tokens);
+      cache.readLightly(light);
       return run(cache, threads, at -> batch);
     }
   }

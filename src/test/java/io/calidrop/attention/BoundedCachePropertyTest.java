@@ -51,6 +51,7 @@ class BoundedCachePropertyTest {
       @ForAll KvType values,
       @ForAll Mode mode,
       @ForAll @IntRange(min = 0, max = 70) int recall,
+      @ForAll @IntRange(min = 0, max = 100) int light,
       @ForAll Compress compress) {
     AttentionStream stream =
         new AttentionStream(interval, kvHeads * group, kvHeads, 2 * halfDim, 100);
@@ -63,8 +64,8 @@ class BoundedCachePropertyTest {
     CacheOptions options =
         options(new KvTypes(keys, values), budget, interval, compress, policy, how)
             .withStore(recall == 0 ? Optional.empty() : store(keys, values, recall));
-    float[] expected = stream.run(options, 1, 100);
-    assertThat(stream.run(options, 3, batch)).isEqualTo(expected);
+    float[] expected = stream.run(options, 1, 100, light);
+    assertThat(stream.run(options, 3, batch, light)).isEqualTo(expected);
     for (float x : expected) {
       assertThat(x).isFinite();
     }
@@ -90,7 +91,7 @@ class BoundedCachePropertyTest {
         options(KvTypes.of(KvType.F32), budget, interval, Compress.ROLLING, policy, how)
             .withStore(form == 0 ? Optional.empty() : store(KvType.F32, KvType.F32, 90));
     float[] full = stream.run(CacheOptions.full(KvType.F32), 1, 90);
-    float[] actual = stream.run(options, 2, 25);
+    float[] actual = stream.run(options, 2, 25, 45);
     for (int i = 0; i < full.length; i++) {
       assertThat((double) actual[i]).isCloseTo(full[i], within(2e-5));
     }

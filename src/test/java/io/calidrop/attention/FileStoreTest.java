@@ -63,7 +63,7 @@ class FileStoreTest {
       stored.add(some, 0, leaving);
       float[] query = gaussian(random, 2 * DIM);
       for (int again = 0; again < 2; again++) {
-        recall.attend(stored, query, 0, 2 * DIM, 1, row, 0);
+        recall.attend(stored, query, 0, 2 * DIM, 1, 0, row, 0);
         float[] out = new float[DIM];
         recall.result.finish(1, out, 0, DIM);
         outs.add(out);

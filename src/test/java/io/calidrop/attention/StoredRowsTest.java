@@ -275,7 +275,7 @@ class StoredRowsTest {
         rotation.rotate(q, 0, position - shift);
         rotation.rotate(q, dim, position - shift);
         Recall scratch = new Recall(shape, 1);
-        scratch.attend(stored, q, 0, 2 * dim, 1, position - shift, shift);
+        scratch.attend(stored, q, 0, 2 * dim, 1, 0, position - shift, shift);
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
@@ -355,8 +355,8 @@ class StoredRowsTest {
    * complete: the same bits.
    */
   @ParameterizedTest
-  @ValueSource(ints = {40, 100})
-  void aLongTextIsReadTheSameInAnyCompany(int mostPages) {
+  @CsvSource({"40, 0", "100, 0", "40, 10", "100, 24"})
+  void aLongTextIsReadTheSameInAnyCompany(int mostPages, int light) {
     int dim = 16;
     int tokens = 24;
     CacheShape shape = new CacheShape(1, 3, 1, dim);
@@ -373,7 +373,8 @@ class StoredRowsTest {
         float[] actual = new float[tokens * 3 * dim];
         for (int token = 0; token < tokens; token += pass) {
           int count = Math.min(pass, tokens - token);
-          recall.attend(stored, queries, token * 3 * dim, 3 * dim, count, 4500 + token, 0);
+          int runs = Math.clamp(light - token, 0, count);
+          recall.attend(stored, queries, token * 3 * dim, 3 * dim, count, runs, 4500 + token, 0);
           for (int query = 0; query < count * 3; query++) {
             recall.result.finish(query, actual, (token * 3 + query) * dim, dim);
           }
@@ -394,7 +395,8 @@ class StoredRowsTest {
       Keys keys = (row, key) -> plus(key, query, row >= 5000 && row < 5040 ? 2 : 0);
       StoredRows stored = stored(shape, memory, (x, o, by) -> {}, bytes, 7000, keys);
       assertThat(stored.rows() < 7000).isEqualTo(bytes < ROOM);
-      assertFinds(stored, new Recall(shape, 1, new RowChoice(shape, 1, 40)), query);
+      assertFinds(stored, new Recall(shape, 1, new RowChoice(shape, 1, 40)), 0, query);
+      assertFinds(stored, new Recall(shape, 1), 1, query);
     }
   }
 
@@ -407,7 +409,19 @@ class StoredRowsTest {
       Keys keys =
           (row, key) -> plus(key, query, row == 5003 ? 2 : row >= 4992 && row < 5008 ? -.3f : 0);
       StoredRows stored = stored(shape, memory, (x, o, by) -> {}, ROOM, 7000, keys);
-      assertFinds(stored, new Recall(shape, 1), query);
+      assertFinds(stored, new Recall(shape, 1), 0, query);
+    }
+  }
+
+  /** A token that reads lightly sees the newest rows while their run has no sketch. */
+  @Test
+  void rowsOfARunThatIsNotCompleteAreReadLightly() {
+    CacheShape shape = new CacheShape(1, 2, 1, 64);
+    float[] query = gaussian(new Random(7), 2 * 64);
+    try (PageMemory memory = PageMemory.inRam()) {
+      Keys keys = (row, key) -> plus(key, query, row >= 2995 ? 2 : 0);
+      StoredRows stored = stored(shape, memory, (x, o, by) -> {}, ROOM, 3001, keys);
+      assertFinds(stored, new Recall(shape, 1), 1, query);
     }
   }
 
@@ -419,10 +433,10 @@ class StoredRowsTest {
   }
 
   /** That the rows of a choice make what all of them do. */
-  private static void assertFinds(StoredRows stored, Recall recall, float[] query) {
+  private static void assertFinds(StoredRows stored, Recall recall, int light, float[] query) {
     int dim = query.length / 2;
     float[] actual = new float[dim];
-    recall.attend(stored, query, 0, 2 * dim, 1, 7000, 0);
+    recall.attend(stored, query, 0, 2 * dim, 1, light, 7000, 0);
     recall.result.finish(0, actual, 0, dim);
     float[] expected = new float[dim];
     recall.attendAll(stored, query, 0, 7000, 0);
