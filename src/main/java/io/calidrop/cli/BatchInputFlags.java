@@ -22,6 +22,7 @@ final class BatchInputFlags {
 
   @Option(
       names = "--lines",
+      completionCandidates = Names.LineKinds.class,
       paramLabel = "KIND",
       description =
           "What a line is: json or text. Default: json in .jsonl, .ndjson and .json, text in other files; "

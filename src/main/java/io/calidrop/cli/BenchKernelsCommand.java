@@ -65,7 +65,8 @@ final class BenchKernelsCommand implements Callable<Integer> {
       names = "--type",
       paramLabel = "TYPE",
       split = ",",
-      description = "Weight formats of matrix products. Default: all of them.")
+      completionCandidates = Names.WeightFormats.class,
+      description = "Weight formats of matrix products: ${COMPLETION-CANDIDATES}. Default: all.")
   private List<GgmlType> types;
 
   @Option(names = "--quick", description = "Measure for a tenth of the time.")

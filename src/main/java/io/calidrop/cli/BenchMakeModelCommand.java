@@ -47,6 +47,7 @@ final class BenchMakeModelCommand implements Callable<Integer> {
 
   @Option(
       names = "--type",
+      completionCandidates = Names.Mixes.class,
       required = true,
       paramLabel = "TYPE",
       description = "Weight format: ${COMPLETION-CANDIDATES}.")

@@ -89,6 +89,7 @@ final class CacheFlags {
   @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--compress",
+      completionCandidates = Names.Compressions.class,
       paramLabel = "WHEN",
       defaultValue = "rolling",
       description =
@@ -98,6 +99,7 @@ final class CacheFlags {
   @HelpGroup(value = Heading.CACHE, rare = true)
   @Option(
       names = "--positions",
+      completionCandidates = Names.Positions.class,
       paramLabel = "HOW",
       defaultValue = "rebase",
       description =
@@ -107,6 +109,7 @@ final class CacheFlags {
   @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calidrop",
+      completionCandidates = Names.Calibrations.class,
       paramLabel = "MODE",
       defaultValue = "fold",
       description =

@@ -47,6 +47,7 @@ final class CalidropCommand {
   @HelpGroup(value = Heading.OUTPUT, rare = true)
   @Option(
       names = "--color",
+      completionCandidates = Names.Colors.class,
       scope = ScopeType.INHERIT,
       description =
           "Colour the prompt, reasoning and help texts: auto (on a terminal, unless NO_COLOR is set), always, never. Default: ${DEFAULT-VALUE}.",

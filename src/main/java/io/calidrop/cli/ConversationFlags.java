@@ -25,6 +25,7 @@ final class ConversationFlags {
   @HelpGroup(Heading.CACHE)
   @Option(
       names = "--on-full",
+      completionCandidates = Names.OnFull.class,
       paramLabel = "WHAT",
       description =
           "When the context is full: evict, which makes half of it a budget, or stop. Default: evict in chat, stop elsewhere.")

@@ -7,6 +7,9 @@ import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.NoSuchFileException;
 import java.util.Collection;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -14,6 +17,9 @@ import picocli.CommandLine.UnmatchedArgumentException;
 /** Turns what went wrong into one line for the user and an exit code. */
 final class Errors {
   private static final String ANSWERS = "; `run -p TEXT` answers a prompt";
+
+  private static final Pattern CHOICES =
+      Pattern.compile("(?<=expected one of )\\[(.*)] \\(case-insensitive\\)");
 
   private Errors() {}
 
@@ -48,9 +54,12 @@ final class Errors {
     return Nearest.of(name, known).map("; is it %s?"::formatted).orElse(otherwise);
   }
 
-  /** Without the names of Java's types. */
+  /** Without the names of Java's types, and with choices as they are typed. */
   private static String plain(String message) {
-    return message
+    return CHOICES
+        .matcher(message)
+        .replaceFirst(
+            found -> Matcher.quoteReplacement(found.group(1).toLowerCase(Locale.ROOT) + ","))
         .replaceFirst("is not an? (double|float)$", "is no number")
         .replaceFirst("is not an? (int|long)$", "is no whole number");
   }

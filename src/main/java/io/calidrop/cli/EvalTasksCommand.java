@@ -52,6 +52,7 @@ final class EvalTasksCommand implements Callable<Integer> {
 
   @Option(
       names = "--tasks",
+      completionCandidates = Names.Tasks.class,
       paramLabel = "NAME",
       split = ",",
       defaultValue = "passkey,needle,multineedle,tracking,copy,facts",
@@ -92,6 +93,7 @@ final class EvalTasksCommand implements Callable<Integer> {
 
   @Option(
       names = "--order",
+      completionCandidates = Names.Orders.class,
       paramLabel = "WHEN",
       split = ",",
       defaultValue = "agnostic,aware",

@@ -10,7 +10,7 @@ import picocli.CommandLine.Option;
 @HelpGroup(Heading.CACHE)
 final class EvictedFlags {
   /** Where they stay. */
-  private enum Where {
+  enum Where {
     AUTO(StoreOptions.Place.AUTO),
     RAM(StoreOptions.Place.RAM),
     FILE(StoreOptions.Place.FILE),
@@ -25,6 +25,7 @@ final class EvictedFlags {
 
   @Option(
       names = "--store",
+      completionCandidates = Names.Stores.class,
       paramLabel = "WHERE",
       description =
           "Where evicted tokens stay, of which each token reads the best: ram, file, auto (ram, and a file once "

@@ -82,6 +82,7 @@ final class GridFlags {
   @HelpGroup(Heading.CALIBRATION)
   @Option(
       names = "--calidrop",
+      completionCandidates = Names.Calibrations.class,
       paramLabel = "MODE",
       split = ",",
       description = "Calibrations: off, paper, fold. Default: ${DEFAULT-VALUE}.")
@@ -89,6 +90,7 @@ final class GridFlags {
 
   @Option(
       names = "--compress",
+      completionCandidates = Names.Compressions.class,
       paramLabel = "WHEN",
       description =
           "rolling: never above the budget; once: after the whole prompt was attended. Default: ${DEFAULT-VALUE}.")
@@ -96,6 +98,7 @@ final class GridFlags {
 
   @Option(
       names = "--positions",
+      completionCandidates = Names.Positions.class,
       paramLabel = "HOW",
       description =
           "Beyond the context: rebase moves all positions back, absolute lets them grow. Default: ${DEFAULT-VALUE}.")

@@ -92,6 +92,7 @@ final class InspectCommand implements Callable<Integer> {
     summary.put("gguf_version", file.version());
     summary.put("architecture", inspection.architecture());
     summary.put("name", inspection.name());
+    summary.put("format", inspection.format());
     summary.put("parameters", inspection.parameters());
     inspection.config().ifPresent(config -> summary.put("context_length", config.contextLength()));
     inspection.config().ifPresent(config -> summary.put("vocabulary", config.vocabulary()));

@@ -1,6 +1,5 @@
 package io.calidrop.cli;
 
-import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
 import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.ModelInspection;
@@ -63,7 +62,7 @@ final class ListCommand implements Callable<Integer> {
     model.put("bytes", Files.size(file));
     try (GgufFile gguf = GgufFile.open(file)) {
       ModelInspection inspection = ModelInspection.of(gguf);
-      model.put("type", inspection.mainType().map(GgmlType::name).orElse(""));
+      model.put("type", inspection.format());
       model.put("parameters", inspection.parameters());
       if (!inspection.problems().isEmpty()) {
         model.put("problem", inspection.problems().getFirst());

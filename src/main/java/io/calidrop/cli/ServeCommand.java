@@ -99,7 +99,7 @@ final class ServeCommand implements Callable<Integer> {
       paramLabel = "SIZE",
       converter = ByteSize.class,
       description =
-          "Most bytes of models and conversations together, such as 4G. Default: twice the Java heap; conversations take at most 60 % of that.")
+          "Most bytes of models and conversations together, such as 4G. Default: twice the Java heap; conversations take at most 60 %% of that.")
   private Long memory;
 
   @Option(

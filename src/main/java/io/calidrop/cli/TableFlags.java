@@ -14,6 +14,7 @@ import picocli.CommandLine.Option;
 final class TableFlags {
   @Option(
       names = "--format",
+      completionCandidates = Names.TableFormats.class,
       paramLabel = "FORMAT",
       defaultValue = "table",
       description = "table, md, csv, json. Default: ${DEFAULT-VALUE}.")

@@ -1,9 +1,11 @@
 package io.calidrop.generate;
 
+import io.calidrop.gguf.ModelFormatException;
 import io.calidrop.model.InferenceSession;
 import io.calidrop.model.TokenRun;
 import io.calidrop.model.Transformer;
 import io.calidrop.sampling.SamplerOptions;
+import io.calidrop.sampling.UndefinedLogitException;
 import io.calidrop.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
@@ -140,6 +142,8 @@ public final class GenerationBatch {
   /**
    * One pass over the weights, and with it another token for each that has had its prompt, or
    * several where they were guessed.
+   *
+   * @throws ModelFormatException where the model computes what is no number: its file is damaged
    */
   public void step() {
     // Single tokens come first: nobody waits for another's prompt, which takes the room that is
@@ -160,7 +164,7 @@ public final class GenerationBatch {
       int computed = member.session.position() - before[i];
       if (computed > 0) {
         tokens += computed;
-        accepted += member.computed(computed);
+        accepted += accepted(member, computed);
       }
       if (member.generation.isDone()) {
         done.add(member);
@@ -170,6 +174,17 @@ public final class GenerationBatch {
     members.removeAll(done);
     done.forEach(
         member -> member.onDone.accept(member.generation.result(member.session.statistics())));
+  }
+
+  private int accepted(Member member, int computed) {
+    try {
+      return member.computed(computed);
+    } catch (UndefinedLogitException e) {
+      throw new ModelFormatException(
+          "%s: its weights are damaged, or of a kind that is not supported: %s; fetch it again, or another"
+              .formatted(model.source(), e.getMessage()),
+          e);
+    }
   }
 
   /** Tokens of the next pass for each prompt. */

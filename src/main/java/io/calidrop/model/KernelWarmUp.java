@@ -68,7 +68,8 @@ final class KernelWarmUp {
     ModelConfig config = config();
     ModelWeights weights =
         new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
-    try (Transformer model = new Transformer(config, weights, pool, arena, () -> new int[0]);
+    try (Transformer model =
+            new Transformer(file.path(), config, weights, pool, arena, () -> new int[0]);
         InferenceSession session = model.newSession(CONTEXT, CacheOptions.full(cacheTypes))) {
       int[] tokens = new int[BATCH];
       for (int round = 0; round < ROUNDS; round++) {

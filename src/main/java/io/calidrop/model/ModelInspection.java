@@ -16,6 +16,8 @@ import java.util.Optional;
  * @param parameters weights in all
  * @param bytesByType bytes of tensor data for each number format
  * @param config shape of the model, if it can be read
+ * @param format name of the mixture of number formats, such as Q4_K_M: the file's own, or the
+ *     format that most of its layers' bytes are in
  * @param problems what keeps it from running, see {@link ModelSupport}
  */
 public record ModelInspection(
@@ -28,6 +30,7 @@ public record ModelInspection(
     String tokenizer,
     String preTokenizer,
     boolean chatTemplate,
+    String format,
     List<String> problems) {
 
   public static ModelInspection of(GgufFile file) {
@@ -48,7 +51,24 @@ public record ModelInspection(
         metadata.string("tokenizer.ggml.model", ""),
         metadata.string("tokenizer.ggml.pre", ""),
         metadata.contains("tokenizer.chat_template"),
+        FileTypes.name(metadata).orElseGet(() -> mainFormat(file)),
         ModelSupport.problems(file));
+  }
+
+  /**
+   * A large vocabulary has more bytes than the layers of a small model, and often its own format.
+   */
+  private static String mainFormat(GgufFile file) {
+    Map<GgmlType, Long> bytes = new EnumMap<>(GgmlType.class);
+    for (TensorInfo tensor : file.tensors()) {
+      if (tensor.name().startsWith("blk.")) {
+        bytes.merge(tensor.type(), tensor.byteSize(), Long::sum);
+      }
+    }
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(most -> most.getKey().name())
+        .orElse("");
   }
 
   private static Optional<ModelConfig> config(GgufFile file) {
@@ -57,11 +77,6 @@ public record ModelInspection(
     } catch (ModelFormatException e) {
       return Optional.empty(); // the problems say why
     }
-  }
-
-  /** The format that most of the weights' bytes are in. */
-  public Optional<GgmlType> mainType() {
-    return bytesByType.entrySet().stream().max(Map.Entry.comparingByValue()).map(Map.Entry::getKey);
   }
 
   /** Numbers that the layers that see everything store in the KV cache for a token. */

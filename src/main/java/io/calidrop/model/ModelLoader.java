@@ -44,7 +44,7 @@ public final class ModelLoader implements TensorSource {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
       ModelWeights weights = new WeightReader(config, loader).read();
       warmUp.await();
-      return new Transformer(config, weights, pool, arena, options.repeat());
+      return new Transformer(file.path(), config, weights, pool, arena, options.repeat());
     } catch (RuntimeException | Error e) {
       pool.close();
       arena.close();

@@ -11,6 +11,7 @@ import io.calidrop.tensor.WorkerPool;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.lang.foreign.Arena;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +23,7 @@ import java.util.stream.IntStream;
  * one forward pass runs at a time; sessions take turns, or share it.
  */
 public final class Transformer implements AutoCloseable {
+  private final Path source;
   private final ModelConfig config;
   private final ModelWeights weights;
   private final WorkerPool pool;
@@ -44,11 +46,13 @@ public final class Transformer implements AutoCloseable {
   }
 
   Transformer(
+      Path source,
       ModelConfig config,
       ModelWeights weights,
       WorkerPool pool,
       Arena arena,
       Supplier<int[]> repeat) {
+    this.source = source;
     this.config = config;
     this.repeat = repeat;
     this.weights = weights;
@@ -57,6 +61,11 @@ public final class Transformer implements AutoCloseable {
     int maxBatch = Math.min(ForwardPass.MAX_BATCH, config.contextLength());
     pass = new ForwardPass(config, weights, pool, maxBatch);
     scratch = new CacheScratch(config.cacheShape(), pool.threads());
+  }
+
+  /** The file that it was read from. */
+  public Path source() {
+    return source;
   }
 
   public ModelConfig config() {

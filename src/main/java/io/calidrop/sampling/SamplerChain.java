@@ -73,7 +73,7 @@ public final class SamplerChain implements Sampler {
   /**
    * {@inheritDoc}
    *
-   * @throws IllegalStateException where the model computed a NaN or an infinite logit
+   * @throws UndefinedLogitException where the model computed a NaN or an infinite logit
    */
   @Override
   public int sample(float[] logits) {
@@ -112,8 +112,7 @@ public final class SamplerChain implements Sampler {
     }
     float logit = logits[best];
     if (!Float.isFinite(logit)) {
-      throw new IllegalStateException(
-          "the logit of token " + best + " is " + logit + ": the model's weights may be damaged");
+      throw new UndefinedLogitException(best, logit);
     }
     return best;
   }

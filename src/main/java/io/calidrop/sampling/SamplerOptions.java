@@ -80,7 +80,7 @@ public record SamplerOptions(Map<Parameter, Double> given, long seed) {
     }
 
     /** A value as people write it: counts without a decimal point. */
-    private String shown(double value) {
+    public String shown(double value) {
       return isCount() && value == (long) value
           ? Long.toString((long) value)
           : Double.toString(value);

@@ -31,7 +31,14 @@ final class DequantizedMatrix extends Matrix {
 
   @Override
   public void multiply(
-      Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch) {
+      Activations x,
+      int from,
+      int to,
+      int first,
+      int end,
+      float[] out,
+      int stride,
+      MatMulScratch scratch) {
     float[] row = scratch.row(columns());
     float[] tile = scratch.tile(columns());
     for (int block = from; block < to; block++) {
@@ -50,10 +57,10 @@ final class DequantizedMatrix extends Matrix {
       if (x.tokens() == 1) {
         FloatGemm.dot(tile, x.floats, columns(), out, o);
       } else {
-        for (int token = 0; token < x.groups() * Activations.GROUP; token++) {
+        for (int token = first * Activations.GROUP; token < end * Activations.GROUP; token++) {
           Arrays.fill(out, token * stride + o, token * stride + o + ROW_BLOCK, 0f);
         }
-        for (int group = 0; group < x.groups(); group++) {
+        for (int group = first; group < end; group++) {
           int at = group * Activations.GROUP * stride + o;
           FloatGemm.add(tile, x.floats, group * x.floatColumns(), columns(), out, at, stride);
         }

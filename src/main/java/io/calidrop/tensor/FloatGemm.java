@@ -15,6 +15,9 @@ final class FloatGemm {
   /** Columns unpacked at a time: two vectors of rows of each are 16 KB at 512 bits, half of L1. */
   static final int COLUMNS = 128;
 
+  /** Whether {@link #addBlocks} has sixteen sums: AVX2 has no registers for more than eight. */
+  private static final boolean SIXTEEN = VectorShape.bits() > 256;
+
   private FloatGemm() {}
 
   /** {@code out = w * x} for one vector x: the order of {@link #add}. */
@@ -89,8 +92,8 @@ final class FloatGemm {
   /**
    * {@code out += scale * (sum of q * x)} for blocks of 32 columns of bytes q. The products and
    * their sums are integers below 2^24, so float32 adds them exactly: the same bits as integer
-   * arithmetic, in any order. Even and odd columns have sums of their own: sixteen chains of
-   * additions keep two multipliers busy where eight wait for each other.
+   * arithmetic, in any order. At 512 bits even and odd columns have sums of their own: sixteen
+   * chains of additions keep two multipliers busy where eight wait for each other.
    *
    * @param block index of the first block of the token group in the packed activations
    */
@@ -143,7 +146,7 @@ final class FloatGemm {
       FloatVector t2Odd = s0;
       FloatVector s3Odd = s0;
       FloatVector t3Odd = s0;
-      for (int c = 0; c < 32; c += 2) {
+      for (int c = 0; c < 32; c += SIXTEEN ? 2 : 1) {
         int wi = (b * 32 + c) * 2 * LANES;
         int xi = ((block + b) * 32 + c) * 4;
         FloatVector wa = FloatVector.fromArray(F, w, wi);
@@ -168,28 +171,30 @@ final class FloatGemm {
                 IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 3])).reinterpretShape(F, 0);
         s3 = wa.fma(x3, s3);
         t3 = wb.fma(x3, t3);
-        wa = FloatVector.fromArray(F, w, wi + 2 * LANES);
-        wb = FloatVector.fromArray(F, w, wi + 3 * LANES);
-        x0 =
-            (FloatVector)
-                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 4])).reinterpretShape(F, 0);
-        s0Odd = wa.fma(x0, s0Odd);
-        t0Odd = wb.fma(x0, t0Odd);
-        x1 =
-            (FloatVector)
-                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 5])).reinterpretShape(F, 0);
-        s1Odd = wa.fma(x1, s1Odd);
-        t1Odd = wb.fma(x1, t1Odd);
-        x2 =
-            (FloatVector)
-                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 6])).reinterpretShape(F, 0);
-        s2Odd = wa.fma(x2, s2Odd);
-        t2Odd = wb.fma(x2, t2Odd);
-        x3 =
-            (FloatVector)
-                IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 7])).reinterpretShape(F, 0);
-        s3Odd = wa.fma(x3, s3Odd);
-        t3Odd = wb.fma(x3, t3Odd);
+        if (SIXTEEN) {
+          wa = FloatVector.fromArray(F, w, wi + 2 * LANES);
+          wb = FloatVector.fromArray(F, w, wi + 3 * LANES);
+          x0 =
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 4])).reinterpretShape(F, 0);
+          s0Odd = wa.fma(x0, s0Odd);
+          t0Odd = wb.fma(x0, t0Odd);
+          x1 =
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 5])).reinterpretShape(F, 0);
+          s1Odd = wa.fma(x1, s1Odd);
+          t1Odd = wb.fma(x1, t1Odd);
+          x2 =
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 6])).reinterpretShape(F, 0);
+          s2Odd = wa.fma(x2, s2Odd);
+          t2Odd = wb.fma(x2, t2Odd);
+          x3 =
+              (FloatVector)
+                  IntVector.broadcast(I, Float.floatToRawIntBits(x[xi + 7])).reinterpretShape(F, 0);
+          s3Odd = wa.fma(x3, s3Odd);
+          t3Odd = wb.fma(x3, t3Odd);
+        }
       }
       s0 = s0.add(s0Odd);
       t0 = t0.add(t0Odd);

@@ -7,9 +7,16 @@ package io.calidrop.tensor;
  */
 public final class MatMul implements WorkerPool.Task {
   /**
-   * Parts per thread: enough that a thread which was held back does not keep the others waiting.
+   * Parts per thread of what takes little time: enough that a thread which was held back does not
+   * keep the others waiting. Of large batches each unit is a part.
    */
   private static final int PARTS_PER_THREAD = 8;
+
+  /** Tokens of a large batch, and the fewest of a piece that it is split into. */
+  private static final int LEAST_TOKENS = 32;
+
+  /** Tokens whose products with unpacked weights take as long as unpacking them, at most. */
+  private static final int UNPACKING = 8;
 
   private final MatMulScratch[] scratch;
   private Activations[] xs = {};
@@ -18,7 +25,8 @@ public final class MatMul implements WorkerPool.Task {
   private float[][] outs;
   private int count;
   private int units; // row blocks, or those that are computed together
-  private int parts;
+  private int shares; // runs of units
+  private int splits; // of the tokens
 
   /**
    * @param scratch one for each thread of the pool
@@ -74,8 +82,29 @@ public final class MatMul implements WorkerPool.Task {
     for (int i = 0; i < count; i++) {
       units += units(i);
     }
-    parts = Math.min(units, pool.threads() * PARTS_PER_THREAD);
-    pool.run(this, parts);
+    int tokens = shared == null ? 1 : shared.tokens(); // experts have few each
+    splits = splits(units, tokens, pool.threads());
+    shares = tokens < LEAST_TOKENS ? Math.min(units, pool.threads() * PARTS_PER_THREAD) : units;
+    pool.run(this, shares * splits);
+  }
+
+  /**
+   * Into how many pieces the tokens of a batch are split: where there are few row blocks for many
+   * threads, some would wait while others compute their last. Each piece unpacks the weights anew.
+   */
+  static int splits(int units, int tokens, int threads) {
+    int best = 1;
+    for (int splits = 2; threads > 1 && tokens / splits >= LEAST_TOKENS; splits *= 2) {
+      if (time(units, tokens, threads, splits) < time(units, tokens, threads, best)) {
+        best = splits;
+      }
+    }
+    return best;
+  }
+
+  /** When the last thread is done, which was held back by a part, in products of a unit. */
+  private static double time(int units, int tokens, int threads, int splits) {
+    return (Math.ceilDiv(units * splits, threads) + 1) * ((double) tokens / splits + UNPACKING);
   }
 
   private Activations input(int i) {
@@ -88,8 +117,10 @@ public final class MatMul implements WorkerPool.Task {
 
   @Override
   public void run(int part, int worker) {
-    int from = (int) ((long) units * part / parts);
-    int to = (int) ((long) units * (part + 1) / parts);
+    int share = part / splits;
+    int split = part % splits;
+    int from = (int) ((long) units * share / shares);
+    int to = (int) ((long) units * (share + 1) / shares);
     int start = 0;
     for (int i = 0; i < count; i++) {
       Matrix matrix = matrices[i];
@@ -98,7 +129,16 @@ public final class MatMul implements WorkerPool.Task {
         int unit = matrix.blocksTogether(input(i).tokens());
         int first = Math.max(from - start, 0) * unit;
         int last = Math.min((Math.min(to, end) - start) * unit, matrix.rowBlocks());
-        matrix.multiply(input(i), first, last, outs[i], stride(matrix), scratch[worker]);
+        int groups = input(i).groups();
+        matrix.multiply(
+            input(i),
+            first,
+            last,
+            groups * split / splits,
+            groups * (split + 1) / splits,
+            outs[i],
+            stride(matrix),
+            scratch[worker]);
       }
       start = end;
     }

@@ -42,13 +42,20 @@ public abstract class Matrix {
   public abstract long residentBytes();
 
   /**
-   * Multiplies row blocks {@code [from, to)}: {@code out[token * stride + row]} becomes the product
-   * of that row and token.
+   * Multiplies row blocks {@code [from, to)} by groups of tokens {@code [first, end)}: {@code
+   * out[token * stride + row]} becomes the product of that row and token.
    *
    * @param stride at least {@code rowBlocks() * ROW_BLOCK}: rows are computed in whole blocks, and
    *     tokens in whole groups of {@link Activations#GROUP}; what lies beyond is overwritten with
    *     meaningless values
    */
   public abstract void multiply(
-      Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch);
+      Activations x,
+      int from,
+      int to,
+      int first,
+      int end,
+      float[] out,
+      int stride,
+      MatMulScratch scratch);
 }

@@ -84,7 +84,7 @@ final class Q2_KMatrix extends TiledMatrix {
 
   /* Lanes as in Q6_K. The minima of a super-block follow its products, as in multiplyGroup. Weights of
    * the second half of a block stay two bits up, which saves their shifts: eight products of 4 * 3 * 255
-   * fit 16 bits, and a quarter of the scale makes up for it. */
+   * fit 16 bits, and a quarter of the scale makes up for it. Sixteen of the first half fit too. */
   private static void dot(
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -102,15 +102,12 @@ final class Q2_KMatrix extends TiledMatrix {
           ShortVector first1 = first0;
           ShortVector second0 = first0;
           ShortVector second1 = first0;
-          for (int j = 0; j < 4; j++) {
-            int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i] + (j >> 1) * STEP;
-            IntVector w0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 8 * (j & 1));
+          for (int j = 0; j < 2; j++) {
+            int k = (b + i) * 16 + 8 * j;
+            long q = base + BITS_AT[i] + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 8 * (j & 1));
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
             ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(lows);
             IntVector v1 = w1.and(lows);
@@ -121,16 +118,40 @@ final class Q2_KMatrix extends TiledMatrix {
             v1 = w1.and(nextLows);
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            w0 = w0.lanewise(LSHR, 4);
-            w1 = w1.lanewise(LSHR, 4);
+            IntVector t0 = w0.lanewise(LSHR, 4);
+            IntVector t1 = w1.lanewise(LSHR, 4);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.and(lows);
-            v1 = w1.and(lows);
+            v0 = t0.and(lows);
+            v1 = t1.and(lows);
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.and(nextLows);
-            v1 = w1.and(nextLows);
+            v0 = t0.and(nextLows);
+            v1 = t1.and(nextLows);
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            t0 = w0.lanewise(LSHR, 8);
+            t1 = w1.lanewise(LSHR, 8);
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
+            v0 = t0.and(lows);
+            v1 = t1.and(lows);
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            v0 = t0.and(nextLows);
+            v1 = t1.and(nextLows);
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            t0 = w0.lanewise(LSHR, 12);
+            t1 = w1.lanewise(LSHR, 12);
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 6]).reinterpretShape(S, 0);
+            v0 = t0.and(lows);
+            v1 = t1.and(lows);
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 7]).reinterpretShape(S, 0);
+            v0 = t0.and(nextLows);
+            v1 = t1.and(nextLows);
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
@@ -156,7 +177,7 @@ final class Q2_KMatrix extends TiledMatrix {
                       .reinterpretShape(F, 0);
 
           s = (IntVector) first0.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          s = s.add(s.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           scale = (FloatVector) packed0.and(15).convertShape(I2F, F, 0);
           acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(factor), acc0);
           s = (IntVector) second0.reinterpretShape(I, 0);
@@ -164,7 +185,7 @@ final class Q2_KMatrix extends TiledMatrix {
           scale = (FloatVector) packed0.lanewise(LSHR, 8).and(15).convertShape(I2F, F, 0);
           acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(scale).mul(quarter), acc0);
           s = (IntVector) first1.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
+          s = s.add(s.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           scale = (FloatVector) packed1.and(15).convertShape(I2F, F, 0);
           acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(factor), acc1);
           s = (IntVector) second1.reinterpretShape(I, 0);
@@ -172,10 +193,9 @@ final class Q2_KMatrix extends TiledMatrix {
           scale = (FloatVector) packed1.lanewise(LSHR, 8).and(15).convertShape(I2F, F, 0);
           acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(quarter), acc1);
         }
-        for (int h = 0; h < 16; h++) {
-          long at = base + SCALES_AT[h >> 1];
-          int shift = 8 * (h & 3) + 4;
-          FloatVector factor = FloatVector.broadcast(F, halfSums[2 * b + h]);
+        for (int h = 0; h < 4; h++) {
+          long at = base + SCALES_AT[2 * h];
+          int sum = 2 * b + 4 * h;
           FloatVector d0 =
               ((FloatVector)
                       IntVector.fromMemorySegment(I, MEMORY, base + D + STEP, LITTLE_ENDIAN)
@@ -187,16 +207,31 @@ final class Q2_KMatrix extends TiledMatrix {
                               I, MEMORY, base + D + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                           .reinterpretShape(F, 0))
                   .neg();
-          IntVector min0 =
-              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(15);
-          IntVector min1 =
-              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift)
-                  .and(15);
-          acc0 = d0.mul(min0.convertShape(I2F, F, 0)).fma(factor, acc0);
-          acc1 = d1.mul(min1.convertShape(I2F, F, 0)).fma(factor, acc1);
+          IntVector packed0 = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
+          IntVector packed1 =
+              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
+          FloatVector factor = FloatVector.broadcast(F, halfSums[sum]);
+          FloatVector min0 =
+              (FloatVector) packed0.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
+          FloatVector min1 =
+              (FloatVector) packed1.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0);
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
+          factor = FloatVector.broadcast(F, halfSums[sum + 1]);
+          min0 = (FloatVector) packed0.lanewise(LSHR, 12).and(15).convertShape(I2F, F, 0);
+          min1 = (FloatVector) packed1.lanewise(LSHR, 12).and(15).convertShape(I2F, F, 0);
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
+          factor = FloatVector.broadcast(F, halfSums[sum + 2]);
+          min0 = (FloatVector) packed0.lanewise(LSHR, 20).and(15).convertShape(I2F, F, 0);
+          min1 = (FloatVector) packed1.lanewise(LSHR, 20).and(15).convertShape(I2F, F, 0);
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
+          factor = FloatVector.broadcast(F, halfSums[sum + 3]);
+          min0 = (FloatVector) packed0.lanewise(LSHR, 28).convertShape(I2F, F, 0);
+          min1 = (FloatVector) packed1.lanewise(LSHR, 28).convertShape(I2F, F, 0);
+          acc0 = d0.mul(min0).fma(factor, acc0);
+          acc1 = d1.mul(min1).fma(factor, acc1);
         }
         p += INTS * STEP;
       }

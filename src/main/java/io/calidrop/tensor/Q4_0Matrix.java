@@ -70,7 +70,8 @@ final class Q4_0Matrix extends TiledMatrix {
     dot(address, tiles, x.blocks(), x.fine, out, row);
   }
 
-  /* Lanes as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
+  /* Lanes as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. Both
+   * lanes of an int fit one, as activations are bounded for NibbleGemm: one shift less to widen them. */
   private static void dot(
       long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -127,8 +128,8 @@ final class Q4_0Matrix extends TiledMatrix {
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
-          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16));
-          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16));
+          t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
+          t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           IntVector half0 =
               IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
                   .lanewise(LSHL, shift);

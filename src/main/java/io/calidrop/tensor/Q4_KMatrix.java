@@ -92,7 +92,7 @@ final class Q4_KMatrix extends TiledMatrix {
     dot(address, tiles, columns() / COLUMNS, x.fine, out, row);
   }
 
-  /* Lanes as in Q4_1. */
+  /* Lanes as in Q4_0. */
   private static void dot(
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -196,8 +196,8 @@ final class Q4_KMatrix extends TiledMatrix {
           acc1 = min1.fma(factor, acc1);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
-          t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16));
-          t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16));
+          t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
+          t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           factor = FloatVector.broadcast(F, scales[b + i]);
           acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);

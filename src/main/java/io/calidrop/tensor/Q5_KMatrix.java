@@ -104,15 +104,13 @@ final class Q5_KMatrix extends TiledMatrix {
           ShortVector s0 =
               (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
+          IntVector h0 = IntVector.fromMemorySegment(I, MEMORY, base + BITS_AT[i], LITTLE_ENDIAN);
+          IntVector h1 =
+              IntVector.fromMemorySegment(
+                  I, MEMORY, base + BITS_AT[i] + VectorShape.BYTES, LITTLE_ENDIAN);
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i];
-            IntVector h0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
-            IntVector h1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 4 * j);
-            q += STEP + j * STEP;
+            long q = base + BITS_AT[i] + STEP + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -136,6 +134,8 @@ final class Q5_KMatrix extends TiledMatrix {
             v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            h0 = h0.lanewise(LSHR, 4);
+            h1 = h1.lanewise(LSHR, 4);
           }
           long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);

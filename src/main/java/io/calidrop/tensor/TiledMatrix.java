@@ -154,14 +154,21 @@ abstract class TiledMatrix extends Matrix {
 
   @Override
   public final void multiply(
-      Activations x, int from, int to, float[] out, int stride, MatMulScratch scratch) {
+      Activations x,
+      int from,
+      int to,
+      int first,
+      int end,
+      float[] out,
+      int stride,
+      MatMulScratch scratch) {
     if (x.tokens() == 1) {
       multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
       return;
     }
     if (x.groups() <= packedGroups()) {
       for (int block = from; block < to; block++) {
-        for (int group = 0; group < x.groups(); group++) {
+        for (int group = first; group < end; group++) {
           int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
           multiplyPacked(address(block), x, group, out, o, stride);
         }
@@ -171,24 +178,28 @@ abstract class TiledMatrix extends Matrix {
     int step = unpackedColumns();
     int together = tilesTogether();
     int width = together * ROW_BLOCK;
-    float[] sums = scratch.sums(x.groups() * Activations.GROUP * width);
+    int products = (end - first) * Activations.GROUP * width;
+    float[] sums = scratch.sums(products);
     for (int block = from; block < to; block += together) {
       int last = Math.min(block + together, to) - 1;
       scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
       long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
-      Arrays.fill(sums, 0, x.groups() * Activations.GROUP * width, 0f);
+      Arrays.fill(sums, 0, products, 0f);
       for (int column = 0; column < columns(); column += step) {
         int count = Math.min(step, columns() - column);
         unpack(address(block), column, count, 0, scratch);
         unpack(second, column, count, 1, scratch);
-        for (int group = 0; group < x.groups(); group++) {
-          int o = group * Activations.GROUP * width;
+        for (int group = first; group < end; group++) {
+          int o = (group - first) * Activations.GROUP * width;
           multiplyGroup(scratch, x, group, column, count, sums, o, width);
         }
       }
       int rows = (last + 1 - block) * ROW_BLOCK;
-      for (int token = 0; token < x.tokens(); token++) {
-        System.arraycopy(sums, token * width, out, token * stride + block * ROW_BLOCK, rows);
+      int firstToken = first * Activations.GROUP;
+      int endToken = Math.min(end * Activations.GROUP, x.tokens());
+      for (int token = firstToken; token < endToken; token++) {
+        int o = token * stride + block * ROW_BLOCK;
+        System.arraycopy(sums, (token - firstToken) * width, out, o, rows);
       }
     }
   }

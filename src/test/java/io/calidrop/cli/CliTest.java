@@ -8,11 +8,19 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.calidrop.AnsweringModel;
 import io.calidrop.MicroModel;
 import io.calidrop.TestData;
+import io.calidrop.bench.RandomModel;
+import io.calidrop.gguf.GgufCopy;
+import io.calidrop.gguf.GgufFile;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -399,6 +407,37 @@ class CliTest {
     Outcome outcome = run("bench", "kernels", "--compare", file.toString());
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.err()).contains("before.json is not JSON").hasLineCount(1);
+  }
+
+  @Test
+  void aModelIsListedByTheNameOfItsMixture() throws IOException {
+    Path model = directory.resolve("of-layers.gguf");
+    new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.Q4_0).write(model);
+    GgufCopy.write(model, directory.resolve("named.gguf"), Map.of("general.file_type", 15));
+    GgufCopy.write(model, directory.resolve("unknown.gguf"), Map.of("general.file_type", 99));
+    assertThat(run("list", "--models-dir", directory.toString(), "--format", "csv").out())
+        .as("the vocabulary is of Q8_0")
+        .containsPattern("of-layers.gguf,[^,]*,Q4_0,")
+        .containsPattern("named.gguf,[^,]*,Q4_K_M,")
+        .containsPattern("unknown.gguf,[^,]*,Q4_0,");
+  }
+
+  @Test
+  void damagedWeightsAreALineThatNamesTheFile() throws IOException {
+    Path model = directory.resolve("damaged.gguf");
+    new RandomModel(RandomModel.Shape.STINY, RandomModel.Mix.F32).write(model);
+    try (GgufFile file = GgufFile.open(model);
+        FileChannel channel = FileChannel.open(model, StandardOpenOption.WRITE)) {
+      byte[] ones = new byte[Float.BYTES];
+      Arrays.fill(ones, (byte) -1); // NaN
+      channel.write(
+          ByteBuffer.wrap(ones), file.tensor("output_norm.weight").orElseThrow().offset());
+    }
+    Outcome outcome = run("run", "--raw", "-p", "hi", "-m", model.toString());
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.err())
+        .contains("damaged.gguf: its weights are damaged", "is NaN")
+        .hasLineCount(1);
   }
 
   @Test

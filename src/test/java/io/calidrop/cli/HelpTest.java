@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Row 15: help that can be read. */
@@ -99,6 +100,35 @@ class HelpTest {
     assertThat(option(help, "--policy")).contains(String.join(", ", EvictionPolicies.names()));
     assertThat(option(help, "--kv-type"))
         .contains("f32, f16, q8_0, q5_0, q4_0, or a pair such as k5v4");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "run -p hi --compress x, once, rolling",
+    "run -p hi --store x, auto, none",
+    "list --format x, table, json",
+    "bench make-model --shape tiny --type x y, q4_k_m, iq4_xs",
+    "eval tasks --order x, aware, agnostic"
+  })
+  void choicesAreToldAsTheyAreTyped(String command, String first, String last) {
+    Outcome outcome = Outcome.of("", false, command.split(" "));
+    assertThat(outcome.code()).isEqualTo(ExitCode.USAGE);
+    assertThat(outcome.err())
+        .contains(", but was 'x' (")
+        .containsPattern("\\b%s\\b.*\\b%s\\b".formatted(first, last))
+        .hasLineCount(1);
+  }
+
+  @Test
+  void shellsCompleteChoicesAsTheyAreTyped() {
+    Outcome outcome = Outcome.of("", false, "generate-completion");
+    assertThat(outcome.err()).isEmpty();
+    List<String> choices =
+        outcome.out().lines().filter(line -> line.contains("_option_args=(\"")).toList();
+    assertThat(choices)
+        .isNotEmpty()
+        .allSatisfy(line -> assertThat(line.replaceFirst(".*_option_args=", "")).isLowerCase());
+    assertThat(help("bench make-model").toString()).contains("f32, f16, bf16, q4_0");
   }
 
   private static void assertDefault(List<String> help, String name, Object value) {

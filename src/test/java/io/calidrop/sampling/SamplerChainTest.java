@@ -106,7 +106,7 @@ class SamplerChainTest {
         logits[at] = bad;
         Sampler sampler = new SamplerChain(options, 10);
         assertThatThrownBy(() -> sampler.sample(logits))
-            .isInstanceOf(IllegalStateException.class)
+            .isInstanceOf(UndefinedLogitException.class)
             .hasMessageContaining("token " + at)
             .hasMessageContaining(String.valueOf(bad));
       }
@@ -114,7 +114,7 @@ class SamplerChainTest {
     float[] nothing = new float[10];
     Arrays.fill(nothing, Float.NEGATIVE_INFINITY);
     assertThatThrownBy(() -> new SamplerChain(PLAIN, 10).sample(nothing))
-        .isInstanceOf(IllegalStateException.class);
+        .isInstanceOf(UndefinedLogitException.class);
   }
 
   @ParameterizedTest

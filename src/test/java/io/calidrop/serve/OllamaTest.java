@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.calidrop.AnsweringModel;
+import io.calidrop.gguf.GgufCopy;
 import io.calidrop.serve.RunningServer.Answer;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Ollama's API. */
 class OllamaTest {
@@ -87,6 +92,28 @@ class OllamaTest {
     assertThat(show.path("template").asText()).contains("im_start");
     assertThat(show.toString()).doesNotContain(AnsweringModel.file().getParent().toString());
     assertThat(server.get("/api/version").json().path("version").asText()).isNotEmpty();
+  }
+
+  @Test
+  void recommendedSamplingIsShownAsAModelfileHasIt(@TempDir Path directory) throws IOException {
+    Path model = directory.resolve("sampled.gguf");
+    Map<String, Object> sampling =
+        Map.of("temp", 0.6f, "top_k", 20, "penalty_last_n", 256, "penalty_repeat", 1.05f);
+    Map<String, Object> changes = new HashMap<>(Map.of("general.file_type", 15));
+    sampling.forEach((name, value) -> changes.put("general.sampling." + name, value));
+    GgufCopy.write(AnsweringModel.file(), model, changes);
+    try (RunningServer sampled = new RunningServer(model)) {
+      JsonNode show = sampled.ask("/api/show", "{'model':'sampled'}").json();
+      assertThat(show.path("parameters").asText().lines())
+          .containsExactly(
+              "temperature                    0.6",
+              "top_k                          20",
+              "repeat_penalty                 1.05",
+              "repeat_last_n                  256");
+      assertThat(show.at("/details/quantization_level").asText()).isEqualTo("Q4_K_M");
+      assertThat(show.at("/details/parameter_size").asText()).isEqualTo("0.3M");
+      assertThat(show.at("/model_info/general.parameter_count").longValue()).isPositive();
+    }
   }
 
   @Test

@@ -104,10 +104,14 @@ class MatrixTest {
       Arrays.fill(out, Float.NaN);
       int split = matrix.rowBlocks() / 2;
       MatMulScratch weights = new MatMulScratch();
+      int groups = input.groups();
       if (split > 0) {
-        matrix.multiply(input, 0, split, out, stride, weights);
+        matrix.multiply(input, 0, split, groups / 2, groups, out, stride, weights);
+        if (groups > 1) {
+          matrix.multiply(input, 0, split, 0, groups / 2, out, stride, weights);
+        }
       }
-      matrix.multiply(input, split, matrix.rowBlocks(), out, stride, weights);
+      matrix.multiply(input, split, matrix.rowBlocks(), 0, groups, out, stride, weights);
       for (int t = 0; t < tokens; t++) {
         float[] actual = Arrays.copyOfRange(out, t * stride, t * stride + matrix.rows());
         if (alone[t] == null) {
