@@ -461,9 +461,9 @@ final class BoundedCache extends KvCache {
   void transferRows(StateTransfer state, boolean stores) {
     if (state.reading()) {
       copied = -1;
+      lightEnd = 0; // what goes on is announced
     }
     pinned = (int) state.number(pinned);
-    lightEnd = state.number(lightEnd);
     schedule.transfer(state);
     prunes = state.number(prunes);
     pruneNanos = state.number(pruneNanos);

@@ -14,6 +14,9 @@ final class KvHead {
   /** Rows of a page and of a kernel call, a multiple of the keys' tile at every vector width. */
   static final int BLOCK = 64;
 
+  /** Pages that are allocated at a time for rows that are read from a file. */
+  private static final int PAGES_READ = 16;
+
   final KeyRows keys;
   final ValueRows values;
 
@@ -148,7 +151,6 @@ final class KvHead {
     if (state.reading()) {
       truncate(0);
       rows = count;
-      reserve(count);
       release(count);
     }
     long[] page = new long[pageBytes() / Long.BYTES];
@@ -156,6 +158,8 @@ final class KvHead {
     for (int p = 0; p * BLOCK < count; p++) {
       if (!state.reading()) {
         save(p, segment, 0);
+      } else if (p % PAGES_READ == 0) { // as they come: a damaged count costs no memory
+        reserve(Math.min(count, (p + PAGES_READ) * BLOCK));
       }
       state.longs(page, page.length);
       if (state.reading()) {
