@@ -39,12 +39,12 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+    return tilesTogether(tokens) == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
-  int tilesTogether() {
-    return 2;
+  int tilesTogether(int tokens) {
+    return tokens <= FEW ? 1 : 2;
   }
 
   @Override
@@ -162,35 +162,37 @@ final class Q4_0Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
     long p = address + column / (2 * Activations.BLOCK) * INTS * STEP;
     int blocks = count / Activations.BLOCK;
-    unpackScales(p, blocks, half * ROW_BLOCK, scratch.scales);
     for (int b = 0; b < blocks; b++) {
       long q = p + (b / 2 * INTS + b % 2 * 5L) * STEP;
-      NibbleGemm.unpack(
-          q, scratch.shorts, b * 2 * Activations.BLOCK * ROW_BLOCK + half * ROW_BLOCK);
+      long d = p + (b / 2 * INTS + 4L) * STEP;
+      int shift = 16 - b % 2 * 16;
+      if (tokens <= FEW) {
+        int o = b * ROW_BLOCK + half * LANES;
+        Bytes.nibbles(q, scratch.bytes, 8 * b * ROW_BLOCK + half * LANES);
+        unpackScales(d, shift, 1, scratch.scales, o);
+        FloatVector.zero(F).intoArray(scratch.minima, o);
+      } else {
+        int o = (2 * b + half) * ROW_BLOCK;
+        NibbleGemm.unpack(q, scratch.shorts, (b * 2 * Activations.BLOCK + half) * ROW_BLOCK);
+        unpackScales(d, shift, NibbleGemm.UNIT, scratch.scales, o);
+        unpackScales(d + VectorShape.BYTES, shift, NibbleGemm.UNIT, scratch.scales, o + LANES);
+      }
     }
   }
 
-  private static void unpackScales(long p, int blocks, int o, float[] scales) {
-    for (int b = 0; b < blocks; b++, o += 2 * ROW_BLOCK) {
-      for (int v = 0; v < 2; v++) {
-        ((FloatVector)
-                IntVector.fromMemorySegment(
-                        I,
-                        MEMORY,
-                        p + (b / 2 * INTS + 4) * STEP + v * VectorShape.BYTES,
-                        LITTLE_ENDIAN)
-                    .lanewise(LSHL, 16 - b % 2 * 16)
-                    .lanewise(ASHR, 3)
-                    .and(Half.SIGN_EXPONENT_MANTISSA)
-                    .reinterpretShape(F, 0))
-            .mul(Half.BIAS)
-            .mul(NibbleGemm.UNIT)
-            .intoArray(scales, o + v * LANES);
-      }
-    }
+  private static void unpackScales(long address, int shift, float unit, float[] scales, int o) {
+    ((FloatVector)
+            IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN)
+                .lanewise(LSHL, shift)
+                .lanewise(ASHR, 3)
+                .and(Half.SIGN_EXPONENT_MANTISSA)
+                .reinterpretShape(F, 0))
+        .mul(Half.BIAS)
+        .mul(unit)
+        .intoArray(scales, o);
   }
 
   @Override
@@ -204,6 +206,11 @@ final class Q4_0Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    int blocks = count / Activations.BLOCK;
+    if (x.tokens() <= FEW) {
+      ShortGemm.add(scratch, x, x.fine, 0, block, blocks, out, o, stride);
+    } else {
+      NibbleGemm.add(scratch, x.fine, block, blocks, out, o, stride);
+    }
   }
 }

@@ -151,35 +151,11 @@ final class Q4_1Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    int block = column / Activations.BLOCK;
-    unpack(
-        address + (long) block * INTS * STEP,
-        count / Activations.BLOCK,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales,
-        scratch.minima);
-  }
-
-  private static void unpack(
-      long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
-    for (int b = 0; b < blocks; b++) {
-      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
-      Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
-      Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
-      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
-      for (int j = 0; j < 4; j++) {
-        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
-        for (int shift = 0; shift < 16; shift += 4) {
-          ((ShortVector) q.lanewise(LSHR, shift).and(nibbles).reinterpretShape(S, 0))
-              .sub((short) 8)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-      }
-      p += INTS * STEP;
+  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+    long p = address + (long) column / Activations.BLOCK * INTS * STEP;
+    for (int b = 0; b < count / Activations.BLOCK; b++, p += INTS * STEP) {
+      Bytes.nibbles(p, scratch.bytes, b * 8 * ROW_BLOCK + half * LANES);
+      Half.unpack(p + 4 * STEP, scratch, b * ROW_BLOCK + half * LANES);
     }
   }
 
@@ -194,6 +170,6 @@ final class Q4_1Matrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.add(scratch, x, x.fine, 1, block, count / Activations.BLOCK, out, o, stride);
   }
 }

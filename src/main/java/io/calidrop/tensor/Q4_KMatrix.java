@@ -29,16 +29,14 @@ import jdk.incubator.vector.ShortVector;
 final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
-  static final int INTS = 38;
+  private static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
-  private static final int PACKED_GROUPS = 2;
-
   /** Where the nibbles of block {@code i} begin. */
-  static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
+  private static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
 
   /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
-  static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
+  private static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
 
   Q4_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
@@ -46,14 +44,12 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= PACKED_GROUPS * Activations.GROUP
-        ? Activations.FINE_PAIRS
-        : Activations.FINE_SHORTS;
+    return tilesTogether(tokens) == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
-  int tilesTogether() {
-    return 2;
+  int tilesTogether(int tokens) {
+    return tokens <= FEW ? 1 : 2;
   }
 
   @Override
@@ -210,34 +206,26 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  int packedGroups() {
-    return PACKED_GROUPS;
-  }
-
-  @Override
-  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
-    int block = group * x.blocks();
-    int superBlocks = columns() / COLUMNS;
-    if (x.tokens() == 2) {
-      Q4_KPair.multiply(address, superBlocks, x.fine, block, out, o, stride);
-    } else {
-      Q4_KGroup.multiply(address, superBlocks, x.fine, block, out, o, stride);
-    }
-  }
-
-  @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     for (int i = 0; i < 8; i++) {
+      if (tokens <= FEW) {
+        int o = i * ROW_BLOCK + half * LANES;
+        Bytes.nibbles(p + NIBBLES_AT[i], scratch.bytes, i * 8 * ROW_BLOCK + half * LANES);
+        unpackScales(p, i, o, 1, scratch.scales, scratch.minima);
+        continue;
+      }
       int o = (2 * i + half) * ROW_BLOCK;
       NibbleGemm.unpack(
           p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
-      unpackScales(p, i, o, scratch.scales, scratch.minima);
-      unpackScales(p + VectorShape.BYTES, i, o + LANES, scratch.scales, scratch.minima);
+      unpackScales(p, i, o, NibbleGemm.UNIT, scratch.scales, scratch.minima);
+      unpackScales(
+          p + VectorShape.BYTES, i, o + LANES, NibbleGemm.UNIT, scratch.scales, scratch.minima);
     }
   }
 
-  private static void unpackScales(long p, int i, int o, float[] scales, float[] minima) {
+  private static void unpackScales(
+      long p, int i, int o, float unit, float[] scales, float[] minima) {
     long at = p + SCALES_AT[i];
     int shift = 8 * (i & 3);
     FloatVector d =
@@ -260,7 +248,7 @@ final class Q4_KMatrix extends TiledMatrix {
                 .reinterpretShape(F, 0))
         .fma(min, d.mul(NibbleGemm.CENTER))
         .intoArray(minima, o);
-    d.mul(NibbleGemm.UNIT).intoArray(scales, o);
+    d.mul(unit).intoArray(scales, o);
   }
 
   @Override
@@ -274,6 +262,11 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    int blocks = count / Activations.BLOCK;
+    if (x.tokens() <= FEW) {
+      ShortGemm.add(scratch, x, x.fine, 0, block, blocks, out, o, stride);
+    } else {
+      NibbleMinimaGemm.add(scratch, x.fine, block, blocks, out, o, stride);
+    }
   }
 }

@@ -125,17 +125,17 @@ final class Q5_KMatrix extends TiledMatrix {
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
-            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
+            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(fifths));
+            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(fifths));
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
-            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
+            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 5).and(fifths));
+            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 5).and(fifths));
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            h0 = h0.lanewise(LSHR, 4);
-            h1 = h1.lanewise(LSHR, 4);
+            h0 = h0.lanewise(LSHR, 2);
+            h1 = h1.lanewise(LSHR, 2);
           }
           long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);
@@ -204,18 +204,16 @@ final class Q5_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
     unpack(
         address + column / COLUMNS * (long) INTS * STEP,
         half * LANES,
-        scratch.shorts,
+        scratch.bytes,
         scratch.scales,
         scratch.minima);
   }
 
-  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
+  private static void unpack(long p, int half, int[] w, float[] scales, float[] minima) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
@@ -236,25 +234,7 @@ final class Q5_KMatrix extends TiledMatrix {
               .and(0xff);
       d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
       dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
-      int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
-      long q = p + BITS_AT[i];
-      IntVector high = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      q += STEP;
-      for (int j = 0; j < 4; j++) {
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-        IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
-        for (int s = 0; s < 4; s++) {
-          ((ShortVector)
-                  v.lanewise(LSHR, 4 * s)
-                      .and(nibbles)
-                      .or(h.lanewise(LSHR, s).and(fifths))
-                      .reinterpretShape(S, 0))
-              .sub((short) 16)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-        q += STEP;
-      }
+      Bytes.fifths(p + BITS_AT[i], w, i * 8 * ROW_BLOCK + half);
     }
   }
 
@@ -269,6 +249,6 @@ final class Q5_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.add(scratch, x, x.bytes, 1, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -21,6 +21,9 @@ import jdk.incubator.vector.VectorSpecies;
 abstract class TiledMatrix extends Matrix {
   static final int LANES = VectorShape.LANES;
 
+  /** Most tokens of a batch for which unpacking quickly matters more than multiplying quickly. */
+  static final int FEW = 2 * Activations.GROUP;
+
   /** Bytes from an int of a row to the next one. */
   static final int STEP = ROW_BLOCK * Integer.BYTES;
 
@@ -45,8 +48,8 @@ abstract class TiledMatrix extends Matrix {
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
   }
 
-  /** Tiles that are unpacked and multiplied together, 1 or 2. */
-  int tilesTogether() {
+  /** Tiles that are unpacked and multiplied together by so many tokens, 1 or 2. */
+  int tilesTogether(int tokens) {
     return 1;
   }
 
@@ -82,28 +85,16 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
-  /** Most groups of tokens that {@link #multiplyPacked} is for, 0 where a format lacks it. */
-  int packedGroups() {
-    return 0;
-  }
-
-  /**
-   * Multiplies the tile at {@code address} by a group of tokens without unpacking it to memory.
-   *
-   * @param out as for {@link #multiplyGroup}, but overwritten
-   */
-  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
-    throw new UnsupportedOperationException();
-  }
-
   /**
    * Unpacks columns {@code [column, column + count)} of half of the rows that are multiplied
    * together: of half of a tile, or of one of two tiles.
    *
    * @param address of the first vector of those rows
    * @param half which half it is, 0 or 1
+   * @param tokens of the batch
    */
-  abstract void unpack(long address, int column, int count, int half, MatMulScratch scratch);
+  abstract void unpack(
+      long address, int column, int count, int half, int tokens, MatMulScratch scratch);
 
   /**
    * Adds the product of what was unpacked and a group of tokens.
@@ -144,7 +135,7 @@ abstract class TiledMatrix extends Matrix {
 
   @Override
   final int blocksTogether(int tokens) {
-    return tokens <= Math.max(1, packedGroups() * Activations.GROUP) ? 1 : tilesTogether();
+    return tokens == 1 ? 1 : tilesTogether(tokens);
   }
 
   @Override
@@ -166,17 +157,8 @@ abstract class TiledMatrix extends Matrix {
       multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
       return;
     }
-    if (x.groups() <= packedGroups()) {
-      for (int block = from; block < to; block++) {
-        for (int group = first; group < end; group++) {
-          int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
-          multiplyPacked(address(block), x, group, out, o, stride);
-        }
-      }
-      return;
-    }
     int step = unpackedColumns();
-    int together = tilesTogether();
+    int together = tilesTogether(x.tokens());
     int width = together * ROW_BLOCK;
     int products = (end - first) * Activations.GROUP * width;
     float[] sums = scratch.sums(products);
@@ -187,8 +169,8 @@ abstract class TiledMatrix extends Matrix {
       Arrays.fill(sums, 0, products, 0f);
       for (int column = 0; column < columns(); column += step) {
         int count = Math.min(step, columns() - column);
-        unpack(address(block), column, count, 0, scratch);
-        unpack(second, column, count, 1, scratch);
+        unpack(address(block), column, count, 0, x.tokens(), scratch);
+        unpack(second, column, count, 1, x.tokens(), scratch);
         for (int group = first; group < end; group++) {
           int o = (group - first) * Activations.GROUP * width;
           multiplyGroup(scratch, x, group, column, count, sums, o, width);
