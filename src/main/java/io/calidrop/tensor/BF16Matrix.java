@@ -78,7 +78,7 @@ final class BF16Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     unpack(address + column / 2 * (long) STEP, count, half * LANES, scratch.floats);
   }
 

@@ -63,7 +63,7 @@ final class F32Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     unpack(address + (long) column * STEP, count, half * LANES, scratch.floats);
   }
 

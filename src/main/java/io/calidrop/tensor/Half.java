@@ -62,7 +62,16 @@ public final class Half {
    */
   static void unpack(long address, MatMulScratch scratch, int o) {
     IntVector pairs = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
-    low(pairs).intoArray(scratch.scales, o);
-    high(pairs).intoArray(scratch.minima, o);
+    ((FloatVector)
+            pairs
+                .lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(SIGN_EXPONENT_MANTISSA)
+                .reinterpretShape(F, 0))
+        .mul(BIAS)
+        .intoArray(scratch.scales, o);
+    ((FloatVector) pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
+        .mul(BIAS)
+        .intoArray(scratch.minima, o);
   }
 }

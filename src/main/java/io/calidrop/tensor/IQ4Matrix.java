@@ -234,7 +234,7 @@ final class IQ4Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     int run = column / Activations.BLOCK / runBlocks;
     int runs = count / Activations.BLOCK / runBlocks;
     long p = address + (long) run * runBytes;

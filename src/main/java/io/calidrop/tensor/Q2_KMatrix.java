@@ -241,7 +241,7 @@ final class Q2_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.bytes, scratch.scales, scratch.minima);
   }
@@ -287,7 +287,8 @@ final class Q2_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x, x.fine, 0, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.fine, 0, block, count / Activations.BLOCK, out, o, stride);
     FloatGemm.add(scratch.minima, x.fine.halfSums, 2 * block, count / 16, out, o, stride);
   }
 }

@@ -191,7 +191,7 @@ final class Q3_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.bytes, scratch.scales);
   }
@@ -244,6 +244,7 @@ final class Q3_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x, x.fine, 4, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.fine, 4, block, count / Activations.BLOCK, out, o, stride);
   }
 }

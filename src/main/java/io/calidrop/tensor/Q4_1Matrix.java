@@ -23,22 +23,19 @@ import jdk.incubator.vector.ShortVector;
  * <p>A block of 32 columns, 20 bytes as in the file, is five ints: d and m as half precision
  * numbers, then four of eight nibbles. In a tile it is [5][rows] ints, d and m the last.
  */
-final class Q4_1Matrix extends TiledMatrix {
+final class Q4_1Matrix extends NibbleMatrix {
   private static final int INTS = 5;
   private static final int[] NIBBLES = {0x000f000f};
+  private static final int[] BITS_AT = offsets(i -> INTS * i);
 
   Q4_1Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
+    long bytes = (long) columns / Activations.BLOCK * INTS * STEP;
+    super(rows, columns, BITS_AT, 8 * INTS * STEP, bytes, false, true, arena);
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.FINE_PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return MatMulScratch.COLUMNS;
   }
 
   @Override
@@ -151,25 +148,9 @@ final class Q4_1Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
-    long p = address + (long) column / Activations.BLOCK * INTS * STEP;
-    for (int b = 0; b < count / Activations.BLOCK; b++, p += INTS * STEP) {
-      Bytes.nibbles(p, scratch.bytes, b * 8 * ROW_BLOCK + half * LANES);
-      Half.unpack(p + 4 * STEP, scratch, b * ROW_BLOCK + half * LANES);
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      Half.unpack(run + BITS_AT[i] + 4 * STEP, scratch, o + i * ROW_BLOCK);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, x, x.fine, 1, block, count / Activations.BLOCK, out, o, stride);
   }
 }

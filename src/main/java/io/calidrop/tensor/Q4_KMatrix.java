@@ -26,7 +26,7 @@ import jdk.incubator.vector.ShortVector;
  * after the first block d and -dmin as float32 (half precision would be subnormal, which is slow on
  * some processors), after the first and the fifth an int of scales and one of minima.
  */
-final class Q4_KMatrix extends TiledMatrix {
+final class Q4_KMatrix extends NibbleMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
   private static final int INTS = 38;
@@ -39,22 +39,18 @@ final class Q4_KMatrix extends TiledMatrix {
   private static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
 
   Q4_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
+    long bytes = (long) columns / COLUMNS * INTS * STEP;
+    super(rows, columns, NIBBLES_AT, INTS * STEP, bytes, false, false, arena);
   }
 
   @Override
   public int forms(int tokens) {
-    return tilesTogether(tokens) == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+    return tokens <= FEW ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
   int tilesTogether(int tokens) {
     return tokens <= FEW ? 1 : 2;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return COLUMNS;
   }
 
   @Override
@@ -206,15 +202,16 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      unpackScales(run, i, o + i * ROW_BLOCK, 1, scratch.scales, scratch.minima);
+    }
+  }
+
+  @Override
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     for (int i = 0; i < 8; i++) {
-      if (tokens <= FEW) {
-        int o = i * ROW_BLOCK + half * LANES;
-        Bytes.nibbles(p + NIBBLES_AT[i], scratch.bytes, i * 8 * ROW_BLOCK + half * LANES);
-        unpackScales(p, i, o, 1, scratch.scales, scratch.minima);
-        continue;
-      }
       int o = (2 * i + half) * ROW_BLOCK;
       NibbleGemm.unpack(
           p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
@@ -262,11 +259,6 @@ final class Q4_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    int blocks = count / Activations.BLOCK;
-    if (x.tokens() <= FEW) {
-      ShortGemm.add(scratch, x, x.fine, 0, block, blocks, out, o, stride);
-    } else {
-      NibbleMinimaGemm.add(scratch, x.fine, block, blocks, out, o, stride);
-    }
+    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -24,8 +24,9 @@ import jdk.incubator.vector.ShortVector;
  * [6][rows] ints: fifth bits, four ints of nibbles, see {@link PairBits}, then d and m (0 in Q5_0)
  * as half-precision numbers.
  */
-final class Q5Matrix extends TiledMatrix {
+final class Q5Matrix extends NibbleMatrix {
   private static final int INTS = 6;
+  private static final int[] BITS_AT = offsets(i -> INTS * i);
   private static final int[] MASKS = {0x000f000f, 0x00100010};
 
   private final boolean minima;
@@ -34,18 +35,14 @@ final class Q5Matrix extends TiledMatrix {
    * @param minima whether the format is Q5_1
    */
   Q5Matrix(boolean minima, int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
+    long bytes = (long) columns / Activations.BLOCK * INTS * STEP;
+    super(rows, columns, BITS_AT, 8 * INTS * STEP, bytes, true, minima, arena);
     this.minima = minima;
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return MatMulScratch.COLUMNS;
   }
 
   @Override
@@ -173,26 +170,9 @@ final class Q5Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
-    long p = address + (long) column / Activations.BLOCK * INTS * STEP;
-    for (int b = 0; b < count / Activations.BLOCK; b++, p += INTS * STEP) {
-      Bytes.fifths(p, scratch.bytes, b * 8 * ROW_BLOCK + half * LANES);
-      Half.unpack(p + 5 * STEP, scratch, b * ROW_BLOCK + half * LANES);
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      Half.unpack(run + BITS_AT[i] + 5 * STEP, scratch, o + i * ROW_BLOCK);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    int blocks = count / Activations.BLOCK;
-    ShortGemm.add(scratch, x, x.bytes, minima ? 1 : 0, block, blocks, out, o, stride);
   }
 }

@@ -25,7 +25,7 @@ import jdk.incubator.vector.ShortVector;
  * each of 8 blocks an int of fifth bits, bit k of its low and high half belonging to pair k, and
  * four ints of nibbles in the order of Q4_0; between them d, dmin, scales and minima as in Q4_K.
  */
-final class Q5_KMatrix extends TiledMatrix {
+final class Q5_KMatrix extends NibbleMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 176;
   private static final int INTS = 46;
@@ -38,17 +38,13 @@ final class Q5_KMatrix extends TiledMatrix {
   private static final int[] SCALES_AT = offsets(i -> 7 + 22 * (i >> 2));
 
   Q5_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
+    long bytes = (long) columns / COLUMNS * INTS * STEP;
+    super(rows, columns, BITS_AT, INTS * STEP, bytes, true, true, arena);
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return COLUMNS;
   }
 
   @Override
@@ -204,16 +200,7 @@ final class Q5_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
-    unpack(
-        address + column / COLUMNS * (long) INTS * STEP,
-        half * LANES,
-        scratch.bytes,
-        scratch.scales,
-        scratch.minima);
-  }
-
-  private static void unpack(long p, int half, int[] w, float[] scales, float[] minima) {
+  void unpackScales(long p, int blocks, MatMulScratch scratch, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
@@ -223,7 +210,7 @@ final class Q5_KMatrix extends TiledMatrix {
                 IntVector.fromMemorySegment(I, MEMORY, p + 6 * STEP, LITTLE_ENDIAN)
                     .reinterpretShape(F, 0))
             .neg();
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < blocks; i++) {
       long at = p + SCALES_AT[i];
       int shift = 8 * (i & 3);
       IntVector scale =
@@ -232,23 +219,8 @@ final class Q5_KMatrix extends TiledMatrix {
           IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
-      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
-      Bytes.fifths(p + BITS_AT[i], w, i * 8 * ROW_BLOCK + half);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scratch.scales, o + i * ROW_BLOCK);
+      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(scratch.minima, o + i * ROW_BLOCK);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, x, x.bytes, 1, block, count / Activations.BLOCK, out, o, stride);
   }
 }

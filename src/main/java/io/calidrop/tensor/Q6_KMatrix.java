@@ -190,7 +190,7 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     unpack(p, half * LANES, scratch.bytes, scratch.scales);
   }
@@ -238,6 +238,7 @@ final class Q6_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x, x.bytes, 32, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.bytes, 32, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -150,7 +150,7 @@ final class Q8_0Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, int tokens, MatMulScratch scratch) {
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     // The address is that of a vector of ints, and so is that of the scales; bytes are half as
     // long.
     unpack(

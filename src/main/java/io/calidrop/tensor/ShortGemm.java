@@ -18,8 +18,8 @@ import jdk.incubator.vector.ShortVector;
  *
  * <p>Sixteen-bit multiplication has twice the lanes of float32 and needs no conversion of the
  * products; the eight sums of a block, the weight vectors and the broadcast activation stay in
- * registers. Shared by formats, since they read weights that are unpacked to bytes from a heap
- * array always.
+ * registers. Shared by formats, since they read weights from a heap array always, see {@link
+ * Bytes}.
  */
 final class ShortGemm {
   private static final int[] LOW = {0x00ff00ff};
@@ -30,14 +30,12 @@ final class ShortGemm {
    * {@code out += scale * (sum of (q - center) * x) + minimum * (sum of x)} for blocks of 32
    * columns.
    *
-   * @param x of the input the form that these weights multiply by
    * @param shifted 1 where products count from q = 0 nevertheless, 0 where they count from the
    *     center
    * @param block index of the first block of the token group in the packed activations
    */
   static void add(
       MatMulScratch weights,
-      Activations input,
       QuantizedActivations x,
       int shifted,
       int block,
@@ -45,10 +43,6 @@ final class ShortGemm {
       float[] out,
       int o,
       int stride) {
-    if (input.tokens() == 2) {
-      ShortPairGemm.add(weights, x, shifted, block, blocks, out, o, stride);
-      return;
-    }
     add(
         weights.bytes,
         weights.scales,
@@ -201,12 +195,12 @@ final class ShortGemm {
    * each: the even pairs of a block are its first half, the odd ones its second, see {@link
    * QuantizedActivations#PAIR_COLUMNS}.
    *
-   * @param x of the input the form that these weights multiply by
+   * @param tokens of the batch
    * @param block index of the first block of the token group in the packed activations
    */
   static void addHalves(
       MatMulScratch weights,
-      Activations input,
+      int tokens,
       QuantizedActivations x,
       int center,
       int block,
@@ -214,22 +208,22 @@ final class ShortGemm {
       float[] out,
       int o,
       int stride) {
-    if (input.tokens() == 2) {
+    if (tokens == 2) {
       ShortPairGemm.addHalves(weights, x, center, block, blocks, out, o, stride);
-      return;
+    } else {
+      addHalves(
+          weights.bytes,
+          weights.scales,
+          x.pairs,
+          x.halves,
+          x.scales,
+          (short) -center,
+          block,
+          blocks,
+          out,
+          o,
+          stride);
     }
-    addHalves(
-        weights.bytes,
-        weights.scales,
-        x.pairs,
-        x.halves,
-        x.scales,
-        (short) -center,
-        block,
-        blocks,
-        out,
-        o,
-        stride);
   }
 
   private static void addHalves(

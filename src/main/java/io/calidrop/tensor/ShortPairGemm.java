@@ -14,124 +14,13 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 
 /**
- * {@link ShortGemm} for two tokens, the first of a group: half of the other's products would be for
- * nothing. Adds in the same order.
+ * {@link ShortGemm} for two tokens, the first of a group, which half of the products of four would
+ * be for nothing. Adds in the same order.
  */
 final class ShortPairGemm {
   private static final int[] LOW = {0x00ff00ff};
 
   private ShortPairGemm() {}
-
-  /** As {@link ShortGemm#add}. */
-  static void add(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int shifted,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    add(
-        weights.bytes,
-        weights.scales,
-        weights.minima,
-        x.pairs,
-        x.scales,
-        x.sums,
-        x.offsets,
-        x.totals,
-        shifted,
-        block,
-        blocks,
-        out,
-        o,
-        stride);
-  }
-
-  private static void add(
-      int[] w,
-      float[] scales,
-      float[] minima,
-      int[] x,
-      float[] xScales,
-      float[] xSums,
-      int[] offsets,
-      int[] totals,
-      int shifted,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    IntVector low = IntVector.broadcast(I, LOW[0]);
-    int o1 = o + stride;
-    FloatVector a0 = FloatVector.fromArray(F, out, o);
-    FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    for (int b = 0; b < blocks; b++) {
-      int xb = (block + b) * 4;
-      ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
-      ShortVector t0 = s0;
-      ShortVector s1 = (ShortVector) IntVector.broadcast(I, offsets[xb + 1]).reinterpretShape(S, 0);
-      ShortVector t1 = s1;
-      for (int m = 0; m < 8; m++) {
-        int wi = (b * 8 + m) * 2 * LANES;
-        int xi = xb * 16 + 16 * (m >> 1) + 4 * (m & 1);
-        IntVector qa = IntVector.fromArray(I, w, wi);
-        IntVector qb = IntVector.fromArray(I, w, wi + LANES);
-        ShortVector wa = (ShortVector) qa.and(low).reinterpretShape(S, 0);
-        ShortVector wb = (ShortVector) qb.and(low).reinterpretShape(S, 0);
-        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
-        s0 = x0.mul(wa).add(s0);
-        t0 = x0.mul(wb).add(t0);
-        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
-        s1 = x1.mul(wa).add(s1);
-        t1 = x1.mul(wb).add(t1);
-        wa = ((ShortVector) qa.reinterpretShape(S, 0)).lanewise(LSHR, 8);
-        wb = ((ShortVector) qb.reinterpretShape(S, 0)).lanewise(LSHR, 8);
-        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
-        s0 = x0.mul(wa).add(s0);
-        t0 = x0.mul(wb).add(t0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
-        s1 = x1.mul(wa).add(s1);
-        t1 = x1.mul(wb).add(t1);
-      }
-      FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
-      FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
-      FloatVector ma = FloatVector.fromArray(F, minima, b * 2 * LANES);
-      FloatVector mb = FloatVector.fromArray(F, minima, b * 2 * LANES + LANES);
-      FloatVector d;
-      FloatVector e;
-      IntVector total;
-      IntVector i;
-
-      d = FloatVector.broadcast(F, xScales[xb]);
-      e = FloatVector.broadcast(F, xSums[xb]);
-      total = IntVector.broadcast(I, totals[xb] * shifted);
-      i = (IntVector) s0.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
-      a0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a0));
-      i = (IntVector) t0.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
-      b0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), mb.fma(e, b0));
-
-      d = FloatVector.broadcast(F, xScales[xb + 1]);
-      e = FloatVector.broadcast(F, xSums[xb + 1]);
-      total = IntVector.broadcast(I, totals[xb + 1] * shifted);
-      i = (IntVector) s1.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
-      a1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a1));
-      i = (IntVector) t1.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
-      b1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), mb.fma(e, b1));
-    }
-    a0.intoArray(out, o);
-    b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-  }
 
   /** As {@link ShortGemm#addHalves}. */
   static void addHalves(

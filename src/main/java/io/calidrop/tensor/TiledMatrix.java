@@ -21,7 +21,7 @@ import jdk.incubator.vector.VectorSpecies;
 abstract class TiledMatrix extends Matrix {
   static final int LANES = VectorShape.LANES;
 
-  /** Most tokens of a batch for which unpacking quickly matters more than multiplying quickly. */
+  /** Most tokens of a batch that {@link #multiplyFew} is for. */
   static final int FEW = 2 * Activations.GROUP;
 
   /** Bytes from an int of a row to the next one. */
@@ -85,16 +85,32 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
+  /** Whether the format has {@link #multiplyFew}. */
+  boolean streams() {
+    return false;
+  }
+
+  /**
+   * Multiplies a tile by at most {@link #FEW} tokens straight from it: a small batch waits for
+   * memory, and least where loads keep coming between the products.
+   *
+   * @param address of the tile
+   * @param first group of tokens, and {@code end} the one behind the last
+   * @param out zeros, to which products [tokens][rows] are added
+   */
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
+    throw new UnsupportedOperationException();
+  }
+
   /**
    * Unpacks columns {@code [column, column + count)} of half of the rows that are multiplied
    * together: of half of a tile, or of one of two tiles.
    *
    * @param address of the first vector of those rows
    * @param half which half it is, 0 or 1
-   * @param tokens of the batch
    */
-  abstract void unpack(
-      long address, int column, int count, int half, int tokens, MatMulScratch scratch);
+  abstract void unpack(long address, int column, int count, int half, MatMulScratch scratch);
 
   /**
    * Adds the product of what was unpacked and a group of tokens.
@@ -162,18 +178,23 @@ abstract class TiledMatrix extends Matrix {
     int width = together * ROW_BLOCK;
     int products = (end - first) * Activations.GROUP * width;
     float[] sums = scratch.sums(products);
+    boolean few = streams() && x.tokens() <= FEW;
     for (int block = from; block < to; block += together) {
       int last = Math.min(block + together, to) - 1;
-      scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
-      long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
       Arrays.fill(sums, 0, products, 0f);
-      for (int column = 0; column < columns(); column += step) {
-        int count = Math.min(step, columns() - column);
-        unpack(address(block), column, count, 0, x.tokens(), scratch);
-        unpack(second, column, count, 1, x.tokens(), scratch);
-        for (int group = first; group < end; group++) {
-          int o = (group - first) * Activations.GROUP * width;
-          multiplyGroup(scratch, x, group, column, count, sums, o, width);
+      if (few) {
+        multiplyFew(address(block), x, first, end, sums, scratch);
+      } else {
+        scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
+        long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
+        for (int column = 0; column < columns(); column += step) {
+          int count = Math.min(step, columns() - column);
+          unpack(address(block), column, count, 0, scratch);
+          unpack(second, column, count, 1, scratch);
+          for (int group = first; group < end; group++) {
+            int o = (group - first) * Activations.GROUP * width;
+            multiplyGroup(scratch, x, group, column, count, sums, o, width);
+          }
         }
       }
       int rows = (last + 1 - block) * ROW_BLOCK;
