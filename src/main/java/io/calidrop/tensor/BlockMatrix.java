@@ -32,8 +32,9 @@ abstract class BlockMatrix extends TiledMatrix {
    * @param block index of the group's first block in the packed activations
    * @param tokens of the batch
    * @param sums [blocks][4][rows], overwritten
+   * @return what to keep, lest the compiler leave out reading it
    */
-  abstract void sums(
+  abstract int sums(
       long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums);
 
   /**
@@ -52,8 +53,8 @@ abstract class BlockMatrix extends TiledMatrix {
   }
 
   @Override
-  final boolean streams() {
-    return true;
+  int streamed() {
+    return Activations.GROUP;
   }
 
   @Override
@@ -62,59 +63,45 @@ abstract class BlockMatrix extends TiledMatrix {
     QuantizedActivations input = input(x);
     for (int column = 0; column < columns(); column += MatMulScratch.COLUMNS) {
       int blocks = Math.min(MatMulScratch.COLUMNS, columns() - column) / Activations.BLOCK;
+      int block = column / Activations.BLOCK;
       long run = run(address, column);
-      for (int group = first; group < end; group++) {
-        int block = group * x.blocks() + column / Activations.BLOCK;
-        float[] sums = scratch.blockSums[group];
-        sums(run, blocks, input, block, x.tokens(), sums);
-      }
+      scratch.touched += sums(run, blocks, input, block, x.tokens(), scratch.blockSums);
       unpackScales(run, blocks, scratch, 0);
       unpackScales(run + VectorShape.BYTES, blocks, scratch, LANES);
-      for (int token = first * Activations.GROUP;
-          token < Math.min(end * Activations.GROUP, x.tokens());
-          token++) {
-        int group = token / Activations.GROUP;
-        int t = token % Activations.GROUP;
-        int block = group * x.blocks() + column / Activations.BLOCK;
-        add(
-            scratch.blockSums[group],
-            t * ROW_BLOCK,
-            scratch.scales,
-            scratch.minima,
-            input.scales,
-            input.sums,
-            block * Activations.GROUP + t,
-            blocks,
-            out,
-            (token - first * Activations.GROUP) * ROW_BLOCK);
+      for (int t = 0; t < x.tokens(); t++) {
+        add(scratch, input, block * Activations.GROUP + t, t * ROW_BLOCK, blocks, out);
       }
     }
   }
 
   private static void add(
+      MatMulScratch scratch, QuantizedActivations x, int block, int o, int blocks, float[] out) {
+    add(scratch.blockSums, scratch.scales, scratch.minima, x.scales, x.sums, block, blocks, out, o);
+  }
+
+  private static void add(
       float[] sums,
-      int s,
       float[] scales,
       float[] minima,
       float[] xScales,
       float[] xSums,
-      int x,
+      int block,
       int blocks,
       float[] out,
       int o) {
     FloatVector a = FloatVector.fromArray(F, out, o);
     FloatVector b = FloatVector.fromArray(F, out, o + LANES);
     for (int i = 0; i < blocks; i++) {
-      FloatVector d = FloatVector.broadcast(F, xScales[x + 4 * i]);
-      FloatVector e = FloatVector.broadcast(F, xSums[x + 4 * i]);
+      FloatVector d = FloatVector.broadcast(F, xScales[block + 4 * i]);
+      FloatVector e = FloatVector.broadcast(F, xSums[block + 4 * i]);
       int at = i * ROW_BLOCK;
       a = FloatVector.fromArray(F, minima, at).fma(e, a);
       b = FloatVector.fromArray(F, minima, at + LANES).fma(e, b);
       a =
-          FloatVector.fromArray(F, sums, s + 4 * at)
+          FloatVector.fromArray(F, sums, o + 4 * at)
               .fma(FloatVector.fromArray(F, scales, at).mul(d), a);
       b =
-          FloatVector.fromArray(F, sums, s + 4 * at + LANES)
+          FloatVector.fromArray(F, sums, o + 4 * at + LANES)
               .fma(FloatVector.fromArray(F, scales, at + LANES).mul(d), b);
     }
     a.intoArray(out, o);

@@ -73,7 +73,7 @@ final class IQ4Matrix extends BlockMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= FEW ? Activations.TRIPLES : Activations.INTEGERS;
+    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
   }
 
   @Override
@@ -219,10 +219,11 @@ final class IQ4Matrix extends BlockMatrix {
   }
 
   @Override
-  void sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
-    for (int t = 0; t < Math.min(tokens, Activations.GROUP); t += 2) {
+  int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
+    for (int t = 0; t < tokens; t += 2) {
       TableSums.two(run, scaled ? NIBBLES_AT : SINGLE_AT, blocks, x.triples, block, t, sums);
     }
+    return 0;
   }
 
   @Override

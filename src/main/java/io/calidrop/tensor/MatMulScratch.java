@@ -17,9 +17,8 @@ public final class MatMulScratch {
    */
   final int[] bytes = new int[COLUMNS / Integer.BYTES * Matrix.ROW_BLOCK];
 
-  /** [groups][blocks][tokens of a group][2][lanes] sums of the blocks' products, of few tokens. */
-  final float[][] blockSums =
-      new float[TiledMatrix.FEW / Activations.GROUP][BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
+  /** [blocks][tokens of a group][2][lanes] sums of the products of blocks. */
+  final float[] blockSums = new float[BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
 
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];

@@ -34,17 +34,22 @@ abstract class NibbleMatrix extends BlockMatrix {
   }
 
   @Override
+  final int streamed() {
+    return fifths ? 2 : Activations.GROUP; // of four tokens fifth bits cost more than a buffer
+  }
+
+  @Override
   final QuantizedActivations input(Activations x) {
     return fifths ? x.bytes : x.fine;
   }
 
   @Override
-  final void sums(
+  final int sums(
       long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
     if (fifths) {
-      FifthSums.multiply(run, bitsAt, blocks, x, tokens, shifted, block, sums);
+      return FifthSums.multiply(run, bitsAt, blocks, x, shifted, block, sums);
     } else {
-      NibbleSums.multiply(run, bitsAt, blocks, x, tokens, shifted, block, sums);
+      return NibbleSums.multiply(run, bitsAt, blocks, x, tokens, shifted, block, sums);
     }
   }
 

@@ -41,12 +41,12 @@ final class Q4_0Matrix extends NibbleMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= FEW ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+    return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
   int tilesTogether(int tokens) {
-    return tokens <= FEW ? 1 : 2;
+    return tokens <= streamed() ? 1 : 2;
   }
 
   @Override

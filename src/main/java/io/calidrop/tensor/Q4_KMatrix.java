@@ -26,31 +26,37 @@ import jdk.incubator.vector.ShortVector;
  * after the first block d and -dmin as float32 (half precision would be subnormal, which is slow on
  * some processors), after the first and the fifth an int of scales and one of minima.
  */
-final class Q4_KMatrix extends NibbleMatrix {
+final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
-  private static final int INTS = 38;
+  static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
   /** Where the nibbles of block {@code i} begin. */
-  private static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
+  static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
 
   /** Where the int of scales is that holds block {@code i}'s; that of minima follows. */
-  private static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
+  static final int[] SCALES_AT = offsets(i -> 6 + 18 * (i >> 2));
 
   Q4_KMatrix(int rows, int columns, Arena arena) {
-    long bytes = (long) columns / COLUMNS * INTS * STEP;
-    super(rows, columns, NIBBLES_AT, INTS * STEP, bytes, false, false, arena);
+    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
   }
 
   @Override
   public int forms(int tokens) {
-    return tokens <= FEW ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+    return tokens <= streamed()
+        ? Activations.FINE_PAIRS
+        : Activations.FINE_SHORTS;
   }
 
   @Override
   int tilesTogether(int tokens) {
-    return tokens <= FEW ? 1 : 2;
+    return tokens <= streamed() ? 1 : 2;
+  }
+
+  @Override
+  int unpackedColumns() {
+    return COLUMNS;
   }
 
   @Override
@@ -202,9 +208,22 @@ final class Q4_KMatrix extends NibbleMatrix {
   }
 
   @Override
-  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
-    for (int i = 0; i < blocks; i++) {
-      unpackScales(run, i, o + i * ROW_BLOCK, 1, scratch.scales, scratch.minima);
+  int streamed() {
+    return 2 * Activations.GROUP;
+  }
+
+  @Override
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
+    int superBlocks = columns() / COLUMNS;
+    for (int group = first; group < end; group++) {
+      int block = group * x.blocks();
+      int o = (group - first) * Activations.GROUP * ROW_BLOCK;
+      if (x.tokens() == 2) {
+        Q4_KPair.multiply(address, superBlocks, x.fine, block, out, o, ROW_BLOCK);
+      } else {
+        Q4_KGroup.multiply(address, superBlocks, x.fine, block, out, o, ROW_BLOCK);
+      }
     }
   }
 
@@ -215,14 +234,12 @@ final class Q4_KMatrix extends NibbleMatrix {
       int o = (2 * i + half) * ROW_BLOCK;
       NibbleGemm.unpack(
           p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
-      unpackScales(p, i, o, NibbleGemm.UNIT, scratch.scales, scratch.minima);
-      unpackScales(
-          p + VectorShape.BYTES, i, o + LANES, NibbleGemm.UNIT, scratch.scales, scratch.minima);
+      unpackScales(p, i, o, scratch.scales, scratch.minima);
+      unpackScales(p + VectorShape.BYTES, i, o + LANES, scratch.scales, scratch.minima);
     }
   }
 
-  private static void unpackScales(
-      long p, int i, int o, float unit, float[] scales, float[] minima) {
+  private static void unpackScales(long p, int i, int o, float[] scales, float[] minima) {
     long at = p + SCALES_AT[i];
     int shift = 8 * (i & 3);
     FloatVector d =
@@ -245,7 +262,7 @@ final class Q4_KMatrix extends NibbleMatrix {
                 .reinterpretShape(F, 0))
         .fma(min, d.mul(NibbleGemm.CENTER))
         .intoArray(minima, o);
-    d.mul(unit).intoArray(scales, o);
+    d.mul(NibbleGemm.UNIT).intoArray(scales, o);
   }
 
   @Override

@@ -30,15 +30,15 @@ import jdk.incubator.vector.ShortVector;
 final class Q6_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 210;
-  private static final int INTS = 53;
-  private static final int D = 6 * STEP;
+  static final int INTS = 53;
+  static final int D = 6 * STEP;
   private static final int[] MASKS = {0x000f000f, 0x00300030};
 
   /** Where the bits of block {@code i} begin. */
-  private static final int[] BITS_AT = offsets(i -> 6 * i + (i + 7 >> 3) + (i + 1 >> 1));
+  static final int[] BITS_AT = offsets(i -> 6 * i + (i + 7 >> 3) + (i + 1 >> 1));
 
   /** Where the scales of block {@code i} are. */
-  private static final int[] SCALES_AT = offsets(i -> 7 + 13 * (i >> 1));
+  static final int[] SCALES_AT = offsets(i -> 7 + 13 * (i >> 1));
 
   Q6_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
@@ -186,6 +186,23 @@ final class Q6_KMatrix extends TiledMatrix {
       }
       acc0.intoArray(out, row + tile * ROW_BLOCK);
       acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
+    }
+  }
+
+  @Override
+  int streamed() {
+    return Activations.GROUP; // shifting the bits together again for a second one costs more
+  }
+
+  @Override
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
+    int superBlocks = columns() / COLUMNS;
+    int block = first * x.blocks(); // one group only
+    if (x.tokens() == 2) {
+      Q6_KPair.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
+    } else {
+      Q6_KGroup.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
     }
   }
 

@@ -37,7 +37,7 @@ final class Q8_0Matrix extends BlockMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= FEW ? Activations.TRIPLES : Activations.INTEGERS;
+    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
   }
 
   @Override
@@ -155,10 +155,11 @@ final class Q8_0Matrix extends BlockMatrix {
   }
 
   @Override
-  void sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
-    for (int t = 0; t < Math.min(tokens, Activations.GROUP); t += 2) {
+  int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
+    for (int t = 0; t < tokens; t += 2) {
       ByteSums.two(run, BYTES_AT, blocks, x.triples, block, t, sums);
     }
+    return 0;
   }
 
   @Override

@@ -21,9 +21,6 @@ import jdk.incubator.vector.VectorSpecies;
 abstract class TiledMatrix extends Matrix {
   static final int LANES = VectorShape.LANES;
 
-  /** Most tokens of a batch that {@link #multiplyFew} is for. */
-  static final int FEW = 2 * Activations.GROUP;
-
   /** Bytes from an int of a row to the next one. */
   static final int STEP = ROW_BLOCK * Integer.BYTES;
 
@@ -85,13 +82,13 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
-  /** Whether the format has {@link #multiplyFew}. */
-  boolean streams() {
-    return false;
+  /** Most tokens that {@link #multiplyFew} is for, 1 where the format lacks it. */
+  int streamed() {
+    return 1;
   }
 
   /**
-   * Multiplies a tile by at most {@link #FEW} tokens straight from it: a small batch waits for
+   * Multiplies a tile by at most {@link #streamed} tokens straight from it: a small batch waits for
    * memory, and least where loads keep coming between the products.
    *
    * @param address of the tile
@@ -178,7 +175,7 @@ abstract class TiledMatrix extends Matrix {
     int width = together * ROW_BLOCK;
     int products = (end - first) * Activations.GROUP * width;
     float[] sums = scratch.sums(products);
-    boolean few = streams() && x.tokens() <= FEW;
+    boolean few = x.tokens() <= streamed();
     for (int block = from; block < to; block += together) {
       int last = Math.min(block + together, to) - 1;
       Arrays.fill(sums, 0, products, 0f);
