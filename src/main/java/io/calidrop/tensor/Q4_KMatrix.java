@@ -44,9 +44,7 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= streamed()
-        ? Activations.FINE_PAIRS
-        : Activations.FINE_SHORTS;
+    return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override

@@ -119,10 +119,16 @@ final class Q6_KPair {
           v1 = v1.add(qb.mul(x1));
           qa =
               (ShortVector)
-                  wa.lanewise(LSHR, 8).and(nibbles).or(ha.lanewise(LSHR, 4).and(highs)).reinterpretShape(S, 0);
+                  wa.lanewise(LSHR, 8)
+                      .and(nibbles)
+                      .or(ha.lanewise(LSHR, 4).and(highs))
+                      .reinterpretShape(S, 0);
           qb =
               (ShortVector)
-                  wb.lanewise(LSHR, 8).and(nibbles).or(hb.lanewise(LSHR, 4).and(highs)).reinterpretShape(S, 0);
+                  wb.lanewise(LSHR, 8)
+                      .and(nibbles)
+                      .or(hb.lanewise(LSHR, 4).and(highs))
+                      .reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
