@@ -22,7 +22,6 @@ import jdk.incubator.vector.ShortVector;
  * tile, as in {@link NibbleSums}.
  */
 final class ByteSums {
-
   private ByteSums() {}
 
   /**
@@ -36,7 +35,6 @@ final class ByteSums {
    * @param sums [blocks][4][rows of a tile], of which those of the two tokens are overwritten
    */
   static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
-
     for (int i = 0; i < blocks; i++) {
       long base = (p & ADDRESS) + at[i];
       IntVector a0 = IntVector.zero(I);
@@ -47,7 +45,6 @@ final class ByteSums {
       IntVector a1High = a0;
       IntVector b1 = a0;
       IntVector b1High = a0;
-
       for (int m = 0; m < 8; m++) {
         int k = ((block + i) * 8 + m) * 12 + t;
         IntVector va = IntVector.fromMemorySegment(I, MEMORY, base + m * STEP, LITTLE_ENDIAN);

@@ -115,6 +115,8 @@ final class IQ4Matrix extends BlockMatrix {
     dot(address, tiles, runs, runBlocks, x.bytes.triples, x.bytes.scales, out, row);
   }
 
+  /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
+   * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
       long p, int tiles, int runs, int runBlocks, int[] x, float[] scales, float[] out, int row) {
     ByteVector table = ByteVector.fromArray(B, TABLE, 0);
@@ -130,7 +132,6 @@ final class IQ4Matrix extends BlockMatrix {
           IntVector a0High = a0;
           IntVector b0 = a0;
           IntVector b0High = a0;
-
           for (int m = 0; m < 8; m++) {
             int k = (b * 8 + m) * 3;
             int shift = 4 * (m & 1);

@@ -65,6 +65,8 @@ final class Q8_0Matrix extends BlockMatrix {
     dot(address, tiles, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
   }
 
+  /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
+   * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
       long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
     for (int tile = 0; tile < tiles; tile++) {
@@ -78,7 +80,6 @@ final class Q8_0Matrix extends BlockMatrix {
           IntVector a0High = a0;
           IntVector b0 = a0;
           IntVector b0High = a0;
-
           for (int m = 0; m < 8; m++) {
             int k = (b * 8 + m) * 3;
             IntVector va =

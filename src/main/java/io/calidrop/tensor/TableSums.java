@@ -49,7 +49,6 @@ final class TableSums {
       IntVector a1High = a0;
       IntVector b1 = a0;
       IntVector b1High = a0;
-
       for (int m = 0; m < 8; m++) {
         int k = ((block + i) * 8 + m) * 12 + t;
         int shift = 4 * (m & 1);

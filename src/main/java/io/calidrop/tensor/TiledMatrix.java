@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * A matrix repacked into tiles of {@link Matrix#ROW_BLOCK} rows, all columns of them; rows beyond
@@ -27,11 +26,6 @@ abstract class TiledMatrix extends Matrix {
   static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
-
-  /** Bytes that widen to a whole vector of shorts. */
-  static final VectorSpecies<Byte> HALF_BYTES =
-      VectorSpecies.of(
-          byte.class, jdk.incubator.vector.VectorShape.forBitSize(VectorShape.bits() / 2));
 
   private final MemorySegment tiles;
   private final long tileBytes;
