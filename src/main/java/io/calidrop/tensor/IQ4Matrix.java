@@ -132,15 +132,12 @@ final class IQ4Matrix extends BlockMatrix {
           IntVector a0High = a0;
           IntVector b0 = a0;
           IntVector b0High = a0;
-          for (int m = 0; m < 8; m++) {
-            int k = (b * 8 + m) * 3;
-            int shift = 4 * (m & 1);
-            long at = base + NIBBLES_AT[i] + (m >> 1) * STEP;
-            IntVector qa =
-                IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
+          for (int j = 0; j < 4; j++) {
+            int k = (b * 8 + 2 * j) * 3;
+            long at = base + NIBBLES_AT[i] + j * STEP;
+            IntVector qa = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
             IntVector qb =
-                IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, shift);
+                IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
             IntVector va =
                 (IntVector)
                     ((ByteVector) qa.and(nibbles).reinterpretShape(B, 0))
@@ -151,22 +148,46 @@ final class IQ4Matrix extends BlockMatrix {
                     ((ByteVector) qb.and(nibbles).reinterpretShape(B, 0))
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
-
-            ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-            ShortVector higha = lowa.lanewise(LSHR, 8);
-            ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-            ShortVector highb = lowb.lanewise(LSHR, 8);
-            ShortVector x0;
-            ShortVector x1;
-            ShortVector offset;
-            IntVector s;
-            x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            offset = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
+            ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            ShortVector offset =
+                (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
+            IntVector s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
-            s = (IntVector) x0.mul(lowb).add(x1.mul(highb)).add(offset).reinterpretShape(I, 0);
+            w = (ShortVector) vb.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            b0High = b0High.add(s.lanewise(ASHR, 16));
+
+            va =
+                (IntVector)
+                    ((ByteVector) qa.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
+            vb =
+                (IntVector)
+                    ((ByteVector) qb.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
+            x0 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            w = (ShortVector) va.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            a0 = a0.add(s);
+            a0High = a0High.add(s.lanewise(ASHR, 16));
+            w = (ShortVector) vb.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
           }
