@@ -76,18 +76,9 @@ final class F16Values extends ValueRows {
   }
 
   @Override
-  void saveRow(int row, byte[] to, int offset) {
-    short[] page = pages.array(row / BLOCK);
+  void encodeRow(float[] x, int offset, byte[] to, int o) {
     for (int d = 0; d < valueLength; d++) {
-      SHORT.set(to, offset + d * Short.BYTES, page[valueOffset(row, d)]);
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    short[] page = pages.array(row / BLOCK);
-    for (int d = 0; d < valueLength; d++) {
-      page[valueOffset(row, d)] = (short) SHORT.get(from, offset + d * Short.BYTES);
+      SHORT.set(to, o + d * Short.BYTES, Float.floatToFloat16(x[offset + d]));
     }
   }
 

@@ -58,18 +58,9 @@ final class F32Values extends ValueRows {
   }
 
   @Override
-  void saveRow(int row, byte[] to, int offset) {
-    float[] page = pages.array(row / BLOCK);
+  void encodeRow(float[] x, int offset, byte[] to, int o) {
     for (int d = 0; d < valueLength; d++) {
-      FLOAT.set(to, offset + d * Float.BYTES, page[offset(row) + d]);
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    float[] page = pages.array(row / BLOCK);
-    for (int d = 0; d < valueLength; d++) {
-      page[offset(row) + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+      FLOAT.set(to, o + d * Float.BYTES, x[offset + d]);
     }
   }
 
