@@ -73,9 +73,7 @@ class StoredRowsTest {
     for (int row = 0; row < n; row++) {
       double best = Double.NEGATIVE_INFINITY;
       for (int head = 0; head < group; head++) {
-        float[] q = Arrays.copyOfRange(queries, head * dim, (head + 1) * dim);
-        rotation.apply(q, 0, dim);
-        double score = score(q, rotated, row, dim);
+        double score = score(turned, head * dim, rotated, row, dim);
         best = Math.max(best, 0.3 * score);
       }
       assertThat((double) actual[row]).isCloseTo(best, within(1e-3 * Math.max(1, Math.abs(best))));
@@ -86,20 +84,25 @@ class StoredRowsTest {
     return Arrays.copyOfRange(keys, row * dim, (row + count) * dim);
   }
 
-  private static double score(float[] q, float[][] rotated, int row, int dim) {
+  /**
+   * @param q [heads][dim], of which the query begins at {@code from}
+   */
+  private static double score(float[] q, int from, float[][] rotated, int row, int dim) {
     double score = 0;
     for (int part = 0; part < dim; part += 64) {
       int end = Math.min(part + 64, dim);
-      double all = 0;
-      for (int d = part; d < end; d++) {
-        all += Math.abs(q[d]);
+      double step = 0;
+      for (int head = 0; head < q.length; head += dim) {
+        double all = 0;
+        for (int d = part; d < end; d++) {
+          all += Math.abs(q[head + d]);
+        }
+        step = Math.max(step, all / 119);
       }
-      double step = all / 123.5;
       double codes = 0;
       double sum = 0;
       for (int table = part; table < part + 64; table += 4) {
         double product = 0;
-        double least = 0;
         for (int d = table; d < Math.min(table + 4, end); d++) {
           double center = 0;
           for (int i = 0; i < 40; i++) {
@@ -107,15 +110,13 @@ class StoredRowsTest {
           }
           center = Float.float16ToFloat(Float.floatToFloat16((float) center));
           double x = rotated[row][d] - center;
-          product += Math.signum(x) * q[d];
-          least -= Math.abs(q[d]);
+          product += Math.signum(x) * q[from + d];
           sum += Math.abs(x) / (end - part);
-          score += q[d] * center;
+          score += q[from + d] * center;
         }
-        codes += Math.rint((product - least) / step);
+        codes += Math.rint(product / step);
       }
-      float scale = Half.single(Float.floatToFloat16((float) sum));
-      score += (codes - 123.5) * step * scale;
+      score += codes * step * Half.single(Float.floatToFloat16((float) sum));
     }
     return score;
   }
@@ -374,6 +375,34 @@ class StoredRowsTest {
         expected = expected == null ? actual : expected;
         assertThat(actual).isEqualTo(expected);
       }
+    }
+  }
+
+  /** What a sample of pages promises, too much where it has the best rows, decides nothing. */
+  @ParameterizedTest
+  @ValueSource(ints = {0, 10})
+  void theBestOfAllRowsAreChosenWhateverASampleHas(int inSample) {
+    CacheShape shape = new CacheShape(1, 2, 1, 64);
+    float[] query = gaussian(new Random(7), 2 * 64);
+    PositionRotation rotation = (x, o, by) -> {};
+    try (PageMemory memory = PageMemory.inRam()) {
+      Keys keys = (row, key) -> plus(key, query, row / 64 == 24 && row % 64 < inSample ? 2 : 0);
+      StoredRows stored = stored(shape, memory, rotation, ROOM, 9000, keys);
+      TurnedQueries turned = new TurnedQueries(shape, 1);
+      turned.turn(rotation, query, 0, 2, 0, 0);
+      ChosenRows chosen = new ChosenRows();
+      chosen.start(stored.slots());
+      new RowChoice(shape, 1).choose(stored, turned, turned, 1, 0, chosen);
+
+      BestRows best = new BestRows();
+      best.start(64);
+      SketchScan scan = new SketchScan(shape);
+      int[] all = IntStream.range(0, stored.slots()).toArray();
+      int unused = stored.unused();
+      scan.over(stored.sketches(), 1, all, all.length, unused, all.length * 64, all.length * 64);
+      scan.run(stored, turned, turned, 0, 1, false, new BestRows[] {best});
+      int[] expected = Arrays.copyOf(best.rows(), best.finish());
+      assertThat(Arrays.copyOf(chosen.places(), chosen.begin(1))).isEqualTo(expected).hasSize(64);
     }
   }
 
