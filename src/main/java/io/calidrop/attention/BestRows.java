@@ -98,14 +98,11 @@ final class BestRows {
     for (int i = begin; i < end; i += LANES) {
       FloatVector x = FloatVector.fromArray(F, from, i);
       VectorMask<Float> above = x.compare(VectorOperators.GT, bound);
-      long lanes = above.toLong();
-      if (lanes != 0) {
-        // The mask is of floats: a cast of it would be an object.
-        FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
-        ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
-        x.compress(above).intoArray(scores, found);
-        found += Long.bitCount(lanes);
-      }
+      // The mask is of floats: a cast of it would be an object. A branch would be guessed wrong.
+      FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
+      ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
+      x.compress(above).intoArray(scores, found);
+      found += above.trueCount();
     }
     return found;
   }

@@ -83,11 +83,15 @@ final class F16Values extends ValueRows {
   }
 
   @Override
-  void decodeRow(byte[] from, int offset, float[] out, int o) {
-    for (int d = 0; d < valueLength; d++) {
-      out[o + d] = Float.float16ToFloat((short) SHORT.get(from, offset + d * Short.BYTES));
+  void decodeRows(byte[] from, int offset, int stride, int count, float[] out, int o, int length) {
+    for (int row = 0; row < count; row++) {
+      int at = offset + row * stride;
+      int to = o + row * length;
+      for (int d = 0; d < valueLength; d++) {
+        out[to + d] = Float.float16ToFloat((short) SHORT.get(from, at + d * Short.BYTES));
+      }
+      Arrays.fill(out, to + valueLength, to + valueDim, 0f);
     }
-    Arrays.fill(out, o + valueLength, o + valueDim, 0f);
   }
 
   @Override

@@ -229,34 +229,59 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
-  void decodeRow(byte[] from, int offset, float[] out, int o) {
-    int scales = offset + lanes();
-    int planes = scales + groups * Short.BYTES;
-    for (int d = 0; d < valueDim; d += 2 * LANES) {
-      IntVector a;
-      IntVector b;
-      if (bits == Byte.SIZE) {
-        a = (IntVector) ByteVector.fromArray(FEW_BYTES, from, offset + d).convertShape(B2I, I, 0);
-        b =
-            (IntVector)
-                ByteVector.fromArray(FEW_BYTES, from, offset + d + LANES).convertShape(B2I, I, 0);
-      } else {
-        a =
-            (IntVector)
-                ByteVector.fromArray(FEW_BYTES, from, offset + d / 2).convertShape(B2I, I, 0);
-        b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
+  void decodeRows(byte[] from, int offset, int stride, int count, float[] out, int o, int length) {
+    int end = offset + count * stride;
+    if (bits == Byte.SIZE) {
+      decodeBytes(from, offset, stride, end, valueDim, out, o, length);
+    } else {
+      int planes = bits == 5 ? lanes() + groups * Short.BYTES : 0;
+      decodeNibbles(from, offset, stride, end, valueDim, planes, out, o, length);
+    }
+  }
+
+  /** Rows of bytes, then scales. */
+  private static void decodeBytes(
+      byte[] from, int offset, int stride, int end, int dim, float[] out, int o, int length) {
+    for (int row = offset, to = o; row < end; row += stride, to += length) {
+      for (int d = 0; d < dim; d += LANES) {
+        int at = row + dim + d / GROUP * Short.BYTES;
+        float scale = Half.single((short) SHORT.get(from, at));
+        IntVector code =
+            (IntVector) ByteVector.fromArray(FEW_BYTES, from, row + d).convertShape(B2I, I, 0);
+        ((FloatVector) code.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d);
+      }
+    }
+  }
+
+  /** Rows of four bits, then scales, then signs from {@code planes} on unless that is 0. */
+  private static void decodeNibbles(
+      byte[] from,
+      int offset,
+      int stride,
+      int end,
+      int dim,
+      int planes,
+      float[] out,
+      int o,
+      int length) {
+    for (int row = offset, to = o; row < end; row += stride, to += length) {
+      for (int d = 0; d < dim; d += 2 * LANES) {
+        IntVector a =
+            (IntVector) ByteVector.fromArray(FEW_BYTES, from, row + d / 2).convertShape(B2I, I, 0);
+        IntVector b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
         a = a.lanewise(ASHR, 4);
+        if (planes > 0) {
+          int plane = (int) INT.get(from, row + planes + d / GROUP * Integer.BYTES) << d % GROUP;
+          IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+          a = a.and(15).or(signs.lanewise(LSHL, 4));
+          signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+          b = b.and(15).or(signs.lanewise(LSHL, 4));
+        }
+        int at = row + dim / 2 + d / GROUP * Short.BYTES;
+        float scale = Half.single((short) SHORT.get(from, at));
+        ((FloatVector) a.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d);
+        ((FloatVector) b.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d + LANES);
       }
-      if (bits == 5) {
-        int plane = (int) INT.get(from, planes + d / GROUP * Integer.BYTES) << d % GROUP;
-        IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(ASHR, 31);
-        a = a.and(15).or(signs.lanewise(LSHL, 4));
-        signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(ASHR, 31);
-        b = b.and(15).or(signs.lanewise(LSHL, 4));
-      }
-      float scale = Half.single((short) SHORT.get(from, scales + d / GROUP * Short.BYTES));
-      ((FloatVector) a.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d);
-      ((FloatVector) b.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d + LANES);
     }
   }
 

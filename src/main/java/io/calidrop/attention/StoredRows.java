@@ -190,9 +190,7 @@ final class StoredRows {
 
   /** Decodes a page's keys or values. */
   private void decode(ValueRows rows, float[] x, int at) {
-    for (int row = 0; row < BLOCK; row++) {
-      rows.decodeRow(record, row * rowBytes + at, x, row * dim);
-    }
+    rows.decodeRows(record, at, rowBytes, BLOCK, x, 0, dim);
     if (!rows.rotation().isNone()) {
       rows.rotation().apply(x, 0, BLOCK * dim);
     }

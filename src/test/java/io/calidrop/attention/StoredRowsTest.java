@@ -173,7 +173,7 @@ class StoredRowsTest {
         rows.get(row, expected, 0);
         rows.rotation().apply(x, 0, dim);
         rows.encodeRow(x, 0, record, 3);
-        rows.decodeRow(record, 3, actual, 0);
+        rows.decodeRows(record, 3, rows.rowBytes(), 1, actual, 0, dim);
         rows.rotation().apply(actual, 0, dim);
         assertThat(Arrays.copyOf(actual, dim)).isEqualTo(expected);
       }
