@@ -126,9 +126,10 @@ final class StoredRows {
     return Math.min(recall, rows());
   }
 
-  /** Rows that a token reads that reads lightly, but for what is left of the newest run. */
+  /** Rows that a token reads that reads lightly, those of a run that is not complete included. */
   int readLightly() {
-    return Math.min(RowChoice.LIGHT_RUNS * RunSketches.RUN, rows());
+    int begun = (int) (end % RunSketches.RUN);
+    return Math.min(RowChoice.LIGHT_RUNS * RunSketches.RUN, rows() - begun) + begun;
   }
 
   private int slot(long page) {

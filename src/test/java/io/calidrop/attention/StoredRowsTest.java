@@ -442,6 +442,7 @@ class StoredRowsTest {
     try (PageMemory memory = PageMemory.inRam()) {
       Keys keys = (row, key) -> plus(key, query, row >= 2995 ? 2 : 0);
       StoredRows stored = stored(shape, memory, (x, o, by) -> {}, ROOM, 3001, keys);
+      assertThat(stored.readLightly()).isEqualTo(16 * 16 + 3001 % 16);
       assertFinds(stored, new Recall(shape, 1), 1, query);
     }
   }
