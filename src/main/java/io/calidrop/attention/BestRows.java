@@ -17,8 +17,10 @@ import jdk.incubator.vector.VectorOperators;
  * are many of them the lower ones go. So most rows cost a comparison. For one thread at a time.
  */
 final class BestRows {
-  /** As many times the rows that are wanted may gather beyond them. */
-  private static final int SLACK = 4;
+  /** Most rows that gather beyond those that are wanted, and as many times these. */
+  private static final int SLACK = 1024;
+
+  private static final int TIMES = 4;
 
   /** Rows that are taken at a time. */
   private static final int STEP = 256;
@@ -32,6 +34,7 @@ final class BestRows {
   private float[] scores = {}; // of each, and room for a vector
   private int count;
   private int most;
+  private int slack;
   private float least; // what a row must exceed
 
   /** Forgets all rows; {@code most} are wanted. */
@@ -44,7 +47,8 @@ final class BestRows {
   void goOn(int most) {
     this.most = most;
     count = 0;
-    int size = (1 + SLACK) * most + STEP + LANES;
+    slack = TIMES * Math.min(most, SLACK / TIMES);
+    int size = most + slack + STEP + LANES;
     if (rows.length < size) {
       rows = new int[size];
       scores = new float[size];
@@ -60,7 +64,7 @@ final class BestRows {
   void add(float[] from, int n, int first) {
     for (int i = 0; i < n; i += STEP) {
       count = collect(from, i, Math.min(n, i + STEP), first, least, rows, scores, count);
-      if (count > (1 + SLACK) * most) {
+      if (count > most + slack) {
         shrink(most / TOLERANCE);
       }
     }

@@ -180,7 +180,6 @@ final class KeySketches {
     if (used > 0) {
       reach(used - 1);
     }
-    float[] center = new float[centerDim];
     for (int page = 0; page < used; page += CHUNK) {
       int count = Math.min(CHUNK, used - page);
       state.bytes(chunks.get(page / CHUNK), count * parts * PART_BYTES);

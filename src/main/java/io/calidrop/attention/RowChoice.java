@@ -95,7 +95,7 @@ final class RowChoice {
       int from,
       int to,
       ChosenRows chosen) {
-    int most = stored.recall();
+    int most = Math.min(stored.recall(), count * BLOCK);
     boolean sampled = count >= Math.max(LEAST_SAMPLED, (long) SAMPLE * MARGIN * most / BLOCK);
     for (int i = 0; i < to - from; i++) {
       best[i].start(sampled ? Math.ceilDiv(MARGIN * most, SAMPLE) : most);
@@ -216,7 +216,7 @@ final class RowChoice {
     best.start(Math.max(mostPages - Math.ceilDiv(count, RUN), mostPages / LEAST_SHARE));
     scanRuns(stored, count, near, far, token, token + 1, true);
     int some = list(best.rows(), best.finish(), stored.unused());
-    best.start(stored.recall());
+    best.start(Math.min(stored.recall(), some * BLOCK));
     scanRows(stored, pages, some, near, far, token, token + 1);
     int found = best.finish();
     int[] rows = best.rows();
