@@ -40,6 +40,7 @@ final class RowAttention {
    *
    * @param near queries for near rows
    * @param far queries for far ones
+   * @param farBias added to the scores of far ones
    * @param keys [rows of the union][rowDim]
    * @param values [rows of the union][rowDim]
    * @param result overwritten
@@ -48,6 +49,7 @@ final class RowAttention {
       ChosenRows chosen,
       TurnedQueries near,
       TurnedQueries far,
+      float farBias,
       float[] keys,
       float[] values,
       SoftmaxPartials result) {
@@ -70,6 +72,10 @@ final class RowAttention {
           }
           float[] q = (isFar ? far : near).scaled;
           QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
+          attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
+          if (isFar && farBias != 0) {
+            add(farBias, quad, from * QUAD, to * QUAD);
+          }
           from = to;
         }
         softmax(count, query, heads, result);
@@ -85,11 +91,16 @@ final class RowAttention {
     }
   }
 
+  private static void add(float bias, float[] x, int from, int to) {
+    for (int i = from; i < to; i++) {
+      x[i] += bias;
+    }
+  }
+
   /** Turns the scores of four queries into weights. */
   private void softmax(int count, int query, int heads, SoftmaxPartials result) {
     int end = count * QUAD;
     int padded = VectorShape.roundUp(end, LANES);
-    attentionScores.cap(quad, 0, padded);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
     System.arraycopy(folded, 0, result.max, query, heads);

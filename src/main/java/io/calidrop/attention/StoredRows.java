@@ -21,7 +21,7 @@ import java.util.List;
  */
 final class StoredRows {
   /** Where what lies further back is seen from beyond the context, unless that is shorter. */
-  static final int FARTHEST = 1024;
+  static final int FARTHEST = 512;
 
   /** Most bytes of a file's blocks in memory, of all heads together. */
   private static final long MOST_HOT = 64 << 20;
@@ -367,6 +367,15 @@ final class StoredRows {
   /** At which rows are seen that lie further back. */
   int farthest() {
     return farthest;
+  }
+
+  /**
+   * What is added to scores of far rows: they are seen from nearby, and the more there are of them
+   * the more resemble what a token looks for by chance. Together they weigh as much as if they were
+   * as many as the context.
+   */
+  float farBias() {
+    return (float) -Math.log(Math.max(1, (double) rows() / context));
   }
 
   /** The format of stored keys. */

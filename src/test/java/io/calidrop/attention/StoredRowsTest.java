@@ -246,10 +246,11 @@ class StoredRowsTest {
 
   /**
    * What lies beyond the context is seen at its end, or nearer where it is long: then, once the
-   * sequence has outgrown it, everything that lies further back than that, and nothing before.
+   * sequence has outgrown it, everything that lies further back than that, and nothing before. If
+   * there are more rows than positions, far ones weigh less.
    */
   @ParameterizedTest
-  @CsvSource({"100, 160, 0, 100", "2000, 1999, 1000, 0", "2000, 2000, 1000, 1024"})
+  @CsvSource({"100, 160, 0, 100", "2000, 1999, 1000, 0", "2000, 2000, 1500, 512"})
   void farRowsAreSeenFromNearEnough(int context, int position, int gap, int far) {
     int dim = 16;
     CacheShape shape = new CacheShape(1, 2, 1, dim);
@@ -284,14 +285,16 @@ class StoredRowsTest {
           for (int row = 0; row < 128; row++) {
             // The first page is seen as one.
             int own = position - row - row / 64 * gap;
-            int distance = row < 64 && position >= context ? far : own;
+            boolean isFar = row < 64 && position >= context;
+            int distance = isFar ? far : own;
             float[] turned = Arrays.copyOfRange(query, head * dim, (head + 1) * dim);
             rotation.rotate(turned, 0, distance);
             double score = 0;
             for (int d = 0; d < dim; d++) {
               score += (double) turned[d] * keys[row * dim + d];
             }
-            double weight = Math.exp(score / Math.sqrt(dim));
+            double share = isFar ? Math.min(1, context / 128.0) : 1;
+            double weight = share * Math.exp(score / Math.sqrt(dim));
             sum += weight;
             for (int d = 0; d < dim; d++) {
               expected[d] += weight * values[row * dim + d];
@@ -365,8 +368,8 @@ class StoredRowsTest {
     try (PageMemory memory = PageMemory.inRam()) {
       StoredRows stored = stored(shape, memory, rotation, ROOM, 4500, (row, key) -> key);
       stored.age(4500, 4500);
-      assertThat(stored.isFar(54)).isTrue();
-      assertThat(stored.isFar(55)).isFalse();
+      assertThat(stored.isFar(62)).isTrue();
+      assertThat(stored.isFar(63)).isFalse();
       float[] expected = null;
       for (int pass : new int[] {1, 24, 7}) {
         Recall recall = new Recall(shape, tokens, new RowChoice(shape, tokens, mostPages));
