@@ -40,7 +40,7 @@ final class RowAttention {
    *
    * @param near queries for near rows
    * @param far queries for far ones
-   * @param farBias added to the scores of far ones
+   * @param farBias added to the scores of far ones, which are sharpened
    * @param keys [rows of the union][rowDim]
    * @param values [rows of the union][rowDim]
    * @param result overwritten
@@ -57,27 +57,15 @@ final class RowAttention {
       int first = chosen.begin(token);
       int count = chosen.begin(token + 1) - first;
       reach(count);
-      for (int i = 0; i < count; i++) {
-        at[i] = chosen.places()[first + i] * rowDim;
-      }
-      int beyondFar = chosen.far() * rowDim;
+      int beyondFar = list(chosen, first, count);
       for (int head = 0; head < group; head += QUAD) {
         int heads = Math.min(QUAD, group - head);
         int query = token * group + head;
-        for (int from = 0; from < count; ) {
-          boolean isFar = at[from] < beyondFar;
-          int to = from + 1;
-          while (to < count && at[to] < beyondFar == isFar) {
-            to++;
-          }
-          float[] q = (isFar ? far : near).scaled;
-          QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
-          attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
-          if (isFar && farBias != 0) {
-            add(farBias, quad, from * QUAD, to * QUAD);
-          }
-          from = to;
+        score(keys, 0, beyondFar, far.scaled, query, heads);
+        if (beyondFar > 0) {
+          sharpen(beyondFar, farBias);
         }
+        score(keys, beyondFar, count, near.scaled, query, heads);
         softmax(count, query, heads, result);
         accumulate(values, at, count, quad, heads, rowDim, result.acc, query * rowDim);
       }
@@ -91,9 +79,43 @@ final class RowAttention {
     }
   }
 
-  private static void add(float bias, float[] x, int from, int to) {
-    for (int i = from; i < to; i++) {
-      x[i] += bias;
+  /** Lists where a token's rows lie, far ones first. Returns how many these are. */
+  private int list(ChosenRows chosen, int first, int count) {
+    int[] places = chosen.places();
+    int n = 0;
+    for (int i = first; i < first + count; i++) {
+      if (places[i] < chosen.far()) {
+        at[n++] = places[i] * rowDim;
+      }
+    }
+    int beyondFar = n;
+    for (int i = first; i < first + count; i++) {
+      if (places[i] >= chosen.far()) {
+        at[n++] = places[i] * rowDim;
+      }
+    }
+    return beyondFar;
+  }
+
+  private void score(float[] keys, int from, int to, float[] q, int query, int heads) {
+    QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
+    attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
+  }
+
+  /** Makes what {@code count} rows have less than the best of them twice as much. */
+  private void sharpen(int count, float bias) {
+    int end = count * QUAD;
+    int padded = VectorShape.roundUp(end, LANES);
+    Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
+    max(quad, padded, folded);
+    sharpen(quad, padded, folded, bias);
+  }
+
+  private static void sharpen(float[] x, int padded, float[] folded, float bias) {
+    FloatVector max = FloatVector.fromArray(F, folded, 0);
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector score = FloatVector.fromArray(F, x, i);
+      score.add(score.sub(max)).add(bias).intoArray(x, i);
     }
   }
 

@@ -246,8 +246,8 @@ class StoredRowsTest {
 
   /**
    * What lies beyond the context is seen at its end, or nearer where it is long: then, once the
-   * sequence has outgrown it, everything that lies further back than that, and nothing before. If
-   * there are more rows than positions, far ones weigh less.
+   * sequence has outgrown it, everything that lies further back than that, and nothing before. Far
+   * ones are sharpened, and weigh less if there are more rows than positions.
    */
   @ParameterizedTest
   @CsvSource({"100, 160, 0, 100", "2000, 1999, 1000, 0", "2000, 2000, 1500, 512"})
@@ -280,8 +280,8 @@ class StoredRowsTest {
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
-          double[] expected = new double[dim];
-          double sum = 0;
+          double[] scores = new double[128];
+          double best = Double.NEGATIVE_INFINITY; // of far rows
           for (int row = 0; row < 128; row++) {
             // The first page is seen as one.
             int own = position - row - row / 64 * gap;
@@ -289,12 +289,18 @@ class StoredRowsTest {
             int distance = isFar ? far : own;
             float[] turned = Arrays.copyOfRange(query, head * dim, (head + 1) * dim);
             rotation.rotate(turned, 0, distance);
-            double score = 0;
             for (int d = 0; d < dim; d++) {
-              score += (double) turned[d] * keys[row * dim + d];
+              scores[row] += turned[d] * keys[row * dim + d] / Math.sqrt(dim);
             }
-            double share = isFar ? Math.min(1, context / 128.0) : 1;
-            double weight = share * Math.exp(score / Math.sqrt(dim));
+            best = isFar ? Math.max(best, scores[row]) : best;
+          }
+          double[] expected = new double[dim];
+          double sum = 0;
+          for (int row = 0; row < 128; row++) {
+            double weight = Math.exp(scores[row]);
+            if (row < 64 && position >= context) {
+              weight *= Math.exp(scores[row] - best) * Math.min(1, context / 128.0);
+            }
             sum += weight;
             for (int d = 0; d < dim; d++) {
               expected[d] += weight * values[row * dim + d];
