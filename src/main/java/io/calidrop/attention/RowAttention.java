@@ -40,7 +40,8 @@ final class RowAttention {
    *
    * @param near queries for near rows
    * @param far queries for far ones
-   * @param farBias added to the scores of far ones, which are sharpened
+   * @param crowd of far rows
+   * @see StoredRows#crowd
    * @param keys [rows of the union][rowDim]
    * @param values [rows of the union][rowDim]
    * @param result overwritten
@@ -49,7 +50,7 @@ final class RowAttention {
       ChosenRows chosen,
       TurnedQueries near,
       TurnedQueries far,
-      float farBias,
+      float crowd,
       float[] keys,
       float[] values,
       SoftmaxPartials result) {
@@ -62,8 +63,8 @@ final class RowAttention {
         int heads = Math.min(QUAD, group - head);
         int query = token * group + head;
         score(keys, 0, beyondFar, far.scaled, query, heads);
-        if (beyondFar > 0) {
-          sharpen(beyondFar, farBias);
+        if (beyondFar > 0 && crowd > 1) {
+          sharpen(beyondFar, crowd);
         }
         score(keys, beyondFar, count, near.scaled, query, heads);
         softmax(count, query, heads, result);
@@ -102,20 +103,20 @@ final class RowAttention {
     attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
   }
 
-  /** Makes what {@code count} rows have less than the best of them twice as much. */
-  private void sharpen(int count, float bias) {
+  private void sharpen(int count, float crowd) {
     int end = count * QUAD;
     int padded = VectorShape.roundUp(end, LANES);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
-    sharpen(quad, padded, folded, bias);
+    sharpen(quad, padded, folded, crowd);
   }
 
-  private static void sharpen(float[] x, int padded, float[] folded, float bias) {
+  private static void sharpen(float[] x, int padded, float[] folded, float crowd) {
     FloatVector max = FloatVector.fromArray(F, folded, 0);
+    FloatVector factor = FloatVector.broadcast(F, crowd);
+    FloatVector best = max.sub(3 * (float) Math.log(crowd));
     for (int i = 0; i < padded; i += LANES) {
-      FloatVector score = FloatVector.fromArray(F, x, i);
-      score.add(score.sub(max)).add(bias).intoArray(x, i);
+      FloatVector.fromArray(F, x, i).sub(max).fma(factor, best).intoArray(x, i);
     }
   }
 

@@ -17,11 +17,11 @@ import java.util.List;
  * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
  * queries are turned forward to theirs. Once the sequence has outgrown the context, what lies
  * further back than {@value #FARTHEST} turns to position 0 and is seen at that distance, page by
- * page: near enough for a model to find what it looks for.
+ * page: near enough for a model to find what it looks for. Of very many rows, see {@link #crowd}.
  */
 final class StoredRows {
   /** Where what lies further back is seen from beyond the context, unless that is shorter. */
-  static final int FARTHEST = 512;
+  static final int FARTHEST = 1024;
 
   /** Most bytes of a file's blocks in memory, of all heads together. */
   private static final long MOST_HOT = 64 << 20;
@@ -36,7 +36,6 @@ final class StoredRows {
   private final int most; // pages
   private int capacity; // of them, less where there is no more memory
   private final int context;
-  private final int farthest; // distance
   private final int rowBytes;
   private final ValueRows keyRows; // a page on its way in or out
   private final ValueRows valueRows;
@@ -66,7 +65,6 @@ final class StoredRows {
     hadamard = Hadamard.of(dim);
     recall = options.recall();
     this.context = context;
-    farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
     keyRows.pages().add(1);
@@ -266,7 +264,7 @@ final class StoredRows {
    * @param position in the sequence of the last token that will see pages as they are
    */
   void age(long seen, long position) {
-    int reach = seen < context ? context : farthest;
+    int reach = seen < context ? context : farthest();
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
       if (!far[slot] && position - least(slot) > reach) {
@@ -366,16 +364,17 @@ final class StoredRows {
 
   /** At which rows are seen that lie further back. */
   int farthest() {
-    return farthest;
+    return (int) (Math.min(context, FARTHEST) / crowd());
   }
 
   /**
-   * What is added to scores of far rows: they are seen from nearby, and the more there are of them
-   * the more resemble what a token looks for by chance. Together they weigh as much as if they were
-   * as many as the context.
+   * How crowded far rows are: all are seen at the same distance, and the more there are, the more
+   * resemble by chance what a token looks for. At 1 and below they fit into the context. They are
+   * seen so many times nearer, what their scores are below the best one's counts so many times, and
+   * all together weigh as if they were as many as the context has positions: the cube.
    */
-  float farBias() {
-    return (float) -Math.log(Math.max(1, (double) rows() / context));
+  float crowd() {
+    return (float) Math.cbrt(Math.max(1, (double) rows() / context));
   }
 
   /** The format of stored keys. */
