@@ -40,8 +40,7 @@ final class RowAttention {
    *
    * @param near queries for near rows
    * @param far queries for far ones
-   * @param crowd of far rows
-   * @see StoredRows#crowd
+   * @param crowd of far rows, {@link StoredRows#crowd}
    * @param keys [rows of the union][rowDim]
    * @param values [rows of the union][rowDim]
    * @param result overwritten
