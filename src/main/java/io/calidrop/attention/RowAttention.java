@@ -27,6 +27,7 @@ final class RowAttention {
   private float[] quad = {}; // [rows of a token][4] scores, then weights
   private int[] at = {}; // [rows of a token] where they lie
   private final float[] folded = new float[LANES];
+  private final float[] sums = new float[LANES];
 
   RowAttention(CacheShape shape) {
     group = shape.group();
@@ -102,20 +103,43 @@ final class RowAttention {
     attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
   }
 
+  /** Sharpens far rows; what they weigh is divided, but for what the best of them has of it. */
   private void sharpen(int count, float crowd) {
     int end = count * QUAD;
     int padded = VectorShape.roundUp(end, LANES);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
-    sharpen(quad, padded, folded, crowd);
+    sharpen(quad, padded, crowd, folded, sums);
+    for (int i = 0; i < LANES; i++) {
+      float best = 1 / sums[i];
+      folded[i] += (float) Math.log(best + (1 - best) / (crowd * crowd * crowd));
+    }
+    add(quad, padded, folded);
   }
 
-  private static void sharpen(float[] x, int padded, float[] folded, float crowd) {
+  /** Makes of scores how far below the maxima they count, and sums of their exponentials. */
+  private static void sharpen(float[] x, int padded, float crowd, float[] folded, float[] sums) {
     FloatVector max = FloatVector.fromArray(F, folded, 0);
     FloatVector factor = FloatVector.broadcast(F, crowd);
-    FloatVector best = max.sub(3 * (float) Math.log(crowd));
+    FloatVector sum = FloatVector.zero(F);
     for (int i = 0; i < padded; i += LANES) {
-      FloatVector.fromArray(F, x, i).sub(max).fma(factor, best).intoArray(x, i);
+      FloatVector below = FloatVector.fromArray(F, x, i).sub(max).mul(factor);
+      below.intoArray(x, i);
+      sum = sum.add(VectorMath.exp(below));
+    }
+    if (LANES > 4) {
+      sum = sum.add(sum.rearrange(PARTNER_4));
+    }
+    if (LANES > 8) {
+      sum = sum.add(sum.rearrange(PARTNER_8));
+    }
+    sum.intoArray(sums, 0);
+  }
+
+  private static void add(float[] x, int padded, float[] folded) {
+    FloatVector more = FloatVector.fromArray(F, folded, 0);
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector.fromArray(F, x, i).add(more).intoArray(x, i);
     }
   }
 

@@ -371,7 +371,8 @@ final class StoredRows {
    * How crowded far rows are: all are seen at the same distance, and the more there are, the more
    * resemble by chance what a token looks for. At 1 and below they fit into the context. They are
    * seen so many times nearer, what their scores are below the best one's counts so many times, and
-   * all together weigh as if they were as many as the context has positions: the cube.
+   * what all but that one weigh is divided by the cube, as if they were as many as the context has
+   * positions.
    */
   float crowd() {
     return (float) Math.cbrt(Math.max(1, (double) rows() / context));

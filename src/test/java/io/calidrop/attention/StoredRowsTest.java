@@ -294,13 +294,18 @@ class StoredRowsTest {
             }
             best = isFar ? Math.max(best, scores[row]) : best;
           }
+          double crowd = Math.cbrt(Math.max(1, 128.0 / context));
+          double allFar = 0; // sum of sharpened far rows' weights, the best one's being 1
+          for (int row = 0; row < 64; row++) {
+            allFar += Math.exp(crowd * (scores[row] - best));
+          }
+          double factor = 1 / allFar + (1 - 1 / allFar) / Math.pow(crowd, 3);
           double[] expected = new double[dim];
           double sum = 0;
           for (int row = 0; row < 128; row++) {
             double weight = Math.exp(scores[row]);
             if (row < 64 && position >= context) {
-              double crowd = Math.cbrt(Math.max(1, 128.0 / context));
-              weight *= Math.exp((crowd - 1) * (scores[row] - best)) / Math.pow(crowd, 3);
+              weight = factor * Math.exp(best + crowd * (scores[row] - best));
             }
             sum += weight;
             for (int d = 0; d < dim; d++) {
