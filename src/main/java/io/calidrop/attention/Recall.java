@@ -112,7 +112,7 @@ final class Recall {
     if (stored.isAnyFar()) {
       far.scale(chosen.tokens(), rotated);
     }
-    attention.attend(chosen, near, far, keys, values, result);
+    attention.attend(chosen, near, far, stored.crowd(), keys, values, result);
     Hadamard rotation = stored.valueRows().rotation();
     for (int query = 0; query < chosen.tokens() * group && !rotation.isNone(); query++) {
       rotation.apply(result.acc, query * rowDim, dim);

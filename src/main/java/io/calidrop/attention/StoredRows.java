@@ -17,7 +17,7 @@ import java.util.List;
  * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
  * queries are turned forward to theirs. Once the sequence has outgrown the context, what lies
  * further back than {@value #FARTHEST} turns to position 0 and is seen at that distance, page by
- * page: near enough for a model to find what it looks for.
+ * page: near enough for a model to find what it looks for. Of very many rows, see {@link #crowd}.
  */
 final class StoredRows {
   /** Where what lies further back is seen from beyond the context, unless that is shorter. */
@@ -36,7 +36,6 @@ final class StoredRows {
   private final int most; // pages
   private int capacity; // of them, less where there is no more memory
   private final int context;
-  private final int farthest; // distance
   private final int rowBytes;
   private final ValueRows keyRows; // their formats
   private final ValueRows valueRows;
@@ -65,7 +64,6 @@ final class StoredRows {
     hadamard = Hadamard.of(dim);
     recall = options.recall();
     this.context = context;
-    farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
@@ -272,7 +270,7 @@ final class StoredRows {
    * @param position in the sequence of the last token that will see pages as they are
    */
   void age(long seen, long position) {
-    int reach = seen < context ? context : farthest;
+    int reach = seen < context ? context : farthest();
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
       if (!far[slot] && position - least(slot) > reach) {
@@ -370,7 +368,18 @@ final class StoredRows {
 
   /** At which rows are seen that lie further back. */
   int farthest() {
-    return farthest;
+    return (int) (Math.min(context, FARTHEST) / crowd());
+  }
+
+  /**
+   * How crowded far rows are: all are seen at the same distance, and the more there are, the more
+   * resemble by chance what a token looks for. At 1 and below they fit into the context. They are
+   * seen so many times nearer, what their scores are below the best one's counts so many times, and
+   * what all but that one weigh is divided by the cube, as if they were as many as the context has
+   * positions.
+   */
+  float crowd() {
+    return (float) Math.cbrt(Math.max(1, (double) rows() / context));
   }
 
   /** The format of stored keys. */

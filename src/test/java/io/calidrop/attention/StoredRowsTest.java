@@ -239,10 +239,11 @@ class StoredRowsTest {
 
   /**
    * What lies beyond the context is seen at its end, or nearer where it is long: then, once the
-   * sequence has outgrown it, everything that lies further back than that, and nothing before.
+   * sequence has outgrown it, everything that lies further back than that, and nothing before. If
+   * there are more rows than positions, these are nearer, sharper and weigh less.
    */
   @ParameterizedTest
-  @CsvSource({"100, 160, 0, 100", "2000, 1999, 1000, 0", "2000, 2000, 1000, 1024"})
+  @CsvSource({"100, 150, 0, 92", "2000, 1999, 1000, 0", "2000, 2000, 1000, 1024"})
   void farRowsAreSeenFromNearEnough(int context, int position, int gap, int far) {
     int dim = 16;
     CacheShape shape = new CacheShape(1, 2, 1, dim);
@@ -272,19 +273,33 @@ class StoredRowsTest {
         for (int head = 0; head < 2; head++) {
           float[] out = new float[dim];
           scratch.result.finish(head, out, 0, dim);
-          double[] expected = new double[dim];
-          double sum = 0;
+          double[] scores = new double[128];
+          double best = Double.NEGATIVE_INFINITY; // of far rows
           for (int row = 0; row < 128; row++) {
             // The first page is seen as one.
             int own = position - row - row / 64 * gap;
-            int distance = row < 64 && position >= context ? far : own;
+            boolean isFar = row < 64 && position >= context;
+            int distance = isFar ? far : own;
             float[] turned = Arrays.copyOfRange(query, head * dim, (head + 1) * dim);
             rotation.rotate(turned, 0, distance);
-            double score = 0;
             for (int d = 0; d < dim; d++) {
-              score += (double) turned[d] * keys[row * dim + d];
+              scores[row] += turned[d] * keys[row * dim + d] / Math.sqrt(dim);
             }
-            double weight = Math.exp(score / Math.sqrt(dim));
+            best = isFar ? Math.max(best, scores[row]) : best;
+          }
+          double crowd = Math.cbrt(Math.max(1, 128.0 / context));
+          double allFar = 0; // sum of sharpened far rows' weights, the best one's being 1
+          for (int row = 0; row < 64; row++) {
+            allFar += Math.exp(crowd * (scores[row] - best));
+          }
+          double factor = 1 / allFar + (1 - 1 / allFar) / Math.pow(crowd, 3);
+          double[] expected = new double[dim];
+          double sum = 0;
+          for (int row = 0; row < 128; row++) {
+            double weight = Math.exp(scores[row]);
+            if (row < 64 && position >= context) {
+              weight = factor * Math.exp(best + crowd * (scores[row] - best));
+            }
             sum += weight;
             for (int d = 0; d < dim; d++) {
               expected[d] += weight * values[row * dim + d];
@@ -358,8 +373,8 @@ class StoredRowsTest {
     try (PageMemory memory = PageMemory.inRam()) {
       StoredRows stored = stored(shape, memory, rotation, ROOM, 4500, (row, key) -> key);
       stored.age(4500, 4500);
-      assertThat(stored.isFar(54)).isTrue();
-      assertThat(stored.isFar(55)).isFalse();
+      assertThat(stored.isFar(60)).isTrue();
+      assertThat(stored.isFar(61)).isFalse();
       float[] expected = null;
       for (int pass : new int[] {1, 24, 7}) {
         Recall recall = new Recall(shape, tokens, new RowChoice(shape, tokens, mostPages));
