@@ -17,8 +17,13 @@ import jdk.incubator.vector.VectorOperators;
  * are many of them the lower ones go. So most rows cost a comparison. For one thread at a time.
  */
 final class BestRows {
-  /** Rows that gather beyond those that are wanted. */
+  /** Most rows that gather beyond those that are wanted, and as many times these. */
   private static final int SLACK = 1024;
+
+  private static final int TIMES = 4;
+
+  /** Rows that are taken at a time. */
+  private static final int STEP = 256;
 
   /** Of the rows that are wanted, one in so many may be left too many while others come. */
   private static final int TOLERANCE = 8;
@@ -29,13 +34,25 @@ final class BestRows {
   private float[] scores = {}; // of each, and room for a vector
   private int count;
   private int most;
+  private int slack;
   private float least; // what a row must exceed
 
   /** Forgets all rows; {@code most} are wanted. */
   void start(int most) {
+    least = Float.NEGATIVE_INFINITY;
+    goOn(most);
+  }
+
+  /** Forgets all rows, and still takes only those above the ones that were found to be too many. */
+  void goOn(int most) {
     this.most = most;
     count = 0;
-    least = Float.NEGATIVE_INFINITY;
+    slack = TIMES * Math.min(most, SLACK / TIMES);
+    int size = most + slack + STEP + LANES;
+    if (rows.length < size) {
+      rows = new int[size];
+      scores = new float[size];
+    }
   }
 
   /**
@@ -45,14 +62,11 @@ final class BestRows {
    * @param first the first one's number
    */
   void add(float[] from, int n, int first) {
-    if (rows.length < count + n + LANES) {
-      int size = Math.max(count + n, most + SLACK) + n + LANES;
-      rows = Arrays.copyOf(rows, size);
-      scores = Arrays.copyOf(scores, size);
-    }
-    count = collect(from, n, first, least, rows, scores, count);
-    if (count > most + SLACK) {
-      shrink(most / TOLERANCE);
+    for (int i = 0; i < n; i += STEP) {
+      count = collect(from, i, Math.min(n, i + STEP), first, least, rows, scores, count);
+      if (count > most + slack) {
+        shrink(most / TOLERANCE);
+      }
     }
   }
 
@@ -76,19 +90,23 @@ final class BestRows {
 
   /** Collects rows above {@code least} behind those that were found. */
   private static int collect(
-      float[] from, int n, int first, float least, int[] rows, float[] scores, int found) {
+      float[] from,
+      int begin,
+      int end,
+      int first,
+      float least,
+      int[] rows,
+      float[] scores,
+      int found) {
     FloatVector bound = FloatVector.broadcast(F, least);
-    for (int i = 0; i < n; i += LANES) {
+    for (int i = begin; i < end; i += LANES) {
       FloatVector x = FloatVector.fromArray(F, from, i);
       VectorMask<Float> above = x.compare(VectorOperators.GT, bound);
-      long lanes = above.toLong();
-      if (lanes != 0) {
-        // The mask is of floats: a cast of it would be an object.
-        FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
-        ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
-        x.compress(above).intoArray(scores, found);
-        found += Long.bitCount(lanes);
-      }
+      // The mask is of floats: a cast of it would be an object. A branch would be guessed wrong.
+      FloatVector numbers = (FloatVector) FIRST.add(first + i).reinterpretShape(F, 0);
+      ((IntVector) numbers.compress(above).reinterpretShape(I, 0)).intoArray(rows, found);
+      x.compress(above).intoArray(scores, found);
+      found += above.trueCount();
     }
     return found;
   }

@@ -304,7 +304,12 @@ final class BoundedCache extends KvCache {
 
   @Override
   int light() {
-    return Math.clamp(lightEnd - seen(), 0, Integer.MAX_VALUE);
+    return light(seen());
+  }
+
+  /** How many tokens read lightly of those that come after {@code seen}. */
+  private int light(long seen) {
+    return Math.clamp(lightEnd - seen, 0, Integer.MAX_VALUE);
   }
 
   @Override
@@ -401,7 +406,7 @@ final class BoundedCache extends KvCache {
       return;
     }
     dropRests(heads.length / kvHeads - 1);
-    int light = Math.clamp(lightEnd - (seen() - count), 0, count);
+    int light = Math.min(count, light(seen() - count));
     for (int i = 0; i < heads.length && !hasReferences; i++) {
       heads[i].looked(count, light);
     }

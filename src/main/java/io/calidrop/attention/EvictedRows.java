@@ -55,11 +55,11 @@ final class EvictedRows {
     head.getValue(row, values, i * headDim);
   }
 
-  /** Adds a row: key and value [headDim] from their first elements on. */
-  void add(float[] key, float[] value, float bias, int position) {
+  /** Adds a row: key and value [headDim] at {@code offset}. */
+  void add(float[] key, float[] value, int offset, float bias, int position) {
     int i = next(bias, position);
-    System.arraycopy(key, 0, keys, i * headDim, headDim);
-    System.arraycopy(value, 0, values, i * headDim, headDim);
+    System.arraycopy(key, offset, keys, i * headDim, headDim);
+    System.arraycopy(value, offset, values, i * headDim, headDim);
   }
 
   /** Adds the rows of another from {@code first} on. */

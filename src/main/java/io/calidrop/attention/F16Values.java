@@ -76,27 +76,22 @@ final class F16Values extends ValueRows {
   }
 
   @Override
-  void saveRow(int row, byte[] to, int offset) {
-    short[] page = pages.array(row / BLOCK);
+  void encodeRow(float[] x, int offset, byte[] to, int o) {
     for (int d = 0; d < valueLength; d++) {
-      SHORT.set(to, offset + d * Short.BYTES, page[valueOffset(row, d)]);
+      SHORT.set(to, o + d * Short.BYTES, Float.floatToFloat16(x[offset + d]));
     }
   }
 
   @Override
-  void loadRow(int row, byte[] from, int offset) {
-    short[] page = pages.array(row / BLOCK);
-    for (int d = 0; d < valueLength; d++) {
-      page[valueOffset(row, d)] = (short) SHORT.get(from, offset + d * Short.BYTES);
+  void decodeRows(byte[] from, int offset, int stride, int count, float[] out, int o, int length) {
+    for (int row = 0; row < count; row++) {
+      int at = offset + row * stride;
+      int to = o + row * length;
+      for (int d = 0; d < valueLength; d++) {
+        out[to + d] = Float.float16ToFloat((short) SHORT.get(from, at + d * Short.BYTES));
+      }
+      Arrays.fill(out, to + valueLength, to + valueDim, 0f);
     }
-  }
-
-  @Override
-  void decodeRow(byte[] from, int offset, float[] out, int o) {
-    for (int d = 0; d < valueLength; d++) {
-      out[o + d] = Float.float16ToFloat((short) SHORT.get(from, offset + d * Short.BYTES));
-    }
-    Arrays.fill(out, o + valueLength, o + valueDim, 0f);
   }
 
   @Override

@@ -58,27 +58,22 @@ final class F32Values extends ValueRows {
   }
 
   @Override
-  void saveRow(int row, byte[] to, int offset) {
-    float[] page = pages.array(row / BLOCK);
+  void encodeRow(float[] x, int offset, byte[] to, int o) {
     for (int d = 0; d < valueLength; d++) {
-      FLOAT.set(to, offset + d * Float.BYTES, page[offset(row) + d]);
+      FLOAT.set(to, o + d * Float.BYTES, x[offset + d]);
     }
   }
 
   @Override
-  void loadRow(int row, byte[] from, int offset) {
-    float[] page = pages.array(row / BLOCK);
-    for (int d = 0; d < valueLength; d++) {
-      page[offset(row) + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
+  void decodeRows(byte[] from, int offset, int stride, int count, float[] out, int o, int length) {
+    for (int row = 0; row < count; row++) {
+      int at = offset + row * stride;
+      int to = o + row * length;
+      for (int d = 0; d < valueLength; d++) {
+        out[to + d] = (float) FLOAT.get(from, at + d * Float.BYTES);
+      }
+      Arrays.fill(out, to + valueLength, to + valueDim, 0f);
     }
-  }
-
-  @Override
-  void decodeRow(byte[] from, int offset, float[] out, int o) {
-    for (int d = 0; d < valueLength; d++) {
-      out[o + d] = (float) FLOAT.get(from, offset + d * Float.BYTES);
-    }
-    Arrays.fill(out, o + valueLength, o + valueDim, 0f);
   }
 
   @Override

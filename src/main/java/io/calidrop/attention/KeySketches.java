@@ -5,7 +5,9 @@ import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static jdk.incubator.vector.VectorOperators.ABS;
 import static jdk.incubator.vector.VectorOperators.ASHR;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
@@ -52,11 +54,15 @@ final class KeySketches {
   private final int parts; // of 64 dimensions
   private final List<byte[]> chunks = new ArrayList<>(); // [CHUNK][parts][PART_BYTES]
   private final List<short[]> centers = new ArrayList<>(); // [CHUNK][centerDim]
+  private final float[] center; // [parts][PART] of a page, decoded
+  private final float[] row; // the same of a key; both are 0 beyond the dimensions
 
   KeySketches(int dim) {
     this.dim = dim;
     centerDim = VectorShape.roundUp(dim, LANES);
     parts = Math.ceilDiv(dim, PART);
+    center = new float[parts * PART];
+    row = new float[parts * PART];
   }
 
   private void reach(int page) {
@@ -69,13 +75,13 @@ final class KeySketches {
   /** Makes the mean of {@code count} rotated keys [count][dim] the center of a page. */
   void center(int page, int count, float[] keys) {
     reach(page);
+    Arrays.fill(row, 0f);
+    for (int i = 0; i < count; i++) {
+      VectorMath.add(row, 0, keys, i * dim, dim);
+    }
     short[] to = centers.get(page / CHUNK);
     for (int d = 0; d < dim; d++) {
-      float sum = 0;
-      for (int i = 0; i < count; i++) {
-        sum += keys[i * dim + d];
-      }
-      to[page % CHUNK * centerDim + d] = Float.floatToFloat16(sum / count);
+      to[page % CHUNK * centerDim + d] = Float.floatToFloat16(row[d] / count);
     }
   }
 
@@ -100,37 +106,38 @@ final class KeySketches {
   /**
    * Sketches rows of a page that has a center.
    *
-   * @param keys [count][dim], rotated; overwritten
-   * @param center [dim, padded to vectors] scratch
+   * @param keys [count][dim], rotated
    */
-  void set(int page, int first, int count, float[] keys, float[] center) {
+  void set(int page, int first, int count, float[] keys) {
     reach(page);
     getCenter(page, center, 0);
+    byte[] sketches = of(page);
     for (int i = 0; i < count; i++) {
-      VectorMath.addScaled(keys, i * dim, center, 0, dim, -1);
-      set(page * BLOCK + first + i, keys, i * dim);
+      System.arraycopy(keys, i * dim, row, 0, dim);
+      int at = at(page);
+      for (int part = 0; part < parts; part++, at += PART_BYTES) {
+        float sum = sketch(row, center, part * PART, sketches, at + first + i);
+        int n = Math.min(dim - part * PART, PART);
+        int scale = at + OCTETS * BLOCK + (first + i) * Short.BYTES;
+        SHORT.set(sketches, scale, Float.floatToFloat16(sum / n));
+      }
     }
   }
 
-  private void set(int row, float[] x, int offset) {
-    byte[] sketches = of(row / BLOCK);
-    int at = at(row / BLOCK);
-    for (int part = 0; part < parts; part++, at += PART_BYTES) {
-      int from = part * PART;
-      int n = Math.min(dim - from, PART);
-      float sum = 0;
-      for (int octet = 0; octet < OCTETS; octet++) {
-        int bits = 0;
-        for (int d = octet * Byte.SIZE; d < Math.min(n, (octet + 1) * Byte.SIZE); d++) {
-          float v = x[offset + from + d];
-          bits |= (v > 0 ? 1 : 0) << d % Byte.SIZE;
-          sum += Math.abs(v);
-        }
-        sketches[at + octet * BLOCK + row % BLOCK] = (byte) bits;
-      }
-      int scale = at + OCTETS * BLOCK + row % BLOCK * Short.BYTES;
-      SHORT.set(sketches, scale, Float.floatToFloat16(sum / n));
+  /** Writes the signs of a part of a key less the center. Returns the sum of the magnitudes. */
+  private static float sketch(float[] row, float[] center, int from, byte[] out, int at) {
+    long bits = 0;
+    FloatVector sum = FloatVector.zero(F);
+    for (int d = 0; d < PART; d += LANES) {
+      FloatVector x =
+          FloatVector.fromArray(F, row, from + d).sub(FloatVector.fromArray(F, center, from + d));
+      bits |= x.compare(GT, 0f).toLong() << d;
+      sum = sum.add(x.lanewise(ABS));
     }
+    for (int octet = 0; octet < OCTETS; octet++) {
+      out[at + octet * BLOCK] = (byte) (bits >>> octet * Byte.SIZE);
+    }
+    return VectorMath.sum(sum);
   }
 
   /** The bytes that a page lies in. */
@@ -173,7 +180,6 @@ final class KeySketches {
     if (used > 0) {
       reach(used - 1);
     }
-    float[] center = new float[centerDim];
     for (int page = 0; page < used; page += CHUNK) {
       int count = Math.min(CHUNK, used - page);
       state.bytes(chunks.get(page / CHUNK), count * parts * PART_BYTES);

@@ -13,9 +13,11 @@ import static io.calidrop.tensor.VectorShape.LANES;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.B2I;
+import static jdk.incubator.vector.VectorOperators.I2B;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
 
 import io.calidrop.tensor.Half;
 import io.calidrop.tensor.VectorShape;
@@ -141,13 +143,28 @@ final class PackedValues extends ValueRows {
     }
   }
 
+  /** Writes codes in the order of a row's lanes, in bytes or in four bits each. */
+  private static void toBytes(int[] codes, int dim, boolean whole, byte[] out) {
+    for (int d = 0; d < dim; d += 2 * LANES) {
+      IntVector a = IntVector.fromArray(I, codes, d);
+      IntVector b = IntVector.fromArray(I, codes, d + LANES);
+      if (whole) {
+        ((ByteVector) a.convertShape(I2B, FEW_BYTES, 0)).intoArray(out, d);
+        ((ByteVector) b.convertShape(I2B, FEW_BYTES, 0)).intoArray(out, d + LANES);
+      } else {
+        IntVector both = a.lanewise(LSHL, 4).or(b.and(15));
+        ((ByteVector) both.convertShape(I2B, FEW_BYTES, 0)).intoArray(out, d / 2);
+      }
+    }
+  }
+
   /** The signs of 32 codes, that of the first on top. */
   private static int signs(int[] codes, int from) {
-    int plane = 0;
-    for (int i = 0; i < GROUP; i++) {
-      plane |= codes[from + i] >>> Integer.SIZE - 1 << GROUP - 1 - i;
+    long signs = 0;
+    for (int i = 0; i < GROUP; i += LANES) {
+      signs |= IntVector.fromArray(I, codes, from + i).compare(LT, 0).toLong() << i;
     }
-    return plane;
+    return Integer.reverse((int) signs);
   }
 
   @Override
@@ -197,64 +214,74 @@ final class PackedValues extends ValueRows {
   }
 
   @Override
-  void saveRow(int row, byte[] to, int offset) {
-    byte[] page = pages.array(row / BLOCK);
-    int o = offset;
-    for (int i = 0; i < lanes(); i++) {
-      to[o++] = page[byteAt(row, i)];
+  void encodeRow(float[] x, int offset, byte[] to, int o) {
+    RowPacker packer = RowPacker.ofThread();
+    packer.pack(x, offset, valueLength, Hadamard.NONE, bits);
+    toBytes(packer.codes, valueDim, vectors == 2, packer.bytes);
+    System.arraycopy(packer.bytes, 0, to, o, lanes());
+    int at = o + lanes();
+    for (int g = 0; g < groups; g++, at += Short.BYTES) {
+      SHORT.set(to, at, packer.scales[g]);
     }
-    for (int g = 0; g < groups; g++, o += Short.BYTES) {
-      SHORT.set(to, o, (short) SHORT.get(page, scaleAt(row, g)));
-    }
-    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
-      INT.set(to, o, (int) INT.get(page, planeAt(row, g)));
-    }
-  }
-
-  @Override
-  void loadRow(int row, byte[] from, int offset) {
-    byte[] page = pages.array(row / BLOCK);
-    int o = offset;
-    for (int i = 0; i < lanes(); i++) {
-      page[byteAt(row, i)] = from[o++];
-    }
-    for (int g = 0; g < groups; g++, o += Short.BYTES) {
-      SHORT.set(page, scaleAt(row, g), (short) SHORT.get(from, o));
-    }
-    for (int g = 0; g < groups && bits == 5; g++, o += Integer.BYTES) {
-      INT.set(page, planeAt(row, g), (int) INT.get(from, o));
+    for (int g = 0; g < groups && bits == 5; g++, at += Integer.BYTES) {
+      INT.set(to, at, signs(packer.codes, g * GROUP));
     }
   }
 
   @Override
-  void decodeRow(byte[] from, int offset, float[] out, int o) {
-    int scales = offset + lanes();
-    int planes = scales + groups * Short.BYTES;
-    for (int d = 0; d < valueDim; d += 2 * LANES) {
-      IntVector a;
-      IntVector b;
-      if (bits == Byte.SIZE) {
-        a = (IntVector) ByteVector.fromArray(FEW_BYTES, from, offset + d).convertShape(B2I, I, 0);
-        b =
-            (IntVector)
-                ByteVector.fromArray(FEW_BYTES, from, offset + d + LANES).convertShape(B2I, I, 0);
-      } else {
-        a =
-            (IntVector)
-                ByteVector.fromArray(FEW_BYTES, from, offset + d / 2).convertShape(B2I, I, 0);
-        b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
+  void decodeRows(byte[] from, int offset, int stride, int count, float[] out, int o, int length) {
+    int end = offset + count * stride;
+    if (bits == Byte.SIZE) {
+      decodeBytes(from, offset, stride, end, valueDim, out, o, length);
+    } else {
+      int planes = bits == 5 ? lanes() + groups * Short.BYTES : 0;
+      decodeNibbles(from, offset, stride, end, valueDim, planes, out, o, length);
+    }
+  }
+
+  /** Rows of bytes, then scales. */
+  private static void decodeBytes(
+      byte[] from, int offset, int stride, int end, int dim, float[] out, int o, int length) {
+    for (int row = offset, to = o; row < end; row += stride, to += length) {
+      for (int d = 0; d < dim; d += LANES) {
+        int at = row + dim + d / GROUP * Short.BYTES;
+        float scale = Half.single((short) SHORT.get(from, at));
+        IntVector code =
+            (IntVector) ByteVector.fromArray(FEW_BYTES, from, row + d).convertShape(B2I, I, 0);
+        ((FloatVector) code.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d);
+      }
+    }
+  }
+
+  /** Rows of four bits, then scales, then signs from {@code planes} on unless that is 0. */
+  private static void decodeNibbles(
+      byte[] from,
+      int offset,
+      int stride,
+      int end,
+      int dim,
+      int planes,
+      float[] out,
+      int o,
+      int length) {
+    for (int row = offset, to = o; row < end; row += stride, to += length) {
+      for (int d = 0; d < dim; d += 2 * LANES) {
+        IntVector a =
+            (IntVector) ByteVector.fromArray(FEW_BYTES, from, row + d / 2).convertShape(B2I, I, 0);
+        IntVector b = a.lanewise(LSHL, 28).lanewise(ASHR, 28);
         a = a.lanewise(ASHR, 4);
+        if (planes > 0) {
+          int plane = (int) INT.get(from, row + planes + d / GROUP * Integer.BYTES) << d % GROUP;
+          IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+          a = a.and(15).or(signs.lanewise(LSHL, 4));
+          signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(ASHR, 31);
+          b = b.and(15).or(signs.lanewise(LSHL, 4));
+        }
+        int at = row + dim / 2 + d / GROUP * Short.BYTES;
+        float scale = Half.single((short) SHORT.get(from, at));
+        ((FloatVector) a.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d);
+        ((FloatVector) b.convertShape(I2F, F, 0)).mul(scale).intoArray(out, to + d + LANES);
       }
-      if (bits == 5) {
-        int plane = (int) INT.get(from, planes + d / GROUP * Integer.BYTES) << d % GROUP;
-        IntVector signs = IntVector.broadcast(I, plane).lanewise(LSHL, LANE).lanewise(ASHR, 31);
-        a = a.and(15).or(signs.lanewise(LSHL, 4));
-        signs = IntVector.broadcast(I, plane << LANES).lanewise(LSHL, LANE).lanewise(ASHR, 31);
-        b = b.and(15).or(signs.lanewise(LSHL, 4));
-      }
-      float scale = Half.single((short) SHORT.get(from, scales + d / GROUP * Short.BYTES));
-      ((FloatVector) a.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d);
-      ((FloatVector) b.convertShape(I2F, F, 0)).mul(scale).intoArray(out, o + d + LANES);
     }
   }
 

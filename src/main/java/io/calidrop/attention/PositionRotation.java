@@ -13,6 +13,16 @@ public interface PositionRotation {
     }
   }
 
+  /**
+   * Rotates {@code count} vectors, {@code length} numbers apart, to position 0, each from its own
+   * position.
+   */
+  default void toOrigin(float[] x, int offset, int count, int length, int[] positions) {
+    for (int i = 0; i < count; i++) {
+      rotate(x, offset + i * length, -positions[i]);
+    }
+  }
+
   /** The dimension that is rotated together with dimension {@code d}. */
   default int partner(int d) {
     return d ^ 1;

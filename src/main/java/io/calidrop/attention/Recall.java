@@ -112,7 +112,7 @@ final class Recall {
     if (stored.isAnyFar()) {
       far.scale(chosen.tokens(), rotated);
     }
-    attention.attend(chosen, near, far, keys, values, result);
+    attention.attend(chosen, near, far, stored.crowd(), keys, values, result);
     Hadamard rotation = stored.valueRows().rotation();
     for (int query = 0; query < chosen.tokens() * group && !rotation.isNone(); query++) {
       rotation.apply(result.acc, query * rowDim, dim);
@@ -134,15 +134,9 @@ final class Recall {
     if (!from.copy(chosen, united, records)) {
       return false;
     }
-    ValueRows keyRows = stored.keyRows();
-    ValueRows valueRows = stored.valueRows();
-    int valuesAt = keyRows.rowBytes();
-    for (int i = 0; i < united; i++) {
-      keyRows.decodeRow(records, i * bytes, keys, i * rowDim);
-    }
-    for (int i = 0; i < united; i++) {
-      valueRows.decodeRow(records, i * bytes + valuesAt, values, i * rowDim);
-    }
+    stored.keyRows().decodeRows(records, 0, bytes, united, keys, 0, rowDim);
+    int at = stored.keyRows().rowBytes();
+    stored.valueRows().decodeRows(records, at, bytes, united, values, 0, rowDim);
     return true;
   }
 }

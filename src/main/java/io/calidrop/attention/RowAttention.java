@@ -27,6 +27,7 @@ final class RowAttention {
   private float[] quad = {}; // [rows of a token][4] scores, then weights
   private int[] at = {}; // [rows of a token] where they lie
   private final float[] folded = new float[LANES];
+  private final float[] sums = new float[LANES];
 
   RowAttention(CacheShape shape) {
     group = shape.group();
@@ -40,6 +41,7 @@ final class RowAttention {
    *
    * @param near queries for near rows
    * @param far queries for far ones
+   * @param crowd of far rows, {@link StoredRows#crowd}
    * @param keys [rows of the union][rowDim]
    * @param values [rows of the union][rowDim]
    * @param result overwritten
@@ -48,6 +50,7 @@ final class RowAttention {
       ChosenRows chosen,
       TurnedQueries near,
       TurnedQueries far,
+      float crowd,
       float[] keys,
       float[] values,
       SoftmaxPartials result) {
@@ -55,23 +58,15 @@ final class RowAttention {
       int first = chosen.begin(token);
       int count = chosen.begin(token + 1) - first;
       reach(count);
-      for (int i = 0; i < count; i++) {
-        at[i] = chosen.places()[first + i] * rowDim;
-      }
-      int beyondFar = chosen.far() * rowDim;
+      int beyondFar = list(chosen, first, count);
       for (int head = 0; head < group; head += QUAD) {
         int heads = Math.min(QUAD, group - head);
         int query = token * group + head;
-        for (int from = 0; from < count; ) {
-          boolean isFar = at[from] < beyondFar;
-          int to = from + 1;
-          while (to < count && at[to] < beyondFar == isFar) {
-            to++;
-          }
-          float[] q = (isFar ? far : near).scaled;
-          QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
-          from = to;
+        score(keys, 0, beyondFar, far.scaled, query, heads);
+        if (beyondFar > 0 && crowd > 1) {
+          sharpen(beyondFar, crowd);
         }
+        score(keys, beyondFar, count, near.scaled, query, heads);
         softmax(count, query, heads, result);
         accumulate(values, at, count, quad, heads, rowDim, result.acc, query * rowDim);
       }
@@ -85,11 +80,73 @@ final class RowAttention {
     }
   }
 
+  /** Lists where a token's rows lie, far ones first. Returns how many these are. */
+  private int list(ChosenRows chosen, int first, int count) {
+    int[] places = chosen.places();
+    int n = 0;
+    for (int i = first; i < first + count; i++) {
+      if (places[i] < chosen.far()) {
+        at[n++] = places[i] * rowDim;
+      }
+    }
+    int beyondFar = n;
+    for (int i = first; i < first + count; i++) {
+      if (places[i] >= chosen.far()) {
+        at[n++] = places[i] * rowDim;
+      }
+    }
+    return beyondFar;
+  }
+
+  private void score(float[] keys, int from, int to, float[] q, int query, int heads) {
+    QuadDots.of(keys, at, from, to, q, query * dim, dim, heads, rowDim, quad);
+    attentionScores.cap(quad, from * QUAD, (to - from) * QUAD);
+  }
+
+  /** Sharpens far rows; what they weigh is divided, but for what the best of them has of it. */
+  private void sharpen(int count, float crowd) {
+    int end = count * QUAD;
+    int padded = VectorShape.roundUp(end, LANES);
+    Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
+    max(quad, padded, folded);
+    sharpen(quad, padded, crowd, folded, sums);
+    for (int i = 0; i < LANES; i++) {
+      float best = 1 / sums[i];
+      folded[i] += (float) Math.log(best + (1 - best) / (crowd * crowd * crowd));
+    }
+    add(quad, padded, folded);
+  }
+
+  /** Makes of scores how far below the maxima they count, and sums of their exponentials. */
+  private static void sharpen(float[] x, int padded, float crowd, float[] folded, float[] sums) {
+    FloatVector max = FloatVector.fromArray(F, folded, 0);
+    FloatVector factor = FloatVector.broadcast(F, crowd);
+    FloatVector sum = FloatVector.zero(F);
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector below = FloatVector.fromArray(F, x, i).sub(max).mul(factor);
+      below.intoArray(x, i);
+      sum = sum.add(VectorMath.exp(below));
+    }
+    if (LANES > 4) {
+      sum = sum.add(sum.rearrange(PARTNER_4));
+    }
+    if (LANES > 8) {
+      sum = sum.add(sum.rearrange(PARTNER_8));
+    }
+    sum.intoArray(sums, 0);
+  }
+
+  private static void add(float[] x, int padded, float[] folded) {
+    FloatVector more = FloatVector.fromArray(F, folded, 0);
+    for (int i = 0; i < padded; i += LANES) {
+      FloatVector.fromArray(F, x, i).add(more).intoArray(x, i);
+    }
+  }
+
   /** Turns the scores of four queries into weights. */
   private void softmax(int count, int query, int heads, SoftmaxPartials result) {
     int end = count * QUAD;
     int padded = VectorShape.roundUp(end, LANES);
-    attentionScores.cap(quad, 0, padded);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
     System.arraycopy(folded, 0, result.max, query, heads);

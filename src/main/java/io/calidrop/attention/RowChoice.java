@@ -19,6 +19,15 @@ final class RowChoice {
   /** Of these, one in so many is a page of rows, however long the text. */
   private static final int LEAST_SHARE = 4;
 
+  /** One in so many pages is scored first, for a bound that most rows do not exceed. */
+  private static final int SAMPLE = 16;
+
+  /** Rows that exceed the bound, in the sample, of each that would have to. */
+  private static final int MARGIN = 2;
+
+  /** Fewest pages of rows of which a sample is worth its time. */
+  private static final int LEAST_SAMPLED = 128;
+
   /** Runs that a token reads that reads lightly. */
   static final int LIGHT_RUNS = 16;
 
@@ -86,16 +95,56 @@ final class RowChoice {
       int from,
       int to,
       ChosenRows chosen) {
+    int most = Math.min(stored.recall(), count * BLOCK);
+    boolean sampled = count >= Math.max(LEAST_SAMPLED, (long) SAMPLE * MARGIN * most / BLOCK);
     for (int i = 0; i < to - from; i++) {
-      best[i].start(stored.recall());
+      best[i].start(sampled ? Math.ceilDiv(MARGIN * most, SAMPLE) : most);
     }
+    if (sampled) {
+      int some = listSample(count);
+      scanRows(stored, pages, some, near, far, from, to);
+      for (int i = 0; i < to - from; i++) {
+        best[i].finish();
+        best[i].goOn(most);
+      }
+    }
+    scanRows(stored, all, count, near, far, from, to);
+    for (int i = 0; i < to - from; i++) {
+      int found = best[i].finish();
+      if (sampled && found < most) { // the bound was too high; the first one's rows are added
+        best[0].start(most);
+        scanRows(stored, all, count, near, far, from + i, from + i + 1);
+        chosen.add(best[0].rows(), best[0].finish());
+      } else {
+        chosen.add(best[i].rows(), found);
+      }
+    }
+  }
+
+  /** Lists some of {@code count} pages. */
+  private int listSample(int count) {
+    int some = count / SAMPLE;
+    if (pages.length < some) {
+      pages = new int[some + some / 2];
+    }
+    for (int i = 0; i < some; i++) {
+      pages[i] = i * SAMPLE + SAMPLE / 2;
+    }
+    return some;
+  }
+
+  private void scanRows(
+      StoredRows stored,
+      int[] pages,
+      int count,
+      TurnedQueries near,
+      TurnedQueries far,
+      int from,
+      int to) {
     int unused = stored.unused();
     int gapEnd = VectorShape.roundUp(unused, BLOCK);
-    scan.over(stored.sketches(), 1, all, count, unused, gapEnd, count * BLOCK);
+    scan.over(stored.sketches(), 1, pages, count, unused, gapEnd, count * BLOCK);
     scan.run(stored, near, far, from, to, false, best);
-    for (int i = 0; i < to - from; i++) {
-      chosen.add(best[i].rows(), best[i].finish());
-    }
   }
 
   /** Chooses for the first tokens runs of rows, the newest one besides while it is not complete. */
@@ -164,14 +213,11 @@ final class RowChoice {
       int token,
       ChosenRows chosen) {
     BestRows best = this.best[0];
-    int unused = stored.unused();
-    int gapEnd = VectorShape.roundUp(unused, BLOCK);
     best.start(Math.max(mostPages - Math.ceilDiv(count, RUN), mostPages / LEAST_SHARE));
     scanRuns(stored, count, near, far, token, token + 1, true);
-    int some = list(best.rows(), best.finish(), unused);
-    best.start(stored.recall());
-    scan.over(stored.sketches(), 1, pages, some, unused, gapEnd, some * BLOCK);
-    scan.run(stored, near, far, token, token + 1, false, this.best);
+    int some = list(best.rows(), best.finish(), stored.unused());
+    best.start(Math.min(stored.recall(), some * BLOCK));
+    scanRows(stored, pages, some, near, far, token, token + 1);
     int found = best.finish();
     int[] rows = best.rows();
     for (int i = 0; i < found; i++) {

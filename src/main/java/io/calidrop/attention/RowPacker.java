@@ -1,5 +1,12 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.Hadamard.PARTNER_1;
+import static io.calidrop.attention.Hadamard.PARTNER_2;
+import static io.calidrop.attention.Hadamard.PARTNER_4;
+import static io.calidrop.attention.Hadamard.PARTNER_8;
+import static io.calidrop.attention.KvHead.QUAD;
+import static io.calidrop.attention.QuadDots.HAVE_1;
+import static io.calidrop.attention.QuadDots.HAVE_2;
 import static io.calidrop.tensor.VectorMath.ROUND;
 import static io.calidrop.tensor.VectorMath.ROUND_BITS;
 import static io.calidrop.tensor.VectorShape.F;
@@ -10,7 +17,6 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.XOR;
 
 import io.calidrop.tensor.Half;
-import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -38,8 +44,15 @@ final class RowPacker {
 
   private float[] x = {}; // [groups][GROUP]
 
+  private short[] halves = {}; // [groups][4] scales to try
+  private float[] trials = {}; // the same in single precision
+  private float[] errors = {}; // the same, and room for a vector
+
   /** [groups][GROUP] the codes of a row, 0 beyond its dimensions. */
   int[] codes = {};
+
+  /** [groups][GROUP], and room for a vector: the same for who makes bytes of them. */
+  byte[] bytes = {};
 
   /** [groups] its scales, half-precision numbers. */
   short[] scales = {};
@@ -58,11 +71,17 @@ final class RowPacker {
     if (x.length < padded) {
       x = new float[padded];
       codes = new int[padded];
+      bytes = new byte[padded + VectorShape.BYTES];
       scales = new short[padded / GROUP];
+      halves = new short[scales.length * QUAD];
+      trials = new float[halves.length];
+      errors = new float[halves.length + LANES];
     }
     System.arraycopy(row, offset, x, 0, length);
     Arrays.fill(x, length, padded, 0f);
-    rotation.apply(x, 0, length);
+    if (!rotation.isNone()) {
+      rotation.apply(x, 0, length);
+    }
     round(padded, bits);
   }
 
@@ -88,9 +107,24 @@ final class RowPacker {
     return Math.abs(scale) <= Math.abs(rounded) + SMALLEST;
   }
 
+  /** Takes each step for all groups: what they wait for overlaps. */
   private void round(int padded, int bits) {
-    for (int g = 0; g * GROUP < padded; g++) {
-      scales[g] = scale(g * GROUP, bits);
+    int groups = padded / GROUP;
+    for (int g = 0; g < groups; g++) {
+      float scale = extreme(x, g * GROUP) / lowest(bits);
+      for (int i = g * QUAD; i < (g + 1) * QUAD; i++) {
+        halves[i] = Float.floatToFloat16(scale * TRIALS[i % QUAD]);
+        trials[i] = Half.single(halves[i]);
+      }
+    }
+    for (int g = 0; g < groups; g++) {
+      scales[g] = halves[g * QUAD];
+      if (bits < Byte.SIZE) { // the others would gain little
+        errors(x, g * GROUP, trials, lowest(bits), errors);
+        scales[g] = best(errors, halves, g * QUAD);
+      }
+    }
+    for (int g = 0; g < groups; g++) {
       round(x, g * GROUP, Half.single(scales[g]), lowest(bits), codes);
     }
   }
@@ -99,20 +133,13 @@ final class RowPacker {
     return -1 << (bits - 1);
   }
 
-  private short scale(int from, int bits) {
-    float scale = extreme(x, from) / lowest(bits);
-    short best = Float.floatToFloat16(scale);
-    if (bits == Byte.SIZE) {
-      return best; // the others gain little
-    }
+  /** The first of four scales with the least error. */
+  private static short best(float[] errors, short[] halves, int from) {
+    short best = halves[from];
     float least = Float.POSITIVE_INFINITY;
-    for (float trial : TRIALS) {
-      short half = Float.floatToFloat16(scale * trial);
-      float error = error(x, from, Half.single(half), lowest(bits));
-      if (error < least) {
-        least = error;
-        best = half;
-      }
+    for (int i = from; i < from + QUAD; i++) {
+      best = errors[i] < least ? halves[i] : best;
+      least = errors[i] < least ? errors[i] : least;
     }
     return best;
   }
@@ -135,18 +162,53 @@ final class RowPacker {
     return max > min ? Float.intBitsToFloat(max) : -Float.intBitsToFloat(min);
   }
 
-  private static float error(float[] x, int from, float scale, int lowest) {
-    float inverse = inverse(scale);
-    FloatVector sum = FloatVector.zero(F);
+  /** Squared errors with four scales. */
+  private static void errors(float[] x, int from, float[] scales, int lowest, float[] out) {
+    int at = from / GROUP * QUAD;
+    float scale0 = scales[at];
+    float scale1 = scales[at + 1];
+    float scale2 = scales[at + 2];
+    float scale3 = scales[at + 3];
+    float inverse0 = inverse(scale0);
+    float inverse1 = inverse(scale1);
+    float inverse2 = inverse(scale2);
+    float inverse3 = inverse(scale3);
+    int least = ROUND_BITS + lowest;
+    int most = ROUND_BITS - 1 - lowest;
+    FloatVector sum0 = FloatVector.zero(F);
+    FloatVector sum1 = sum0;
+    FloatVector sum2 = sum0;
+    FloatVector sum3 = sum0;
     for (int i = from; i < from + GROUP; i += LANES) {
       FloatVector v = FloatVector.fromArray(F, x, i);
-      IntVector code = (IntVector) v.mul(inverse).add(ROUND).reinterpretShape(I, 0);
-      code = code.max(ROUND_BITS + lowest).min(ROUND_BITS - 1 - lowest);
-      FloatVector whole = ((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND);
-      FloatVector difference = v.sub(whole.mul(scale));
-      sum = difference.fma(difference, sum);
+      IntVector code = (IntVector) v.mul(inverse0).add(ROUND).reinterpretShape(I, 0);
+      code = code.max(least).min(most);
+      FloatVector lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale0));
+      sum0 = lost.fma(lost, sum0);
+      code = (IntVector) v.mul(inverse1).add(ROUND).reinterpretShape(I, 0);
+      code = code.max(least).min(most);
+      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale1));
+      sum1 = lost.fma(lost, sum1);
+      code = (IntVector) v.mul(inverse2).add(ROUND).reinterpretShape(I, 0);
+      code = code.max(least).min(most);
+      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale2));
+      sum2 = lost.fma(lost, sum2);
+      code = (IntVector) v.mul(inverse3).add(ROUND).reinterpretShape(I, 0);
+      code = code.max(least).min(most);
+      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale3));
+      sum3 = lost.fma(lost, sum3);
     }
-    return VectorMath.sum(sum);
+    // Sums of neighbours, then of neighbours of these: lane l comes to be of scale l % 4.
+    FloatVector even = sum0.blend(sum1, HAVE_1).add(sum1.blend(sum0, HAVE_1).rearrange(PARTNER_1));
+    FloatVector odd = sum2.blend(sum3, HAVE_1).add(sum3.blend(sum2, HAVE_1).rearrange(PARTNER_1));
+    FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNER_2));
+    if (LANES > 4) {
+      sum = sum.add(sum.rearrange(PARTNER_4));
+    }
+    if (LANES > 8) {
+      sum = sum.add(sum.rearrange(PARTNER_8));
+    }
+    sum.intoArray(out, at);
   }
 
   /** Writes whole numbers from {@code lowest} on: those in the last bits of a sum with ROUND. */

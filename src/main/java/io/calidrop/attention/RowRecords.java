@@ -10,9 +10,9 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Rows of one KV head one after the other, each as {@link ValueRows#saveRow} writes its key and its
- * value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}: first those in RAM, then those
- * in its file, which are read block by block. Threads may copy rows side by side.
+ * Rows of one KV head one after the other, each as {@link ValueRows#encodeRow} writes its key and
+ * its value, in pages of {@link KvHead#BLOCK} of a {@link PageMemory}: first those in RAM, then
+ * those in its file, which are read block by block. Threads may copy rows side by side.
  */
 final class RowRecords {
   private final PageMemory memory;

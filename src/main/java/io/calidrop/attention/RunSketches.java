@@ -40,23 +40,22 @@ final class RunSketches {
    *
    * @param row the first one
    * @param keys [count][dim], rotated
-   * @param center [dim, padded to vectors] scratch
    */
-  void add(int row, int count, float[] keys, float[] center) {
+  void add(int row, int count, float[] keys) {
     int page = row / RUN / BLOCK;
     if (page >= centered) {
       sketches.center(page, count, keys);
       centered = page + 1;
     }
-    add(row, count, keys, center, sum);
+    add(row, count, keys, sum);
   }
 
   /** Replaces the rows of whole runs. */
-  void replace(int row, int count, float[] keys, float[] center) {
-    add(row, count, keys, center, replacing);
+  void replace(int row, int count, float[] keys) {
+    add(row, count, keys, replacing);
   }
 
-  private void add(int row, int count, float[] keys, float[] center, float[] sum) {
+  private void add(int row, int count, float[] keys, float[] sum) {
     for (int i = 0; i < count; i++) {
       if ((row + i) % RUN == 0) {
         Arrays.fill(sum, 0f);
@@ -64,7 +63,7 @@ final class RunSketches {
       VectorMath.addScaled(sum, 0, keys, i * dim, dim, 1f / RUN);
       if ((row + i) % RUN == RUN - 1) {
         int run = (row + i) / RUN;
-        sketches.set(run / BLOCK, run % BLOCK, 1, sum, center);
+        sketches.set(run / BLOCK, run % BLOCK, 1, sum);
       }
     }
   }

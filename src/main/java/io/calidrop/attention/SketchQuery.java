@@ -1,5 +1,6 @@
 package io.calidrop.attention;
 
+import static io.calidrop.attention.KeySketches.PART;
 import static io.calidrop.tensor.VectorShape.B;
 import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
@@ -15,14 +16,15 @@ import jdk.incubator.vector.IntVector;
 /**
  * The queries of a tile's tokens, of a KV head's group, as sketches are scored with: multiplied by
  * the model's scale, once in single precision and once as tables of what four dimensions add to the
- * product with any signs, a byte for each of the sixteen. For one thread at a time.
+ * product with any signs, a byte for each of the sixteen, in units that all heads have in common.
+ * For one thread at a time.
  */
 final class SketchQuery {
-  /** What a sum of codes is where the product is 0. */
-  static final float MIDDLE = 123.5f;
-
   private static final int FIELD = 4; // dimensions of a table
-  private static final int TABLES = KeySketches.PART / FIELD;
+  private static final int TABLES = PART / FIELD;
+
+  /** Most that codes add up to: of a byte, a half for each table is left for what rounding adds. */
+  private static final float MOST = Byte.MAX_VALUE - TABLES / 2;
 
   /** Bytes of the tables of a part. */
   static final int TABLES_BYTES = TABLES * BYTES;
@@ -33,7 +35,7 @@ final class SketchQuery {
   private final int dim;
   private final int heads;
   private final int parts;
-  private final float[] rotated; // [parts][KeySketches.PART]
+  private final float[] rotated; // [heads][parts][PART] of a token, 0 beyond the dimensions
 
   /**
    * [tokens][heads][dim], and room for a vector: the queries, rotated and multiplied by the model's
@@ -44,7 +46,7 @@ final class SketchQuery {
   /** [tokens][heads][parts][TABLES][BYTES] sixteen entries, repeated to fill a vector. */
   final byte[] tables;
 
-  /** [tokens][heads][parts] what a code stands for. */
+  /** [tokens][parts] what a code stands for. */
   final float[] steps;
 
   /**
@@ -54,10 +56,10 @@ final class SketchQuery {
     this.dim = dim;
     heads = group;
     parts = Math.ceilDiv(dim, KeySketches.PART);
-    rotated = new float[parts * KeySketches.PART];
+    rotated = new float[group * parts * PART];
     scaled = new float[tokens * group * dim + LANES];
     tables = new byte[tokens * group * parts * TABLES_BYTES];
-    steps = new float[tokens * group * parts];
+    steps = new float[tokens * parts];
   }
 
   private static FloatVector lanesWith(int bit) {
@@ -76,27 +78,29 @@ final class SketchQuery {
    */
   void load(int token, float[] q, int offset, float scale) {
     for (int head = 0; head < heads; head++) {
-      System.arraycopy(q, offset + head * dim, rotated, 0, dim);
-      for (int d = 0; d < dim; d++) {
-        scaled[(token * heads + head) * dim + d] = rotated[d] * scale;
-      }
-      for (int part = 0; part < parts; part++) {
-        int i = (token * heads + head) * parts + part;
+      System.arraycopy(q, offset + head * dim, rotated, head * parts * PART, dim);
+    }
+    for (int d = 0; d < heads * dim; d++) {
+      scaled[token * heads * dim + d] = q[offset + d] * scale;
+    }
+    for (int part = 0; part < parts; part++) {
+      float most = 0;
+      for (int head = 0; head < heads; head++) {
         float sum = 0;
-        for (int d = part * KeySketches.PART; d < (part + 1) * KeySketches.PART; d++) {
+        int from = (head * parts + part) * PART;
+        for (int d = from; d < from + PART; d++) {
           sum += Math.abs(rotated[d]);
         }
-        // Of 255, a half for each table is left for what rounding adds.
-        float step = sum / MIDDLE;
-        steps[i] = step * scale;
-        float inverse = step < Float.MIN_NORMAL ? 0 : 1 / step;
+        most = Math.max(most, sum);
+      }
+      float step = most / MOST;
+      steps[token * parts + part] = step * scale;
+      float inverse = step < Float.MIN_NORMAL ? 0 : 1 / step;
+      for (int head = 0; head < heads; head++) {
+        int from = (head * parts + part) * PART;
+        int to = ((token * heads + head) * parts + part) * TABLES_BYTES;
         for (int table = 0; table < TABLES; table++) {
-          tabulate(
-              rotated,
-              part * KeySketches.PART + table * FIELD,
-              inverse,
-              tables,
-              i * TABLES_BYTES + table * BYTES);
+          tabulate(rotated, from + table * FIELD, inverse, tables, to + table * BYTES);
         }
       }
     }
@@ -104,21 +108,15 @@ final class SketchQuery {
 
   /**
    * Makes the table of four dimensions: entry b is the sum of those that have a bit in b less the
-   * others, and as much more as makes the least entry 0, rounded. Lane l has entries 4 l to 4 l +
-   * 3, modulo 16.
+   * others, rounded. Lane l has entries 4 l to 4 l + 3, modulo 16.
    */
   private static void tabulate(float[] q, int d, float inverse, byte[] out, int o) {
-    float least = 0;
-    for (int i = 0; i < FIELD; i++) {
-      least += Math.abs(q[d + i]) - q[d + i];
-    }
     float first = 2 * q[d] * inverse;
     float second = 2 * q[d + 1] * inverse;
+    float third = 2 * q[d + 2] * inverse;
+    float fourth = 2 * q[d + 3] * inverse;
     FloatVector sum =
-        THIRD
-            .mul(2 * q[d + 2] * inverse)
-            .add(FOURTH.mul(2 * q[d + 3] * inverse))
-            .add(least * inverse);
+        THIRD.mul(third).add(FOURTH.mul(fourth)).sub((first + second + third + fourth) / 2);
     int mask = 0xff; // of the mantissa, which ends in the rounded number
     IntVector codes = ((IntVector) sum.add(VectorMath.ROUND).reinterpretShape(I, 0)).and(mask);
     IntVector code =

@@ -11,10 +11,11 @@ import static io.calidrop.tensor.VectorShape.FEW_BYTES;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static io.calidrop.tensor.VectorShape.S;
+import static jdk.incubator.vector.VectorOperators.B2I;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_S2I;
 
 import io.calidrop.tensor.Half;
@@ -24,7 +25,6 @@ import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -51,9 +51,8 @@ final class SketchScores {
   private byte[] sketches; // [CHUNK][parts][PART_BYTES] from at on
   private int at;
   private final byte[] copied; // the same, of pages that lie apart
-  private final float[] scales; // [parts][ROWS]
-  private final byte[] codes = new byte[ROWS + BYTES]; // of a head and part, and room for a vector
-  private final float[] partial = new float[ROWS]; // scores of a head by some parts
+  private final byte[] codes = new byte[QUAD * ROWS + BYTES]; // of a part, and room for a vector
+  private final float[] partial = new float[QUAD * ROWS]; // scores of heads by some parts
   private final float[] bases; // [heads][CHUNK] products with centers
   private final int centerDim; // in whole vectors
   private final float[] centers; // [CHUNK][centerDim]
@@ -66,7 +65,6 @@ final class SketchScores {
     parts = Math.ceilDiv(dim, KeySketches.PART);
     pageBytes = parts * PART_BYTES;
     copied = new byte[CHUNK * pageBytes];
-    scales = new float[parts * ROWS];
     bases = new float[heads * CHUNK];
     centerDim = VectorShape.roundUp(dim, LANES);
     centers = new float[CHUNK * centerDim];
@@ -90,26 +88,6 @@ final class SketchScores {
     }
     for (int i = 0; i < count; i++) {
       from.getCenter(pages[first + i], centers, i * centerDim);
-      for (int part = 0; part < parts; part++) {
-        int scalesAt = at + i * pageBytes + part * PART_BYTES + OCTETS * BLOCK;
-        decode(sketches, scalesAt, scales, part * ROWS + i * BLOCK);
-      }
-    }
-  }
-
-  /** Decodes the scales of a page's part. */
-  private static void decode(byte[] from, int at, float[] out, int o) {
-    for (int row = 0; row < BLOCK; row += LANES) {
-      ((FloatVector)
-              ((IntVector)
-                      ((ShortVector)
-                              ByteVector.fromArray(PAIRS, from, at + row * Short.BYTES)
-                                  .reinterpretShape(S, 0))
-                          .convertShape(ZERO_EXTEND_S2I, I, 0))
-                  .lanewise(LSHL, 13)
-                  .reinterpretShape(F, 0))
-          .mul(Half.BIAS)
-          .intoArray(out, o + row);
     }
   }
 
@@ -122,17 +100,19 @@ final class SketchScores {
     bases(from, to, query, token);
     int row = from * BLOCK;
     int end = to * BLOCK;
-    Arrays.fill(out, row, end, Float.NEGATIVE_INFINITY);
-    int i = token * heads * parts;
-    for (int head = 0; head < heads; head++) {
-      for (int part = 0; part < parts; part++, i++) {
+    for (int head = 0; head < heads; head += QUAD) {
+      int some = Math.min(QUAD, heads - head);
+      for (int part = 0; part < parts; part++) {
         int s = at + from * pageBytes + part * PART_BYTES;
-        int t = i * SketchQuery.TABLES_BYTES;
-        count(sketches, s, pageBytes, to - from, query.tables, t, codes, row);
-        boolean last = part == parts - 1;
-        float step = query.steps[i];
-        int b = head * CHUNK;
-        add(codes, scales, part * ROWS, step, bases, b, row, end, part == 0, last, partial, out);
+        for (int h = 0; h < some; h++) {
+          int t = ((token * heads + head + h) * parts + part) * SketchQuery.TABLES_BYTES;
+          count(sketches, s, pageBytes, to - from, query.tables, t, codes, h * ROWS + row);
+        }
+        float step = query.steps[token * parts + part];
+        int b = part == 0 ? head * CHUNK : -1;
+        int others = part < parts - 1 ? -1 : head;
+        s = at + part * PART_BYTES + OCTETS * BLOCK;
+        add(codes, sketches, s, pageBytes, step, bases, b, row, end, some, others, partial, out);
       }
     }
   }
@@ -253,45 +233,105 @@ final class SketchScores {
   }
 
   /**
-   * Adds what a part of a head's codes stands for to its scores, and after its last part takes over
-   * what is larger than other heads' scores.
+   * Adds what a part of up to four heads' codes stands for to their scores, and after the last part
+   * writes the largest.
    *
-   * @param bases of the pages from {@code b} on
-   * @param partial scores by the parts before, or what is to be there of this head
+   * @param codes [heads][ROWS]
+   * @param s where the scales of the first page are, of the next one {@code stride} further
+   * @param b where the heads' products with centers are in {@code bases}, or -1 after the first
+   *     part
+   * @param others -1 before the last part, or how many heads {@code out} already has the largest of
+   * @param partial [heads][ROWS] scores by the parts before
    */
   private static void add(
       byte[] codes,
-      float[] scales,
+      byte[] scales,
       int s,
+      int stride,
       float step,
       float[] bases,
       int b,
       int from,
       int to,
-      boolean first,
-      boolean last,
+      int heads,
+      int others,
       float[] partial,
       float[] out) {
-    float middle = -SketchQuery.MIDDLE * step;
+    boolean first = b >= 0;
+    boolean two = heads > 1;
+    boolean four = heads > 3;
+    int second = heads > 2 ? 2 * ROWS : 0; // the third head, or the first again
     for (int row = from; row < to; row += LANES) {
-      FloatVector sum =
+      int page = b + row / BLOCK;
+      int at = s + row / BLOCK * stride + row % BLOCK * Short.BYTES;
+      IntVector half =
+          (IntVector)
+              ((ShortVector) ByteVector.fromArray(PAIRS, scales, at).reinterpretShape(S, 0))
+                  .convertShape(ZERO_EXTEND_S2I, I, 0);
+      FloatVector scale =
+          ((FloatVector) half.lanewise(LSHL, 13).reinterpretShape(F, 0)).mul(Half.BIAS).mul(step);
+      FloatVector code =
           (FloatVector)
-              ((IntVector)
-                      ByteVector.fromArray(FEW_BYTES, codes, row)
-                          .convertShape(ZERO_EXTEND_B2I, I, 0))
+              ((IntVector) ByteVector.fromArray(FEW_BYTES, codes, row).convertShape(B2I, I, 0))
                   .convertShape(I2F, F, 0);
-      FloatVector before =
-          first
-              ? FloatVector.broadcast(F, bases[b + row / BLOCK])
-              : FloatVector.fromArray(F, partial, row);
-      FloatVector score =
-          sum.fma(FloatVector.broadcast(F, step), FloatVector.broadcast(F, middle))
-              .fma(FloatVector.fromArray(F, scales, s + row), before);
-      if (last) {
-        score.lanewise(VectorOperators.MAX, FloatVector.fromArray(F, out, row)).intoArray(out, row);
-      } else {
-        score.intoArray(partial, row);
+      FloatVector x0 =
+          first ? FloatVector.broadcast(F, bases[page]) : FloatVector.fromArray(F, partial, row);
+      x0 = code.fma(scale, x0);
+      FloatVector x1 = x0;
+      FloatVector x2 = x0;
+      FloatVector x3 = x0;
+      if (two) {
+        code =
+            (FloatVector)
+                ((IntVector)
+                        ByteVector.fromArray(FEW_BYTES, codes, ROWS + row).convertShape(B2I, I, 0))
+                    .convertShape(I2F, F, 0);
+        x1 =
+            first
+                ? FloatVector.broadcast(F, bases[page + CHUNK])
+                : FloatVector.fromArray(F, partial, ROWS + row);
+        x1 = code.fma(scale, x1);
+        code =
+            (FloatVector)
+                ((IntVector)
+                        ByteVector.fromArray(FEW_BYTES, codes, second + row)
+                            .convertShape(B2I, I, 0))
+                    .convertShape(I2F, F, 0);
+        x2 =
+            first
+                ? FloatVector.broadcast(F, bases[page + second / BLOCK])
+                : FloatVector.fromArray(F, partial, second + row);
+        x2 = code.fma(scale, x2);
       }
+      if (four) {
+        code =
+            (FloatVector)
+                ((IntVector)
+                        ByteVector.fromArray(FEW_BYTES, codes, 3 * ROWS + row)
+                            .convertShape(B2I, I, 0))
+                    .convertShape(I2F, F, 0);
+        x3 =
+            first
+                ? FloatVector.broadcast(F, bases[page + 3 * CHUNK])
+                : FloatVector.fromArray(F, partial, 3 * ROWS + row);
+        x3 = code.fma(scale, x3);
+      }
+      if (others < 0) {
+        x0.intoArray(partial, row);
+        x1.intoArray(partial, ROWS + row);
+        x2.intoArray(partial, 2 * ROWS + row);
+        x3.intoArray(partial, 3 * ROWS + row);
+        continue;
+      }
+      // A choice is two instructions, a maximum six.
+      x0 = x0.blend(x1, x1.compare(GT, x0));
+      x2 = x2.blend(x3, x3.compare(GT, x2));
+      x0 = x0.blend(x2, x2.compare(GT, x0));
+      if (others > 0) {
+        FloatVector y = FloatVector.fromArray(F, out, row);
+        x0 = x0.blend(y, y.compare(GT, x0));
+      }
+      x0.intoArray(out, row);
     }
   }
 }

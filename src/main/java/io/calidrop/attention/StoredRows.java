@@ -17,7 +17,7 @@ import java.util.List;
  * <p>Keys are turned to the position that their token has in the sequence, which no rebase changes:
  * queries are turned forward to theirs. Once the sequence has outgrown the context, what lies
  * further back than {@value #FARTHEST} turns to position 0 and is seen at that distance, page by
- * page: near enough for a model to find what it looks for.
+ * page: near enough for a model to find what it looks for. Of very many rows, see {@link #crowd}.
  */
 final class StoredRows {
   /** Where what lies further back is seen from beyond the context, unless that is shorter. */
@@ -36,11 +36,10 @@ final class StoredRows {
   private final int most; // pages
   private int capacity; // of them, less where there is no more memory
   private final int context;
-  private final int farthest; // distance
   private final int rowBytes;
-  private final ValueRows keyRows; // a page on its way in or out
+  private final ValueRows keyRows; // their formats
   private final ValueRows valueRows;
-  private final byte[] record;
+  private final byte[] record; // a page on its way in or out, and room for a vector
   private final RowRecords records; // by slot
   private final KeySketches sketches;
   private final RunSketches runs;
@@ -50,9 +49,8 @@ final class StoredRows {
   private long first; // page that is the oldest
   private long end; // rows that have come, those that left included
   private StoreMark mark; // to go back to, or null
-  private final float[] keys; // [BLOCK][dim]
-  private final float[] center; // [dim, padded to vectors]
-  private final float[] value; // [dim]
+  private final float[] keys; // [BLOCK][dim], and room for what decoding a row writes beyond
+  private final float[] values; // the same
 
   StoredRows(
       CacheShape shape,
@@ -66,21 +64,17 @@ final class StoredRows {
     hadamard = Hadamard.of(dim);
     recall = options.recall();
     this.context = context;
-    farthest = Math.min(context, FARTHEST);
     keyRows = types.keys().newValues(dim, dim);
     valueRows = types.values().newValues(dim, dim);
-    keyRows.pages().add(1);
-    valueRows.pages().add(1);
     rowBytes = keyRows.rowBytes() + valueRows.rowBytes();
-    record = new byte[BLOCK * rowBytes];
+    record = new byte[BLOCK * rowBytes + VectorShape.BYTES];
     records = new RowRecords(memory, rowBytes, hotBytes(options) / heads(shape));
     sketches = new KeySketches(dim);
     runs = new RunSketches(dim);
     most = capacity(shape, options);
     capacity = most;
-    keys = new float[BLOCK * dim];
-    center = new float[VectorShape.roundUp(dim, VectorShape.LANES)];
-    value = new float[dim];
+    keys = new float[BLOCK * dim + 2 * VectorShape.LANES];
+    values = new float[keys.length];
   }
 
   private static long heads(CacheShape shape) {
@@ -130,9 +124,10 @@ final class StoredRows {
     return Math.min(recall, rows());
   }
 
-  /** Rows that a token reads that reads lightly, but for what is left of the newest run. */
+  /** Rows that a token reads that reads lightly, those of a run that is not complete included. */
   int readLightly() {
-    return Math.min(RowChoice.LIGHT_RUNS * RunSketches.RUN, rows());
+    int begun = (int) (end % RunSketches.RUN);
+    return Math.min(RowChoice.LIGHT_RUNS * RunSketches.RUN, rows() - begun) + begun;
   }
 
   private int slot(long page) {
@@ -156,16 +151,18 @@ final class StoredRows {
       int count = Math.min(BLOCK - inPage, rows.count() - from);
       int slot = slot(end / BLOCK);
       System.arraycopy(rows.keys(), from * dim, keys, 0, count * dim);
+      System.arraycopy(rows.values(), from * dim, values, 0, count * dim);
       for (int i = 0; i < count; i++) {
-        rotate(keys, i * dim, shift);
         positions.get(slot)[inPage + i] = rows.position(from + i) + shift;
-        valueRows.set(i, rows.values(), (from + i) * dim);
-        valueRows.saveRow(i, record, i * rowBytes + keyRows.rowBytes());
-        setKey(i);
       }
+      if (shift != 0) {
+        rotation.rotate(keys, 0, count, dim, shift);
+      }
+      encode(keyRows, keys, count, 0);
+      encode(valueRows, values, count, keyRows.rowBytes());
       records.write(slot, inPage, count, record);
-      hadamard.apply(keys, 0, count * dim);
-      runs.add(slot * BLOCK + inPage, count, keys, center);
+      rotateForSketches(count);
+      runs.add(slot * BLOCK + inPage, count, keys);
       sketch(slot, inPage, count);
       end += count;
       from += count;
@@ -180,10 +177,29 @@ final class StoredRows {
     }
   }
 
-  /** Packs a key of {@code keys} into its record. */
-  private void setKey(int row) {
-    keyRows.set(row, keys, row * dim);
-    keyRows.saveRow(row, record, row * rowBytes);
+  /** Encodes keys or values into their records, and leaves them rotated as they are stored. */
+  private void encode(ValueRows rows, float[] x, int count, int at) {
+    if (!rows.rotation().isNone()) {
+      rows.rotation().apply(x, 0, count * dim);
+    }
+    for (int row = 0; row < count; row++) {
+      rows.encodeRow(x, row * dim, record, row * rowBytes + at);
+    }
+  }
+
+  /** Decodes a page's keys or values. */
+  private void decode(ValueRows rows, float[] x, int at) {
+    rows.decodeRows(record, at, rowBytes, BLOCK, x, 0, dim);
+    if (!rows.rotation().isNone()) {
+      rows.rotation().apply(x, 0, BLOCK * dim);
+    }
+  }
+
+  /** Rotates keys that were encoded as sketches have them: packed ones are. */
+  private void rotateForSketches(int count) {
+    if (keyRows.rotation().isNone()) {
+      hadamard.apply(keys, 0, count * dim);
+    }
   }
 
   /** Sketches rows of a page whose rotated keys are in {@code keys}. */
@@ -191,7 +207,7 @@ final class StoredRows {
     if (first == 0) {
       sketches.center(slot, count, keys);
     }
-    sketches.set(slot, first, count, keys, center);
+    sketches.set(slot, first, count, keys);
   }
 
   private void rotate(float[] x, int offset, int by) {
@@ -232,30 +248,18 @@ final class StoredRows {
 
   private void leave(long page, int shift, EvictedRows leaving) {
     int slot = slot(page);
-    if (!load(slot)) {
+    if (!records.read(slot, record)) {
       return;
     }
     note(page);
+    decode(keyRows, keys, 0);
+    decode(valueRows, values, keyRows.rowBytes());
     for (int row = 0; row < BLOCK; row++) {
       int own = positions.get(slot)[row];
       int position = Math.max(own - shift, 0);
-      keyRows.get(row, keys, 0);
-      rotate(keys, 0, far[slot] ? position : position - own);
-      valueRows.get(row, value, 0);
-      leaving.add(keys, value, 0, position);
+      rotate(keys, row * dim, far[slot] ? position : position - own);
+      leaving.add(keys, values, row * dim, 0, position);
     }
-  }
-
-  /** Reads a page; false where that fails. */
-  private boolean load(int slot) {
-    if (!records.read(slot, record)) {
-      return false;
-    }
-    for (int row = 0; row < BLOCK; row++) {
-      keyRows.loadRow(row, record, row * rowBytes);
-      valueRows.loadRow(row, record, row * rowBytes + keyRows.rowBytes());
-    }
-    return true;
   }
 
   /**
@@ -266,30 +270,28 @@ final class StoredRows {
    * @param position in the sequence of the last token that will see pages as they are
    */
   void age(long seen, long position) {
-    int reach = seen < context ? context : farthest;
+    int reach = seen < context ? context : farthest();
     for (long p = first; p < end / BLOCK; p++) {
       int slot = slot(p);
       if (!far[slot] && position - least(slot) > reach) {
-        if (!load(slot)) {
+        if (!records.read(slot, record)) {
           return;
         }
         note(p);
         far[slot] = true;
         anyFar = true;
-        for (int row = 0; row < BLOCK; row++) {
-          keyRows.get(row, keys, row * dim);
-          rotate(keys, row * dim, -positions.get(slot)[row]);
-          setKey(row);
-        }
+        decode(keyRows, keys, 0);
+        rotation.toOrigin(keys, 0, BLOCK, dim, positions.get(slot));
+        encode(keyRows, keys, BLOCK, 0);
         records.write(slot, 0, BLOCK, record);
-        hadamard.apply(keys, 0, BLOCK * dim);
-        runs.replace(slot * BLOCK, BLOCK, keys, center);
+        rotateForSketches(BLOCK);
+        runs.replace(slot * BLOCK, BLOCK, keys);
         sketch(slot, 0, BLOCK);
       }
     }
   }
 
-  /** Copies a page that {@link #load} has read, before it changes, if it was there at the mark. */
+  /** Copies a page that {@code record} has, before it changes, if it was there at the mark. */
   private void note(long page) {
     if (mark != null && mark.had(page)) {
       int slot = slot(page);
@@ -366,7 +368,18 @@ final class StoredRows {
 
   /** At which rows are seen that lie further back. */
   int farthest() {
-    return farthest;
+    return (int) (Math.min(context, FARTHEST) / crowd());
+  }
+
+  /**
+   * How crowded far rows are: all are seen at the same distance, and the more there are, the more
+   * resemble by chance what a token looks for. At 1 and below they fit into the context. They are
+   * seen so many times nearer, what their scores are below the best one's counts so many times, and
+   * what all but that one weigh is divided by the cube, as if they were as many as the context has
+   * positions.
+   */
+  float crowd() {
+    return (float) Math.cbrt(Math.max(1, (double) rows() / context));
   }
 
   /** The format of stored keys. */
@@ -436,7 +449,7 @@ final class StoredRows {
         String message = "the store " + records.trouble();
         throw new UncheckedIOException(message, new IOException(message));
       }
-      state.bytes(record, record.length);
+      state.bytes(record, BLOCK * rowBytes);
       if (state.reading()) {
         records.write(slot, 0, BLOCK, record);
       }

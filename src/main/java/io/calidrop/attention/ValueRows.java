@@ -34,20 +34,25 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
   abstract void accumulate(
       int row, int count, float[] weights, float[] out, int offset, AttentionScratch scratch);
 
-  /** Bytes of a row, and of what {@link #saveRow} writes. */
+  /** Bytes of a row, and of what {@link #encodeRow} writes. */
   abstract int rowBytes();
 
-  /** Copies a row, as it is stored but by itself, to {@code to[offset ..]}. */
-  abstract void saveRow(int row, byte[] to, int offset);
-
-  /** Overwrites a row with one that {@link #saveRow} wrote. */
-  abstract void loadRow(int row, byte[] from, int offset);
+  /**
+   * Encodes a row by itself, in as many bits as a page's rows.
+   *
+   * @param x [valueLength] at {@code offset}, rotated by {@link #rotation}
+   * @param to gets its bytes at {@code o}
+   */
+  abstract void encodeRow(float[] x, int offset, byte[] to, int o);
 
   /**
-   * Decodes a row that {@link #saveRow} wrote, as it is stored: not rotated back.
+   * Decodes rows that {@link #encodeRow} wrote, as they are stored: not rotated back.
    *
-   * @param from may be read a few bytes beyond the row
-   * @param out [valueDim] at {@code o}
+   * @param from has a row at {@code offset} and one every {@code stride} bytes, and may be read a
+   *     few bytes beyond the last one
+   * @param out gets {@code count} rows [valueDim], one after the other, from {@code o} on, one
+   *     every {@code length} numbers: what is written beyond these the next one overwrites
    */
-  abstract void decodeRow(byte[] from, int offset, float[] out, int o);
+  abstract void decodeRows(
+      byte[] from, int offset, int stride, int count, float[] out, int o, int length);
 }

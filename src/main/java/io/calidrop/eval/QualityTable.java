@@ -69,6 +69,8 @@ public final class QualityTable implements ResultTable {
     cells.put("lossFull", Math.log(result.fullPerplexity()));
     cells.put("lossWithout", Math.log(without));
     cells.put("recomputed", evicted == 0 ? 0.0 : (double) cache.recomputed() / evicted);
+    cells.put(
+        "rowsRead", cache.kept() + cache.calibrationRows() + cache.perLook(cache.recomputed()));
     cells.put("activeBytes", cache.activeBytes());
     cells.put("calibrationBytes", cache.calibrationBytes());
     cells.put("storeBytes", cache.storedBytes() + cache.sketchBytes());
@@ -137,6 +139,8 @@ public final class QualityTable implements ResultTable {
           return (mean.get("activeBytes") + mean.get("calibrationBytes") + mean.get("storeBytes"))
               / MEBIBYTE;
         };
+    List<CacheSetting> some =
+        settings.stream().filter(s -> means.get(s.key()).get("kl") > 0).toList();
     List<Chart> charts = new ArrayList<>();
     charts.add(
         new Chart.Lines(
@@ -145,27 +149,20 @@ public final class QualityTable implements ResultTable {
             "cache, calibration and store (MiB)",
             "KL (nats a token)",
             Chart.Scale.LOGARITHMIC,
-            series(
-                settings.stream().filter(s -> means.get(s.key()).get("kl") > 0).toList(),
-                mebibytes,
-                means)));
-    List<CacheSetting> asked = settings.stream().filter(QualityTable::isAsAsked).toList();
-    if (!asked.isEmpty()) {
+            series(some, mebibytes, means)));
+    List<CacheSetting> bounded =
+        some.stream().filter(s -> !s.isFull() && means.get(s.key()).has("rowsRead")).toList();
+    if (!bounded.isEmpty()) {
       charts.add(
           new Chart.Lines(
-              "kl-budget" + suffix,
-              "Divergence by budget, " + text,
-              "budget (rows)",
+              "kl-rows" + suffix,
+              "Divergence by rows that a token reads, " + text,
+              "rows of the cache, fitted ones and those read of the store, at the end",
               "KL (nats a token)",
-              Chart.Scale.LOGARITHMIC_X,
-              series(asked, CacheSetting::rows, means)));
+              Chart.Scale.LOGARITHMIC,
+              series(bounded, setting -> means.get(setting.key()).get("rowsRead"), means)));
     }
     return charts;
-  }
-
-  /** Whether a setting has the rows that the user asked for. */
-  private static boolean isAsAsked(CacheSetting setting) {
-    return setting.budget() > 0 && setting.budget() == setting.rows();
   }
 
   /** A line for each way to keep a cache, its points by rising {@code x}. */

@@ -77,6 +77,31 @@ public final class RotaryEmbedding implements PositionRotation {
   }
 
   @Override
+  public void toOrigin(float[] x, int offset, int count, int length, int[] positions) {
+    for (int i = 0; i < frequencies.length; i++) {
+      double nextCos = Math.cos(frequencies[i]);
+      double nextSin = Math.sin(frequencies[i]);
+      double cos = 1;
+      double sin = 0;
+      for (int row = 0; row < count; row++) {
+        if (row > 0 && positions[row] == positions[row - 1] + 1) {
+          double before = cos;
+          cos = before * nextCos - sin * nextSin;
+          sin = before * nextSin + sin * nextCos;
+        } else {
+          cos = Math.cos(positions[row] * frequencies[i]);
+          sin = Math.sin(positions[row] * frequencies[i]);
+        }
+        int at = offset + row * length + i * step;
+        float a = x[at];
+        float b = x[at + distance];
+        x[at] = (float) (a * cos + b * sin);
+        x[at + distance] = (float) (b * cos - a * sin);
+      }
+    }
+  }
+
+  @Override
   public int partner(int d) {
     if (distance == 1 || d >= 2 * distance) {
       return d ^ 1;

@@ -57,7 +57,7 @@ class FileStoreTest {
     for (int row = 0; row < rows; ) {
       EvictedRows some = new EvictedRows(DIM);
       for (int end = Math.min(rows, row + 1 + random.nextInt(150)); row < end; row++) {
-        some.add(gaussian(random, DIM), gaussian(random, DIM), 0, row);
+        some.add(gaussian(random, DIM), gaussian(random, DIM), 0, 0, row);
       }
       stored.age(row, row);
       stored.add(some, 0, leaving);

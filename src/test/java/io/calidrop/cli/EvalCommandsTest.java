@@ -59,7 +59,7 @@ class EvalCommandsTest {
         .asString()
         .startsWith(
             "policy,types,budget,rows,calidrop,KL,KL 95%,same top,agreement,perplexity,full");
-    assertThat(out.resolve("kl-budget.png")).isNotEmptyFile();
+    assertThat(out.resolve("kl-rows.png")).isNotEmptyFile();
     assertThat(Files.readString(out.resolve("quality.csv"))).isEqualTo(first.out());
     assertThat(Files.readString(out.resolve("report.html")))
         .contains("model sha256", "seeds [1, 2]", "./run.sh eval quality", "docs/CALIDROP.md");
