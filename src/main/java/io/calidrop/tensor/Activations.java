@@ -28,6 +28,11 @@ public final class Activations {
   /** Packed form: as {@link #FINE_PAIRS}, but as shorts. */
   public static final int FINE_SHORTS = 16;
 
+  /**
+   * Packed form: as {@link #PAIRS}, for weights that are bytes, see {@link QuantizedActivations}.
+   */
+  public static final int TRIPLES = 32;
+
   /** Packed form: as {@link #PAIRS}, but as floats that hold integers. */
   public static final int INTEGERS = 8;
 
@@ -75,10 +80,19 @@ public final class Activations {
             blocks,
             has(forms, FINE_PAIRS),
             has(forms, FINE_SHORTS),
+            false,
             false);
     bytes =
         new QuantizedActivations(
-            MAX, MAX * BLOCK, 16, rows, blocks, has(forms, PAIRS), false, has(forms, INTEGERS));
+            MAX,
+            MAX * BLOCK,
+            16,
+            rows,
+            blocks,
+            has(forms, PAIRS),
+            false,
+            has(forms, INTEGERS),
+            has(forms, TRIPLES));
   }
 
   private static boolean has(int forms, int form) {
@@ -135,6 +149,9 @@ public final class Activations {
     }
     if (has(forms, PAIRS)) {
       bytes.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+    }
+    if (has(forms, TRIPLES)) {
+      bytes.pack(g, t, group, x, offset, whole, Form.TRIPLES, scratch);
     }
     if (has(forms, INTEGERS)) {
       bytes.pack(g, t, group, x, offset, whole, Form.INTEGERS, scratch);

@@ -1,6 +1,9 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.OffHeap.MEMORY;
 import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -50,5 +53,25 @@ public final class Half {
   /** The numbers in the high halves, divided by {@link #BIAS}. */
   public static FloatVector scaledHigh(IntVector pairs) {
     return (FloatVector) pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0);
+  }
+
+  /**
+   * Unpacks a vector of ints of a scale (low) and a minimum (high).
+   *
+   * @param o index of the first row's scale and minimum
+   */
+  static void unpack(long address, MatMulScratch scratch, int o) {
+    IntVector pairs = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
+    ((FloatVector)
+            pairs
+                .lanewise(LSHL, 16)
+                .lanewise(ASHR, 3)
+                .and(SIGN_EXPONENT_MANTISSA)
+                .reinterpretShape(F, 0))
+        .mul(BIAS)
+        .intoArray(scratch.scales, o);
+    ((FloatVector) pairs.lanewise(ASHR, 3).and(SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
+        .mul(BIAS)
+        .intoArray(scratch.minima, o);
   }
 }

@@ -29,15 +29,15 @@ import jdk.incubator.vector.VectorSpecies;
  * nibbles, see {@link PairBits}; after the first block d as float32; in IQ4_XS four scales after d
  * and after the fifth block.
  */
-final class IQ4Matrix extends TiledMatrix {
+final class IQ4Matrix extends BlockMatrix {
   private static final VectorSpecies<Byte> B = ByteVector.SPECIES_PREFERRED;
 
   /** What the table is shifted by, so that its values are unsigned bytes. */
   private static final short CENTER = 128;
 
-  private static final byte[] TABLE = new byte[B.length()];
+  static final byte[] TABLE = new byte[B.length()];
   private static final int D = 4 * STEP;
-  private static final int[] MASKS = {0x0f0f0f0f, 0x00ff00ff};
+  private static final int[] NIBBLES = {0x0f0f0f0f};
 
   static {
     for (int i = 0; i < TABLE.length; i++) {
@@ -52,6 +52,9 @@ final class IQ4Matrix extends TiledMatrix {
   /** Where the nibbles of block {@code i} of a run begin. */
   private static final int[] NIBBLES_AT = offsets(i -> 4 * i + (i + 7 >> 3) + (i + 3 >> 2));
 
+  /** Where the nibbles of block {@code i} begin in IQ4_NL. */
+  private static final int[] SINGLE_AT = offsets(i -> 5 * i);
+
   /** Where the scales of block {@code i} of a run are. */
   private static final int[] SCALES_AT = offsets(i -> 5 + 17 * (i >> 2));
 
@@ -61,7 +64,8 @@ final class IQ4Matrix extends TiledMatrix {
   IQ4Matrix(boolean scaled, int rows, int columns, Arena arena) {
     int runBlocks = scaled ? 8 : 1;
     int runBytes = (scaled ? 35 : 5) * STEP;
-    super(rows, columns, (long) columns / Activations.BLOCK / runBlocks * runBytes, arena);
+    long bytes = (long) columns / Activations.BLOCK / runBlocks * runBytes;
+    super(rows, columns, 8 / runBlocks * runBytes, bytes, arena);
     this.scaled = scaled;
     this.runBlocks = runBlocks;
     this.runBytes = runBytes;
@@ -69,7 +73,7 @@ final class IQ4Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.PAIRS : Activations.INTEGERS;
+    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
   }
 
   @Override
@@ -108,15 +112,15 @@ final class IQ4Matrix extends TiledMatrix {
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     int runs = columns() / Activations.BLOCK / runBlocks;
-    dot(address, tiles, runs, runBlocks, x.bytes.pairs, x.bytes.scales, out, row);
+    dot(address, tiles, runs, runBlocks, x.bytes.triples, x.bytes.scales, out, row);
   }
 
-  /* Two products of bytes fit a short lane, so each two pairs of columns are widened once, as in Q8_0. */
+  /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
+   * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
       long p, int tiles, int runs, int runBlocks, int[] x, float[] scales, float[] out, int row) {
     ByteVector table = ByteVector.fromArray(B, TABLE, 0);
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector bytes = IntVector.broadcast(I, MASKS[1]);
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -124,76 +128,68 @@ final class IQ4Matrix extends TiledMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < runBlocks; i++) {
           int b = run * runBlocks + i;
-          IntVector low0 = IntVector.zero(I);
-          IntVector low1 = low0;
-          IntVector high0 = low0;
-          IntVector high1 = low0;
+          IntVector a0 = IntVector.zero(I);
+          IntVector a0High = a0;
+          IntVector b0 = a0;
+          IntVector b0High = a0;
           for (int j = 0; j < 4; j++) {
-            int k = b * 16 + 4 * j;
+            int k = (b * 8 + 2 * j) * 3;
             long at = base + NIBBLES_AT[i] + j * STEP;
-            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
-            IntVector w1 =
+            IntVector qa = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
+            IntVector qb =
                 IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
-            IntVector even0 =
+            IntVector va =
                 (IntVector)
-                    ((ByteVector) w0.and(nibbles).reinterpretShape(B, 0))
+                    ((ByteVector) qa.and(nibbles).reinterpretShape(B, 0))
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
-            IntVector even1 =
+            IntVector vb =
                 (IntVector)
-                    ((ByteVector) w1.and(nibbles).reinterpretShape(B, 0))
-                        .selectFrom(table)
-                        .reinterpretShape(I, 0);
-            IntVector odd0 =
-                (IntVector)
-                    ((ByteVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
-                        .selectFrom(table)
-                        .reinterpretShape(I, 0);
-            IntVector odd1 =
-                (IntVector)
-                    ((ByteVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                    ((ByteVector) qb.and(nibbles).reinterpretShape(B, 0))
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
             ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            ShortVector p0 =
-                ((ShortVector) even0.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x0);
-            ShortVector p1 =
-                ((ShortVector) even1.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x0);
-            ShortVector q0 =
-                ((ShortVector) odd0.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x1);
-            ShortVector q1 =
-                ((ShortVector) odd1.and(bytes).reinterpretShape(S, 0)).sub(CENTER).mul(x1);
-            IntVector s0 = (IntVector) p0.add(q0).reinterpretShape(I, 0);
-            IntVector s1 = (IntVector) p1.add(q1).reinterpretShape(I, 0);
-            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            high0 = high0.add(s0.lanewise(ASHR, 16));
-            high1 = high1.add(s1.lanewise(ASHR, 16));
-            p0 =
-                ((ShortVector) even0.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
-                    .sub(CENTER)
-                    .mul(x2);
-            p1 =
-                ((ShortVector) even1.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
-                    .sub(CENTER)
-                    .mul(x2);
-            q0 =
-                ((ShortVector) odd0.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
-                    .sub(CENTER)
-                    .mul(x3);
-            q1 =
-                ((ShortVector) odd1.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))
-                    .sub(CENTER)
-                    .mul(x3);
-            s0 = (IntVector) p0.add(q0).reinterpretShape(I, 0);
-            s1 = (IntVector) p1.add(q1).reinterpretShape(I, 0);
-            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            high0 = high0.add(s0.lanewise(ASHR, 16));
-            high1 = high1.add(s1.lanewise(ASHR, 16));
+            ShortVector offset =
+                (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
+            IntVector s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            a0 = a0.add(s);
+            a0High = a0High.add(s.lanewise(ASHR, 16));
+            w = (ShortVector) vb.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            b0High = b0High.add(s.lanewise(ASHR, 16));
+
+            va =
+                (IntVector)
+                    ((ByteVector) qa.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
+            vb =
+                (IntVector)
+                    ((ByteVector) qb.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
+                        .selectFrom(table)
+                        .reinterpretShape(I, 0);
+            x0 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            w = (ShortVector) va.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            a0 = a0.add(s);
+            a0High = a0High.add(s.lanewise(ASHR, 16));
+            w = (ShortVector) vb.reinterpretShape(S, 0);
+            s =
+                (IntVector)
+                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            b0High = b0High.add(s.lanewise(ASHR, 16));
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
@@ -221,8 +217,14 @@ final class IQ4Matrix extends TiledMatrix {
                         .lanewise(ASHR, 24)
                         .convertShape(I2F, F, 0));
           }
-          IntVector sum0 = low0.add(high0);
-          IntVector sum1 = low1.add(high1);
+          IntVector sum0 =
+              a0.sub(a0High.lanewise(LSHL, 16))
+                  .add(a0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET);
+          IntVector sum1 =
+              b0.sub(b0High.lanewise(LSHL, 16))
+                  .add(b0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET);
           acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(scale0.mul(factor), acc0);
           acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(scale1.mul(factor), acc1);
         }
@@ -230,6 +232,40 @@ final class IQ4Matrix extends TiledMatrix {
       }
       acc0.intoArray(out, row + tile * ROW_BLOCK);
       acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
+    }
+  }
+
+  @Override
+  QuantizedActivations input(Activations x) {
+    return x.bytes;
+  }
+
+  @Override
+  int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
+    for (int t = 0; t < tokens; t += 2) {
+      TableSums.two(run, scaled ? NIBBLES_AT : SINGLE_AT, blocks, x.triples, block, t, sums);
+    }
+    return 0;
+  }
+
+  @Override
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      FloatVector d =
+          (FloatVector)
+              IntVector.fromMemorySegment(
+                      I, MEMORY, run + (scaled ? 0 : SINGLE_AT[i]) + D, LITTLE_ENDIAN)
+                  .reinterpretShape(F, 0);
+      if (scaled) {
+        d =
+            d.mul(
+                IntVector.fromMemorySegment(I, MEMORY, run + SCALES_AT[i], LITTLE_ENDIAN)
+                    .lanewise(LSHL, 24 - 8 * (i & 3))
+                    .lanewise(ASHR, 24)
+                    .convertShape(I2F, F, 0));
+      }
+      d.intoArray(scratch.scales, o + i * ROW_BLOCK);
+      FloatVector.zero(F).intoArray(scratch.minima, o + i * ROW_BLOCK);
     }
   }
 
@@ -243,7 +279,7 @@ final class IQ4Matrix extends TiledMatrix {
 
   private static void unpack(long p, int runs, int runBlocks, int half, float[] w, float[] scales) {
     ByteVector table = ByteVector.fromArray(B, TABLE, 0);
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
+    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int run = 0; run < runs; run++) {
       FloatVector d =
           (FloatVector)

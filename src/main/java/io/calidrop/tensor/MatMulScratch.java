@@ -9,10 +9,16 @@ public final class MatMulScratch {
 
   private static final int BLOCKS = COLUMNS / Activations.BLOCK;
 
-  /**
-   * [blocks][16][2][2 * lanes] weights as pairs of shorts, or [columns][2][2 * lanes] of two tiles.
-   */
+  /** [columns][2][2 * lanes] weights of two tiles as shorts. */
   final short[] shorts = new short[2 * COLUMNS * Matrix.ROW_BLOCK];
+
+  /**
+   * [blocks][8][2][lanes] weights as bytes, an int for four columns of a row, see {@link Bytes}.
+   */
+  final int[] bytes = new int[COLUMNS / Integer.BYTES * Matrix.ROW_BLOCK];
+
+  /** [blocks][tokens of a group][2][lanes] sums of the products of blocks. */
+  final float[] blockSums = new float[BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
 
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];

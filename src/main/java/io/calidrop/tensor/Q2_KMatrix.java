@@ -120,24 +120,24 @@ final class Q2_KMatrix extends TiledMatrix {
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             IntVector t0 = w0.lanewise(LSHR, 4);
             IntVector t1 = w1.lanewise(LSHR, 4);
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = t0.and(lows);
-            v1 = t1.and(lows);
-            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = t0.and(nextLows);
-            v1 = t1.and(nextLows);
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            t0 = w0.lanewise(LSHR, 8);
-            t1 = w1.lanewise(LSHR, 8);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
             v0 = t0.and(lows);
             v1 = t1.and(lows);
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            v0 = t0.and(nextLows);
+            v1 = t1.and(nextLows);
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            t0 = w0.lanewise(LSHR, 8);
+            t1 = w1.lanewise(LSHR, 8);
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            v0 = t0.and(lows);
+            v1 = t1.and(lows);
+            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             v0 = t0.and(nextLows);
             v1 = t1.and(nextLows);
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
@@ -243,11 +243,11 @@ final class Q2_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.shorts, scratch.scales, scratch.minima);
+    unpack(p, half * LANES, scratch.bytes, scratch.scales, scratch.minima);
   }
 
-  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
-    IntVector lows = IntVector.broadcast(I, MASKS[0]);
+  private static void unpack(long p, int half, int[] w, float[] scales, float[] minima) {
+    IntVector lows = IntVector.broadcast(I, 0x03030303);
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
@@ -264,14 +264,15 @@ final class Q2_KMatrix extends TiledMatrix {
       dmin.mul(packed.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0))
           .intoArray(minima, h * ROW_BLOCK + half);
     }
-    int o = 2 * half;
+    int o = half;
     for (int i = 0; i < 16; i++) {
       long at = p + BITS_AT[i >> 1] + (i & 1) * STEP;
       IntVector q = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
-      for (int shift = 0; shift < 16; shift += 2) {
-        ((ShortVector) q.lanewise(LSHR, shift).and(lows).reinterpretShape(S, 0)).intoArray(w, o);
-        o += 2 * ROW_BLOCK;
-      }
+      q.and(lows).intoArray(w, o);
+      q.lanewise(LSHR, 2).and(lows).intoArray(w, o + ROW_BLOCK);
+      q.lanewise(LSHR, 4).and(lows).intoArray(w, o + 2 * ROW_BLOCK);
+      q.lanewise(LSHR, 6).and(lows).intoArray(w, o + 3 * ROW_BLOCK);
+      o += 4 * ROW_BLOCK;
     }
   }
 
@@ -286,7 +287,8 @@ final class Q2_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.fine, 0, block, count / Activations.BLOCK, out, o, stride);
     FloatGemm.add(scratch.minima, x.fine.halfSums, 2 * block, count / 16, out, o, stride);
   }
 }

@@ -110,17 +110,17 @@ final class Q3_KMatrix extends TiledMatrix {
             int k = (b + i) * 16 + 4 * j;
             long q = base + BITS_AT[i];
             IntVector h0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
+                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
             IntVector h1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 4 * j);
+                    .lanewise(LSHR, 2 * j);
             q += STEP + (j >> 1) * STEP;
             IntVector w0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 8 * (j & 1));
+                    .lanewise(LSHR, 4 * (j & 1));
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 8 * (j & 1));
+                    .lanewise(LSHR, 4 * (j & 1));
             ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(lows).or(h0.lanewise(LSHL, 2).and(thirds));
             IntVector v1 = w1.and(lows).or(h1.lanewise(LSHL, 2).and(thirds));
@@ -132,13 +132,13 @@ final class Q3_KMatrix extends TiledMatrix {
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 4).and(lows).or(h0.and(thirds));
-            v1 = w1.lanewise(LSHR, 4).and(lows).or(h1.and(thirds));
+            v0 = w0.lanewise(LSHR, 8).and(lows).or(h0.lanewise(LSHR, 6).and(thirds));
+            v1 = w1.lanewise(LSHR, 8).and(lows).or(h1.lanewise(LSHR, 6).and(thirds));
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 6).and(lows).or(h0.lanewise(LSHR, 1).and(thirds));
-            v1 = w1.lanewise(LSHR, 6).and(lows).or(h1.lanewise(LSHR, 1).and(thirds));
+            v0 = w0.lanewise(LSHR, 10).and(lows).or(h0.lanewise(LSHR, 7).and(thirds));
+            v1 = w1.lanewise(LSHR, 10).and(lows).or(h1.lanewise(LSHR, 7).and(thirds));
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
@@ -193,16 +193,16 @@ final class Q3_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.shorts, scratch.scales);
+    unpack(p, half * LANES, scratch.bytes, scratch.scales);
   }
 
-  private static void unpack(long p, int half, short[] w, float[] scales) {
-    IntVector lows = IntVector.broadcast(I, MASKS[0]);
-    IntVector thirds = IntVector.broadcast(I, MASKS[1]);
+  private static void unpack(long p, int half, int[] w, float[] scales) {
+    IntVector lows = IntVector.broadcast(I, 0x03030303);
+    IntVector thirds = IntVector.broadcast(I, 0x04040404);
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    int o = 2 * half;
+    int o = half;
     for (int i = 0; i < 8; i++) {
       for (int h = 0; h < 2; h++) {
         IntVector scale =
@@ -213,17 +213,22 @@ final class Q3_KMatrix extends TiledMatrix {
         d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
       }
       long q = p + BITS_AT[i];
-      for (int k = 0; k < 16; k++) {
-        IntVector h = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, k);
-        ((ShortVector)
-                IntVector.fromMemorySegment(I, MEMORY, q + (1 + (k >> 3)) * STEP, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 2 * (k & 7))
-                    .and(lows)
-                    .or(h.lanewise(LSHL, 2).and(thirds))
-                    .reinterpretShape(S, 0))
-            .sub((short) 4)
-            .intoArray(w, o);
-        o += 2 * ROW_BLOCK;
+      IntVector h = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+      for (int j = 0; j < 2; j++) {
+        q += STEP;
+        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        v.and(lows).or(h.lanewise(LSHL, 2).and(thirds)).intoArray(w, o);
+        v.lanewise(LSHR, 2)
+            .and(lows)
+            .or(h.lanewise(LSHL, 1).and(thirds))
+            .intoArray(w, o + ROW_BLOCK);
+        v.lanewise(LSHR, 4).and(lows).or(h.and(thirds)).intoArray(w, o + 2 * ROW_BLOCK);
+        v.lanewise(LSHR, 6)
+            .and(lows)
+            .or(h.lanewise(LSHR, 1).and(thirds))
+            .intoArray(w, o + 3 * ROW_BLOCK);
+        h = h.lanewise(LSHR, 4);
+        o += 4 * ROW_BLOCK;
       }
     }
   }
@@ -239,6 +244,7 @@ final class Q3_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.fine, 4, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -24,13 +24,15 @@ import jdk.incubator.vector.ShortVector;
  * eight nibbles. A tile takes blocks in pairs, so that every vector is aligned to a cache line:
  * [pairs of blocks][9][rows] ints: four of nibbles, both blocks' d, and the other block's nibbles.
  */
-final class Q4_0Matrix extends TiledMatrix {
+final class Q4_0Matrix extends NibbleMatrix {
   private static final int FILE_BYTES = 18;
   private static final int INTS = 9;
   private static final int[] NIBBLES = {0x000f000f};
+  private static final int[] BITS_AT = offsets(i -> i / 2 * INTS + i % 2 * 5);
 
   Q4_0Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, pairs(columns) * INTS * STEP, arena);
+    super(
+        rows, columns, BITS_AT, 4 * INTS * STEP, pairs(columns) * INTS * STEP, false, false, arena);
   }
 
   private static long pairs(int columns) {
@@ -39,17 +41,12 @@ final class Q4_0Matrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+    return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
-  int tilesTogether() {
-    return 2;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return MatMulScratch.COLUMNS;
+  int tilesTogether(int tokens) {
+    return tokens <= streamed() ? 1 : 2;
   }
 
   @Override
@@ -162,34 +159,40 @@ final class Q4_0Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / (2 * Activations.BLOCK) * INTS * STEP;
-    int blocks = count / Activations.BLOCK;
-    unpackScales(p, blocks, half * ROW_BLOCK, scratch.scales);
-    for (int b = 0; b < blocks; b++) {
-      long q = p + (b / 2 * INTS + b % 2 * 5L) * STEP;
-      NibbleGemm.unpack(
-          q, scratch.shorts, b * 2 * Activations.BLOCK * ROW_BLOCK + half * ROW_BLOCK);
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    unpackScales(run, blocks, ROW_BLOCK, 1, scratch.scales, o);
+    for (int i = 0; i < blocks; i++) {
+      FloatVector.zero(F).intoArray(scratch.minima, o + i * ROW_BLOCK);
     }
   }
 
-  private static void unpackScales(long p, int blocks, int o, float[] scales) {
-    for (int b = 0; b < blocks; b++, o += 2 * ROW_BLOCK) {
-      for (int v = 0; v < 2; v++) {
-        ((FloatVector)
-                IntVector.fromMemorySegment(
-                        I,
-                        MEMORY,
-                        p + (b / 2 * INTS + 4) * STEP + v * VectorShape.BYTES,
-                        LITTLE_ENDIAN)
-                    .lanewise(LSHL, 16 - b % 2 * 16)
-                    .lanewise(ASHR, 3)
-                    .and(Half.SIGN_EXPONENT_MANTISSA)
-                    .reinterpretShape(F, 0))
-            .mul(Half.BIAS)
-            .mul(NibbleGemm.UNIT)
-            .intoArray(scales, o + v * LANES);
-      }
+  @Override
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+    long p = address + column / (2 * Activations.BLOCK) * INTS * STEP;
+    int blocks = count / Activations.BLOCK;
+    for (int v = 0; v < 2; v++) {
+      int o = half * ROW_BLOCK + v * LANES;
+      unpackScales(
+          p + v * VectorShape.BYTES, blocks, 2 * ROW_BLOCK, NibbleGemm.UNIT, scratch.scales, o);
+    }
+    for (int b = 0; b < blocks; b++) {
+      int o = (b * 2 * Activations.BLOCK + half) * ROW_BLOCK;
+      NibbleGemm.unpack(p + BITS_AT[b], scratch.shorts, o);
+    }
+  }
+
+  private static void unpackScales(
+      long p, int blocks, int stride, float unit, float[] scales, int o) {
+    for (int b = 0; b < blocks; b++, o += stride) {
+      ((FloatVector)
+              IntVector.fromMemorySegment(I, MEMORY, p + (b / 2 * INTS + 4) * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHL, 16 - b % 2 * 16)
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretShape(F, 0))
+          .mul(Half.BIAS)
+          .mul(unit)
+          .intoArray(scales, o);
     }
   }
 

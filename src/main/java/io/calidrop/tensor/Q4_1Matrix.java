@@ -23,22 +23,19 @@ import jdk.incubator.vector.ShortVector;
  * <p>A block of 32 columns, 20 bytes as in the file, is five ints: d and m as half precision
  * numbers, then four of eight nibbles. In a tile it is [5][rows] ints, d and m the last.
  */
-final class Q4_1Matrix extends TiledMatrix {
+final class Q4_1Matrix extends NibbleMatrix {
   private static final int INTS = 5;
   private static final int[] NIBBLES = {0x000f000f};
+  private static final int[] BITS_AT = offsets(i -> INTS * i);
 
   Q4_1Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
+    long bytes = (long) columns / Activations.BLOCK * INTS * STEP;
+    super(rows, columns, BITS_AT, 8 * INTS * STEP, bytes, false, true, arena);
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.FINE_PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return MatMulScratch.COLUMNS;
   }
 
   @Override
@@ -151,49 +148,9 @@ final class Q4_1Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    int block = column / Activations.BLOCK;
-    unpack(
-        address + (long) block * INTS * STEP,
-        count / Activations.BLOCK,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales,
-        scratch.minima);
-  }
-
-  private static void unpack(
-      long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
-    for (int b = 0; b < blocks; b++) {
-      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 4 * STEP, LITTLE_ENDIAN);
-      Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
-      Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
-      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
-      for (int j = 0; j < 4; j++) {
-        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + j * STEP, LITTLE_ENDIAN);
-        for (int shift = 0; shift < 16; shift += 4) {
-          ((ShortVector) q.lanewise(LSHR, shift).and(nibbles).reinterpretShape(S, 0))
-              .sub((short) 8)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-      }
-      p += INTS * STEP;
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      Half.unpack(run + BITS_AT[i] + 4 * STEP, scratch, o + i * ROW_BLOCK);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
   }
 }

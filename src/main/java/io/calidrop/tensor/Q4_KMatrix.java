@@ -32,8 +32,6 @@ final class Q4_KMatrix extends TiledMatrix {
   static final int INTS = 38;
   private static final int[] NIBBLES = {0x000f000f};
 
-  private static final int PACKED_GROUPS = 2;
-
   /** Where the nibbles of block {@code i} begin. */
   static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
 
@@ -46,14 +44,12 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= PACKED_GROUPS * Activations.GROUP
-        ? Activations.FINE_PAIRS
-        : Activations.FINE_SHORTS;
+    return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
   @Override
-  int tilesTogether() {
-    return 2;
+  int tilesTogether(int tokens) {
+    return tokens <= streamed() ? 1 : 2;
   }
 
   @Override
@@ -210,18 +206,22 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  int packedGroups() {
-    return PACKED_GROUPS;
+  int streamed() {
+    return 2 * Activations.GROUP;
   }
 
   @Override
-  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
-    int block = group * x.blocks();
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
     int superBlocks = columns() / COLUMNS;
-    if (x.tokens() == 2) {
-      Q4_KPair.multiply(address, superBlocks, x.fine, block, out, o, stride);
-    } else {
-      Q4_KGroup.multiply(address, superBlocks, x.fine, block, out, o, stride);
+    for (int group = first; group < end; group++) {
+      int block = group * x.blocks();
+      int o = (group - first) * Activations.GROUP * ROW_BLOCK;
+      if (x.tokens() == 2) {
+        Q4_KPair.multiply(address, superBlocks, x.fine, block, out, o, ROW_BLOCK);
+      } else {
+        Q4_KGroup.multiply(address, superBlocks, x.fine, block, out, o, ROW_BLOCK);
+      }
     }
   }
 

@@ -24,8 +24,9 @@ import jdk.incubator.vector.ShortVector;
  * [6][rows] ints: fifth bits, four ints of nibbles, see {@link PairBits}, then d and m (0 in Q5_0)
  * as half-precision numbers.
  */
-final class Q5Matrix extends TiledMatrix {
+final class Q5Matrix extends NibbleMatrix {
   private static final int INTS = 6;
+  private static final int[] BITS_AT = offsets(i -> INTS * i);
   private static final int[] MASKS = {0x000f000f, 0x00100010};
 
   private final boolean minima;
@@ -34,18 +35,14 @@ final class Q5Matrix extends TiledMatrix {
    * @param minima whether the format is Q5_1
    */
   Q5Matrix(boolean minima, int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / Activations.BLOCK * INTS * STEP, arena);
+    long bytes = (long) columns / Activations.BLOCK * INTS * STEP;
+    super(rows, columns, BITS_AT, 8 * INTS * STEP, bytes, true, minima, arena);
     this.minima = minima;
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return MatMulScratch.COLUMNS;
   }
 
   @Override
@@ -100,10 +97,10 @@ final class Q5Matrix extends TiledMatrix {
           int k = b * 16 + 4 * j;
           long q = base + STEP + j * STEP;
           IntVector h0 =
-              IntVector.fromMemorySegment(I, MEMORY, base, LITTLE_ENDIAN).lanewise(LSHR, 4 * j);
+              IntVector.fromMemorySegment(I, MEMORY, base, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
           IntVector h1 =
               IntVector.fromMemorySegment(I, MEMORY, base + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 4 * j);
+                  .lanewise(LSHR, 2 * j);
           IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           IntVector w1 =
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -118,13 +115,13 @@ final class Q5Matrix extends TiledMatrix {
           s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-          v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
-          v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
+          v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(fifths));
+          v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(fifths));
           s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-          v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
-          v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
+          v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 5).and(fifths));
+          v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 5).and(fifths));
           s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
         }
@@ -173,61 +170,9 @@ final class Q5Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    int block = column / Activations.BLOCK;
-    unpack(
-        address + (long) block * INTS * STEP,
-        count / Activations.BLOCK,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales,
-        scratch.minima);
-  }
-
-  private static void unpack(
-      long p, int blocks, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
-    for (int b = 0; b < blocks; b++) {
-      IntVector dm = IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN);
-      IntVector high = IntVector.fromMemorySegment(I, MEMORY, p, LITTLE_ENDIAN);
-      Half.low(dm).intoArray(scales, b * ROW_BLOCK + half);
-      Half.high(dm).intoArray(minima, b * ROW_BLOCK + half);
-      int o = b * 16 * 2 * ROW_BLOCK + 2 * half;
-      for (int j = 0; j < 4; j++) {
-        IntVector q = IntVector.fromMemorySegment(I, MEMORY, p + (1 + j) * STEP, LITTLE_ENDIAN);
-        IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
-        for (int s = 0; s < 4; s++) {
-          ((ShortVector)
-                  q.lanewise(LSHR, 4 * s)
-                      .and(nibbles)
-                      .or(h.lanewise(LSHR, s).and(fifths))
-                      .reinterpretShape(S, 0))
-              .sub((short) 16)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-      }
-      p += INTS * STEP;
-    }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    int blocks = count / Activations.BLOCK;
-    if (minima) {
-      ShortGemm.addWithMinima(scratch, x.bytes, block, blocks, out, o, stride);
-    } else {
-      ShortGemm.add(scratch, x.bytes, block, blocks, out, o, stride);
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
+    for (int i = 0; i < blocks; i++) {
+      Half.unpack(run + BITS_AT[i] + 5 * STEP, scratch, o + i * ROW_BLOCK);
     }
   }
 }

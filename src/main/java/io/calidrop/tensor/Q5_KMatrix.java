@@ -25,7 +25,7 @@ import jdk.incubator.vector.ShortVector;
  * each of 8 blocks an int of fifth bits, bit k of its low and high half belonging to pair k, and
  * four ints of nibbles in the order of Q4_0; between them d, dmin, scales and minima as in Q4_K.
  */
-final class Q5_KMatrix extends TiledMatrix {
+final class Q5_KMatrix extends NibbleMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 176;
   private static final int INTS = 46;
@@ -38,17 +38,13 @@ final class Q5_KMatrix extends TiledMatrix {
   private static final int[] SCALES_AT = offsets(i -> 7 + 22 * (i >> 2));
 
   Q5_KMatrix(int rows, int columns, Arena arena) {
-    super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
+    long bytes = (long) columns / COLUMNS * INTS * STEP;
+    super(rows, columns, BITS_AT, INTS * STEP, bytes, true, true, arena);
   }
 
   @Override
   public int forms(int tokens) {
     return Activations.PAIRS;
-  }
-
-  @Override
-  int unpackedColumns() {
-    return COLUMNS;
   }
 
   @Override
@@ -125,17 +121,17 @@ final class Q5_KMatrix extends TiledMatrix {
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHL, 2).and(fifths));
-            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHL, 2).and(fifths));
+            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(fifths));
+            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(fifths));
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHL, 1).and(fifths));
-            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHL, 1).and(fifths));
+            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 5).and(fifths));
+            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 5).and(fifths));
             s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            h0 = h0.lanewise(LSHR, 4);
-            h1 = h1.lanewise(LSHR, 4);
+            h0 = h0.lanewise(LSHR, 2);
+            h1 = h1.lanewise(LSHR, 2);
           }
           long at = base + SCALES_AT[i];
           int shift = 8 * (i & 3);
@@ -204,18 +200,7 @@ final class Q5_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    unpack(
-        address + column / COLUMNS * (long) INTS * STEP,
-        half * LANES,
-        scratch.shorts,
-        scratch.scales,
-        scratch.minima);
-  }
-
-  private static void unpack(long p, int half, short[] w, float[] scales, float[] minima) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
+  void unpackScales(long p, int blocks, MatMulScratch scratch, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + 5 * STEP, LITTLE_ENDIAN)
@@ -225,7 +210,7 @@ final class Q5_KMatrix extends TiledMatrix {
                 IntVector.fromMemorySegment(I, MEMORY, p + 6 * STEP, LITTLE_ENDIAN)
                     .reinterpretShape(F, 0))
             .neg();
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < blocks; i++) {
       long at = p + SCALES_AT[i];
       int shift = 8 * (i & 3);
       IntVector scale =
@@ -234,41 +219,8 @@ final class Q5_KMatrix extends TiledMatrix {
           IntVector.fromMemorySegment(I, MEMORY, at + STEP, LITTLE_ENDIAN)
               .lanewise(LSHR, shift)
               .and(0xff);
-      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(minima, i * ROW_BLOCK + half);
-      int o = i * 16 * 2 * ROW_BLOCK + 2 * half;
-      long q = p + BITS_AT[i];
-      IntVector high = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      q += STEP;
-      for (int j = 0; j < 4; j++) {
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-        IntVector h = j == 0 ? high.lanewise(LSHL, 4) : high.lanewise(LSHR, 4 * j - 4);
-        for (int s = 0; s < 4; s++) {
-          ((ShortVector)
-                  v.lanewise(LSHR, 4 * s)
-                      .and(nibbles)
-                      .or(h.lanewise(LSHR, s).and(fifths))
-                      .reinterpretShape(S, 0))
-              .sub((short) 16)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
-        q += STEP;
-      }
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scratch.scales, o + i * ROW_BLOCK);
+      dmin.mul(min.convertShape(I2F, F, 0)).intoArray(scratch.minima, o + i * ROW_BLOCK);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addWithMinima(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
   }
 }

@@ -86,7 +86,7 @@ final class Q6_KGroup {
           int k = 2 * j + (h & 1);
           int xi = xb * 16 + 4 * k;
           int shift = 4 * (k & 3);
-          int highShift = 2 * (k & 7);
+          int highShift = 4 * (j >> 1 & 1) + 8 * (j & 1) + 2 * (h & 1);
           long low = q + (2 + (k >> 2)) * STEP;
           long high = q + (k >> 3) * STEP;
           IntVector ha =

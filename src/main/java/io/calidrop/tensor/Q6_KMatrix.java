@@ -111,7 +111,7 @@ final class Q6_KMatrix extends TiledMatrix {
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
             long q = base + BITS_AT[i] + (j >> 1) * STEP;
-            int shift = 8 * (j & 1);
+            int shift = 4 * (j & 1);
             IntVector h0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, shift);
             IntVector h1 =
@@ -132,13 +132,13 @@ final class Q6_KMatrix extends TiledMatrix {
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.and(highs));
-            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.and(highs));
+            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(highs));
+            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(highs));
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 2).and(highs));
-            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 2).and(highs));
+            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 6).and(highs));
+            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 6).and(highs));
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
@@ -190,34 +190,35 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   @Override
-  int packedGroups() {
-    return 1; // shifting the bits together again for a second one costs more than a buffer
+  int streamed() {
+    return Activations.GROUP; // shifting the bits together again for a second one costs more
   }
 
   @Override
-  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
-    int block = group * x.blocks();
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
     int superBlocks = columns() / COLUMNS;
+    int block = first * x.blocks(); // one group only
     if (x.tokens() == 2) {
-      Q6_KPair.multiply(address, superBlocks, x.bytes, block, out, o, stride);
+      Q6_KPair.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
     } else {
-      Q6_KGroup.multiply(address, superBlocks, x.bytes, block, out, o, stride);
+      Q6_KGroup.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
     }
   }
 
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.shorts, scratch.scales);
+    unpack(p, half * LANES, scratch.bytes, scratch.scales);
   }
 
-  private static void unpack(long p, int half, short[] w, float[] scales) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector highs = IntVector.broadcast(I, MASKS[1]);
+  private static void unpack(long p, int half, int[] w, float[] scales) {
+    IntVector nibbles = IntVector.broadcast(I, 0x0f0f0f0f);
+    IntVector highs = IntVector.broadcast(I, 0x30303030);
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    int o = 2 * half;
+    int o = half;
     for (int i = 0; i < 8; i++) {
       for (int h = 0; h < 2; h++) {
         IntVector scale =
@@ -227,22 +228,18 @@ final class Q6_KMatrix extends TiledMatrix {
                 .lanewise(ASHR, 24);
         d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
       }
+      long q = p + BITS_AT[i];
       for (int j = 0; j < 4; j++) {
-        long q = p + BITS_AT[i];
         IntVector h =
             IntVector.fromMemorySegment(I, MEMORY, q + (j >> 1) * STEP, LITTLE_ENDIAN)
-                .lanewise(LSHR, 8 * (j & 1));
+                .lanewise(LSHR, 4 * (j & 1));
         IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + (2 + j) * STEP, LITTLE_ENDIAN);
-        for (int s = 0; s < 4; s++) {
-          ((ShortVector)
-                  v.lanewise(LSHR, 4 * s)
-                      .and(nibbles)
-                      .or(h.lanewise(LSHR, 2 * s).lanewise(LSHL, 4).and(highs))
-                      .reinterpretShape(S, 0))
-              .sub((short) 32)
-              .intoArray(w, o);
-          o += 2 * ROW_BLOCK;
-        }
+        v.and(nibbles).or(h.lanewise(LSHL, 4).and(highs)).intoArray(w, o);
+        v.lanewise(LSHR, 4)
+            .and(nibbles)
+            .or(h.lanewise(LSHL, 2).and(highs))
+            .intoArray(w, o + ROW_BLOCK);
+        o += 2 * ROW_BLOCK;
       }
     }
   }
@@ -258,6 +255,7 @@ final class Q6_KMatrix extends TiledMatrix {
       int o,
       int stride) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.bytes, 32, block, count / Activations.BLOCK, out, o, stride);
   }
 }

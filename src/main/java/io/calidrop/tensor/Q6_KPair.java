@@ -78,7 +78,7 @@ final class Q6_KPair {
           int xi = xb * 16 + 16 * j;
           long high = q + (j >> 1) * STEP;
           long low = q + (2 + j) * STEP;
-          int from = 8 * (j & 1);
+          int from = 4 * (j & 1);
           IntVector ha =
               IntVector.fromMemorySegment(I, MEMORY, high, LITTLE_ENDIAN).lanewise(LSHR, from);
           IntVector hb =
@@ -119,10 +119,16 @@ final class Q6_KPair {
           v1 = v1.add(qb.mul(x1));
           qa =
               (ShortVector)
-                  wa.lanewise(LSHR, 8).and(nibbles).or(ha.and(highs)).reinterpretShape(S, 0);
+                  wa.lanewise(LSHR, 8)
+                      .and(nibbles)
+                      .or(ha.lanewise(LSHR, 4).and(highs))
+                      .reinterpretShape(S, 0);
           qb =
               (ShortVector)
-                  wb.lanewise(LSHR, 8).and(nibbles).or(hb.and(highs)).reinterpretShape(S, 0);
+                  wb.lanewise(LSHR, 8)
+                      .and(nibbles)
+                      .or(hb.lanewise(LSHR, 4).and(highs))
+                      .reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
@@ -133,13 +139,13 @@ final class Q6_KPair {
               (ShortVector)
                   wa.lanewise(LSHR, 12)
                       .and(nibbles)
-                      .or(ha.lanewise(LSHR, 2).and(highs))
+                      .or(ha.lanewise(LSHR, 6).and(highs))
                       .reinterpretShape(S, 0);
           qb =
               (ShortVector)
                   wb.lanewise(LSHR, 12)
                       .and(nibbles)
-                      .or(hb.lanewise(LSHR, 2).and(highs))
+                      .or(hb.lanewise(LSHR, 6).and(highs))
                       .reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 12]).reinterpretShape(S, 0);
           u0 = u0.add(qa.mul(x0));

@@ -7,14 +7,12 @@ import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
-import static jdk.incubator.vector.VectorOperators.B2S;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -23,21 +21,23 @@ import jdk.incubator.vector.ShortVector;
  * Q8_0 weights: {@code w = d * q}, q a signed byte.
  *
  * <p>A block of 32 columns is 34 bytes in the file: d as a half precision number, then the bytes. A
- * tile takes blocks in pairs: [16][rows] pairs of bytes of the first, in the order of {@link
- * QuantizedActivations#PAIR_COLUMNS}, [rows] ints of both blocks' d, and the pairs of the second.
+ * tile takes blocks in pairs: [8][rows] ints of four bytes of the first, 128 added to each, in the
+ * order of {@link Bytes}, [rows] ints of both blocks' d, and the bytes of the second.
  */
-final class Q8_0Matrix extends TiledMatrix {
+final class Q8_0Matrix extends BlockMatrix {
   private static final int FILE_BYTES = 34;
   private static final int BLOCK_BYTES = Activations.BLOCK * ROW_BLOCK;
   private static final int PAIR_BYTES = STEP + 2 * BLOCK_BYTES;
+  private static final int[] BYTES_AT = offsets(i -> i / 2 * 17 + i % 2 * 9);
 
   Q8_0Matrix(int rows, int columns, Arena arena) {
-    super(rows, columns, Math.ceilDiv(columns, 2 * Activations.BLOCK) * (long) PAIR_BYTES, arena);
+    long bytes = Math.ceilDiv(columns, 2 * Activations.BLOCK) * (long) PAIR_BYTES;
+    super(rows, columns, 4 * PAIR_BYTES, bytes, arena);
   }
 
   @Override
   public int forms(int tokens) {
-    return tokens == 1 ? Activations.PAIRS : Activations.INTEGERS;
+    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
   }
 
   @Override
@@ -52,22 +52,21 @@ final class Q8_0Matrix extends TiledMatrix {
       long to = b / 2L * PAIR_BYTES;
       tile.set(SHORT, to + BLOCK_BYTES + lane * 4L + b % 2 * 2, source.get(SHORT, from));
       to += b % 2 * (long) (BLOCK_BYTES + STEP);
-      for (int k = 0; k < 16; k++) {
-        int column = (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
-        byte first = source.get(BYTE, from + 2 + column);
-        byte second = source.get(BYTE, from + 2 + column + 2);
-        tile.set(
-            SHORT, to + ((long) k * ROW_BLOCK + lane) * 2, (short) (first & 0xff | second << 8));
+      for (int m = 0; m < 8; m++) {
+        int first = (m & ~1) * 2 + QuantizedActivations.PAIR_COLUMNS[m & 1];
+        int q = source.get(INT, from + 2 + first);
+        tile.set(INT, to + m * STEP + lane * 4L, q ^ 0x80808080);
       }
     }
   }
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.bytes.pairs, x.bytes.scales, out, row);
+    dot(address, tiles, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
   }
 
-  /* Two products of bytes fit a short lane, so each two pairs of columns are widened once. */
+  /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
+   * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
       long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
     for (int tile = 0; tile < tiles; tile++) {
@@ -77,42 +76,38 @@ final class Q8_0Matrix extends TiledMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < 2; i++) {
           int b = pair + i;
-          IntVector low0 = IntVector.zero(I);
-          IntVector low1 = low0;
-          IntVector high0 = low0;
-          IntVector high1 = low0;
-          for (int j = 0; j < 8; j++) {
-            int k = b * 16 + 2 * j;
-            long q = base + i * (BLOCK_BYTES + STEP) + j * STEP;
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            ShortVector w0 =
-                (ShortVector)
-                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
-                        .convertShape(B2S, S, 0);
-            ShortVector w1 =
-                (ShortVector)
-                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q + 2 * LANES, LITTLE_ENDIAN)
-                        .convertShape(B2S, S, 0);
-            w0 = w0.mul(xk);
-            w1 = w1.mul(xk);
-            q += VectorShape.BYTES;
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            ShortVector v0 =
-                (ShortVector)
-                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q, LITTLE_ENDIAN)
-                        .convertShape(B2S, S, 0);
-            ShortVector v1 =
-                (ShortVector)
-                    ByteVector.fromMemorySegment(HALF_BYTES, MEMORY, q + 2 * LANES, LITTLE_ENDIAN)
-                        .convertShape(B2S, S, 0);
-            v0 = v0.mul(xk);
-            v1 = v1.mul(xk);
-            IntVector s0 = (IntVector) w0.add(v0).reinterpretShape(I, 0);
-            IntVector s1 = (IntVector) w1.add(v1).reinterpretShape(I, 0);
-            low0 = low0.add(s0.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            low1 = low1.add(s1.lanewise(LSHL, 16).lanewise(ASHR, 16));
-            high0 = high0.add(s0.lanewise(ASHR, 16));
-            high1 = high1.add(s1.lanewise(ASHR, 16));
+          IntVector a0 = IntVector.zero(I);
+          IntVector a0High = a0;
+          IntVector b0 = a0;
+          IntVector b0High = a0;
+          for (int m = 0; m < 8; m++) {
+            int k = (b * 8 + m) * 3;
+            IntVector va =
+                IntVector.fromMemorySegment(
+                    I, MEMORY, base + i * (BLOCK_BYTES + STEP) + m * STEP, LITTLE_ENDIAN);
+            IntVector vb =
+                IntVector.fromMemorySegment(
+                    I,
+                    MEMORY,
+                    base + i * (BLOCK_BYTES + STEP) + m * STEP + VectorShape.BYTES,
+                    LITTLE_ENDIAN);
+            ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
+            ShortVector higha = lowa.lanewise(LSHR, 8);
+            ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
+            ShortVector highb = lowb.lanewise(LSHR, 8);
+            ShortVector x0;
+            ShortVector x1;
+            ShortVector offset;
+            IntVector s;
+            x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
+            a0 = a0.add(s);
+            a0High = a0High.add(s.lanewise(ASHR, 16));
+            s = (IntVector) x0.mul(lowb).add(x1.mul(highb)).add(offset).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            b0High = b0High.add(s.lanewise(ASHR, 16));
           }
           int shift = 16 - 16 * i;
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
@@ -137,8 +132,14 @@ final class Q8_0Matrix extends TiledMatrix {
                           .and(Half.SIGN_EXPONENT_MANTISSA)
                           .reinterpretShape(F, 0))
                   .mul(Half.BIAS);
-          IntVector sum0 = low0.add(high0);
-          IntVector sum1 = low1.add(high1);
+          IntVector sum0 =
+              a0.sub(a0High.lanewise(LSHL, 16))
+                  .add(a0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET);
+          IntVector sum1 =
+              b0.sub(b0High.lanewise(LSHL, 16))
+                  .add(b0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET);
           acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         }
@@ -150,37 +151,46 @@ final class Q8_0Matrix extends TiledMatrix {
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    // The address is that of a vector of ints, and so is that of the scales; bytes are half as
-    // long.
-    unpack(
-        address - half * 2L * LANES + column / (2 * Activations.BLOCK) * (long) PAIR_BYTES,
-        count / Activations.BLOCK,
-        half * LANES,
-        scratch.floats,
-        scratch.scales);
+  QuantizedActivations input(Activations x) {
+    return x.bytes;
   }
 
-  private static void unpack(long p, int blocks, int half, float[] w, float[] scales) {
+  @Override
+  int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
+    for (int t = 0; t < tokens; t += 2) {
+      ByteSums.two(run, BYTES_AT, blocks, x.triples, block, t, sums);
+    }
+    return 0;
+  }
+
+  @Override
+  void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
     for (int b = 0; b < blocks; b++) {
       IntVector ds =
           IntVector.fromMemorySegment(
-              I, MEMORY, p + (b / 2) * (long) PAIR_BYTES + BLOCK_BYTES + 2 * half, LITTLE_ENDIAN);
-      Half.low(ds.lanewise(LSHR, b % 2 * 16)).intoArray(scales, b * ROW_BLOCK + half);
-      long q = p + (b / 2) * (long) PAIR_BYTES + b % 2 * (BLOCK_BYTES + STEP);
-      for (int k = 0; k < 16; k++) {
-        IntVector s =
-            (IntVector)
-                ((ShortVector)
-                        ByteVector.fromMemorySegment(
-                                HALF_BYTES, MEMORY, q + k * VectorShape.BYTES, LITTLE_ENDIAN)
-                            .convertShape(B2S, S, 0))
-                    .reinterpretShape(I, 0);
-        int column = b * Activations.BLOCK + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
-        ((FloatVector) s.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, F, 0))
-            .intoArray(w, column * ROW_BLOCK + half);
-        ((FloatVector) s.lanewise(ASHR, 16).convertShape(I2F, F, 0))
-            .intoArray(w, (column + 2) * ROW_BLOCK + half);
+              I, MEMORY, run + b / 2 * PAIR_BYTES + BLOCK_BYTES, LITTLE_ENDIAN);
+      ((FloatVector)
+              ds.lanewise(LSHL, 16 - b % 2 * 16)
+                  .lanewise(ASHR, 3)
+                  .and(Half.SIGN_EXPONENT_MANTISSA)
+                  .reinterpretShape(F, 0))
+          .mul(Half.BIAS)
+          .intoArray(scratch.scales, o + b * ROW_BLOCK);
+      FloatVector.zero(F).intoArray(scratch.minima, o + b * ROW_BLOCK);
+    }
+  }
+
+  @Override
+  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+    long p = address + column / (2 * Activations.BLOCK) * (long) PAIR_BYTES;
+    int blocks = count / Activations.BLOCK;
+    unpackScales(p, blocks, scratch, half * LANES);
+    for (int b = 0; b < blocks; b++) {
+      long q = p + BYTES_AT[b];
+      for (int m = 0; m < 8; m++) {
+        int column0 = (m & ~1) * 2 + QuantizedActivations.PAIR_COLUMNS[m & 1];
+        int o = (b * Activations.BLOCK + column0) * ROW_BLOCK + half * LANES;
+        Bytes.floats(q + m * STEP, scratch.floats, o);
       }
     }
   }

@@ -20,7 +20,8 @@ final class QuantizedActivations {
   enum Form {
     PAIRS,
     SHORTS,
-    INTEGERS
+    INTEGERS,
+    TRIPLES
   }
 
   private final int max;
@@ -36,6 +37,18 @@ final class QuantizedActivations {
 
   /** [groups][blocks][32][group] values. */
   final float[] integers;
+
+  /**
+   * [groups][blocks][8][3][group] pairs of what a short with two weights, bytes a and b of 0..255
+   * for -128..127, is multiplied by: with x and y the values that belong to a and b, {@code (a +
+   * 256 * b) * x + b * (y - 256 * x) - 128 * (x + y)} is the sum of both products modulo 2^16. To
+   * it the lower half of an int has 2^15 added, so that it is never negative and ints of such pairs
+   * can be added as they are.
+   */
+  final int[] triples;
+
+  /** What {@link #triples} add to the sum of a block's products. */
+  static final int TRIPLES_OFFSET = BLOCK / 4 << 15;
 
   /** [groups][blocks][group] scales. */
   final float[] scales;
@@ -77,15 +90,17 @@ final class QuantizedActivations {
       int blocks,
       boolean withPairs,
       boolean withShorts,
-      boolean withIntegers) {
+      boolean withIntegers,
+      boolean withTriples) {
     this.max = max;
     this.most = most;
     this.center = center;
     this.blocks = blocks;
-    int size = withPairs || withShorts || withIntegers ? tokens * blocks : 0;
+    int size = withPairs || withShorts || withIntegers || withTriples ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
     shorts = new short[withShorts ? size * BLOCK : 0];
     integers = new float[withIntegers ? size * BLOCK : 0];
+    triples = new int[withTriples ? size * BLOCK / 4 * 3 : 0];
     scales = new float[size];
     sums = new float[size];
     totals = new int[size];
@@ -109,6 +124,8 @@ final class QuantizedActivations {
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
         case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block * group + t);
+        case TRIPLES ->
+            packTriples(q, block * (BLOCK / 4) * 3 * group + t, group, block * group + t);
         case INTEGERS -> {
           for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
             integers[to] = q[c];
@@ -153,6 +170,20 @@ final class QuantizedActivations {
       sum += q[c];
     }
     sums[o] = scales[o] * sum;
+  }
+
+  private void packTriples(int[] q, int to, int group, int o) {
+    sums[o] = 0; // no format with bytes has minima
+    for (int k = 0; k < BLOCK / 2; k += 4) {
+      for (int i = k; i < k + 2; i++, to += 3 * group) {
+        int first = k + PAIR_COLUMNS[i & 3];
+        int second = k + PAIR_COLUMNS[i + 2 & 3];
+        triples[to] = pair(q[first], q[first + 2]);
+        triples[to + group] = pair(q[second] - 256 * q[first], q[second + 2] - 256 * q[first + 2]);
+        triples[to + 2 * group] =
+            pair((1 << 15) - 128 * (q[first] + q[second]), -128 * (q[first + 2] + q[second + 2]));
+      }
+    }
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {

@@ -7,6 +7,7 @@ import static io.calidrop.tensor.VectorShape.S;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -16,34 +17,42 @@ import jdk.incubator.vector.ShortVector;
  * Matrix-matrix kernels of weights that are small integers: two vectors of rows by four tokens.
  *
  * <p>Sixteen-bit multiplication has twice the lanes of float32 and needs no conversion of the
- * products; the eight sums of a block, the two weight vectors and the broadcast activation stay in
- * registers. Shared by formats, since they read unpacked weights from heap arrays always.
+ * products; the eight sums of a block, the weight vectors and the broadcast activation stay in
+ * registers. Shared by formats, since they read weights from a heap array always, see {@link
+ * Bytes}.
  */
 final class ShortGemm {
+  private static final int[] LOW = {0x00ff00ff};
+
   private ShortGemm() {}
 
   /**
-   * {@code out += scale * (sum of q * x) + minimum * (sum of x)} for blocks of 32 columns, the
-   * weights unpacked to q - 8.
+   * {@code out += scale * (sum of (q - center) * x) + minimum * (sum of x)} for blocks of 32
+   * columns.
    *
+   * @param shifted 1 where products count from q = 0 nevertheless, 0 where they count from the
+   *     center
    * @param block index of the first block of the token group in the packed activations
    */
-  static void addWithMinima(
+  static void add(
       MatMulScratch weights,
       QuantizedActivations x,
+      int shifted,
       int block,
       int blocks,
       float[] out,
       int o,
       int stride) {
-    addWithMinima(
-        weights.shorts,
+    add(
+        weights.bytes,
         weights.scales,
         weights.minima,
         x.pairs,
         x.scales,
         x.sums,
+        x.offsets,
         x.totals,
+        shifted,
         block,
         blocks,
         out,
@@ -51,19 +60,22 @@ final class ShortGemm {
         stride);
   }
 
-  private static void addWithMinima(
-      short[] w,
+  private static void add(
+      int[] w,
       float[] scales,
       float[] minima,
       int[] x,
       float[] xScales,
       float[] xSums,
-      int[] xTotals,
+      int[] offsets,
+      int[] totals,
+      int shifted,
       int block,
       int blocks,
       float[] out,
       int o,
       int stride) {
+    IntVector low = IntVector.broadcast(I, LOW[0]);
     int o1 = o + stride;
     int o2 = o1 + stride;
     int o3 = o2 + stride;
@@ -76,19 +88,22 @@ final class ShortGemm {
     FloatVector a3 = FloatVector.fromArray(F, out, o3);
     FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
     for (int b = 0; b < blocks; b++) {
-      ShortVector s0 = ShortVector.zero(S);
+      int xb = (block + b) * 4;
+      ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
       ShortVector t0 = s0;
-      ShortVector s1 = s0;
-      ShortVector t1 = s0;
-      ShortVector s2 = s0;
-      ShortVector t2 = s0;
-      ShortVector s3 = s0;
-      ShortVector t3 = s0;
-      for (int k = 0; k < 16; k++) {
-        int wi = (b * 16 + k) * 4 * LANES;
-        int xi = ((block + b) * 16 + k) * 4;
-        ShortVector wa = ShortVector.fromArray(S, w, wi);
-        ShortVector wb = ShortVector.fromArray(S, w, wi + 2 * LANES);
+      ShortVector s1 = (ShortVector) IntVector.broadcast(I, offsets[xb + 1]).reinterpretShape(S, 0);
+      ShortVector t1 = s1;
+      ShortVector s2 = (ShortVector) IntVector.broadcast(I, offsets[xb + 2]).reinterpretShape(S, 0);
+      ShortVector t2 = s2;
+      ShortVector s3 = (ShortVector) IntVector.broadcast(I, offsets[xb + 3]).reinterpretShape(S, 0);
+      ShortVector t3 = s3;
+      for (int m = 0; m < 8; m++) {
+        int wi = (b * 8 + m) * 2 * LANES;
+        int xi = xb * 16 + 16 * (m >> 1) + 4 * (m & 1);
+        IntVector qa = IntVector.fromArray(I, w, wi);
+        IntVector qb = IntVector.fromArray(I, w, wi + LANES);
+        ShortVector wa = (ShortVector) qa.and(low).reinterpretShape(S, 0);
+        ShortVector wb = (ShortVector) qb.and(low).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
@@ -101,43 +116,63 @@ final class ShortGemm {
         ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
         s3 = x3.mul(wa).add(s3);
         t3 = x3.mul(wb).add(t3);
+        wa = ((ShortVector) qa.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        wb = ((ShortVector) qb.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+        s0 = x0.mul(wa).add(s0);
+        t0 = x0.mul(wb).add(t0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+        s1 = x1.mul(wa).add(s1);
+        t1 = x1.mul(wb).add(t1);
+        x2 = (ShortVector) IntVector.broadcast(I, x[xi + 10]).reinterpretShape(S, 0);
+        s2 = x2.mul(wa).add(s2);
+        t2 = x2.mul(wb).add(t2);
+        x3 = (ShortVector) IntVector.broadcast(I, x[xi + 11]).reinterpretShape(S, 0);
+        s3 = x3.mul(wa).add(s3);
+        t3 = x3.mul(wb).add(t3);
       }
       FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
       FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
       FloatVector ma = FloatVector.fromArray(F, minima, b * 2 * LANES);
       FloatVector mb = FloatVector.fromArray(F, minima, b * 2 * LANES + LANES);
-      int xb = (block + b) * 4;
-      FloatVector d = FloatVector.broadcast(F, xScales[xb]);
-      FloatVector e = FloatVector.broadcast(F, xSums[xb]);
-      IntVector total = IntVector.broadcast(I, xTotals[xb]);
+      FloatVector d;
+      FloatVector e;
+      IntVector total;
       IntVector i;
+
+      d = FloatVector.broadcast(F, xScales[xb]);
+      e = FloatVector.broadcast(F, xSums[xb]);
+      total = IntVector.broadcast(I, totals[xb] * shifted);
       i = (IntVector) s0.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a0));
       i = (IntVector) t0.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), mb.fma(e, b0));
+
       d = FloatVector.broadcast(F, xScales[xb + 1]);
       e = FloatVector.broadcast(F, xSums[xb + 1]);
-      total = IntVector.broadcast(I, xTotals[xb + 1]);
+      total = IntVector.broadcast(I, totals[xb + 1] * shifted);
       i = (IntVector) s1.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a1));
       i = (IntVector) t1.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), mb.fma(e, b1));
+
       d = FloatVector.broadcast(F, xScales[xb + 2]);
       e = FloatVector.broadcast(F, xSums[xb + 2]);
-      total = IntVector.broadcast(I, xTotals[xb + 2]);
+      total = IntVector.broadcast(I, totals[xb + 2] * shifted);
       i = (IntVector) s2.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a2 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a2));
       i = (IntVector) t2.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       b2 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), mb.fma(e, b2));
+
       d = FloatVector.broadcast(F, xScales[xb + 3]);
       e = FloatVector.broadcast(F, xSums[xb + 3]);
-      total = IntVector.broadcast(I, xTotals[xb + 3]);
+      total = IntVector.broadcast(I, totals[xb + 3] * shifted);
       i = (IntVector) s3.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16)).add(total);
       a3 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), ma.fma(e, a3));
@@ -156,140 +191,54 @@ final class ShortGemm {
   }
 
   /**
-   * {@code out += scale * (sum of q * x)} for blocks of 32 columns.
-   *
-   * @param block index of the first block of the token group in the packed activations
-   */
-  static void add(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    add(weights.shorts, weights.scales, x.pairs, x.scales, block, blocks, out, o, stride);
-  }
-
-  private static void add(
-      short[] w,
-      float[] scales,
-      int[] x,
-      float[] xScales,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    int o1 = o + stride;
-    int o2 = o1 + stride;
-    int o3 = o2 + stride;
-    FloatVector a0 = FloatVector.fromArray(F, out, o);
-    FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o2);
-    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o3);
-    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
-    for (int b = 0; b < blocks; b++) {
-      ShortVector s0 = ShortVector.zero(S);
-      ShortVector t0 = s0;
-      ShortVector s1 = s0;
-      ShortVector t1 = s0;
-      ShortVector s2 = s0;
-      ShortVector t2 = s0;
-      ShortVector s3 = s0;
-      ShortVector t3 = s0;
-      for (int k = 0; k < 16; k++) {
-        int wi = (b * 16 + k) * 4 * LANES;
-        int xi = ((block + b) * 16 + k) * 4;
-        ShortVector wa = ShortVector.fromArray(S, w, wi);
-        ShortVector wb = ShortVector.fromArray(S, w, wi + 2 * LANES);
-        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
-        s0 = x0.mul(wa).add(s0);
-        t0 = x0.mul(wb).add(t0);
-        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
-        s1 = x1.mul(wa).add(s1);
-        t1 = x1.mul(wb).add(t1);
-        ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
-        s2 = x2.mul(wa).add(s2);
-        t2 = x2.mul(wb).add(t2);
-        ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
-        s3 = x3.mul(wa).add(s3);
-        t3 = x3.mul(wb).add(t3);
-      }
-      FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
-      FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
-      int xb = (block + b) * 4;
-      IntVector i;
-      FloatVector d = FloatVector.broadcast(F, xScales[xb]);
-      i = (IntVector) s0.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      a0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), a0);
-      i = (IntVector) t0.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      b0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b0);
-      d = FloatVector.broadcast(F, xScales[xb + 1]);
-      i = (IntVector) s1.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      a1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), a1);
-      i = (IntVector) t1.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      b1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b1);
-      d = FloatVector.broadcast(F, xScales[xb + 2]);
-      i = (IntVector) s2.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      a2 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), a2);
-      i = (IntVector) t2.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      b2 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b2);
-      d = FloatVector.broadcast(F, xScales[xb + 3]);
-      i = (IntVector) s3.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      a3 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), a3);
-      i = (IntVector) t3.reinterpretShape(I, 0);
-      i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
-      b3 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b3);
-    }
-    a0.intoArray(out, o);
-    b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-    a2.intoArray(out, o2);
-    b2.intoArray(out, o2 + LANES);
-    a3.intoArray(out, o3);
-    b3.intoArray(out, o3 + LANES);
-  }
-
-  /**
-   * {@code out += scale * (sum of q * x)} for half blocks of 16 columns with a scale each: the even
-   * pairs of a block are its first half, the odd ones its second, see {@link
+   * {@code out += scale * (sum of (q - center) * x)} for half blocks of 16 columns with a scale
+   * each: the even pairs of a block are its first half, the odd ones its second, see {@link
    * QuantizedActivations#PAIR_COLUMNS}.
    *
+   * @param tokens of the batch
    * @param block index of the first block of the token group in the packed activations
    */
   static void addHalves(
       MatMulScratch weights,
+      int tokens,
       QuantizedActivations x,
+      int center,
       int block,
       int blocks,
       float[] out,
       int o,
       int stride) {
-    addHalves(weights.shorts, weights.scales, x.pairs, x.scales, block, blocks, out, o, stride);
+    if (tokens == 2) {
+      ShortPairGemm.addHalves(weights, x, center, block, blocks, out, o, stride);
+    } else {
+      addHalves(
+          weights.bytes,
+          weights.scales,
+          x.pairs,
+          x.halves,
+          x.scales,
+          (short) -center,
+          block,
+          blocks,
+          out,
+          o,
+          stride);
+    }
   }
 
   private static void addHalves(
-      short[] w,
+      int[] w,
       float[] scales,
       int[] x,
+      int[] halves,
       float[] xScales,
+      short center,
       int block,
       int blocks,
       float[] out,
       int o,
       int stride) {
+    IntVector low = IntVector.broadcast(I, LOW[0]);
     int o1 = o + stride;
     int o2 = o1 + stride;
     int o3 = o2 + stride;
@@ -303,19 +252,27 @@ final class ShortGemm {
     FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
     for (int h = 0; h < 2 * blocks; h++) {
       int b = h >> 1;
-      ShortVector s0 = ShortVector.zero(S);
+      int xb = (block + b) * 4;
+      int xh = (2 * block + h) * 4;
+      ShortVector s0 =
+          ((ShortVector) IntVector.broadcast(I, halves[xh]).reinterpretShape(S, 0)).mul(center);
       ShortVector t0 = s0;
-      ShortVector s1 = s0;
-      ShortVector t1 = s0;
-      ShortVector s2 = s0;
-      ShortVector t2 = s0;
-      ShortVector s3 = s0;
-      ShortVector t3 = s0;
-      for (int k = h & 1; k < 16; k += 2) {
-        int wi = (b * 16 + k) * 4 * LANES;
-        int xi = ((block + b) * 16 + k) * 4;
-        ShortVector wa = ShortVector.fromArray(S, w, wi);
-        ShortVector wb = ShortVector.fromArray(S, w, wi + 2 * LANES);
+      ShortVector s1 =
+          ((ShortVector) IntVector.broadcast(I, halves[xh + 1]).reinterpretShape(S, 0)).mul(center);
+      ShortVector t1 = s1;
+      ShortVector s2 =
+          ((ShortVector) IntVector.broadcast(I, halves[xh + 2]).reinterpretShape(S, 0)).mul(center);
+      ShortVector t2 = s2;
+      ShortVector s3 =
+          ((ShortVector) IntVector.broadcast(I, halves[xh + 3]).reinterpretShape(S, 0)).mul(center);
+      ShortVector t3 = s3;
+      for (int j = 0; j < 4; j++) {
+        int wi = (b * 8 + 2 * j + (h & 1)) * 2 * LANES;
+        int xi = xb * 16 + 16 * j + 4 * (h & 1);
+        IntVector qa = IntVector.fromArray(I, w, wi);
+        IntVector qb = IntVector.fromArray(I, w, wi + LANES);
+        ShortVector wa = (ShortVector) qa.and(low).reinterpretShape(S, 0);
+        ShortVector wb = (ShortVector) qb.and(low).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
@@ -328,18 +285,34 @@ final class ShortGemm {
         ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
         s3 = x3.mul(wa).add(s3);
         t3 = x3.mul(wb).add(t3);
+        wa = ((ShortVector) qa.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        wb = ((ShortVector) qb.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+        s0 = x0.mul(wa).add(s0);
+        t0 = x0.mul(wb).add(t0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+        s1 = x1.mul(wa).add(s1);
+        t1 = x1.mul(wb).add(t1);
+        x2 = (ShortVector) IntVector.broadcast(I, x[xi + 10]).reinterpretShape(S, 0);
+        s2 = x2.mul(wa).add(s2);
+        t2 = x2.mul(wb).add(t2);
+        x3 = (ShortVector) IntVector.broadcast(I, x[xi + 11]).reinterpretShape(S, 0);
+        s3 = x3.mul(wa).add(s3);
+        t3 = x3.mul(wb).add(t3);
       }
       FloatVector da = FloatVector.fromArray(F, scales, h * 2 * LANES);
       FloatVector db = FloatVector.fromArray(F, scales, h * 2 * LANES + LANES);
-      int xb = (block + b) * 4;
+      FloatVector d;
       IntVector i;
-      FloatVector d = FloatVector.broadcast(F, xScales[xb]);
+
+      d = FloatVector.broadcast(F, xScales[xb]);
       i = (IntVector) s0.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
       a0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(da.mul(d), a0);
       i = (IntVector) t0.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
       b0 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b0);
+
       d = FloatVector.broadcast(F, xScales[xb + 1]);
       i = (IntVector) s1.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
@@ -347,6 +320,7 @@ final class ShortGemm {
       i = (IntVector) t1.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
       b1 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b1);
+
       d = FloatVector.broadcast(F, xScales[xb + 2]);
       i = (IntVector) s2.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
@@ -354,6 +328,7 @@ final class ShortGemm {
       i = (IntVector) t2.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));
       b2 = ((FloatVector) i.convertShape(I2F, F, 0)).fma(db.mul(d), b2);
+
       d = FloatVector.broadcast(F, xScales[xb + 3]);
       i = (IntVector) s3.reinterpretShape(I, 0);
       i = i.lanewise(LSHL, 16).lanewise(ASHR, 16).add(i.lanewise(ASHR, 16));

@@ -8,7 +8,6 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
-import jdk.incubator.vector.VectorSpecies;
 
 /**
  * A matrix repacked into tiles of {@link Matrix#ROW_BLOCK} rows, all columns of them; rows beyond
@@ -28,11 +27,6 @@ abstract class TiledMatrix extends Matrix {
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
-  /** Bytes that widen to a whole vector of shorts. */
-  static final VectorSpecies<Byte> HALF_BYTES =
-      VectorSpecies.of(
-          byte.class, jdk.incubator.vector.VectorShape.forBitSize(VectorShape.bits() / 2));
-
   private final MemorySegment tiles;
   private final long tileBytes;
 
@@ -45,8 +39,8 @@ abstract class TiledMatrix extends Matrix {
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
   }
 
-  /** Tiles that are unpacked and multiplied together, 1 or 2. */
-  int tilesTogether() {
+  /** Tiles that are unpacked and multiplied together by so many tokens, 1 or 2. */
+  int tilesTogether(int tokens) {
     return 1;
   }
 
@@ -82,17 +76,21 @@ abstract class TiledMatrix extends Matrix {
    */
   abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
-  /** Most groups of tokens that {@link #multiplyPacked} is for, 0 where a format lacks it. */
-  int packedGroups() {
-    return 0;
+  /** Most tokens that {@link #multiplyFew} is for, 1 where the format lacks it. */
+  int streamed() {
+    return 1;
   }
 
   /**
-   * Multiplies the tile at {@code address} by a group of tokens without unpacking it to memory.
+   * Multiplies a tile by at most {@link #streamed} tokens straight from it: a small batch waits for
+   * memory, and least where loads keep coming between the products.
    *
-   * @param out as for {@link #multiplyGroup}, but overwritten
+   * @param address of the tile
+   * @param first group of tokens, and {@code end} the one behind the last
+   * @param out zeros, to which products [tokens][rows] are added
    */
-  void multiplyPacked(long address, Activations x, int group, float[] out, int o, int stride) {
+  void multiplyFew(
+      long address, Activations x, int first, int end, float[] out, MatMulScratch scratch) {
     throw new UnsupportedOperationException();
   }
 
@@ -144,7 +142,7 @@ abstract class TiledMatrix extends Matrix {
 
   @Override
   final int blocksTogether(int tokens) {
-    return tokens <= Math.max(1, packedGroups() * Activations.GROUP) ? 1 : tilesTogether();
+    return tokens == 1 ? 1 : tilesTogether(tokens);
   }
 
   @Override
@@ -166,32 +164,28 @@ abstract class TiledMatrix extends Matrix {
       multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
       return;
     }
-    if (x.groups() <= packedGroups()) {
-      for (int block = from; block < to; block++) {
-        for (int group = first; group < end; group++) {
-          int o = group * Activations.GROUP * stride + block * ROW_BLOCK;
-          multiplyPacked(address(block), x, group, out, o, stride);
-        }
-      }
-      return;
-    }
     int step = unpackedColumns();
-    int together = tilesTogether();
+    int together = tilesTogether(x.tokens());
     int width = together * ROW_BLOCK;
     int products = (end - first) * Activations.GROUP * width;
     float[] sums = scratch.sums(products);
+    boolean few = x.tokens() <= streamed();
     for (int block = from; block < to; block += together) {
       int last = Math.min(block + together, to) - 1;
-      scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
-      long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
       Arrays.fill(sums, 0, products, 0f);
-      for (int column = 0; column < columns(); column += step) {
-        int count = Math.min(step, columns() - column);
-        unpack(address(block), column, count, 0, scratch);
-        unpack(second, column, count, 1, scratch);
-        for (int group = first; group < end; group++) {
-          int o = (group - first) * Activations.GROUP * width;
-          multiplyGroup(scratch, x, group, column, count, sums, o, width);
+      if (few) {
+        multiplyFew(address(block), x, first, end, sums, scratch);
+      } else {
+        scratch.touched += OffHeap.touch(address(block), (last + 1 - block) * tileBytes);
+        long second = together == 1 ? address(block) + VectorShape.BYTES : address(last);
+        for (int column = 0; column < columns(); column += step) {
+          int count = Math.min(step, columns() - column);
+          unpack(address(block), column, count, 0, scratch);
+          unpack(second, column, count, 1, scratch);
+          for (int group = first; group < end; group++) {
+            int o = (group - first) * Activations.GROUP * width;
+            multiplyGroup(scratch, x, group, column, count, sums, o, width);
+          }
         }
       }
       int rows = (last + 1 - block) * ROW_BLOCK;

@@ -1,0 +1,76 @@
+package io.calidrop.tensor;
+
+import static io.calidrop.tensor.OffHeap.MEMORY;
+import static io.calidrop.tensor.TiledMatrix.STEP;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+
+/**
+ * Unpacks blocks of 32 columns to a byte a weight, the form in which {@link MatMulScratch#bytes}
+ * holds them: with each shift four columns of a row, see {@link PairBits}.
+ */
+final class Bytes {
+  private Bytes() {}
+
+  /**
+   * Four-bit weights.
+   *
+   * @param address of four ints for each row
+   * @param o index of the first row's first four weights
+   */
+  static void nibbles(long address, int[] w, int o) {
+    IntVector nibbles = IntVector.broadcast(I, 0x0f0f0f0f);
+    for (int j = 0; j < 4; j++, address += STEP, o += 2 * Matrix.ROW_BLOCK) {
+      IntVector q = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
+      q.and(nibbles).intoArray(w, o);
+      q.lanewise(LSHR, 4).and(nibbles).intoArray(w, o + Matrix.ROW_BLOCK);
+    }
+  }
+
+  /**
+   * Five-bit weights.
+   *
+   * @param address of an int of fifth bits for each row, and four of nibbles
+   * @param o index of the first row's first four weights
+   */
+  static void fifths(long address, int[] w, int o) {
+    IntVector nibbles = IntVector.broadcast(I, 0x0f0f0f0f);
+    IntVector fifths = IntVector.broadcast(I, 0x10101010);
+    IntVector h = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
+    for (int j = 0; j < 4; j++, o += 2 * Matrix.ROW_BLOCK) {
+      address += STEP;
+      IntVector q = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
+      q.and(nibbles).or(h.lanewise(LSHL, 4).and(fifths)).intoArray(w, o);
+      q.lanewise(LSHR, 4)
+          .and(nibbles)
+          .or(h.lanewise(LSHL, 3).and(fifths))
+          .intoArray(w, o + Matrix.ROW_BLOCK);
+      h = h.lanewise(LSHR, 2);
+    }
+  }
+
+  /**
+   * Four columns of bytes of 0..255 as floats of -128..127.
+   *
+   * @param q address of an int for each row
+   * @param o index of the first row's first weight; the next columns' lie {@link Matrix#ROW_BLOCK}
+   *     further on
+   */
+  static void floats(long q, float[] w, int o) {
+    IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+    ((FloatVector) v.and(0xff).sub(128).convertShape(I2F, F, 0)).intoArray(w, o);
+    ((FloatVector) v.lanewise(LSHR, 16).and(0xff).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + 2 * Matrix.ROW_BLOCK);
+    ((FloatVector) v.lanewise(LSHR, 8).and(0xff).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + Matrix.ROW_BLOCK);
+    ((FloatVector) v.lanewise(LSHR, 24).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + 3 * Matrix.ROW_BLOCK);
+  }
+}
