@@ -39,14 +39,9 @@ final class BestRows {
 
   /** Forgets all rows; {@code most} are wanted. */
   void start(int most) {
-    least = Float.NEGATIVE_INFINITY;
-    goOn(most);
-  }
-
-  /** Forgets all rows, and still takes only those above the ones that were found to be too many. */
-  void goOn(int most) {
     this.most = most;
     count = 0;
+    least = Float.NEGATIVE_INFINITY;
     slack = TIMES * Math.min(most, SLACK / TIMES);
     int size = most + slack + STEP + LANES;
     if (rows.length < size) {

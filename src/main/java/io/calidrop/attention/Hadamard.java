@@ -60,6 +60,9 @@ final class Hadamard {
    * Rotates {@code x[from, from + length)} in place; the length is a multiple of the dimensions.
    */
   void apply(float[] x, int from, int length) {
+    if (isNone()) {
+      return;
+    }
     int half = 1;
     if (size >= LANES) {
       withinVectors(x, from, length);

@@ -268,7 +268,7 @@ final class KvHead {
   /** Turns the sums of stored values of the first {@code queries} partials into sums of values. */
   void restore(SoftmaxPartials partials, int queries) {
     Hadamard rotation = values.rotation();
-    for (int query = 0; query < queries && !rotation.isNone(); query++) {
+    for (int query = 0; query < queries; query++) {
       rotation.apply(partials.acc, query * valueDim, valueLength);
     }
   }

@@ -19,15 +19,6 @@ final class RowChoice {
   /** Of these, one in so many is a page of rows, however long the text. */
   private static final int LEAST_SHARE = 4;
 
-  /** One in so many pages is scored first, for a bound that most rows do not exceed. */
-  private static final int SAMPLE = 16;
-
-  /** Rows that exceed the bound, in the sample, of each that would have to. */
-  private static final int MARGIN = 2;
-
-  /** Fewest pages of rows of which a sample is worth its time. */
-  private static final int LEAST_SAMPLED = 128;
-
   /** Runs that a token reads that reads lightly. */
   static final int LIGHT_RUNS = 16;
 
@@ -96,41 +87,13 @@ final class RowChoice {
       int to,
       ChosenRows chosen) {
     int most = Math.min(stored.recall(), count * BLOCK);
-    boolean sampled = count >= Math.max(LEAST_SAMPLED, (long) SAMPLE * MARGIN * most / BLOCK);
     for (int i = 0; i < to - from; i++) {
-      best[i].start(sampled ? Math.ceilDiv(MARGIN * most, SAMPLE) : most);
-    }
-    if (sampled) {
-      int some = listSample(count);
-      scanRows(stored, pages, some, near, far, from, to);
-      for (int i = 0; i < to - from; i++) {
-        best[i].finish();
-        best[i].goOn(most);
-      }
+      best[i].start(most);
     }
     scanRows(stored, all, count, near, far, from, to);
     for (int i = 0; i < to - from; i++) {
-      int found = best[i].finish();
-      if (sampled && found < most) { // the bound was too high; the first one's rows are added
-        best[0].start(most);
-        scanRows(stored, all, count, near, far, from + i, from + i + 1);
-        chosen.add(best[0].rows(), best[0].finish());
-      } else {
-        chosen.add(best[i].rows(), found);
-      }
+      chosen.add(best[i].rows(), best[i].finish());
     }
-  }
-
-  /** Lists some of {@code count} pages. */
-  private int listSample(int count) {
-    int some = count / SAMPLE;
-    if (pages.length < some) {
-      pages = new int[some + some / 2];
-    }
-    for (int i = 0; i < some; i++) {
-      pages[i] = i * SAMPLE + SAMPLE / 2;
-    }
-    return some;
   }
 
   private void scanRows(

@@ -79,9 +79,7 @@ final class RowPacker {
     }
     System.arraycopy(row, offset, x, 0, length);
     Arrays.fill(x, length, padded, 0f);
-    if (!rotation.isNone()) {
-      rotation.apply(x, 0, length);
-    }
+    rotation.apply(x, 0, length);
     round(padded, bits);
   }
 

@@ -179,9 +179,7 @@ final class StoredRows {
 
   /** Encodes keys or values into their records, and leaves them rotated as they are stored. */
   private void encode(ValueRows rows, float[] x, int count, int at) {
-    if (!rows.rotation().isNone()) {
-      rows.rotation().apply(x, 0, count * dim);
-    }
+    rows.rotation().apply(x, 0, count * dim);
     for (int row = 0; row < count; row++) {
       rows.encodeRow(x, row * dim, record, row * rowBytes + at);
     }
@@ -190,9 +188,7 @@ final class StoredRows {
   /** Decodes a page's keys or values. */
   private void decode(ValueRows rows, float[] x, int at) {
     rows.decodeRows(record, at, rowBytes, BLOCK, x, 0, dim);
-    if (!rows.rotation().isNone()) {
-      rows.rotation().apply(x, 0, BLOCK * dim);
-    }
+    rows.rotation().apply(x, 0, BLOCK * dim);
   }
 
   /** Rotates keys that were encoded as sketches have them: packed ones are. */

@@ -45,8 +45,8 @@ final class Q4_0Matrix extends NibbleMatrix {
   }
 
   @Override
-  int tilesTogether(int tokens) {
-    return tokens <= streamed() ? 1 : 2;
+  int tilesTogether() {
+    return 2;
   }
 
   @Override

@@ -48,8 +48,8 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  int tilesTogether(int tokens) {
-    return tokens <= streamed() ? 1 : 2;
+  int tilesTogether() {
+    return 2;
   }
 
   @Override

@@ -39,8 +39,8 @@ abstract class TiledMatrix extends Matrix {
     this.tiles = OffHeap.allocate(arena, Math.multiplyExact(tileBytes, (long) rowBlocks()));
   }
 
-  /** Tiles that are unpacked and multiplied together by so many tokens, 1 or 2. */
-  int tilesTogether(int tokens) {
+  /** Tiles that are unpacked and multiplied together, 1 or 2. */
+  int tilesTogether() {
     return 1;
   }
 
@@ -142,7 +142,7 @@ abstract class TiledMatrix extends Matrix {
 
   @Override
   final int blocksTogether(int tokens) {
-    return tokens == 1 ? 1 : tilesTogether(tokens);
+    return tokens <= streamed() ? 1 : tilesTogether();
   }
 
   @Override
@@ -165,7 +165,7 @@ abstract class TiledMatrix extends Matrix {
       return;
     }
     int step = unpackedColumns();
-    int together = tilesTogether(x.tokens());
+    int together = blocksTogether(x.tokens());
     int width = together * ROW_BLOCK;
     int products = (end - first) * Activations.GROUP * width;
     float[] sums = scratch.sums(products);

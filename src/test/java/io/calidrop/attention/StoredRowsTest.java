@@ -393,15 +393,15 @@ class StoredRowsTest {
     }
   }
 
-  /** What a sample of pages promises, too much where it has the best rows, decides nothing. */
+  /** Wherever they lie: one behind the other, or ten of them side by side. */
   @ParameterizedTest
   @ValueSource(ints = {0, 10})
-  void theBestOfAllRowsAreChosenWhateverASampleHas(int inSample) {
+  void theBestOfAllRowsAreChosen(int inOnePage) {
     CacheShape shape = new CacheShape(1, 2, 1, 64);
     float[] query = gaussian(new Random(7), 2 * 64);
     PositionRotation rotation = (x, o, by) -> {};
     try (PageMemory memory = PageMemory.inRam()) {
-      Keys keys = (row, key) -> plus(key, query, row / 64 == 24 && row % 64 < inSample ? 2 : 0);
+      Keys keys = (row, key) -> plus(key, query, row / 64 == 24 && row % 64 < inOnePage ? 2 : 0);
       StoredRows stored = stored(shape, memory, rotation, ROOM, 9000, keys);
       TurnedQueries turned = new TurnedQueries(shape, 1);
       turned.turn(rotation, query, 0, 2, 0, 0);
