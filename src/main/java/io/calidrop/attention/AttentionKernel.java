@@ -5,6 +5,7 @@ import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.XOR;
@@ -197,15 +198,15 @@ final class AttentionKernel {
   private static SoftmaxPartials start(AttentionScratch scratch, int quads) {
     scratch.start(quads);
     scratch.segment.clear(quads * QUAD);
-    Arrays.fill(scratch.sums, 0, quads * QUAD * LANES, 0f);
+    Arrays.fill(scratch.sums, 0, quads * QUAD * PARTIALS, 0f);
     return scratch.segment;
   }
 
   private static void finish(AttentionScratch scratch, int queries, SoftmaxPartials out) {
     for (int query = 0; query < queries; query++) {
       float z = 0;
-      for (int lane = 0; lane < LANES; lane++) {
-        z += scratch.sums[query * LANES + lane];
+      for (int partial = 0; partial < PARTIALS; partial++) {
+        z += scratch.sums[query * PARTIALS + partial];
       }
       scratch.segment.sum[query] = z;
       out.merge(query, scratch.segment, query);
@@ -263,7 +264,7 @@ final class AttentionKernel {
   /** Turns a block's scores of a quad of queries into weights. */
   private static void softmax(
       AttentionScratch scratch, float[] scores, int quad, float weightScale) {
-    exponentials(scratch, scores, quad * QUAD * LANES, weightScale);
+    exponentials(scratch, scores, quad * QUAD * PARTIALS, weightScale);
     for (int t = 0; t < QUAD; t++) {
       int from = t * BLOCK;
       Arrays.fill(scores, from, from + scratch.starts[t], 0f);
@@ -282,13 +283,16 @@ final class AttentionKernel {
     for (int t = 0; t < QUAD; t++) {
       if (scratch.limits[t] > scratch.starts[t]) {
         float max = scratch.maxima[t];
-        FloatVector sum = FloatVector.fromArray(F, sums, o + t * LANES).mul(scratch.factors[t]);
-        for (int i = t * BLOCK; i < t * BLOCK + BLOCK; i += LANES) {
-          FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
-          sum = weight.add(sum);
-          weight.mul(weightScale).intoArray(scores, i);
+        for (int partial = 0; partial < PARTIALS; partial += LANES) {
+          int at = o + t * PARTIALS + partial;
+          FloatVector sum = FloatVector.fromArray(F, sums, at).mul(scratch.factors[t]);
+          for (int i = t * BLOCK + partial; i < t * BLOCK + BLOCK; i += PARTIALS) {
+            FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, scores, i).sub(max));
+            sum = weight.add(sum);
+            weight.mul(weightScale).intoArray(scores, i);
+          }
+          sum.intoArray(sums, at);
         }
-        sum.intoArray(sums, o + t * LANES);
       }
     }
   }

@@ -81,7 +81,7 @@ final class AttentionScratch {
     queries = new float[padded * headDim + Integer.SIZE];
     quadScores = new float[Math.max(1, padded / KvHead.QUAD)][KvHead.QUAD * KvHead.BLOCK];
     scores = quadScores[0];
-    sums = new float[padded * VectorShape.LANES];
+    sums = new float[padded * VectorShape.PARTIALS];
     segment = new SoftmaxPartials(padded, valueDim);
     rotated = new float[headDim];
     codes = new float[KvHead.BLOCK * Math.max(headDim, valueDim)];

@@ -4,6 +4,7 @@ import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 
 import io.calidrop.tensor.VectorMath;
 import java.util.Arrays;
@@ -92,10 +93,20 @@ final class FitQueries {
   }
 
   private static float sum(float[] x, int from) {
-    FloatVector sums = FloatVector.zero(F);
-    for (int i = 0; i < BLOCK; i += LANES) {
-      sums = sums.add(FloatVector.fromArray(F, x, from + i));
+    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int i = from; i < from + BLOCK; i += PARTIALS) {
+      s0 = s0.add(FloatVector.fromArray(F, x, i));
+      if (LANES < PARTIALS) {
+        s1 = s1.add(FloatVector.fromArray(F, x, i + LANES));
+      }
+      if (LANES < PARTIALS / 2) {
+        s2 = s2.add(FloatVector.fromArray(F, x, i + 2 * LANES));
+        s3 = s3.add(FloatVector.fromArray(F, x, i + 3 * LANES));
+      }
     }
-    return VectorMath.sum(sums);
+    return VectorMath.sum(s0.add(s2).add(s1.add(s3)));
   }
 }

@@ -5,6 +5,7 @@ import static io.calidrop.attention.KvHead.BLOCK;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 import static jdk.incubator.vector.VectorOperators.ABS;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.GT;
@@ -127,17 +128,36 @@ final class KeySketches {
   /** Writes the signs of a part of a key less the center. Returns the sum of the magnitudes. */
   private static float sketch(float[] row, float[] center, int from, byte[] out, int at) {
     long bits = 0;
-    FloatVector sum = FloatVector.zero(F);
-    for (int d = 0; d < PART; d += LANES) {
-      FloatVector x =
-          FloatVector.fromArray(F, row, from + d).sub(FloatVector.fromArray(F, center, from + d));
+    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int d = 0; d < PART; d += PARTIALS) {
+      int i = from + d;
+      FloatVector x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
       bits |= x.compare(GT, 0f).toLong() << d;
-      sum = sum.add(x.lanewise(ABS));
+      s0 = s0.add(x.lanewise(ABS));
+      if (LANES < PARTIALS) {
+        i += LANES;
+        x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
+        bits |= x.compare(GT, 0f).toLong() << d + LANES;
+        s1 = s1.add(x.lanewise(ABS));
+      }
+      if (LANES < PARTIALS / 2) {
+        i += LANES;
+        x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
+        bits |= x.compare(GT, 0f).toLong() << d + 2 * LANES;
+        s2 = s2.add(x.lanewise(ABS));
+        i += LANES;
+        x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
+        bits |= x.compare(GT, 0f).toLong() << d + 3 * LANES;
+        s3 = s3.add(x.lanewise(ABS));
+      }
     }
     for (int octet = 0; octet < OCTETS; octet++) {
       out[at + octet * BLOCK] = (byte) (bits >>> octet * Byte.SIZE);
     }
-    return VectorMath.sum(sum);
+    return VectorMath.sum(s0.add(s2).add(s1.add(s3)));
   }
 
   /** The bytes that a page lies in. */

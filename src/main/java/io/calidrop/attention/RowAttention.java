@@ -6,6 +6,7 @@ import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 
 import io.calidrop.tensor.VectorMath;
 import io.calidrop.tensor.VectorShape;
@@ -26,8 +27,8 @@ final class RowAttention {
   private final AttentionScores attentionScores;
   private float[] quad = {}; // [rows of a token][4] scores, then weights
   private int[] at = {}; // [rows of a token] where they lie
-  private final float[] folded = new float[LANES];
-  private final float[] sums = new float[LANES];
+  private final float[] folded = new float[PARTIALS]; // [PARTIALS / 4][4]
+  private final float[] sums = new float[PARTIALS];
 
   RowAttention(CacheShape shape) {
     group = shape.group();
@@ -76,7 +77,7 @@ final class RowAttention {
   private void reach(int count) {
     if (at.length < count) {
       at = new int[2 * count];
-      quad = new float[2 * count * QUAD + 2 * LANES];
+      quad = new float[2 * count * QUAD + 2 * PARTIALS];
     }
   }
 
@@ -106,7 +107,7 @@ final class RowAttention {
   /** Sharpens far rows; what they weigh is divided, but for what the best of them has of it. */
   private void sharpen(int count, float crowd) {
     int end = count * QUAD;
-    int padded = VectorShape.roundUp(end, LANES);
+    int padded = VectorShape.roundUp(end, PARTIALS);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
     sharpen(quad, padded, crowd, folded, sums);
@@ -121,19 +122,16 @@ final class RowAttention {
   private static void sharpen(float[] x, int padded, float crowd, float[] folded, float[] sums) {
     FloatVector max = FloatVector.fromArray(F, folded, 0);
     FloatVector factor = FloatVector.broadcast(F, crowd);
-    FloatVector sum = FloatVector.zero(F);
-    for (int i = 0; i < padded; i += LANES) {
-      FloatVector below = FloatVector.fromArray(F, x, i).sub(max).mul(factor);
-      below.intoArray(x, i);
-      sum = sum.add(VectorMath.exp(below));
+    for (int partial = 0; partial < PARTIALS; partial += LANES) {
+      FloatVector sum = FloatVector.zero(F);
+      for (int i = partial; i < padded; i += PARTIALS) {
+        FloatVector below = FloatVector.fromArray(F, x, i).sub(max).mul(factor);
+        below.intoArray(x, i);
+        sum = sum.add(VectorMath.exp(below));
+      }
+      sum.intoArray(sums, partial);
     }
-    if (LANES > 4) {
-      sum = sum.add(sum.rearrange(PARTNER_4));
-    }
-    if (LANES > 8) {
-      sum = sum.add(sum.rearrange(PARTNER_8));
-    }
-    sum.intoArray(sums, 0);
+    fold(sums);
   }
 
   private static void add(float[] x, int padded, float[] folded) {
@@ -146,7 +144,7 @@ final class RowAttention {
   /** Turns the scores of four queries into weights. */
   private void softmax(int count, int query, int heads, SoftmaxPartials result) {
     int end = count * QUAD;
-    int padded = VectorShape.roundUp(end, LANES);
+    int padded = VectorShape.roundUp(end, PARTIALS);
     Arrays.fill(quad, end, padded, Float.NEGATIVE_INFINITY);
     max(quad, padded, folded);
     System.arraycopy(folded, 0, result.max, query, heads);
@@ -168,22 +166,30 @@ final class RowAttention {
     max.intoArray(out, 0);
   }
 
-  /** Turns scores into weights, and the maxima into sums, in an order that goes by the width. */
+  /** Turns scores into weights, and the maxima into sums. */
   private static void exponentials(float[] x, int padded, float[] folded) {
     FloatVector max = FloatVector.fromArray(F, folded, 0);
-    FloatVector sum = FloatVector.zero(F);
-    for (int i = 0; i < padded; i += LANES) {
-      FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, x, i).sub(max));
-      weight.intoArray(x, i);
-      sum = sum.add(weight);
+    for (int partial = 0; partial < PARTIALS; partial += LANES) {
+      FloatVector sum = FloatVector.zero(F);
+      for (int i = partial; i < padded; i += PARTIALS) {
+        FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, x, i).sub(max));
+        weight.intoArray(x, i);
+        sum = sum.add(weight);
+      }
+      sum.intoArray(folded, partial);
     }
-    if (LANES > 4) {
-      sum = sum.add(sum.rearrange(PARTNER_4));
+    fold(folded);
+  }
+
+  /** Adds up what four queries have in [PARTIALS / 4][4], and writes it to each place. */
+  private static void fold(float[] sums) {
+    for (int query = 0; query < QUAD; query++) {
+      float sum = sums[query] + sums[query + QUAD];
+      sum += sums[query + 2 * QUAD] + sums[query + 3 * QUAD];
+      for (int i = query; i < PARTIALS; i += QUAD) {
+        sums[i] = sum;
+      }
     }
-    if (LANES > 8) {
-      sum = sum.add(sum.rearrange(PARTNER_8));
-    }
-    sum.intoArray(folded, 0);
   }
 
   /**

@@ -2,8 +2,6 @@ package io.calidrop.attention;
 
 import static io.calidrop.attention.Hadamard.PARTNER_1;
 import static io.calidrop.attention.Hadamard.PARTNER_2;
-import static io.calidrop.attention.Hadamard.PARTNER_4;
-import static io.calidrop.attention.Hadamard.PARTNER_8;
 import static io.calidrop.attention.KvHead.QUAD;
 import static io.calidrop.attention.QuadDots.HAVE_1;
 import static io.calidrop.attention.QuadDots.HAVE_2;
@@ -12,6 +10,7 @@ import static io.calidrop.tensor.VectorMath.ROUND_BITS;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.XOR;
@@ -75,7 +74,7 @@ final class RowPacker {
       scales = new short[padded / GROUP];
       halves = new short[scales.length * QUAD];
       trials = new float[halves.length];
-      errors = new float[halves.length + LANES];
+      errors = new float[scales.length * PARTIALS];
     }
     System.arraycopy(row, offset, x, 0, length);
     Arrays.fill(x, length, padded, 0f);
@@ -119,7 +118,7 @@ final class RowPacker {
       scales[g] = halves[g * QUAD];
       if (bits < Byte.SIZE) { // the others would gain little
         errors(x, g * GROUP, trials, lowest(bits), errors);
-        scales[g] = best(errors, halves, g * QUAD);
+        scales[g] = best(errors, halves, g);
       }
     }
     for (int g = 0; g < groups; g++) {
@@ -132,12 +131,15 @@ final class RowPacker {
   }
 
   /** The first of four scales with the least error. */
-  private static short best(float[] errors, short[] halves, int from) {
-    short best = halves[from];
+  private static short best(float[] errors, short[] halves, int group) {
+    short best = halves[group * QUAD];
     float least = Float.POSITIVE_INFINITY;
-    for (int i = from; i < from + QUAD; i++) {
-      best = errors[i] < least ? halves[i] : best;
-      least = errors[i] < least ? errors[i] : least;
+    for (int i = 0; i < QUAD; i++) {
+      int at = group * PARTIALS + i;
+      float error =
+          errors[at] + errors[at + QUAD] + (errors[at + 2 * QUAD] + errors[at + 3 * QUAD]);
+      best = error < least ? halves[group * QUAD + i] : best;
+      least = error < least ? error : least;
     }
     return best;
   }
@@ -160,7 +162,11 @@ final class RowPacker {
     return max > min ? Float.intBitsToFloat(max) : -Float.intBitsToFloat(min);
   }
 
-  /** Squared errors with four scales. */
+  /**
+   * Squared errors of a group with four scales.
+   *
+   * @param out [groups][PARTIALS / 4][4] gets parts of them
+   */
   private static void errors(float[] x, int from, float[] scales, int lowest, float[] out) {
     int at = from / GROUP * QUAD;
     float scale0 = scales[at];
@@ -173,40 +179,39 @@ final class RowPacker {
     float inverse3 = inverse(scale3);
     int least = ROUND_BITS + lowest;
     int most = ROUND_BITS - 1 - lowest;
-    FloatVector sum0 = FloatVector.zero(F);
-    FloatVector sum1 = sum0;
-    FloatVector sum2 = sum0;
-    FloatVector sum3 = sum0;
-    for (int i = from; i < from + GROUP; i += LANES) {
-      FloatVector v = FloatVector.fromArray(F, x, i);
-      IntVector code = (IntVector) v.mul(inverse0).add(ROUND).reinterpretShape(I, 0);
-      code = code.max(least).min(most);
-      FloatVector lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale0));
-      sum0 = lost.fma(lost, sum0);
-      code = (IntVector) v.mul(inverse1).add(ROUND).reinterpretShape(I, 0);
-      code = code.max(least).min(most);
-      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale1));
-      sum1 = lost.fma(lost, sum1);
-      code = (IntVector) v.mul(inverse2).add(ROUND).reinterpretShape(I, 0);
-      code = code.max(least).min(most);
-      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale2));
-      sum2 = lost.fma(lost, sum2);
-      code = (IntVector) v.mul(inverse3).add(ROUND).reinterpretShape(I, 0);
-      code = code.max(least).min(most);
-      lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale3));
-      sum3 = lost.fma(lost, sum3);
+    for (int partial = 0; partial < PARTIALS; partial += LANES) {
+      FloatVector sum0 = FloatVector.zero(F);
+      FloatVector sum1 = sum0;
+      FloatVector sum2 = sum0;
+      FloatVector sum3 = sum0;
+      for (int i = from + partial; i < from + GROUP; i += PARTIALS) {
+        FloatVector v = FloatVector.fromArray(F, x, i);
+        IntVector code = (IntVector) v.mul(inverse0).add(ROUND).reinterpretShape(I, 0);
+        code = code.max(least).min(most);
+        FloatVector lost =
+            v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale0));
+        sum0 = lost.fma(lost, sum0);
+        code = (IntVector) v.mul(inverse1).add(ROUND).reinterpretShape(I, 0);
+        code = code.max(least).min(most);
+        lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale1));
+        sum1 = lost.fma(lost, sum1);
+        code = (IntVector) v.mul(inverse2).add(ROUND).reinterpretShape(I, 0);
+        code = code.max(least).min(most);
+        lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale2));
+        sum2 = lost.fma(lost, sum2);
+        code = (IntVector) v.mul(inverse3).add(ROUND).reinterpretShape(I, 0);
+        code = code.max(least).min(most);
+        lost = v.sub(((FloatVector) code.reinterpretShape(F, 0)).sub(ROUND).mul(scale3));
+        sum3 = lost.fma(lost, sum3);
+      }
+      // Sums of neighbours, then of neighbours of these: lane l comes to be of scale l % 4.
+      FloatVector even =
+          sum0.blend(sum1, HAVE_1).add(sum1.blend(sum0, HAVE_1).rearrange(PARTNER_1));
+      FloatVector odd = sum2.blend(sum3, HAVE_1).add(sum3.blend(sum2, HAVE_1).rearrange(PARTNER_1));
+      even.blend(odd, HAVE_2)
+          .add(odd.blend(even, HAVE_2).rearrange(PARTNER_2))
+          .intoArray(out, from / GROUP * PARTIALS + partial);
     }
-    // Sums of neighbours, then of neighbours of these: lane l comes to be of scale l % 4.
-    FloatVector even = sum0.blend(sum1, HAVE_1).add(sum1.blend(sum0, HAVE_1).rearrange(PARTNER_1));
-    FloatVector odd = sum2.blend(sum3, HAVE_1).add(sum3.blend(sum2, HAVE_1).rearrange(PARTNER_1));
-    FloatVector sum = even.blend(odd, HAVE_2).add(odd.blend(even, HAVE_2).rearrange(PARTNER_2));
-    if (LANES > 4) {
-      sum = sum.add(sum.rearrange(PARTNER_4));
-    }
-    if (LANES > 8) {
-      sum = sum.add(sum.rearrange(PARTNER_8));
-    }
-    sum.intoArray(out, at);
   }
 
   /** Writes whole numbers from {@code lowest} on: those in the last bits of a sum with ROUND. */

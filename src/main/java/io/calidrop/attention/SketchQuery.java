@@ -6,6 +6,7 @@ import static io.calidrop.tensor.VectorShape.BYTES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
 import io.calidrop.tensor.VectorMath;
@@ -38,8 +39,8 @@ final class SketchQuery {
   private final float[] rotated; // [heads][parts][PART] of a token, 0 beyond the dimensions
 
   /**
-   * [tokens][heads][dim], and room for a vector: the queries, rotated and multiplied by the model's
-   * scale.
+   * [tokens][heads][dim], and room for partial sums: the queries, rotated and multiplied by the
+   * model's scale.
    */
   final float[] scaled;
 
@@ -57,7 +58,7 @@ final class SketchQuery {
     heads = group;
     parts = Math.ceilDiv(dim, KeySketches.PART);
     rotated = new float[group * parts * PART];
-    scaled = new float[tokens * group * dim + LANES];
+    scaled = new float[tokens * group * dim + PARTIALS];
     tables = new byte[tokens * group * parts * TABLES_BYTES];
     steps = new float[tokens * parts];
   }

@@ -54,7 +54,7 @@ final class SketchScores {
   private final byte[] codes = new byte[QUAD * ROWS + BYTES]; // of a part, and room for a vector
   private final float[] partial = new float[QUAD * ROWS]; // scores of heads by some parts
   private final float[] bases; // [heads][CHUNK] products with centers
-  private final int centerDim; // in whole vectors
+  private final int centerDim; // a multiple of partial sums
   private final float[] centers; // [CHUNK][centerDim]
   private final int[] centersAt = new int[CHUNK];
   private final float[] products = new float[CHUNK * QUAD + LANES];
@@ -66,7 +66,7 @@ final class SketchScores {
     pageBytes = parts * PART_BYTES;
     copied = new byte[CHUNK * pageBytes];
     bases = new float[heads * CHUNK];
-    centerDim = VectorShape.roundUp(dim, LANES);
+    centerDim = VectorShape.roundUp(dim, VectorShape.PARTIALS);
     centers = new float[CHUNK * centerDim];
     Arrays.setAll(centersAt, i -> i * centerDim);
   }

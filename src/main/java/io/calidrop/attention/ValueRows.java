@@ -19,7 +19,7 @@ abstract sealed class ValueRows extends RowStore permits F32Values, F16Values, P
 
   /** Length of a stored value of {@code valueLength} dimensions. */
   static int valueDim(int valueLength) {
-    return VectorShape.roundUp(valueLength, 2 * LANES);
+    return VectorShape.roundUp(valueLength, Math.max(2 * LANES, VectorShape.PARTIALS));
   }
 
   /** What a sum of values must be rotated by: values are stored rotated by it. */

@@ -2,6 +2,8 @@ package io.calidrop.tensor;
 
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.PARTIALS;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
@@ -125,17 +127,19 @@ public final class VectorMath {
       float[] x, int offset, float[] weight, float epsilon, float[] out, int outOffset) {
     int n = weight.length;
     int lanes = VectorShape.LANES;
-    int bound = VectorShape.F.loopBound(n);
-    FloatVector squares = FloatVector.zero(VectorShape.F);
-    for (int i = 0; i < bound; i += lanes) {
-      FloatVector v = FloatVector.fromArray(VectorShape.F, x, offset + i);
-      squares = v.fma(v, squares);
-    }
+    int bound = n - n % PARTIALS;
     float sum = 0;
     if (bound > 0) {
-      squares.intoArray(out, outOffset); // which is overwritten below
-      for (int lane = 0; lane < lanes; lane++) {
-        sum += out[outOffset + lane];
+      for (int partial = 0; partial < PARTIALS; partial += lanes) {
+        FloatVector squares = FloatVector.zero(VectorShape.F);
+        for (int i = partial; i < bound; i += PARTIALS) {
+          FloatVector v = FloatVector.fromArray(VectorShape.F, x, offset + i);
+          squares = v.fma(v, squares);
+        }
+        squares.intoArray(out, outOffset + partial); // which is overwritten below
+      }
+      for (int partial = 0; partial < PARTIALS; partial++) {
+        sum += out[outOffset + partial];
       }
     }
     for (int i = bound; i < n; i++) {
@@ -153,7 +157,12 @@ public final class VectorMath {
     }
   }
 
-  /** Sum of a vector's lanes, in the same order in the interpreter and in compiled code. */
+  /**
+   * Sum of {@link VectorShape#PARTIALS} partial sums, those eight apart first, then four, two and
+   * one: in the same order in the interpreter and in compiled code.
+   *
+   * @param x of narrower vectors the sum of those that lie eight and four apart
+   */
   public static float sum(FloatVector x) {
     FloatVector sum = x;
     if (VectorShape.LANES > 8) {
@@ -162,22 +171,30 @@ public final class VectorMath {
     if (VectorShape.LANES > 4) {
       sum = sum.add(sum.rearrange(ROTATE_4));
     }
-    if (VectorShape.LANES > 2) {
-      sum = sum.add(sum.rearrange(ROTATE_2));
-    }
+    sum = sum.add(sum.rearrange(ROTATE_2));
     return sum.add(sum.rearrange(ROTATE_1)).lane(0);
   }
 
   /** Dot product of {@code n} elements. */
   public static float dot(float[] x, int offset, float[] y, int yOffset, int n) {
-    int bound = VectorShape.F.loopBound(n);
-    FloatVector sums = FloatVector.zero(VectorShape.F);
-    for (int i = 0; i < bound; i += VectorShape.LANES) {
-      sums =
-          FloatVector.fromArray(VectorShape.F, x, offset + i)
-              .fma(FloatVector.fromArray(VectorShape.F, y, yOffset + i), sums);
+    int bound = n - n % PARTIALS;
+    FloatVector s0 = FloatVector.zero(F);
+    FloatVector s1 = s0;
+    FloatVector s2 = s0;
+    FloatVector s3 = s0;
+    for (int i = offset, j = yOffset; i < offset + bound; i += PARTIALS, j += PARTIALS) {
+      s0 = FloatVector.fromArray(F, x, i).fma(FloatVector.fromArray(F, y, j), s0);
+      if (LANES < PARTIALS) {
+        s1 = FloatVector.fromArray(F, x, i + LANES).fma(FloatVector.fromArray(F, y, j + LANES), s1);
+      }
+      if (LANES < PARTIALS / 2) {
+        int o = 2 * LANES;
+        s2 = FloatVector.fromArray(F, x, i + o).fma(FloatVector.fromArray(F, y, j + o), s2);
+        o = 3 * LANES;
+        s3 = FloatVector.fromArray(F, x, i + o).fma(FloatVector.fromArray(F, y, j + o), s3);
+      }
     }
-    float sum = sum(sums);
+    float sum = sum(s0.add(s2).add(s1.add(s3)));
     for (int i = bound; i < n; i++) {
       sum = Math.fma(x[offset + i], y[yOffset + i], sum);
     }

@@ -23,6 +23,12 @@ public final class VectorShape {
   /** Floats in a vector, and so matrix rows in a tile. */
   public static final int LANES = F.length();
 
+  /**
+   * Partial sums of a reduction: as many as the widest vectors have lanes, on every machine. So all
+   * add in the same order, and a model says the same everywhere.
+   */
+  public static final int PARTIALS = 16;
+
   /** As many bytes as a vector has lanes, or eight, the least that a species has. */
   public static final VectorSpecies<Byte> FEW_BYTES =
       LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
