@@ -41,6 +41,7 @@ final class KernelWarmUp {
   private final KvTypes cacheTypes;
   private final Thread prompts = thread(this::prompts);
   private final Thread tokens = thread(this::tokens);
+
   /**
    * @param cacheTypes of the caches that will be used
    */
