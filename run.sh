@@ -162,7 +162,11 @@ terminals=
 for fd in 0 1 2; do
   if [ -t $fd ]; then terminals=$terminals$fd; fi
 done
+compilers=
+if [ "$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 4)" -lt 4 ]; then compilers=-XX:CICompilerCount=3; fi
 # Kernels are compiled after a fiftieth of the calls that other code takes: they are known to be hot, and slow until then.
+# A thread waits for them, as their slow form would only keep a core from the compiler; with two threads that warm them
+# up, two of C2 have work, of which the JVM makes one where there are fewer than four processors.
 # C2 replaces a loop while it runs only late: kernels return soon, and were compiled a second time for it.
 # Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small,
 # and every few seconds glibc gives back what the JIT compiler has freed, some 20 MB.
@@ -171,6 +175,9 @@ done
 exec "$JAVA_HOME/bin/java" -Djava.awt.headless=true \
   -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 -Xlog:trimnative*=off -XX:CompileCommand=quiet \
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02' \
-  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' -XX:Tier4BackEdgeThreshold=2000000 \
+  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' \
+  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.tensor.*::*,false' \
+  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.attention.*::*,false' -XX:Tier4BackEdgeThreshold=2000000 \
+  $compilers \
   -Djdk.http.auth.tunneling.disabledSchemes= -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" \
   ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@"

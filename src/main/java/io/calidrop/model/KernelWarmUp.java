@@ -22,7 +22,8 @@ final class KernelWarmUp {
   /** A round takes a fraction of a millisecond once its kernels are compiled, before it many. */
   private static final int ROUNDS = 200;
 
-  private static final int BATCH = 12; // more than the kernels of small batches take
+  /** More tokens than the kernels of small batches take. */
+  private static final int BATCH = 12;
 
   /**
    * As those in which guesses are checked: formats may have kernels for two tokens, and for four.
@@ -38,8 +39,8 @@ final class KernelWarmUp {
   private final GgufFile file;
   private final ModelConfig real;
   private final KvTypes cacheTypes;
-  private final Thread thread =
-      Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(this::run);
+  private final Thread prompts = thread(this::prompts);
+  private final Thread tokens = thread(this::tokens);
 
   /**
    * @param cacheTypes of the caches that will be used
@@ -50,9 +51,17 @@ final class KernelWarmUp {
     this.cacheTypes = cacheTypes;
   }
 
-  /** Starts in the background. */
+  private static Thread thread(Runnable work) {
+    return Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(work);
+  }
+
+  /**
+   * Starts in the background: prompts on one thread, single tokens on another, since a thread may
+   * have to wait for what it wants compiled, and the compiler has two threads as well.
+   */
   void start() {
-    thread.start();
+    prompts.start();
+    tokens.start();
   }
 
   /**
@@ -61,13 +70,38 @@ final class KernelWarmUp {
    */
   void await() {
     try {
-      thread.join();
+      prompts.join();
+      tokens.join();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // whoever interrupts has no use for a warm model
     }
   }
 
-  private void run() {
+  /**
+   * Passes of many tokens, of more and more: scratch memory that grows now and then shows the JVM
+   * that it may, or the first prompt would throw away what is compiled.
+   */
+  private void prompts() {
+    run(
+        (model, session, round) -> {
+          int batch = BATCH + round % (CONTEXT - BATCH);
+          model.forward(session, new int[CONTEXT], 0, batch, false);
+        });
+  }
+
+  /** Passes of a few tokens first, whose products are of all formats, then single ones. */
+  private void tokens() {
+    int[] tokens = new int[CONTEXT];
+    run(
+        (model, session, round) -> {
+          int few = SMALL_BATCHES[round % SMALL_BATCHES.length];
+          model.forward(session, tokens, 0, few, (i, logits, offset) -> {});
+          model.forward(session, tokens, 0, 1, true);
+          model.forward(session, tokens, 0, 1, true);
+        });
+  }
+
+  private void run(Round round) {
     Arena arena = Arena.ofShared();
     WorkerPool pool = new WorkerPool(1);
     ModelConfig config = config();
@@ -76,15 +110,16 @@ final class KernelWarmUp {
     try (Transformer model =
             new Transformer(file.path(), config, weights, pool, arena, () -> new int[0]);
         InferenceSession session = model.newSession(CONTEXT, CacheOptions.full(cacheTypes))) {
-      int[] tokens = new int[BATCH];
-      for (int round = 0; round < ROUNDS; round++) {
+      for (int i = 0; i < ROUNDS; i++) {
         session.truncate(0);
-        model.forward(session, tokens, 0, BATCH, true);
-        model.forward(session, tokens, 0, SMALL_BATCHES[round % 2], (i, logits, offset) -> {});
-        model.forward(session, tokens, 0, 1, true);
-        model.forward(session, tokens, 0, 1, true);
+        round.run(model, session, i);
       }
     }
+  }
+
+  @FunctionalInterface
+  private interface Round {
+    void run(Transformer model, InferenceSession session, int round);
   }
 
   /** The smallest shape that holds whole blocks of the formats. */
