@@ -36,6 +36,12 @@ public final class Activations {
   /** Packed form: as {@link #PAIRS}, but as floats that hold integers. */
   public static final int INTEGERS = 8;
 
+  /**
+   * Packed form: as {@link #FINE_PAIRS}, for nibbles that are shifted but not masked, see {@link
+   * QuantizedActivations}. Of a single vector only: not packed for a batch.
+   */
+  public static final int FINE_CHAINS = 64;
+
   /** Sixteen products of it and a 4-bit weight less 8 just fit 16 bits: 16 * 8 * 255 = 32,640. */
   private static final int FINE_MAX = 255;
 
@@ -81,7 +87,8 @@ public final class Activations {
             has(forms, FINE_PAIRS),
             has(forms, FINE_SHORTS),
             false,
-            false);
+            false,
+            has(forms, FINE_CHAINS));
     bytes =
         new QuantizedActivations(
             MAX,
@@ -92,7 +99,8 @@ public final class Activations {
             has(forms, PAIRS),
             false,
             has(forms, INTEGERS),
-            has(forms, TRIPLES));
+            has(forms, TRIPLES),
+            false);
   }
 
   private static boolean has(int forms, int form) {
@@ -143,6 +151,9 @@ public final class Activations {
     }
     if (has(forms, FINE_PAIRS)) {
       fine.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+    }
+    if (has(forms, FINE_CHAINS) && group == 1) {
+      fine.pack(g, t, group, x, offset, whole, Form.CHAINS, scratch);
     }
     if (has(forms, FINE_SHORTS)) {
       fine.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);

@@ -27,7 +27,6 @@ import jdk.incubator.vector.ShortVector;
 final class Q4_0Matrix extends NibbleMatrix {
   private static final int FILE_BYTES = 18;
   private static final int INTS = 9;
-  private static final int[] NIBBLES = {0x000f000f};
   private static final int[] BITS_AT = offsets(i -> i / 2 * INTS + i % 2 * 5);
 
   Q4_0Matrix(int rows, int columns, Arena arena) {
@@ -41,6 +40,9 @@ final class Q4_0Matrix extends NibbleMatrix {
 
   @Override
   public int forms(int tokens) {
+    if (tokens == 1) {
+      return Activations.FINE_CHAINS;
+    }
     return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
@@ -67,14 +69,12 @@ final class Q4_0Matrix extends NibbleMatrix {
     dot(address, tiles, x.blocks(), x.fine, out, row);
   }
 
-  /* Lanes as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. Both
-   * lanes of an int fit one, as activations are bounded for NibbleGemm: one shift less to widen them. */
+  /* Sums as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
   private static void dot(
       long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.pairs;
+    int[] x = input.chains;
     int[] offsets = input.offsets;
     float[] scales = input.scales;
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -91,35 +91,17 @@ final class Q4_0Matrix extends NibbleMatrix {
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
             ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.and(nibbles).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+            s0 = s0.add(((ShortVector) w0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
           int shift = 16 - 16 * i;
           FloatVector factor = FloatVector.broadcast(F, scales[b]);

@@ -25,7 +25,6 @@ import jdk.incubator.vector.ShortVector;
  */
 final class Q4_1Matrix extends NibbleMatrix {
   private static final int INTS = 5;
-  private static final int[] NIBBLES = {0x000f000f};
   private static final int[] BITS_AT = offsets(i -> INTS * i);
 
   Q4_1Matrix(int rows, int columns, Arena arena) {
@@ -35,7 +34,7 @@ final class Q4_1Matrix extends NibbleMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.FINE_PAIRS;
+    return tokens == 1 ? Activations.FINE_CHAINS : Activations.FINE_PAIRS;
   }
 
   @Override
@@ -52,17 +51,15 @@ final class Q4_1Matrix extends NibbleMatrix {
     dot(address, tiles, columns() / Activations.BLOCK, x.fine, out, row);
   }
 
-  /* The sixteen products of a short lane, less 8 times the sum of its activations, are within 16 * 8 *
-   * 255 = 32,640; the sum starts from that offset and may wrap around on the way. The low and the high lane
-   * of an int are widened separately because their sum does not fit. */
+  /* The products of both short lanes of an int, less 8 times the sum of its activations, fit 16 bits, as
+   * activations are bounded for NibbleGemm; the sum starts from that offset and may wrap around on the way. */
   private static void dot(
       long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.pairs;
+    int[] x = input.chains;
     int[] offsets = input.offsets;
     int[] totals = input.totals;
     float[] scales = input.scales;
     float[] sums = input.sums;
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -77,31 +74,17 @@ final class Q4_1Matrix extends NibbleMatrix {
           IntVector w1 =
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
           ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-          s0 = s0.add(((ShortVector) w0.and(nibbles).reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) w1.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s0 = s0.add(((ShortVector) w0.reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-          s0 =
-              s0.add(
-                  ((ShortVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0)).mul(xk));
-          s1 =
-              s1.add(
-                  ((ShortVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-          s0 =
-              s0.add(
-                  ((ShortVector) w0.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0)).mul(xk));
-          s1 =
-              s1.add(
-                  ((ShortVector) w1.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0)).mul(xk));
+          s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-          s0 =
-              s0.add(
-                  ((ShortVector) w0.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                      .mul(xk));
-          s1 =
-              s1.add(
-                  ((ShortVector) w1.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                      .mul(xk));
+          s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
         }
         IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN);
         IntVector dm1 =
@@ -122,8 +105,8 @@ final class Q4_1Matrix extends NibbleMatrix {
         factor = FloatVector.broadcast(F, scales[b]);
         IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
         IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
-        t0 = t0.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t0.lanewise(ASHR, 16)).add(total);
-        t1 = t1.lanewise(LSHL, 16).lanewise(ASHR, 16).add(t1.lanewise(ASHR, 16)).add(total);
+        t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16).add(total);
+        t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16).add(total);
         FloatVector d0 =
             ((FloatVector)
                     dm0.lanewise(LSHL, 16)

@@ -30,7 +30,6 @@ final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
   static final int INTS = 38;
-  private static final int[] NIBBLES = {0x000f000f};
 
   /** Where the nibbles of block {@code i} begin. */
   static final int[] NIBBLES_AT = offsets(i -> 4 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
@@ -44,6 +43,9 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
+    if (tokens == 1) {
+      return Activations.FINE_CHAINS;
+    }
     return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
 
@@ -88,14 +90,13 @@ final class Q4_KMatrix extends TiledMatrix {
     dot(address, tiles, columns() / COLUMNS, x.fine, out, row);
   }
 
-  /* Lanes as in Q4_0. */
+  /* Sums as in Q4_0. */
   private static void dot(
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.pairs;
+    int[] x = input.chains;
     int[] offsets = input.offsets;
     float[] scales = input.scales;
     float[] sums = input.sums;
-    IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -105,44 +106,27 @@ final class Q4_KMatrix extends TiledMatrix {
           ShortVector s0 =
               (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
+          long bits = p + NIBBLES_AT[i] & ADDRESS;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + NIBBLES_AT[i] + j * STEP;
+            long q = bits + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
             ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.and(nibbles).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.and(nibbles).reinterpretShape(S, 0)).mul(xk));
+            s0 = s0.add(((ShortVector) w0.reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 4).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 8).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            s0 =
-                s0.add(
-                    ((ShortVector) w0.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
-            s1 =
-                s1.add(
-                    ((ShortVector) w1.lanewise(LSHR, 12).and(nibbles).reinterpretShape(S, 0))
-                        .mul(xk));
+            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + SCALES_AT[i];
+          long at = p + SCALES_AT[i] & ADDRESS;
           int shift = 8 * (i & 3);
           FloatVector d0 =
               ((FloatVector)

@@ -22,8 +22,6 @@ import jdk.incubator.vector.ShortVector;
  * of {@link ShortGemm#addHalves}.
  */
 final class Q6_KGroup {
-  private static final int[] MASKS = {0x000f000f, 0x00300030};
-
   private Q6_KGroup() {}
 
   /** As {@link Q4_KGroup#multiply}. */
@@ -48,8 +46,8 @@ final class Q6_KGroup {
       float[] out,
       int o,
       int stride) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector highs = IntVector.broadcast(I, MASKS[1]);
+    IntVector sixBits = IntVector.broadcast(I, Q6_KMatrix.SIX_BITS[0]);
+    IntVector topBits = IntVector.broadcast(I, Q6_KMatrix.TOP_BITS[0]);
     FloatVector a0 = FloatVector.zero(F);
     FloatVector b0 = a0;
     FloatVector a1 = a0;
@@ -60,12 +58,11 @@ final class Q6_KGroup {
     FloatVector b3 = a0;
     for (int superBlock = 0; superBlock < superBlocks; superBlock++) {
       long base = p & ADDRESS;
-      for (int h = 0; h < 16; h++) {
-        int i = h >> 1;
-        int xb = (block + 8 * superBlock + i) * 4;
-        int xh = (2 * (block + 8 * superBlock) + h) * 4;
-        long q = base + Q6_KMatrix.BITS_AT[i];
-        long at = base + Q6_KMatrix.SCALES_AT[i];
+      for (int i = 0; i < 16; i++) {
+        int xb = (block + 8 * superBlock + (i >> 1)) * 4;
+        int xh = (2 * (block + 8 * superBlock) + i) * 4;
+        int xi = xb * 16 + 4 * (i & 1);
+        long q = p + Q6_KMatrix.BITS_AT[i] & ADDRESS;
         ShortVector s0 =
             ((ShortVector) IntVector.broadcast(I, halves[xh]).reinterpretShape(S, 0))
                 .mul((short) -32);
@@ -82,51 +79,76 @@ final class Q6_KGroup {
             ((ShortVector) IntVector.broadcast(I, halves[xh + 3]).reinterpretShape(S, 0))
                 .mul((short) -32);
         ShortVector t3 = s3;
-        for (int j = 0; j < 8; j++) {
-          int k = 2 * j + (h & 1);
-          int xi = xb * 16 + 4 * k;
-          int shift = 4 * (k & 3);
-          int highShift = 4 * (j >> 1 & 1) + 8 * (j & 1) + 2 * (h & 1);
-          long low = q + (2 + (k >> 2)) * STEP;
-          long high = q + (k >> 3) * STEP;
-          IntVector ha =
-              IntVector.fromMemorySegment(I, MEMORY, high, LITTLE_ENDIAN)
-                  .lanewise(LSHR, highShift)
-                  .lanewise(LSHL, 4)
-                  .and(highs);
-          IntVector hb =
-              IntVector.fromMemorySegment(I, MEMORY, high + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, highShift)
-                  .lanewise(LSHL, 4)
-                  .and(highs);
-          ShortVector wa =
-              (ShortVector)
-                  IntVector.fromMemorySegment(I, MEMORY, low, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(nibbles)
-                      .or(ha)
-                      .reinterpretShape(S, 0);
-          ShortVector wb =
-              (ShortVector)
-                  IntVector.fromMemorySegment(I, MEMORY, low + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .lanewise(LSHR, shift)
-                      .and(nibbles)
-                      .or(hb)
-                      .reinterpretShape(S, 0);
+        IntVector fourthA = IntVector.zero(I);
+        IntVector fourthB = fourthA;
+        for (int j = 0; j < 3; j++, xi += 16) {
+          IntVector wa = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
+          IntVector wb =
+              IntVector.fromMemorySegment(
+                  I, MEMORY, q + j * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          ShortVector qa = (ShortVector) wa.and(sixBits).reinterpretShape(S, 0);
+          ShortVector qb = (ShortVector) wb.and(sixBits).reinterpretShape(S, 0);
           ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
-          s0 = s0.add(x0.mul(wa));
-          t0 = t0.add(x0.mul(wb));
+          s0 = s0.add(qa.mul(x0));
+          t0 = t0.add(qb.mul(x0));
           ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
-          s1 = s1.add(x1.mul(wa));
-          t1 = t1.add(x1.mul(wb));
+          s1 = s1.add(qa.mul(x1));
+          t1 = t1.add(qb.mul(x1));
           ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
-          s2 = s2.add(x2.mul(wa));
-          t2 = t2.add(x2.mul(wb));
+          s2 = s2.add(qa.mul(x2));
+          t2 = t2.add(qb.mul(x2));
           ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
-          s3 = s3.add(x3.mul(wa));
-          t3 = t3.add(x3.mul(wb));
+          s3 = s3.add(qa.mul(x3));
+          t3 = t3.add(qb.mul(x3));
+          qa = (ShortVector) wa.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
+          qb = (ShortVector) wb.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
+          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+          s0 = s0.add(qa.mul(x0));
+          t0 = t0.add(qb.mul(x0));
+          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+          s1 = s1.add(qa.mul(x1));
+          t1 = t1.add(qb.mul(x1));
+          x2 = (ShortVector) IntVector.broadcast(I, x[xi + 10]).reinterpretShape(S, 0);
+          s2 = s2.add(qa.mul(x2));
+          t2 = t2.add(qb.mul(x2));
+          x3 = (ShortVector) IntVector.broadcast(I, x[xi + 11]).reinterpretShape(S, 0);
+          s3 = s3.add(qa.mul(x3));
+          t3 = t3.add(qb.mul(x3));
+          fourthA = wa.and(topBits).or(fourthA.lanewise(LSHR, 2));
+          fourthB = wb.and(topBits).or(fourthB.lanewise(LSHR, 2));
         }
-        int shift = 24 - 8 * (h & 3);
+        ShortVector qa =
+            (ShortVector) fourthA.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qb =
+            (ShortVector) fourthB.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
+        s0 = s0.add(qa.mul(x0));
+        t0 = t0.add(qb.mul(x0));
+        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
+        s1 = s1.add(qa.mul(x1));
+        t1 = t1.add(qb.mul(x1));
+        ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
+        s2 = s2.add(qa.mul(x2));
+        t2 = t2.add(qb.mul(x2));
+        ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
+        s3 = s3.add(qa.mul(x3));
+        t3 = t3.add(qb.mul(x3));
+        qa = (ShortVector) fourthA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qb = (ShortVector) fourthB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+        s0 = s0.add(qa.mul(x0));
+        t0 = t0.add(qb.mul(x0));
+        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+        s1 = s1.add(qa.mul(x1));
+        t1 = t1.add(qb.mul(x1));
+        x2 = (ShortVector) IntVector.broadcast(I, x[xi + 10]).reinterpretShape(S, 0);
+        s2 = s2.add(qa.mul(x2));
+        t2 = t2.add(qb.mul(x2));
+        x3 = (ShortVector) IntVector.broadcast(I, x[xi + 11]).reinterpretShape(S, 0);
+        s3 = s3.add(qa.mul(x3));
+        t3 = t3.add(qb.mul(x3));
+        long at = p + Q6_KMatrix.SCALES_AT[i] & ADDRESS;
+        int shift = 24 - 8 * (i & 3);
         FloatVector da =
             ((FloatVector)
                     IntVector.fromMemorySegment(I, MEMORY, base + Q6_KMatrix.D, LITTLE_ENDIAN)

@@ -21,24 +21,31 @@ import jdk.incubator.vector.ShortVector;
  * Q6_K weights: {@code w = d * scale * (q - 32)}, q in 0..63, with a signed scale for each 16
  * columns.
  *
- * <p>A super-block of 256 columns is 210 bytes in the file. In a tile it is [53][rows] ints: of
- * each of 8 blocks of 32 columns two of high bit pairs and four of nibbles, see {@link PairBits};
- * after the first block d as float32, and after each second one, from the first on, the four scales
- * of it and the next. The even pairs of a block belong to its first 16 columns, the odd ones to the
- * others.
+ * <p>A super-block of 256 columns is 210 bytes in the file. In a tile it is [53][rows] ints in the
+ * order in which they are needed: of each 16 columns three; after the first ones d as float32, and
+ * after them and each fourth ones from there the scales of four times 16 columns.
+ *
+ * <p>Sixteen weights are four ints of bytes, each of two pairs of columns that kernels multiply by,
+ * see {@link QuantizedActivations#PAIR_COLUMNS}: a pair's columns two bytes apart. The fourth int
+ * lies in the top two bits of the bytes of the other three, its lowest bits in the first.
  */
 final class Q6_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 210;
   static final int INTS = 53;
-  static final int D = 6 * STEP;
-  private static final int[] MASKS = {0x000f000f, 0x00300030};
+  static final int D = 3 * STEP;
 
-  /** Where the bits of block {@code i} begin. */
-  static final int[] BITS_AT = offsets(i -> 6 * i + (i + 7 >> 3) + (i + 1 >> 1));
+  /** Of a short that holds two weights the lower one. */
+  static final int[] SIX_BITS = {0x003f003f};
 
-  /** Where the scales of block {@code i} are. */
-  static final int[] SCALES_AT = offsets(i -> 7 + 13 * (i >> 1));
+  /** What three ints hold of the fourth. */
+  static final int[] TOP_BITS = {0xc0c0c0c0};
+
+  /** Where 16 columns begin. */
+  static final int[] BITS_AT = offsets(16, i -> 3 * i + (i + 15) / 16 + (i + 3) / 4);
+
+  /** Where the int of scales is that holds that of 16 columns. */
+  static final int[] SCALES_AT = offsets(16, i -> 4 + 13 * (i / 4));
 
   Q6_KMatrix(int rows, int columns, Arena arena) {
     super(rows, columns, (long) columns / COLUMNS * INTS * STEP, arena);
@@ -64,20 +71,29 @@ final class Q6_KMatrix extends TiledMatrix {
       long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset + 208));
       tile.set(INT, to + D, Float.floatToRawIntBits(d));
-      for (int i = 0; i < 8; i += 2) {
-        tile.set(INT, to + SCALES_AT[i], source.get(INT, offset + 192 + 2 * i));
-      }
-      for (int i = 0; i < 8; i++) {
-        for (int k = 0; k < 2; k++) {
-          int high = PairBits.pack(q, i * Activations.BLOCK, 8 * k, 4, 2);
-          tile.set(INT, to + BITS_AT[i] + k * STEP, high);
-        }
-        for (int k = 0; k < 4; k++) {
-          int low = PairBits.pack(q, i * Activations.BLOCK, 4 * k, 0, 4);
-          tile.set(INT, to + BITS_AT[i] + (2 + k) * STEP, low);
+      for (int i = 0; i < 16; i++) {
+        tile.set(INT, to + SCALES_AT[i], source.get(INT, offset + 192 + i / 4 * 4));
+        int pair = 16 * (i / 2) + i % 2;
+        int fourth = bytes(q, pair + 12);
+        for (int k = 0; k < 3; k++) {
+          int top = (fourth >> 2 * k & 0x03030303) << 6;
+          tile.set(INT, to + BITS_AT[i] + k * STEP, bytes(q, pair + 4 * k) | top);
         }
       }
     }
+  }
+
+  /** The quants of a pair and of the second one after it. */
+  private static int bytes(byte[] q, int pair) {
+    int a = column(pair);
+    int b = column(pair + 2);
+    return q[a] | q[b] << 8 | q[a + 2] << 16 | q[b + 2] << 24;
+  }
+
+  private static int column(int pair) {
+    return pair / 16 * Activations.BLOCK
+        + (pair % 16 & ~3)
+        + QuantizedActivations.PAIR_COLUMNS[pair & 3];
   }
 
   @Override
@@ -92,95 +108,117 @@ final class Q6_KMatrix extends TiledMatrix {
     int[] x = input.pairs;
     int[] halves = input.halves;
     float[] scales = input.scales;
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector highs = IntVector.broadcast(I, MASKS[1]);
+    IntVector sixBits = IntVector.broadcast(I, SIX_BITS[0]);
+    IntVector topBits = IntVector.broadcast(I, TOP_BITS[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
       for (int b = 0; b < 8 * superBlocks; b += 8) {
         long base = p & ADDRESS;
-        for (int i = 0; i < 8; i++) {
-          ShortVector first0 =
-              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i)]).reinterpretShape(S, 0))
+        for (int i = 0; i < 16; i++) {
+          int block = b + (i >> 1);
+          int k = block * 16 + (i & 1);
+          long q = p + BITS_AT[i] & ADDRESS;
+          ShortVector s0 =
+              ((ShortVector) IntVector.broadcast(I, halves[2 * b + i]).reinterpretShape(S, 0))
                   .mul((short) -32);
-          ShortVector first1 = first0;
-          ShortVector second0 =
-              ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretShape(S, 0))
-                  .mul((short) -32);
-          ShortVector second1 = second0;
-          for (int j = 0; j < 4; j++) {
-            int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i] + (j >> 1) * STEP;
-            int shift = 4 * (j & 1);
-            IntVector h0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, shift);
-            IntVector h1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, shift);
-            q = base + BITS_AT[i] + (2 + j) * STEP;
-            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-            IntVector w1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(highs));
-            IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(highs));
-            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 2).and(highs));
-            v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 2).and(highs));
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(highs));
-            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(highs));
-            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 6).and(highs));
-            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 6).and(highs));
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-          }
-          long at = base + SCALES_AT[i];
-          int shift = 16 * (i & 1);
-          FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
-          IntVector packed =
-              IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
-          FloatVector d =
-              (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
-                      .reinterpretShape(F, 0);
-          FloatVector scale;
+          ShortVector s1 = s0;
+          ShortVector xk;
+          IntVector w0;
+          IntVector w1;
+          IntVector fourth0;
+          IntVector fourth1;
+          w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+          w1 = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+          xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+          s0 =
+              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
+          s1 =
+              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
+          fourth0 = w0.and(topBits).lanewise(LSHR, 2);
+          fourth1 = w1.and(topBits).lanewise(LSHR, 2);
+          w0 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
+          w1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 6]).reinterpretShape(S, 0);
+          s0 =
+              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
+          s1 =
+              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
+          fourth0 = w0.and(topBits).or(fourth0).lanewise(LSHR, 2);
+          fourth1 = w1.and(topBits).or(fourth1).lanewise(LSHR, 2);
+          w0 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
+          w1 =
+              IntVector.fromMemorySegment(
+                  I, MEMORY, q + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 10]).reinterpretShape(S, 0);
+          s0 =
+              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
+          s1 =
+              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
+          fourth0 = w0.and(topBits).or(fourth0).lanewise(LSHR, 2);
+          fourth1 = w1.and(topBits).or(fourth1).lanewise(LSHR, 2);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) fourth0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) fourth1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
+          s0 =
+              ((ShortVector) fourth0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
+          s1 =
+              ((ShortVector) fourth1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
+          long at = p + SCALES_AT[i] & ADDRESS;
+          int shift = 24 - 8 * (i & 3);
+          FloatVector factor = FloatVector.broadcast(F, scales[block]);
           IntVector s;
-          s = (IntVector) first0.reinterpretShape(I, 0);
+          FloatVector d0 =
+              ((FloatVector)
+                      IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
+                  .mul(
+                      IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                          .lanewise(LSHL, shift)
+                          .lanewise(ASHR, 24)
+                          .convertShape(I2F, F, 0));
+          s = (IntVector) s0.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale =
-              (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
-          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc0);
-          s = (IntVector) second0.reinterpretShape(I, 0);
+          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
+          FloatVector d1 =
+              ((FloatVector)
+                      IntVector.fromMemorySegment(
+                              I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .reinterpretShape(F, 0))
+                  .mul(
+                      IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                          .lanewise(LSHL, shift)
+                          .lanewise(ASHR, 24)
+                          .convertShape(I2F, F, 0));
+          s = (IntVector) s1.reinterpretShape(I, 0);
           s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale =
-              (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
-          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc0);
-          packed =
-              IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, shift);
-          d =
-              (FloatVector)
-                  IntVector.fromMemorySegment(
-                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
-                      .reinterpretShape(F, 0);
-          s = (IntVector) first1.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale =
-              (FloatVector) packed.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0);
-          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc1);
-          s = (IntVector) second1.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          scale =
-              (FloatVector) packed.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0);
-          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d.mul(scale).mul(factor), acc1);
+          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
         }
         p += INTS * STEP;
       }
@@ -213,34 +251,32 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   private static void unpack(long p, int half, int[] w, float[] scales) {
-    IntVector nibbles = IntVector.broadcast(I, 0x0f0f0f0f);
-    IntVector highs = IntVector.broadcast(I, 0x30303030);
+    IntVector sixBits = IntVector.broadcast(I, 0x3f3f3f3f);
+    IntVector topBits = IntVector.broadcast(I, TOP_BITS[0]);
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    int o = half;
-    for (int i = 0; i < 8; i++) {
-      for (int h = 0; h < 2; h++) {
-        IntVector scale =
-            IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
-                .lanewise(LSHR, 16 * (i & 1) + 8 * h)
-                .lanewise(LSHL, 24)
-                .lanewise(ASHR, 24);
-        d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
-      }
+    for (int i = 0; i < 16; i++) {
+      IntVector scale =
+          IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
+              .lanewise(LSHL, 24 - 8 * (i & 3))
+              .lanewise(ASHR, 24);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
       long q = p + BITS_AT[i];
-      for (int j = 0; j < 4; j++) {
-        IntVector h =
-            IntVector.fromMemorySegment(I, MEMORY, q + (j >> 1) * STEP, LITTLE_ENDIAN)
-                .lanewise(LSHR, 4 * (j & 1));
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + (2 + j) * STEP, LITTLE_ENDIAN);
-        v.and(nibbles).or(h.lanewise(LSHL, 4).and(highs)).intoArray(w, o);
-        v.lanewise(LSHR, 4)
-            .and(nibbles)
-            .or(h.lanewise(LSHL, 2).and(highs))
-            .intoArray(w, o + ROW_BLOCK);
-        o += 2 * ROW_BLOCK;
-      }
+      int o = (8 * (i >> 1) + (i & 1)) * ROW_BLOCK + half;
+      IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+      IntVector w1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
+      IntVector w2 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
+      w0.and(sixBits).intoArray(w, o);
+      w1.and(sixBits).intoArray(w, o + 2 * ROW_BLOCK);
+      w2.and(sixBits).intoArray(w, o + 4 * ROW_BLOCK);
+      w0.and(topBits)
+          .lanewise(LSHR, 2)
+          .or(w1.and(topBits))
+          .lanewise(LSHR, 2)
+          .or(w2.and(topBits))
+          .lanewise(LSHR, 2)
+          .intoArray(w, o + 6 * ROW_BLOCK);
     }
   }
 

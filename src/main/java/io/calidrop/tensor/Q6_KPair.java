@@ -19,8 +19,6 @@ import jdk.incubator.vector.ShortVector;
 
 /** Q6_K weights times two tokens: {@link Q6_KGroup} without the group's last two. */
 final class Q6_KPair {
-  private static final int[] MASKS = {0x000f000f, 0x00300030};
-
   private Q6_KPair() {}
 
   /** As {@link Q4_KPair#multiply}. */
@@ -45,161 +43,108 @@ final class Q6_KPair {
       float[] out,
       int o,
       int stride) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector highs = IntVector.broadcast(I, MASKS[1]);
+    IntVector sixBits = IntVector.broadcast(I, Q6_KMatrix.SIX_BITS[0]);
+    IntVector topBits = IntVector.broadcast(I, Q6_KMatrix.TOP_BITS[0]);
     FloatVector a0 = FloatVector.zero(F);
     FloatVector b0 = a0;
     FloatVector a1 = a0;
     FloatVector b1 = a0;
     for (int superBlock = 0; superBlock < superBlocks; superBlock++) {
       long base = p & ADDRESS;
-      for (int i = 0; i < 8; i++) {
-        int xb = (block + 8 * superBlock + i) * 4;
-        int xh = 2 * xb;
-        long q = base + Q6_KMatrix.BITS_AT[i];
-        long at = base + Q6_KMatrix.SCALES_AT[i];
+      for (int i = 0; i < 16; i++) {
+        int xb = (block + 8 * superBlock + (i >> 1)) * 4;
+        int xh = (2 * (block + 8 * superBlock) + i) * 4;
+        int xi = xb * 16 + 4 * (i & 1);
+        long q = p + Q6_KMatrix.BITS_AT[i] & ADDRESS;
         ShortVector s0 =
             ((ShortVector) IntVector.broadcast(I, halves[xh]).reinterpretShape(S, 0))
                 .mul((short) -32);
         ShortVector t0 = s0;
-        ShortVector u0 =
-            ((ShortVector) IntVector.broadcast(I, halves[xh + 4]).reinterpretShape(S, 0))
-                .mul((short) -32);
-        ShortVector v0 = u0;
         ShortVector s1 =
             ((ShortVector) IntVector.broadcast(I, halves[xh + 1]).reinterpretShape(S, 0))
                 .mul((short) -32);
         ShortVector t1 = s1;
-        ShortVector u1 =
-            ((ShortVector) IntVector.broadcast(I, halves[xh + 5]).reinterpretShape(S, 0))
-                .mul((short) -32);
-        ShortVector v1 = u1;
-        for (int j = 0; j < 4; j++) {
-          int xi = xb * 16 + 16 * j;
-          long high = q + (j >> 1) * STEP;
-          long low = q + (2 + j) * STEP;
-          int from = 4 * (j & 1);
-          IntVector ha =
-              IntVector.fromMemorySegment(I, MEMORY, high, LITTLE_ENDIAN).lanewise(LSHR, from);
-          IntVector hb =
-              IntVector.fromMemorySegment(I, MEMORY, high + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, from);
-          IntVector wa = IntVector.fromMemorySegment(I, MEMORY, low, LITTLE_ENDIAN);
+        IntVector fourthA = IntVector.zero(I);
+        IntVector fourthB = fourthA;
+        for (int j = 0; j < 3; j++, xi += 16) {
+          IntVector wa = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
           IntVector wb =
-              IntVector.fromMemorySegment(I, MEMORY, low + VectorShape.BYTES, LITTLE_ENDIAN);
-          ShortVector qa =
-              (ShortVector)
-                  wa.and(nibbles).or(ha.lanewise(LSHL, 4).and(highs)).reinterpretShape(S, 0);
-          ShortVector qb =
-              (ShortVector)
-                  wb.and(nibbles).or(hb.lanewise(LSHL, 4).and(highs)).reinterpretShape(S, 0);
+              IntVector.fromMemorySegment(
+                  I, MEMORY, q + j * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          ShortVector qa = (ShortVector) wa.and(sixBits).reinterpretShape(S, 0);
+          ShortVector qb = (ShortVector) wb.and(sixBits).reinterpretShape(S, 0);
           ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
           ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
           s1 = s1.add(qa.mul(x1));
           t1 = t1.add(qb.mul(x1));
-          qa =
-              (ShortVector)
-                  wa.lanewise(LSHR, 4)
-                      .and(nibbles)
-                      .or(ha.lanewise(LSHL, 2).and(highs))
-                      .reinterpretShape(S, 0);
-          qb =
-              (ShortVector)
-                  wb.lanewise(LSHR, 4)
-                      .and(nibbles)
-                      .or(hb.lanewise(LSHL, 2).and(highs))
-                      .reinterpretShape(S, 0);
-          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 4]).reinterpretShape(S, 0);
-          u0 = u0.add(qa.mul(x0));
-          v0 = v0.add(qb.mul(x0));
-          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 5]).reinterpretShape(S, 0);
-          u1 = u1.add(qa.mul(x1));
-          v1 = v1.add(qb.mul(x1));
-          qa =
-              (ShortVector)
-                  wa.lanewise(LSHR, 8)
-                      .and(nibbles)
-                      .or(ha.lanewise(LSHR, 4).and(highs))
-                      .reinterpretShape(S, 0);
-          qb =
-              (ShortVector)
-                  wb.lanewise(LSHR, 8)
-                      .and(nibbles)
-                      .or(hb.lanewise(LSHR, 4).and(highs))
-                      .reinterpretShape(S, 0);
+          qa = (ShortVector) wa.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
+          qb = (ShortVector) wb.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
           x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
           s1 = s1.add(qa.mul(x1));
           t1 = t1.add(qb.mul(x1));
-          qa =
-              (ShortVector)
-                  wa.lanewise(LSHR, 12)
-                      .and(nibbles)
-                      .or(ha.lanewise(LSHR, 6).and(highs))
-                      .reinterpretShape(S, 0);
-          qb =
-              (ShortVector)
-                  wb.lanewise(LSHR, 12)
-                      .and(nibbles)
-                      .or(hb.lanewise(LSHR, 6).and(highs))
-                      .reinterpretShape(S, 0);
-          x0 = (ShortVector) IntVector.broadcast(I, x[xi + 12]).reinterpretShape(S, 0);
-          u0 = u0.add(qa.mul(x0));
-          v0 = v0.add(qb.mul(x0));
-          x1 = (ShortVector) IntVector.broadcast(I, x[xi + 13]).reinterpretShape(S, 0);
-          u1 = u1.add(qa.mul(x1));
-          v1 = v1.add(qb.mul(x1));
+          fourthA = wa.and(topBits).or(fourthA.lanewise(LSHR, 2));
+          fourthB = wb.and(topBits).or(fourthB.lanewise(LSHR, 2));
         }
+        ShortVector qa =
+            (ShortVector) fourthA.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qb =
+            (ShortVector) fourthB.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
+        s0 = s0.add(qa.mul(x0));
+        t0 = t0.add(qb.mul(x0));
+        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
+        s1 = s1.add(qa.mul(x1));
+        t1 = t1.add(qb.mul(x1));
+        qa = (ShortVector) fourthA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qb = (ShortVector) fourthB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+        s0 = s0.add(qa.mul(x0));
+        t0 = t0.add(qb.mul(x0));
+        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+        s1 = s1.add(qa.mul(x1));
+        t1 = t1.add(qb.mul(x1));
+        long at = p + Q6_KMatrix.SCALES_AT[i] & ADDRESS;
+        int shift = 24 - 8 * (i & 3);
         FloatVector da =
-            (FloatVector)
-                IntVector.fromMemorySegment(I, MEMORY, base + Q6_KMatrix.D, LITTLE_ENDIAN)
-                    .reinterpretShape(F, 0);
+            ((FloatVector)
+                    IntVector.fromMemorySegment(I, MEMORY, base + Q6_KMatrix.D, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
+                .mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN)
+                        .lanewise(LSHL, shift)
+                        .lanewise(ASHR, 24)
+                        .convertShape(I2F, F, 0));
         FloatVector db =
-            (FloatVector)
-                IntVector.fromMemorySegment(
-                        I, MEMORY, base + Q6_KMatrix.D + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .reinterpretShape(F, 0);
-        int shift = 16 * (i & 1);
-        IntVector pa =
-            IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN).lanewise(LSHR, shift);
-        IntVector pb =
-            IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
-                .lanewise(LSHR, shift);
-        FloatVector scale0 = FloatVector.broadcast(F, scales[xb]);
-        FloatVector scale1 = FloatVector.broadcast(F, scales[xb + 1]);
-        IntVector n;
-        FloatVector ea = da.mul(pa.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0));
-        FloatVector eb = db.mul(pb.lanewise(LSHL, 24).lanewise(ASHR, 24).convertShape(I2F, F, 0));
-        n = (IntVector) s0.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        a0 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(ea.mul(scale0), a0);
-        n = (IntVector) t0.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        b0 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(eb.mul(scale0), b0);
-        n = (IntVector) s1.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        a1 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(ea.mul(scale1), a1);
-        n = (IntVector) t1.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        b1 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(eb.mul(scale1), b1);
-        ea = da.mul(pa.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0));
-        eb = db.mul(pb.lanewise(LSHL, 16).lanewise(ASHR, 24).convertShape(I2F, F, 0));
-        n = (IntVector) u0.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        a0 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(ea.mul(scale0), a0);
-        n = (IntVector) v0.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        b0 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(eb.mul(scale0), b0);
-        n = (IntVector) u1.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        a1 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(ea.mul(scale1), a1);
-        n = (IntVector) v1.reinterpretShape(I, 0);
-        n = n.lanewise(LSHL, 16).lanewise(ASHR, 16).add(n.lanewise(ASHR, 16));
-        b1 = ((FloatVector) n.convertShape(I2F, F, 0)).fma(eb.mul(scale1), b1);
+            ((FloatVector)
+                    IntVector.fromMemorySegment(
+                            I, MEMORY, base + Q6_KMatrix.D + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .reinterpretShape(F, 0))
+                .mul(
+                    IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN)
+                        .lanewise(LSHL, shift)
+                        .lanewise(ASHR, 24)
+                        .convertShape(I2F, F, 0));
+        FloatVector scale;
+        IntVector v;
+        scale = FloatVector.broadcast(F, scales[xb]);
+        v = (IntVector) s0.reinterpretShape(I, 0);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
+        a0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a0);
+        v = (IntVector) t0.reinterpretShape(I, 0);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
+        b0 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b0);
+        scale = FloatVector.broadcast(F, scales[xb + 1]);
+        v = (IntVector) s1.reinterpretShape(I, 0);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
+        a1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(da.mul(scale), a1);
+        v = (IntVector) t1.reinterpretShape(I, 0);
+        v = v.lanewise(LSHL, 16).lanewise(ASHR, 16).add(v.lanewise(ASHR, 16));
+        b1 = ((FloatVector) v.convertShape(I2F, F, 0)).fma(db.mul(scale), b1);
       }
       p += Q6_KMatrix.INTS * STEP;
     }

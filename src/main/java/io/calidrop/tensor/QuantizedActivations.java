@@ -21,7 +21,8 @@ final class QuantizedActivations {
     PAIRS,
     SHORTS,
     INTEGERS,
-    TRIPLES
+    TRIPLES,
+    CHAINS
   }
 
   private final int max;
@@ -31,6 +32,16 @@ final class QuantizedActivations {
 
   /** [groups][blocks][16][group] pairs of values, the first in the low half. */
   final int[] pairs;
+
+  /**
+   * [blocks][16] pairs of what a single vector multiplies an int of eight nibbles by that is
+   * shifted right by 0, 4, 8 and 12 and not masked, so that each short still holds all higher
+   * nibbles. A short's second factor is its second value less 16 times its first one, which takes
+   * back what the second nibble added before, and so on; what the high half of the int leaves in
+   * the low one, 16 times itself, the first factor of the high half takes back. Both halves'
+   * products together are the sum of eight products modulo 2^16.
+   */
+  final int[] chains;
 
   /** [groups][blocks][32][group] values. */
   final short[] shorts;
@@ -91,13 +102,16 @@ final class QuantizedActivations {
       boolean withPairs,
       boolean withShorts,
       boolean withIntegers,
-      boolean withTriples) {
+      boolean withTriples,
+      boolean withChains) {
     this.max = max;
     this.most = most;
     this.center = center;
     this.blocks = blocks;
-    int size = withPairs || withShorts || withIntegers || withTriples ? tokens * blocks : 0;
+    int size =
+        withPairs || withShorts || withIntegers || withTriples || withChains ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
+    chains = new int[withChains ? blocks * BLOCK / 2 : 0];
     shorts = new short[withShorts ? size * BLOCK : 0];
     integers = new float[withIntegers ? size * BLOCK : 0];
     triples = new int[withTriples ? size * BLOCK / 4 * 3 : 0];
@@ -124,6 +138,7 @@ final class QuantizedActivations {
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
         case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block * group + t);
+        case CHAINS -> packChains(q, block);
         case TRIPLES ->
             packTriples(q, block * (BLOCK / 4) * 3 * group + t, group, block * group + t);
         case INTEGERS -> {
@@ -184,6 +199,26 @@ final class QuantizedActivations {
             pair((1 << 15) - 128 * (q[first] + q[second]), -128 * (q[first + 2] + q[second + 2]));
       }
     }
+  }
+
+  private void packChains(int[] q, int block) {
+    int first = 0;
+    int second = 0;
+    for (int k = 0, to = block * (BLOCK / 2); k < BLOCK / 2; k += 4, to += 4) {
+      int a = 0;
+      int b = q[k + PAIR_COLUMNS[3]];
+      for (int i = 0; i < 4; i++) {
+        int column = k + PAIR_COLUMNS[i];
+        chains[to + i] = pair(q[column] - 16 * a, q[column + 2] - 16 * b);
+        a = q[column];
+        b = q[column + 2];
+        first += a;
+        second += b;
+      }
+    }
+    offsets[block] = pair(-center * first, -center * second);
+    totals[block] = center * (first + second);
+    sums[block] = scales[block] * (first + second);
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {

@@ -52,7 +52,12 @@ abstract class TiledMatrix extends Matrix {
    * @return bytes from the start of the tile to each part
    */
   static int[] offsets(IntUnaryOperator ints) {
-    return IntStream.range(0, 8).map(ints).map(count -> count * STEP).toArray();
+    return offsets(8, ints);
+  }
+
+  /** As {@link #offsets(IntUnaryOperator)}, of {@code parts} parts. */
+  static int[] offsets(int parts, IntUnaryOperator ints) {
+    return IntStream.range(0, parts).map(ints).map(count -> count * STEP).toArray();
   }
 
   /** Columns that {@link #unpack} takes at a time. */

@@ -162,7 +162,8 @@ class MatrixTest {
     if (matrix.forms(1) == Activations.FLOATS) {
       return input;
     }
-    int max = matrix.forms(1) == Activations.FINE_PAIRS ? 255 : 127;
+    int fine = Activations.FINE_PAIRS | Activations.FINE_CHAINS;
+    int max = (matrix.forms(1) & fine) != 0 ? 255 : 127;
     for (int from = 0; from < columns; from += 32) {
       float largest = 0;
       for (int c = from; c < from + 32; c++) {
