@@ -22,6 +22,8 @@ import jdk.incubator.vector.ShortVector;
  * tile, as in {@link NibbleSums}.
  */
 final class ByteSums {
+  private static final int[] BYTES = {0x00ff00ff};
+
   private ByteSums() {}
 
   /**
@@ -35,8 +37,9 @@ final class ByteSums {
    * @param sums [blocks][4][rows of a tile], of which those of the two tokens are overwritten
    */
   static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       IntVector a0 = IntVector.zero(I);
       IntVector a0High = a0;
       IntVector b0 = a0;
@@ -52,9 +55,9 @@ final class ByteSums {
             IntVector.fromMemorySegment(
                 I, MEMORY, base + m * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
         ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-        ShortVector higha = lowa.lanewise(LSHR, 8);
+        ShortVector higha = (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-        ShortVector highb = lowb.lanewise(LSHR, 8);
+        ShortVector highb = (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector x0;
         ShortVector x1;
         ShortVector offset;

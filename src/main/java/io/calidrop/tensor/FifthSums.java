@@ -47,7 +47,7 @@ final class FifthSums {
     IntVector fifths = IntVector.broadcast(I, MASKS[1]);
     int touched = 0;
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       int xb = (block + i) * 4;
       ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
       ShortVector t0 = s0;

@@ -38,6 +38,7 @@ final class IQ4Matrix extends BlockMatrix {
   static final byte[] TABLE = new byte[B.length()];
   private static final int D = 4 * STEP;
   private static final int[] NIBBLES = {0x0f0f0f0f};
+  private static final int[] BYTES = {0x00ff00ff};
 
   static {
     for (int i = 0; i < TABLE.length; i++) {
@@ -121,6 +122,7 @@ final class IQ4Matrix extends BlockMatrix {
       long p, int tiles, int runs, int runBlocks, int[] x, float[] scales, float[] out, int row) {
     ByteVector table = ByteVector.fromArray(B, TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -128,13 +130,14 @@ final class IQ4Matrix extends BlockMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < runBlocks; i++) {
           int b = run * runBlocks + i;
+          long q = base + NIBBLES_AT[i] & ADDRESS;
           IntVector a0 = IntVector.zero(I);
           IntVector a0High = a0;
           IntVector b0 = a0;
           IntVector b0High = a0;
           for (int j = 0; j < 4; j++) {
             int k = (b * 8 + 2 * j) * 3;
-            long at = base + NIBBLES_AT[i] + j * STEP;
+            long at = q + j * STEP;
             IntVector qa = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
             IntVector qb =
                 IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -153,15 +156,17 @@ final class IQ4Matrix extends BlockMatrix {
             ShortVector offset =
                 (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
             ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
+IntVector v = va;
             IntVector s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
+v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
 
@@ -179,15 +184,17 @@ final class IQ4Matrix extends BlockMatrix {
             x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
             offset = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
             w = (ShortVector) va.reinterpretShape(S, 0);
+v = va;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
+v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
           }
@@ -202,7 +209,7 @@ final class IQ4Matrix extends BlockMatrix {
                           I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
                       .reinterpretShape(F, 0);
           if (runBlocks > 1) {
-            long at = base + SCALES_AT[i];
+            long at = base + SCALES_AT[i] & ADDRESS;
             int shift = 24 - 8 * (i & 3);
             scale0 =
                 scale0.mul(

@@ -106,15 +106,15 @@ final class Q3_KMatrix extends TiledMatrix {
               ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretShape(S, 0))
                   .mul((short) -4);
           ShortVector second1 = second0;
+          long bits = base + BITS_AT[i] & ADDRESS;
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i];
+            long q = bits + STEP + (j >> 1) * STEP;
             IntVector h0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
+                IntVector.fromMemorySegment(I, MEMORY, bits, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
             IntVector h1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
+                IntVector.fromMemorySegment(I, MEMORY, bits + VectorShape.BYTES, LITTLE_ENDIAN)
                     .lanewise(LSHR, 2 * j);
-            q += STEP + (j >> 1) * STEP;
             IntVector w0 =
                 IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
                     .lanewise(LSHR, 4 * (j & 1));
@@ -142,7 +142,7 @@ final class Q3_KMatrix extends TiledMatrix {
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + SCALES_AT[i];
+          long at = base + SCALES_AT[i] & ADDRESS;
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;

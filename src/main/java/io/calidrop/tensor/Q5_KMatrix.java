@@ -100,13 +100,14 @@ final class Q5_KMatrix extends NibbleMatrix {
           ShortVector s0 =
               (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
-          IntVector h0 = IntVector.fromMemorySegment(I, MEMORY, base + BITS_AT[i], LITTLE_ENDIAN);
+          long bits = base + BITS_AT[i] & ADDRESS;
+          IntVector h0 = IntVector.fromMemorySegment(I, MEMORY, bits, LITTLE_ENDIAN);
           IntVector h1 =
               IntVector.fromMemorySegment(
-                  I, MEMORY, base + BITS_AT[i] + VectorShape.BYTES, LITTLE_ENDIAN);
+                  I, MEMORY, bits + VectorShape.BYTES, LITTLE_ENDIAN);
           for (int j = 0; j < 4; j++) {
             int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i] + STEP + j * STEP;
+            long q = bits + STEP + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -133,7 +134,7 @@ final class Q5_KMatrix extends NibbleMatrix {
             h0 = h0.lanewise(LSHR, 2);
             h1 = h1.lanewise(LSHR, 2);
           }
-          long at = base + SCALES_AT[i];
+          long at = base + SCALES_AT[i] & ADDRESS;
           int shift = 8 * (i & 3);
           FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
           FloatVector min0 =

@@ -23,6 +23,8 @@ import jdk.incubator.vector.ShortVector;
 final class TableSums {
   private static final int[] NIBBLES = {0x0f0f0f0f};
 
+  private static final int[] BYTES = {0x00ff00ff};
+
   private TableSums() {}
 
   /**
@@ -39,8 +41,9 @@ final class TableSums {
     ByteVector table = ByteVector.fromArray(B, IQ4Matrix.TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
 
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       IntVector a0 = IntVector.zero(I);
       IntVector a0High = a0;
       IntVector b0 = a0;
@@ -70,9 +73,9 @@ final class TableSums {
                     .reinterpretShape(I, 0);
 
         ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-        ShortVector higha = lowa.lanewise(LSHR, 8);
+        ShortVector higha = (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-        ShortVector highb = lowb.lanewise(LSHR, 8);
+        ShortVector highb = (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector x0;
         ShortVector x1;
         ShortVector offset;
