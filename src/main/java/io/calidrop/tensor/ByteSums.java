@@ -49,7 +49,7 @@ final class ByteSums {
       IntVector b1 = a0;
       IntVector b1High = a0;
       for (int m = 0; m < 8; m++) {
-        int k = ((block + i) * 8 + m) * 12 + t;
+        int k = (block + i) * 96 + 4 * m + t;
         IntVector va = IntVector.fromMemorySegment(I, MEMORY, base + m * STEP, LITTLE_ENDIAN);
         IntVector vb =
             IntVector.fromMemorySegment(
@@ -63,8 +63,8 @@ final class ByteSums {
         ShortVector offset;
         IntVector s;
         x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 32]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 64]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a0 = a0.add(s);
         a0High = a0High.add(s.lanewise(ASHR, 16));
@@ -72,8 +72,8 @@ final class ByteSums {
         b0 = b0.add(s);
         b0High = b0High.add(s.lanewise(ASHR, 16));
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 33]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 65]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a1 = a1.add(s);
         a1High = a1High.add(s.lanewise(ASHR, 16));

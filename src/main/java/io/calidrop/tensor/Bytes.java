@@ -49,13 +49,26 @@ final class Bytes {
     IntVector q3 = IntVector.fromMemorySegment(I, MEMORY, address + 3 * STEP, LITTLE_ENDIAN);
     IntVector q4 = IntVector.fromMemorySegment(I, MEMORY, address + 4 * STEP, LITTLE_ENDIAN);
     q0.and(lower).or(q0.lanewise(LSHR, 2).and(upper)).intoArray(w, o);
-    q0.lanewise(LSHR, 5).and(lower).or(q1.lanewise(LSHL, 8).and(upper)).intoArray(w, o + 1 * Matrix.ROW_BLOCK);
-    q1.lanewise(LSHR, 5).and(lower).or(q2.lanewise(LSHL, 8).and(upper)).intoArray(w, o + 2 * Matrix.ROW_BLOCK);
-    q1.lanewise(LSHR, 10).and(lower).or(q2.lanewise(LSHL, 3).and(upper)).intoArray(w, o + 3 * Matrix.ROW_BLOCK);
-    q2.lanewise(LSHR, 10).and(lower).or(q3.lanewise(LSHL, 3).and(upper)).intoArray(w, o + 4 * Matrix.ROW_BLOCK);
+    q0.lanewise(LSHR, 5)
+        .and(lower)
+        .or(q1.lanewise(LSHL, 8).and(upper))
+        .intoArray(w, o + 1 * Matrix.ROW_BLOCK);
+    q1.lanewise(LSHR, 5)
+        .and(lower)
+        .or(q2.lanewise(LSHL, 8).and(upper))
+        .intoArray(w, o + 2 * Matrix.ROW_BLOCK);
+    q1.lanewise(LSHR, 10)
+        .and(lower)
+        .or(q2.lanewise(LSHL, 3).and(upper))
+        .intoArray(w, o + 3 * Matrix.ROW_BLOCK);
+    q2.lanewise(LSHR, 10)
+        .and(lower)
+        .or(q3.lanewise(LSHL, 3).and(upper))
+        .intoArray(w, o + 4 * Matrix.ROW_BLOCK);
     q3.and(lower).or(q3.lanewise(LSHR, 2).and(upper)).intoArray(w, o + 5 * Matrix.ROW_BLOCK);
     q4.and(lower).or(q4.lanewise(LSHR, 2).and(upper)).intoArray(w, o + 6 * Matrix.ROW_BLOCK);
-    q4.lanewise(LSHR, 5).and(lower)
+    q4.lanewise(LSHR, 5)
+        .and(lower)
         .or(q0.lanewise(LSHR, 7).and(0x01000100))
         .or(q1.lanewise(LSHR, 6).and(0x02000200))
         .or(q2.lanewise(LSHR, 5).and(0x04000400))

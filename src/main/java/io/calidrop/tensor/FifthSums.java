@@ -26,7 +26,8 @@ final class FifthSums {
   private FifthSums() {}
 
   /**
-   * As {@link NibbleSums#multiply}, for two tokens; five ints of fields, see {@link PairBits#fields}.
+   * As {@link NibbleSums#multiply}, for two tokens; five ints of fields, see {@link
+   * PairBits#fields}.
    */
   static int multiply(
       long p, int[] at, int blocks, QuantizedActivations x, int shifted, int block, float[] sums) {
@@ -60,8 +61,7 @@ final class FifthSums {
         long q = base + j * STEP;
         int k = xi + 12 * j;
         IntVector qa = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-        IntVector qb =
-            IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector qb = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
         ShortVector wa = (ShortVector) qa.and(fields).reinterpretShape(S, 0);
         ShortVector wb = (ShortVector) qb.and(fields).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);

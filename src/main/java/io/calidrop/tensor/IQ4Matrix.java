@@ -136,7 +136,7 @@ final class IQ4Matrix extends BlockMatrix {
           IntVector b0 = a0;
           IntVector b0High = a0;
           for (int j = 0; j < 4; j++) {
-            int k = (b * 8 + 2 * j) * 3;
+            int k = b * 24 + 2 * j;
             long at = q + j * STEP;
             IntVector qa = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
             IntVector qb =
@@ -152,21 +152,33 @@ final class IQ4Matrix extends BlockMatrix {
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
             ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
             ShortVector offset =
-                (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+                (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
-IntVector v = va;
+            IntVector v = va;
             IntVector s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
-v = vb;
+            v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
 
@@ -180,21 +192,33 @@ v = vb;
                     ((ByteVector) qb.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
-            x0 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-            offset = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 17]).reinterpretShape(S, 0);
             w = (ShortVector) va.reinterpretShape(S, 0);
-v = va;
+            v = va;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
-v = vb;
+            v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul((ShortVector) v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
           }

@@ -22,8 +22,8 @@ import jdk.incubator.vector.ShortVector;
  * columns.
  *
  * <p>A super-block of 256 columns is 110 bytes in the file. In a tile it is [29][rows] ints: of
- * each of 8 blocks of 32 columns three of fields, see {@link PairBits#fields};
- * between them d and scales as in {@link Q6_KMatrix}, as are the halves of a block.
+ * each of 8 blocks of 32 columns three of fields, see {@link PairBits#fields}; between them d and
+ * scales as in {@link Q6_KMatrix}, as are the halves of a block.
  */
 final class Q3_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
@@ -119,7 +119,8 @@ final class Q3_KMatrix extends TiledMatrix {
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j]).reinterpretShape(S, 0);
+            ShortVector xk =
+                (ShortVector) IntVector.broadcast(I, x[k + 4 * j]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(fields);
             IntVector v1 = w1.and(fields);
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
@@ -143,18 +144,39 @@ final class Q3_KMatrix extends TiledMatrix {
             last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
           }
           ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
-          IntVector v0 = IntVector.fromMemorySegment(I, MEMORY, bits + 0 * STEP, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
-          IntVector v1 = IntVector.fromMemorySegment(I, MEMORY, bits + 0 * STEP + VectorShape.BYTES, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
+          IntVector v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 0 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          IntVector v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 0 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
           first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
-          v0 = IntVector.fromMemorySegment(I, MEMORY, bits + 1 * STEP, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
-          v1 = IntVector.fromMemorySegment(I, MEMORY, bits + 1 * STEP + VectorShape.BYTES, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
+          v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 1 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 1 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
           first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
-          v0 = IntVector.fromMemorySegment(I, MEMORY, bits + 2 * STEP, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
-          v1 = IntVector.fromMemorySegment(I, MEMORY, bits + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN).lanewise(LSHR, 12).and(fields);
+          v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 2 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
           second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
@@ -245,10 +267,7 @@ final class Q3_KMatrix extends TiledMatrix {
       IntVector v0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
       IntVector v1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
       IntVector v2 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
-      v0.lanewise(LSHR, 12)
-          .and(lower)
-          .or(v1.lanewise(LSHR, 4).and(upper))
-          .intoArray(w, o);
+      v0.lanewise(LSHR, 12).and(lower).or(v1.lanewise(LSHR, 4).and(upper)).intoArray(w, o);
       v2.lanewise(LSHR, 12)
           .and(lower)
           .or(v0.lanewise(LSHR, 7).and(0x01000100))

@@ -21,8 +21,8 @@ import jdk.incubator.vector.ShortVector;
  * Q5_1 weights, {@code w = d * q + m}, and Q5_0 weights, {@code w = d * (q - 16)}; q in 0..31.
  *
  * <p>A block of 32 columns is 24 bytes in a file of Q5_1, 22 in one of Q5_0. In a tile it is
- * [6][rows] ints: five of fields, see {@link PairBits#fields}, then d and m (0 in Q5_0)
- * as half-precision numbers.
+ * [6][rows] ints: five of fields, see {@link PairBits#fields}, then d and m (0 in Q5_0) as
+ * half-precision numbers.
  */
 final class Q5Matrix extends NibbleMatrix {
   private static final int INTS = 6;
@@ -98,15 +98,24 @@ final class Q5Matrix extends NibbleMatrix {
           IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           IntVector w1 =
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-          ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
+          ShortVector xk =
+              (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
           s0 = s0.add(((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk));
           s1 = s1.add(((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 1]).reinterpretShape(S, 0);
-          s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 2]).reinterpretShape(S, 0);
-          s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
           last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
           last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
         }

@@ -22,7 +22,8 @@ import jdk.incubator.vector.ShortVector;
  * each 32 columns.
  *
  * <p>A super-block of 256 columns is 176 bytes in the file. In a tile it is [46][rows] ints: of
- * each of 8 blocks five of fields, see {@link PairBits#fields}; between them d, dmin, scales and minima as in Q4_K.
+ * each of 8 blocks five of fields, see {@link PairBits#fields}; between them d, dmin, scales and
+ * minima as in Q4_K.
  */
 final class Q5_KMatrix extends NibbleMatrix {
   private static final int COLUMNS = 256;
@@ -100,19 +101,33 @@ final class Q5_KMatrix extends NibbleMatrix {
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
+            ShortVector xk =
+                (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
             s0 = s0.add(((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 1]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 2]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
             last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
             last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
           }
-          ShortVector xLast = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
+          ShortVector xLast =
+              (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
           s0 = s0.add(((ShortVector) last0.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
           s1 = s1.add(((ShortVector) last1.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
           long at = base + SCALES_AT[i] & ADDRESS;

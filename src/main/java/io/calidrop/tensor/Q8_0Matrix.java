@@ -84,7 +84,7 @@ final class Q8_0Matrix extends BlockMatrix {
           IntVector b0 = a0;
           IntVector b0High = a0;
           for (int m = 0; m < 8; m++) {
-            int k = (b * 8 + m) * 3;
+            int k = b * 24 + m;
             IntVector va =
                 IntVector.fromMemorySegment(
                     I, MEMORY, base + i * (BLOCK_BYTES + STEP) + m * STEP, LITTLE_ENDIAN);
@@ -95,16 +95,18 @@ final class Q8_0Matrix extends BlockMatrix {
                     base + i * (BLOCK_BYTES + STEP) + m * STEP + VectorShape.BYTES,
                     LITTLE_ENDIAN);
             ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-            ShortVector higha = (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
+            ShortVector higha =
+                (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
             ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-            ShortVector highb = (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
+            ShortVector highb =
+                (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
             ShortVector x0;
             ShortVector x1;
             ShortVector offset;
             IntVector s;
             x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            offset = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
