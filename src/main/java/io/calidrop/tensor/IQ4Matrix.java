@@ -74,7 +74,8 @@ final class IQ4Matrix extends BlockMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
+    int few = HalfTables.USED ? Activations.PAIRS : Activations.TRIPLES;
+    return tokens <= streamed() ? few : Activations.INTEGERS;
   }
 
   @Override
@@ -104,7 +105,13 @@ final class IQ4Matrix extends BlockMatrix {
           q[i] = (byte) NonLinearBlocks.quant(source, offset, i);
         }
         for (int k = 0; k < 4; k++) {
-          tile.set(INT, to + NIBBLES_AT[b] + k * STEP, PairBits.pack(q, 0, 4 * k, 0, 4));
+          int nibbles = PairBits.pack(q, 0, 4 * k, 0, 4);
+          long at = (long) run * runBytes + NIBBLES_AT[b] + k * STEP;
+          if (HalfTables.USED) {
+            HalfTables.pack(nibbles, tile, at, lane);
+          } else {
+            tile.set(INT, at + lane * 4L, nibbles);
+          }
         }
       }
     }
@@ -113,6 +120,21 @@ final class IQ4Matrix extends BlockMatrix {
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     int runs = columns() / Activations.BLOCK / runBlocks;
+    if (HalfTables.USED) {
+      HalfTables.dot(
+          address,
+          NIBBLES_AT,
+          SCALES_AT,
+          D,
+          runBytes,
+          tiles,
+          runs,
+          runBlocks,
+          x.bytes,
+          out,
+          row);
+      return;
+    }
     dot(address, tiles, runs, runBlocks, x.bytes.triples, x.bytes.scales, out, row);
   }
 
@@ -274,7 +296,12 @@ final class IQ4Matrix extends BlockMatrix {
   @Override
   int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
     for (int t = 0; t < tokens; t += 2) {
-      TableSums.two(run, scaled ? NIBBLES_AT : SINGLE_AT, blocks, x.triples, block, t, sums);
+      int[] at = scaled ? NIBBLES_AT : SINGLE_AT;
+      if (HalfTables.USED) {
+        HalfTables.two(run, at, blocks, x.pairs, block, t, sums);
+      } else {
+        TableSums.two(run, at, blocks, x.triples, block, t, sums);
+      }
     }
     return 0;
   }
@@ -327,6 +354,10 @@ final class IQ4Matrix extends BlockMatrix {
                       .convertShape(I2F, F, 0));
         }
         scale.intoArray(scales, b * ROW_BLOCK + half);
+        if (HalfTables.USED) {
+          HalfTables.unpack(p + NIBBLES_AT[i], w, b * Activations.BLOCK * ROW_BLOCK + half);
+          continue;
+        }
         for (int k = 0; k < 16; k++) {
           IntVector index =
               IntVector.fromMemorySegment(
