@@ -102,10 +102,9 @@ final class Q2_KMatrix extends TiledMatrix {
           ShortVector first1 = first0;
           ShortVector second0 = first0;
           ShortVector second1 = first0;
-          long bits = base + BITS_AT[i] & ADDRESS;
           for (int j = 0; j < 2; j++) {
             int k = (b + i) * 16 + 8 * j;
-            long q = bits + j * STEP;
+            long q = base + BITS_AT[i] + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -156,7 +155,7 @@ final class Q2_KMatrix extends TiledMatrix {
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           }
-          long at = base + SCALES_AT[i] & ADDRESS;
+          long at = base + SCALES_AT[i];
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector quarter = factor.mul(0.25f);
@@ -195,7 +194,7 @@ final class Q2_KMatrix extends TiledMatrix {
           acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(scale).mul(quarter), acc1);
         }
         for (int h = 0; h < 4; h++) {
-          long at = base + SCALES_AT[2 * h] & ADDRESS;
+          long at = base + SCALES_AT[2 * h];
           int sum = 2 * b + 4 * h;
           FloatVector d0 =
               ((FloatVector)
