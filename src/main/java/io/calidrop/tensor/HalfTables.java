@@ -126,43 +126,84 @@ final class HalfTables {
           IntVector bHigh = a;
           for (int j = 0; j < 4; j++) {
             int k = b * 16 + 4 * j;
-IntVector q0 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + j * STEP, LITTLE_ENDIAN);
-IntVector q1 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + j * STEP + HALF_BYTES, LITTLE_ENDIAN);
-IntVector q2 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + j * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
-IntVector q3 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + j * STEP + VectorShape.BYTES + HALF_BYTES, LITTLE_ENDIAN);
-ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-ShortVector xl = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-ShortVector u = (ShortVector)
-    ((ByteVector) q0.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ShortVector v = (ShortVector)
-    ((ByteVector) q1.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-IntVector s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-a = a.add(s);
-aHigh = aHigh.add(s.lanewise(ASHR, 16));
-u = (ShortVector)
-    ((ByteVector) q2.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-v = (ShortVector)
-    ((ByteVector) q3.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-b0 = b0.add(s);
-bHigh = bHigh.add(s.lanewise(ASHR, 16));
-xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-xl = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-u = (ShortVector)
-    ((ByteVector) q0.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-v = (ShortVector)
-    ((ByteVector) q1.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-a = a.add(s);
-aHigh = aHigh.add(s.lanewise(ASHR, 16));
-u = (ShortVector)
-    ((ByteVector) q2.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-v = (ShortVector)
-    ((ByteVector) q3.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-b0 = b0.add(s);
-bHigh = bHigh.add(s.lanewise(ASHR, 16));
-
+            IntVector q0 =
+                IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + j * STEP, LITTLE_ENDIAN);
+            IntVector q1 =
+                IntVector.fromMemorySegment(
+                    HALF_INTS, MEMORY, q + j * STEP + HALF_BYTES, LITTLE_ENDIAN);
+            IntVector q2 =
+                IntVector.fromMemorySegment(
+                    HALF_INTS, MEMORY, q + j * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+            IntVector q3 =
+                IntVector.fromMemorySegment(
+                    HALF_INTS,
+                    MEMORY,
+                    q + j * STEP + VectorShape.BYTES + HALF_BYTES,
+                    LITTLE_ENDIAN);
+            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+            ShortVector xl = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            ShortVector u =
+                (ShortVector)
+                    ((ByteVector) q0.reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            ShortVector v =
+                (ShortVector)
+                    ((ByteVector) q1.reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            IntVector s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
+            a = a.add(s);
+            aHigh = aHigh.add(s.lanewise(ASHR, 16));
+            u =
+                (ShortVector)
+                    ((ByteVector) q2.reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            v =
+                (ShortVector)
+                    ((ByteVector) q3.reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            bHigh = bHigh.add(s.lanewise(ASHR, 16));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            xl = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+            u =
+                (ShortVector)
+                    ((ByteVector) q0.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            v =
+                (ShortVector)
+                    ((ByteVector) q1.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
+            a = a.add(s);
+            aHigh = aHigh.add(s.lanewise(ASHR, 16));
+            u =
+                (ShortVector)
+                    ((ByteVector) q2.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            v =
+                (ShortVector)
+                    ((ByteVector) q3.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                        .and((byte) 15)
+                        .selectFrom(table)
+                        .convertShape(B2S, S, 0);
+            s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
+            b0 = b0.add(s);
+            bHigh = bHigh.add(s.lanewise(ASHR, 16));
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
@@ -221,57 +262,120 @@ bHigh = bHigh.add(s.lanewise(ASHR, 16));
       for (int j = 0; j < 4; j++) {
         int k = (block + i) * 64 + 16 * j + t;
         long q = base + j * STEP;
-IntVector q0 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q, LITTLE_ENDIAN);
-IntVector q1 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + HALF_BYTES, LITTLE_ENDIAN);
-IntVector q2 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-IntVector q3 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + VectorShape.BYTES + HALF_BYTES, LITTLE_ENDIAN);
-ShortVector ua = (ShortVector) ((ByteVector) q0.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ShortVector va = (ShortVector) ((ByteVector) q1.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ShortVector ub = (ShortVector) ((ByteVector) q2.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ShortVector vb = (ShortVector) ((ByteVector) q3.reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
-IntVector s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-a0 = a0.add(s);
-a0High = a0High.add(s.lanewise(ASHR, 16));
-s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-b0 = b0.add(s);
-b0High = b0High.add(s.lanewise(ASHR, 16));
-x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
-s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-a1 = a1.add(s);
-a1High = a1High.add(s.lanewise(ASHR, 16));
-s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-b1 = b1.add(s);
-b1High = b1High.add(s.lanewise(ASHR, 16));
-ua = (ShortVector) ((ByteVector) q0.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-va = (ShortVector) ((ByteVector) q1.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-ub = (ShortVector) ((ByteVector) q2.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-vb = (ShortVector) ((ByteVector) q3.lanewise(LSHR, 4).reinterpretShape(HALF, 0)).and((byte) 15).selectFrom(table).convertShape(B2S, S, 0);
-x0 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-x1 = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
-s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-a0 = a0.add(s);
-a0High = a0High.add(s.lanewise(ASHR, 16));
-s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-b0 = b0.add(s);
-b0High = b0High.add(s.lanewise(ASHR, 16));
-x0 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
-x1 = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
-s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-a1 = a1.add(s);
-a1High = a1High.add(s.lanewise(ASHR, 16));
-s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-b1 = b1.add(s);
-b1High = b1High.add(s.lanewise(ASHR, 16));
+        IntVector q0 = IntVector.fromMemorySegment(HALF_INTS, MEMORY, q, LITTLE_ENDIAN);
+        IntVector q1 =
+            IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + HALF_BYTES, LITTLE_ENDIAN);
+        IntVector q2 =
+            IntVector.fromMemorySegment(HALF_INTS, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector q3 =
+            IntVector.fromMemorySegment(
+                HALF_INTS, MEMORY, q + VectorShape.BYTES + HALF_BYTES, LITTLE_ENDIAN);
+        ShortVector ua =
+            (ShortVector)
+                ((ByteVector) q0.reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        ShortVector va =
+            (ShortVector)
+                ((ByteVector) q1.reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        ShortVector ub =
+            (ShortVector)
+                ((ByteVector) q2.reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        ShortVector vb =
+            (ShortVector)
+                ((ByteVector) q3.reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
+        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+        IntVector s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
+        a0 = a0.add(s);
+        a0High = a0High.add(s.lanewise(ASHR, 16));
+        s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
+        b0 = b0.add(s);
+        b0High = b0High.add(s.lanewise(ASHR, 16));
+        x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+        s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
+        a1 = a1.add(s);
+        a1High = a1High.add(s.lanewise(ASHR, 16));
+        s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
+        b1 = b1.add(s);
+        b1High = b1High.add(s.lanewise(ASHR, 16));
+        ua =
+            (ShortVector)
+                ((ByteVector) q0.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        va =
+            (ShortVector)
+                ((ByteVector) q1.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        ub =
+            (ShortVector)
+                ((ByteVector) q2.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        vb =
+            (ShortVector)
+                ((ByteVector) q3.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
+                    .and((byte) 15)
+                    .selectFrom(table)
+                    .convertShape(B2S, S, 0);
+        x0 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
+        s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
+        a0 = a0.add(s);
+        a0High = a0High.add(s.lanewise(ASHR, 16));
+        s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
+        b0 = b0.add(s);
+        b0High = b0High.add(s.lanewise(ASHR, 16));
+        x0 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
+        s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
+        a1 = a1.add(s);
+        a1High = a1High.add(s.lanewise(ASHR, 16));
+        s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
+        b1 = b1.add(s);
+        b1High = b1High.add(s.lanewise(ASHR, 16));
       }
       int o = (4 * i + t) * Matrix.ROW_BLOCK;
-((FloatVector) a0.sub(a0High.lanewise(LSHL, 16)).add(a0High).sub(QuantizedActivations.TRIPLES_OFFSET).convertShape(I2F, F, 0)).intoArray(sums, o);
-((FloatVector) b0.sub(b0High.lanewise(LSHL, 16)).add(b0High).sub(QuantizedActivations.TRIPLES_OFFSET).convertShape(I2F, F, 0)).intoArray(sums, o + 1 * LANES);
-((FloatVector) a1.sub(a1High.lanewise(LSHL, 16)).add(a1High).sub(QuantizedActivations.TRIPLES_OFFSET).convertShape(I2F, F, 0)).intoArray(sums, o + 2 * LANES);
-((FloatVector) b1.sub(b1High.lanewise(LSHL, 16)).add(b1High).sub(QuantizedActivations.TRIPLES_OFFSET).convertShape(I2F, F, 0)).intoArray(sums, o + 3 * LANES);
-
+      ((FloatVector)
+              a0.sub(a0High.lanewise(LSHL, 16))
+                  .add(a0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET)
+                  .convertShape(I2F, F, 0))
+          .intoArray(sums, o);
+      ((FloatVector)
+              b0.sub(b0High.lanewise(LSHL, 16))
+                  .add(b0High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET)
+                  .convertShape(I2F, F, 0))
+          .intoArray(sums, o + 1 * LANES);
+      ((FloatVector)
+              a1.sub(a1High.lanewise(LSHL, 16))
+                  .add(a1High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET)
+                  .convertShape(I2F, F, 0))
+          .intoArray(sums, o + 2 * LANES);
+      ((FloatVector)
+              b1.sub(b1High.lanewise(LSHL, 16))
+                  .add(b1High)
+                  .sub(QuantizedActivations.TRIPLES_OFFSET)
+                  .convertShape(I2F, F, 0))
+          .intoArray(sums, o + 3 * LANES);
     }
   }
 

@@ -122,17 +122,7 @@ final class IQ4Matrix extends BlockMatrix {
     int runs = columns() / Activations.BLOCK / runBlocks;
     if (HalfTables.USED) {
       HalfTables.dot(
-          address,
-          NIBBLES_AT,
-          SCALES_AT,
-          D,
-          runBytes,
-          tiles,
-          runs,
-          runBlocks,
-          x.bytes,
-          out,
-          row);
+          address, NIBBLES_AT, SCALES_AT, D, runBytes, tiles, runs, runBlocks, x.bytes, out, row);
       return;
     }
     dot(address, tiles, runs, runBlocks, x.bytes.triples, x.bytes.scales, out, row);

@@ -112,7 +112,8 @@ final class Q3_KMatrix extends TiledMatrix {
           ShortVector second1 = second0;
           IntVector last0 = IntVector.zero(I);
           IntVector last1 = last0;
-          long bits = base + BITS_AT[i] & ADDRESS;
+          // Not masked: without checks C2 unrolls the loop, and spills.
+          long bits = base + BITS_AT[i];
           int k = (b + i) * 16;
           for (int j = 0; j < 3; j++) {
             long q = bits + j * STEP;
