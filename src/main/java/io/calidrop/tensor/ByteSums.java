@@ -22,6 +22,8 @@ import jdk.incubator.vector.ShortVector;
  * tile, as in {@link NibbleSums}.
  */
 final class ByteSums {
+  private static final int[] BYTES = {0x00ff00ff};
+
   private ByteSums() {}
 
   /**
@@ -35,8 +37,9 @@ final class ByteSums {
    * @param sums [blocks][4][rows of a tile], of which those of the two tokens are overwritten
    */
   static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       IntVector a0 = IntVector.zero(I);
       IntVector a0High = a0;
       IntVector b0 = a0;
@@ -46,22 +49,22 @@ final class ByteSums {
       IntVector b1 = a0;
       IntVector b1High = a0;
       for (int m = 0; m < 8; m++) {
-        int k = ((block + i) * 8 + m) * 12 + t;
+        int k = (block + i) * 96 + 4 * m + t;
         IntVector va = IntVector.fromMemorySegment(I, MEMORY, base + m * STEP, LITTLE_ENDIAN);
         IntVector vb =
             IntVector.fromMemorySegment(
                 I, MEMORY, base + m * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
         ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-        ShortVector higha = lowa.lanewise(LSHR, 8);
+        ShortVector higha = (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-        ShortVector highb = lowb.lanewise(LSHR, 8);
+        ShortVector highb = (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector x0;
         ShortVector x1;
         ShortVector offset;
         IntVector s;
         x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 32]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 64]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a0 = a0.add(s);
         a0High = a0High.add(s.lanewise(ASHR, 16));
@@ -69,8 +72,8 @@ final class ByteSums {
         b0 = b0.add(s);
         b0High = b0High.add(s.lanewise(ASHR, 16));
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 33]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 65]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a1 = a1.add(s);
         a1High = a1High.add(s.lanewise(ASHR, 16));

@@ -37,23 +37,44 @@ final class Bytes {
   /**
    * Five-bit weights.
    *
-   * @param address of an int of fifth bits for each row, and four of nibbles
+   * @param address of five ints of {@link PairBits#fields} for each row
    * @param o index of the first row's first four weights
    */
   static void fifths(long address, int[] w, int o) {
-    IntVector nibbles = IntVector.broadcast(I, 0x0f0f0f0f);
-    IntVector fifths = IntVector.broadcast(I, 0x10101010);
-    IntVector h = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
-    for (int j = 0; j < 4; j++, o += 2 * Matrix.ROW_BLOCK) {
-      address += STEP;
-      IntVector q = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
-      q.and(nibbles).or(h.lanewise(LSHL, 4).and(fifths)).intoArray(w, o);
-      q.lanewise(LSHR, 4)
-          .and(nibbles)
-          .or(h.lanewise(LSHL, 3).and(fifths))
-          .intoArray(w, o + Matrix.ROW_BLOCK);
-      h = h.lanewise(LSHR, 2);
-    }
+    IntVector lower = IntVector.broadcast(I, 0x001f001f);
+    IntVector upper = IntVector.broadcast(I, 0x1f001f00);
+    IntVector q0 = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
+    IntVector q1 = IntVector.fromMemorySegment(I, MEMORY, address + STEP, LITTLE_ENDIAN);
+    IntVector q2 = IntVector.fromMemorySegment(I, MEMORY, address + 2 * STEP, LITTLE_ENDIAN);
+    IntVector q3 = IntVector.fromMemorySegment(I, MEMORY, address + 3 * STEP, LITTLE_ENDIAN);
+    IntVector q4 = IntVector.fromMemorySegment(I, MEMORY, address + 4 * STEP, LITTLE_ENDIAN);
+    q0.and(lower).or(q0.lanewise(LSHR, 2).and(upper)).intoArray(w, o);
+    q0.lanewise(LSHR, 5)
+        .and(lower)
+        .or(q1.lanewise(LSHL, 8).and(upper))
+        .intoArray(w, o + 1 * Matrix.ROW_BLOCK);
+    q1.lanewise(LSHR, 5)
+        .and(lower)
+        .or(q2.lanewise(LSHL, 8).and(upper))
+        .intoArray(w, o + 2 * Matrix.ROW_BLOCK);
+    q1.lanewise(LSHR, 10)
+        .and(lower)
+        .or(q2.lanewise(LSHL, 3).and(upper))
+        .intoArray(w, o + 3 * Matrix.ROW_BLOCK);
+    q2.lanewise(LSHR, 10)
+        .and(lower)
+        .or(q3.lanewise(LSHL, 3).and(upper))
+        .intoArray(w, o + 4 * Matrix.ROW_BLOCK);
+    q3.and(lower).or(q3.lanewise(LSHR, 2).and(upper)).intoArray(w, o + 5 * Matrix.ROW_BLOCK);
+    q4.and(lower).or(q4.lanewise(LSHR, 2).and(upper)).intoArray(w, o + 6 * Matrix.ROW_BLOCK);
+    q4.lanewise(LSHR, 5)
+        .and(lower)
+        .or(q0.lanewise(LSHR, 7).and(0x01000100))
+        .or(q1.lanewise(LSHR, 6).and(0x02000200))
+        .or(q2.lanewise(LSHR, 5).and(0x04000400))
+        .or(q3.lanewise(LSHR, 4).and(0x08000800))
+        .or(q4.lanewise(LSHR, 3).and(0x10001000))
+        .intoArray(w, o + 7 * Matrix.ROW_BLOCK);
   }
 
   /**

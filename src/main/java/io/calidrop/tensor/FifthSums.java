@@ -20,13 +20,14 @@ import jdk.incubator.vector.ShortVector;
 
 /** Five-bit weights of a tile times two tokens, as in {@link NibbleSums}. */
 final class FifthSums {
-  private static final int[] MASKS = {0x000f000f, 0x00100010};
+  private static final int[] MASKS = {0x001f001f, 0x80008000};
   private static final int GROUP_SUMS = Activations.GROUP * Matrix.ROW_BLOCK;
 
   private FifthSums() {}
 
   /**
-   * As {@link NibbleSums#multiply}, for two tokens; an int of fifth bits lies before the nibbles.
+   * As {@link NibbleSums#multiply}, for two tokens; five ints of fields, see {@link
+   * PairBits#fields}.
    */
   static int multiply(
       long p, int[] at, int blocks, QuantizedActivations x, int shifted, int block, float[] sums) {
@@ -43,96 +44,59 @@ final class FifthSums {
       int shifted,
       int block,
       float[] sums) {
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
+    IntVector fields = IntVector.broadcast(I, MASKS[0]);
+    IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
     int touched = 0;
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       int xb = (block + i) * 4;
       ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
       ShortVector t0 = s0;
       ShortVector s1 = (ShortVector) IntVector.broadcast(I, offsets[xb + 1]).reinterpretShape(S, 0);
       ShortVector t1 = s1;
-      IntVector ha = IntVector.fromMemorySegment(I, MEMORY, base, LITTLE_ENDIAN);
-      IntVector hb =
-          IntVector.fromMemorySegment(I, MEMORY, base + VectorShape.BYTES, LITTLE_ENDIAN);
-
-      for (int j = 0; j < 4; j++) {
-        int xi = xb * 16 + 16 * j;
-        IntVector qa =
-            IntVector.fromMemorySegment(I, MEMORY, base + STEP + j * STEP, LITTLE_ENDIAN);
-        IntVector qb =
-            IntVector.fromMemorySegment(
-                I, MEMORY, base + STEP + j * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
-        ShortVector wa =
-            (ShortVector)
-                qa.and(nibbles).or(ha.lanewise(LSHL, 4).and(fifths)).reinterpretShape(S, 0);
-        ShortVector wb =
-            (ShortVector)
-                qb.and(nibbles).or(hb.lanewise(LSHL, 4).and(fifths)).reinterpretShape(S, 0);
-        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
+      IntVector lasta = IntVector.zero(I);
+      IntVector lastb = lasta;
+      int xi = xb * 16;
+      for (int j = 0; j < 5; j++) {
+        long q = base + j * STEP;
+        int k = xi + 12 * j;
+        IntVector qa = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        IntVector qb = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        ShortVector wa = (ShortVector) qa.and(fields).reinterpretShape(S, 0);
+        ShortVector wb = (ShortVector) qb.and(fields).reinterpretShape(S, 0);
+        ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
-        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
+        ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
         s1 = x1.mul(wa).add(s1);
         t1 = x1.mul(wb).add(t1);
-        wa =
-            (ShortVector)
-                qa.lanewise(LSHR, 4)
-                    .and(nibbles)
-                    .or(ha.lanewise(LSHL, 3).and(fifths))
-                    .reinterpretShape(S, 0);
-        wb =
-            (ShortVector)
-                qb.lanewise(LSHR, 4)
-                    .and(nibbles)
-                    .or(hb.lanewise(LSHL, 3).and(fifths))
-                    .reinterpretShape(S, 0);
-        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 4]).reinterpretShape(S, 0);
+        wa = (ShortVector) qa.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0);
+        wb = (ShortVector) qb.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0);
+        x0 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 5]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
         s1 = x1.mul(wa).add(s1);
         t1 = x1.mul(wb).add(t1);
-        wa =
-            (ShortVector)
-                qa.lanewise(LSHR, 8)
-                    .and(nibbles)
-                    .or(ha.lanewise(LSHR, 4).and(fifths))
-                    .reinterpretShape(S, 0);
-        wb =
-            (ShortVector)
-                qb.lanewise(LSHR, 8)
-                    .and(nibbles)
-                    .or(hb.lanewise(LSHR, 4).and(fifths))
-                    .reinterpretShape(S, 0);
-        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
+        wa = (ShortVector) qa.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0);
+        wb = (ShortVector) qb.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0);
+        x0 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
         s1 = x1.mul(wa).add(s1);
         t1 = x1.mul(wb).add(t1);
-        wa =
-            (ShortVector)
-                qa.lanewise(LSHR, 12)
-                    .and(nibbles)
-                    .or(ha.lanewise(LSHR, 5).and(fifths))
-                    .reinterpretShape(S, 0);
-        wb =
-            (ShortVector)
-                qb.lanewise(LSHR, 12)
-                    .and(nibbles)
-                    .or(hb.lanewise(LSHR, 5).and(fifths))
-                    .reinterpretShape(S, 0);
-        x0 = (ShortVector) IntVector.broadcast(I, x[xi + 12]).reinterpretShape(S, 0);
-        s0 = x0.mul(wa).add(s0);
-        t0 = x0.mul(wb).add(t0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[xi + 13]).reinterpretShape(S, 0);
-        s1 = x1.mul(wa).add(s1);
-        t1 = x1.mul(wb).add(t1);
-        ha = ha.lanewise(LSHR, 2);
-        hb = hb.lanewise(LSHR, 2);
+        lasta = qa.and(lastBits).or(lasta.lanewise(LSHR, 1));
+        lastb = qb.and(lastBits).or(lastb.lanewise(LSHR, 1));
       }
+      ShortVector va = (ShortVector) lasta.lanewise(LSHR, 11).reinterpretShape(S, 0);
+      ShortVector vb = (ShortVector) lastb.lanewise(LSHR, 11).reinterpretShape(S, 0);
+      ShortVector y0 = (ShortVector) IntVector.broadcast(I, x[xi + 60]).reinterpretShape(S, 0);
+      s0 = y0.mul(va).add(s0);
+      t0 = y0.mul(vb).add(t0);
+      ShortVector y1 = (ShortVector) IntVector.broadcast(I, x[xi + 61]).reinterpretShape(S, 0);
+      s1 = y1.mul(va).add(s1);
+      t1 = y1.mul(vb).add(t1);
       int o = i * GROUP_SUMS;
       IntVector total;
       IntVector v;

@@ -38,6 +38,7 @@ final class IQ4Matrix extends BlockMatrix {
   static final byte[] TABLE = new byte[B.length()];
   private static final int D = 4 * STEP;
   private static final int[] NIBBLES = {0x0f0f0f0f};
+  private static final int[] BYTES = {0x00ff00ff};
 
   static {
     for (int i = 0; i < TABLE.length; i++) {
@@ -73,7 +74,8 @@ final class IQ4Matrix extends BlockMatrix {
 
   @Override
   public int forms(int tokens) {
-    return tokens <= streamed() ? Activations.TRIPLES : Activations.INTEGERS;
+    int few = HalfTables.USED ? Activations.PAIRS : Activations.TRIPLES;
+    return tokens <= streamed() ? few : Activations.INTEGERS;
   }
 
   @Override
@@ -103,7 +105,13 @@ final class IQ4Matrix extends BlockMatrix {
           q[i] = (byte) NonLinearBlocks.quant(source, offset, i);
         }
         for (int k = 0; k < 4; k++) {
-          tile.set(INT, to + NIBBLES_AT[b] + k * STEP, PairBits.pack(q, 0, 4 * k, 0, 4));
+          int nibbles = PairBits.pack(q, 0, 4 * k, 0, 4);
+          long at = (long) run * runBytes + NIBBLES_AT[b] + k * STEP;
+          if (HalfTables.USED) {
+            HalfTables.pack(nibbles, tile, at, lane);
+          } else {
+            tile.set(INT, at + lane * 4L, nibbles);
+          }
         }
       }
     }
@@ -112,6 +120,11 @@ final class IQ4Matrix extends BlockMatrix {
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     int runs = columns() / Activations.BLOCK / runBlocks;
+    if (HalfTables.USED) {
+      HalfTables.dot(
+          address, NIBBLES_AT, SCALES_AT, D, runBytes, tiles, runs, runBlocks, x.bytes, out, row);
+      return;
+    }
     dot(address, tiles, runs, runBlocks, x.bytes.triples, x.bytes.scales, out, row);
   }
 
@@ -121,6 +134,7 @@ final class IQ4Matrix extends BlockMatrix {
       long p, int tiles, int runs, int runBlocks, int[] x, float[] scales, float[] out, int row) {
     ByteVector table = ByteVector.fromArray(B, TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -128,13 +142,14 @@ final class IQ4Matrix extends BlockMatrix {
         long base = p & ADDRESS;
         for (int i = 0; i < runBlocks; i++) {
           int b = run * runBlocks + i;
+          long q = base + NIBBLES_AT[i] & ADDRESS;
           IntVector a0 = IntVector.zero(I);
           IntVector a0High = a0;
           IntVector b0 = a0;
           IntVector b0High = a0;
           for (int j = 0; j < 4; j++) {
-            int k = (b * 8 + 2 * j) * 3;
-            long at = base + NIBBLES_AT[i] + j * STEP;
+            int k = b * 24 + 2 * j;
+            long at = q + j * STEP;
             IntVector qa = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
             IntVector qb =
                 IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
@@ -149,19 +164,33 @@ final class IQ4Matrix extends BlockMatrix {
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
             ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
             ShortVector offset =
-                (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+                (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
+            IntVector v = va;
             IntVector s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
+            v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
 
@@ -175,19 +204,33 @@ final class IQ4Matrix extends BlockMatrix {
                     ((ByteVector) qb.lanewise(LSHR, 4).and(nibbles).reinterpretShape(B, 0))
                         .selectFrom(table)
                         .reinterpretShape(I, 0);
-            x0 = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-            offset = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+            x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 17]).reinterpretShape(S, 0);
             w = (ShortVector) va.reinterpretShape(S, 0);
+            v = va;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
+            v = vb;
             s =
                 (IntVector)
-                    x0.mul(w).add(x1.mul(w.lanewise(LSHR, 8))).add(offset).reinterpretShape(I, 0);
+                    x0.mul(w)
+                        .add(
+                            x1.mul(
+                                (ShortVector)
+                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                        .add(offset)
+                        .reinterpretShape(I, 0);
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
           }
@@ -202,7 +245,7 @@ final class IQ4Matrix extends BlockMatrix {
                           I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
                       .reinterpretShape(F, 0);
           if (runBlocks > 1) {
-            long at = base + SCALES_AT[i];
+            long at = base + SCALES_AT[i] & ADDRESS;
             int shift = 24 - 8 * (i & 3);
             scale0 =
                 scale0.mul(
@@ -243,7 +286,12 @@ final class IQ4Matrix extends BlockMatrix {
   @Override
   int sums(long run, int blocks, QuantizedActivations x, int block, int tokens, float[] sums) {
     for (int t = 0; t < tokens; t += 2) {
-      TableSums.two(run, scaled ? NIBBLES_AT : SINGLE_AT, blocks, x.triples, block, t, sums);
+      int[] at = scaled ? NIBBLES_AT : SINGLE_AT;
+      if (HalfTables.USED) {
+        HalfTables.two(run, at, blocks, x.pairs, block, t, sums);
+      } else {
+        TableSums.two(run, at, blocks, x.triples, block, t, sums);
+      }
     }
     return 0;
   }
@@ -296,6 +344,10 @@ final class IQ4Matrix extends BlockMatrix {
                       .convertShape(I2F, F, 0));
         }
         scale.intoArray(scales, b * ROW_BLOCK + half);
+        if (HalfTables.USED) {
+          HalfTables.unpack(p + NIBBLES_AT[i], w, b * Activations.BLOCK * ROW_BLOCK + half);
+          continue;
+        }
         for (int k = 0; k < 16; k++) {
           IntVector index =
               IntVector.fromMemorySegment(

@@ -13,7 +13,7 @@ abstract class NibbleMatrix extends BlockMatrix {
 
   /**
    * @param bitsAt bytes from the start of 256 columns to the bits of each block: its four ints of
-   *     nibbles, before them that of fifth bits where there are such
+   *     nibbles, or its five ints of fields
    * @param runBytes of 256 columns in a tile
    * @param tileBytes of all columns
    * @param shifted whether weights count from 0, not from the middle of their range

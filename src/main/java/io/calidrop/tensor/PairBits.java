@@ -1,5 +1,7 @@
 package io.calidrop.tensor;
 
+import java.lang.foreign.MemorySegment;
+
 /**
  * Packs some bits of many quants into ints, in the order in which kernels pair columns: the low
  * half of an int belongs to the first columns of its pairs, the high half to the second ones. Of
@@ -27,5 +29,42 @@ final class PairBits {
       bits |= (q[column + 2] >> shift & mask) << 16 + place;
     }
     return bits;
+  }
+
+  /**
+   * Three- or five-bit quants, whose fields fill 15 bits of each half of as many ints as a quant
+   * has bits: a shift and a mask give a pair, where quants split in two ints take two of each. In
+   * the last bit of the halves is a bit of pair 15.
+   *
+   * @param q holds the quants of a block of 32 columns at {@code offset}
+   * @param width bits of a quant, 3 or 5
+   * @param i which int, and so which bit of pair 15
+   * @param pairs whose fields it holds, from the lowest on
+   */
+  static int fields(byte[] q, int offset, int width, int i, int... pairs) {
+    int last = offset + 12 + QuantizedActivations.PAIR_COLUMNS[3];
+    int bits = (q[last] >> i & 1) << 15 | (q[last + 2] >> i & 1) << 31;
+    for (int f = 0; f < pairs.length; f++) {
+      int k = pairs[f];
+      int column = offset + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
+      bits |= q[column] << width * f | q[column + 2] << 16 + width * f;
+    }
+    return bits;
+  }
+
+  /**
+   * Writes the five ints of {@link #fields} of a block of five-bit quants: three pairs each, in
+   * order.
+   *
+   * @param q [32] quants
+   * @param to of the row's first int in a tile
+   */
+  static void packFifths(byte[] q, MemorySegment tile, long to) {
+    for (int i = 0; i < 5; i++) {
+      tile.set(
+          TiledMatrix.INT,
+          to + i * TiledMatrix.STEP,
+          fields(q, 0, 5, i, 3 * i, 3 * i + 1, 3 * i + 2));
+    }
   }
 }

@@ -22,15 +22,18 @@ import jdk.incubator.vector.ShortVector;
  * columns.
  *
  * <p>A super-block of 256 columns is 110 bytes in the file. In a tile it is [29][rows] ints: of
- * each of 8 blocks of 32 columns one of third bits and two of low bit pairs, see {@link PairBits};
- * between them d and scales as in {@link Q6_KMatrix}, as are the halves of a block.
+ * each of 8 blocks of 32 columns three of fields, see {@link PairBits#fields}; between them d and
+ * scales as in {@link Q6_KMatrix}, as are the halves of a block.
  */
 final class Q3_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 110;
   private static final int INTS = 29;
   private static final int D = 3 * STEP;
-  private static final int[] MASKS = {0x00030003, 0x00040004};
+  private static final int[] MASKS = {0x00070007, 0x80008000};
+
+  /** The pairs of the highest fields of a block's ints. */
+  private static final int[] LAST_FIELDS = {12, 14, 13};
 
   /** Where the bits of block {@code i} begin. */
   private static final int[] BITS_AT = offsets(i -> 3 * i + (i + 7 >> 3) + (i + 1 >> 1));
@@ -71,9 +74,10 @@ final class Q3_KMatrix extends TiledMatrix {
       }
       for (int i = 0; i < 8; i++) {
         int b = i * Activations.BLOCK;
-        tile.set(INT, to + BITS_AT[i], PairBits.pack(q, b, 0, 2, 1));
-        for (int k = 0; k < 2; k++) {
-          tile.set(INT, to + BITS_AT[i] + (1 + k) * STEP, PairBits.pack(q, b, 8 * k, 0, 2));
+        for (int k = 0; k < 3; k++) {
+          int fields =
+              PairBits.fields(q, b, 3, k, 4 * k, 4 * k + 2, 4 * k + 1, 4 * k + 3, LAST_FIELDS[k]);
+          tile.set(INT, to + BITS_AT[i] + k * STEP, fields);
         }
       }
     }
@@ -90,8 +94,8 @@ final class Q3_KMatrix extends TiledMatrix {
     int[] x = input.pairs;
     int[] halves = input.halves;
     float[] scales = input.scales;
-    IntVector lows = IntVector.broadcast(I, MASKS[0]);
-    IntVector thirds = IntVector.broadcast(I, MASKS[1]);
+    IntVector fields = IntVector.broadcast(I, MASKS[0]);
+    IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -106,43 +110,82 @@ final class Q3_KMatrix extends TiledMatrix {
               ((ShortVector) IntVector.broadcast(I, halves[2 * (b + i) + 1]).reinterpretShape(S, 0))
                   .mul((short) -4);
           ShortVector second1 = second0;
-          for (int j = 0; j < 4; j++) {
-            int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i];
-            IntVector h0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
-            IntVector h1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 2 * j);
-            q += STEP + (j >> 1) * STEP;
-            IntVector w0 =
-                IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 4 * (j & 1));
+          IntVector last0 = IntVector.zero(I);
+          IntVector last1 = last0;
+          // Not masked: without checks C2 unrolls the loop, and spills.
+          long bits = base + BITS_AT[i];
+          int k = (b + i) * 16;
+          for (int j = 0; j < 3; j++) {
+            long q = bits + j * STEP;
+            IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
-                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN)
-                    .lanewise(LSHR, 4 * (j & 1));
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            IntVector v0 = w0.and(lows).or(h0.lanewise(LSHL, 2).and(thirds));
-            IntVector v1 = w1.and(lows).or(h1.lanewise(LSHL, 2).and(thirds));
+                IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+            ShortVector xk =
+                (ShortVector) IntVector.broadcast(I, x[k + 4 * j]).reinterpretShape(S, 0);
+            IntVector v0 = w0.and(fields);
+            IntVector v1 = w1.and(fields);
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 2).and(lows).or(h0.lanewise(LSHL, 1).and(thirds));
-            v1 = w1.lanewise(LSHR, 2).and(lows).or(h1.lanewise(LSHL, 1).and(thirds));
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(lows).or(h0.lanewise(LSHR, 6).and(thirds));
-            v1 = w1.lanewise(LSHR, 8).and(lows).or(h1.lanewise(LSHR, 6).and(thirds));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 2]).reinterpretShape(S, 0);
+            v0 = w0.lanewise(LSHR, 3).and(fields);
+            v1 = w1.lanewise(LSHR, 3).and(fields);
             first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 10).and(lows).or(h0.lanewise(LSHR, 7).and(thirds));
-            v1 = w1.lanewise(LSHR, 10).and(lows).or(h1.lanewise(LSHR, 7).and(thirds));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 1]).reinterpretShape(S, 0);
+            v0 = w0.lanewise(LSHR, 6).and(fields);
+            v1 = w1.lanewise(LSHR, 6).and(fields);
             second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
             second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 3]).reinterpretShape(S, 0);
+            v0 = w0.lanewise(LSHR, 9).and(fields);
+            v1 = w1.lanewise(LSHR, 9).and(fields);
+            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
+            last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
           }
-          long at = base + SCALES_AT[i];
+          ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
+          IntVector v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 0 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          IntVector v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 0 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+          first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
+          v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 1 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 1 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+          first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
+          v0 =
+              IntVector.fromMemorySegment(I, MEMORY, bits + 2 * STEP, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          v1 =
+              IntVector.fromMemorySegment(
+                      I, MEMORY, bits + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+                  .lanewise(LSHR, 12)
+                  .and(fields);
+          second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+          second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
+          v0 = last0.lanewise(LSHR, 13);
+          v1 = last1.lanewise(LSHR, 13);
+          second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
+          second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          long at = base + SCALES_AT[i] & ADDRESS;
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);
           FloatVector scale;
@@ -197,8 +240,8 @@ final class Q3_KMatrix extends TiledMatrix {
   }
 
   private static void unpack(long p, int half, int[] w, float[] scales) {
-    IntVector lows = IntVector.broadcast(I, 0x03030303);
-    IntVector thirds = IntVector.broadcast(I, 0x04040404);
+    IntVector lower = IntVector.broadcast(I, MASKS[0]);
+    IntVector upper = IntVector.broadcast(I, MASKS[0] << 8);
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
@@ -213,23 +256,26 @@ final class Q3_KMatrix extends TiledMatrix {
         d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
       }
       long q = p + BITS_AT[i];
-      IntVector h = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      for (int j = 0; j < 2; j++) {
-        q += STEP;
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-        v.and(lows).or(h.lanewise(LSHL, 2).and(thirds)).intoArray(w, o);
-        v.lanewise(LSHR, 2)
-            .and(lows)
-            .or(h.lanewise(LSHL, 1).and(thirds))
-            .intoArray(w, o + ROW_BLOCK);
-        v.lanewise(LSHR, 4).and(lows).or(h.and(thirds)).intoArray(w, o + 2 * ROW_BLOCK);
+      for (int j = 0; j < 3; j++) {
+        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
+        v.and(lower).or(v.lanewise(LSHL, 5).and(upper)).intoArray(w, o);
         v.lanewise(LSHR, 6)
-            .and(lows)
-            .or(h.lanewise(LSHR, 1).and(thirds))
-            .intoArray(w, o + 3 * ROW_BLOCK);
-        h = h.lanewise(LSHR, 4);
-        o += 4 * ROW_BLOCK;
+            .and(lower)
+            .or(v.lanewise(LSHR, 1).and(upper))
+            .intoArray(w, o + ROW_BLOCK);
+        o += 2 * ROW_BLOCK;
       }
+      IntVector v0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+      IntVector v1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
+      IntVector v2 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
+      v0.lanewise(LSHR, 12).and(lower).or(v1.lanewise(LSHR, 4).and(upper)).intoArray(w, o);
+      v2.lanewise(LSHR, 12)
+          .and(lower)
+          .or(v0.lanewise(LSHR, 7).and(0x01000100))
+          .or(v1.lanewise(LSHR, 6).and(0x02000200))
+          .or(v2.lanewise(LSHR, 5).and(0x04000400))
+          .intoArray(w, o + ROW_BLOCK);
+      o += 2 * ROW_BLOCK;
     }
   }
 

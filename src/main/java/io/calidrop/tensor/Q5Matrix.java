@@ -21,13 +21,13 @@ import jdk.incubator.vector.ShortVector;
  * Q5_1 weights, {@code w = d * q + m}, and Q5_0 weights, {@code w = d * (q - 16)}; q in 0..31.
  *
  * <p>A block of 32 columns is 24 bytes in a file of Q5_1, 22 in one of Q5_0. In a tile it is
- * [6][rows] ints: fifth bits, four ints of nibbles, see {@link PairBits}, then d and m (0 in Q5_0)
- * as half-precision numbers.
+ * [6][rows] ints: five of fields, see {@link PairBits#fields}, then d and m (0 in Q5_0) as
+ * half-precision numbers.
  */
 final class Q5Matrix extends NibbleMatrix {
   private static final int INTS = 6;
   private static final int[] BITS_AT = offsets(i -> INTS * i);
-  private static final int[] MASKS = {0x000f000f, 0x00100010};
+  private static final int[] MASKS = {0x001f001f, 0x80008000};
 
   private final boolean minima;
 
@@ -54,11 +54,8 @@ final class Q5Matrix extends NibbleMatrix {
       for (int i = 0; i < q.length; i++) {
         q[i] = (byte) LegacyBlocks.q5Quant(source, offset + head, i);
       }
-      tile.set(INT, to, PairBits.pack(q, 0, 0, 4, 1));
-      to += STEP;
-      for (int k = 0; k < 16; k += 4, to += STEP) {
-        tile.set(INT, to, PairBits.pack(q, 0, k, 0, 4));
-      }
+      PairBits.packFifths(q, tile, to);
+      to += 5 * STEP;
       tile.set(INT, to, minima ? source.get(INT, offset) : source.get(SHORT, offset) & 0xffff);
       to += STEP;
     }
@@ -84,8 +81,8 @@ final class Q5Matrix extends NibbleMatrix {
     int[] totals = input.totals;
     float[] scales = input.scales;
     float[] sums = input.sums;
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
+    IntVector fields = IntVector.broadcast(I, MASKS[0]);
+    IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -93,38 +90,38 @@ final class Q5Matrix extends NibbleMatrix {
         long base = p & ADDRESS;
         ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[b]).reinterpretShape(S, 0);
         ShortVector s1 = s0;
-        for (int j = 0; j < 4; j++) {
-          int k = b * 16 + 4 * j;
-          long q = base + STEP + j * STEP;
-          IntVector h0 =
-              IntVector.fromMemorySegment(I, MEMORY, base, LITTLE_ENDIAN).lanewise(LSHR, 2 * j);
-          IntVector h1 =
-              IntVector.fromMemorySegment(I, MEMORY, base + VectorShape.BYTES, LITTLE_ENDIAN)
-                  .lanewise(LSHR, 2 * j);
+        int k = b * 16;
+        IntVector last0 = IntVector.zero(I);
+        IntVector last1 = last0;
+        for (int j = 0; j < 5; j++) {
+          long q = base + j * STEP;
           IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           IntVector w1 =
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-          ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-          IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(fifths));
-          IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(fifths));
-          s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-          xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-          v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 3).and(fifths));
-          v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 3).and(fifths));
-          s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-          xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-          v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(fifths));
-          v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(fifths));
-          s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-          xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-          v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 5).and(fifths));
-          v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 5).and(fifths));
-          s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          ShortVector xk =
+              (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
+          s0 = s0.add(((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk));
+          s1 = s1.add(((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 1]).reinterpretShape(S, 0);
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 2]).reinterpretShape(S, 0);
+          s0 =
+              s0.add(
+                  ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+          s1 =
+              s1.add(
+                  ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+          last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
+          last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
         }
+        ShortVector xLast = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
+        s0 = s0.add(((ShortVector) last0.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
+        s1 = s1.add(((ShortVector) last1.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
         IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN);
         IntVector dm1 =
             IntVector.fromMemorySegment(

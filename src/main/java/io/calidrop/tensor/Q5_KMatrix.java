@@ -22,14 +22,14 @@ import jdk.incubator.vector.ShortVector;
  * each 32 columns.
  *
  * <p>A super-block of 256 columns is 176 bytes in the file. In a tile it is [46][rows] ints: of
- * each of 8 blocks an int of fifth bits, bit k of its low and high half belonging to pair k, and
- * four ints of nibbles in the order of Q4_0; between them d, dmin, scales and minima as in Q4_K.
+ * each of 8 blocks five of fields, see {@link PairBits#fields}; between them d, dmin, scales and
+ * minima as in Q4_K.
  */
 final class Q5_KMatrix extends NibbleMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 176;
   private static final int INTS = 46;
-  private static final int[] MASKS = {0x000f000f, 0x00100010};
+  private static final int[] MASKS = {0x001f001f, 0x80008000};
 
   /** Where the bits of block {@code i} begin. */
   private static final int[] BITS_AT = offsets(i -> 5 * i + 2 * (i + 7 >> 3) + 2 * (i + 3 >> 2));
@@ -49,10 +49,8 @@ final class Q5_KMatrix extends NibbleMatrix {
 
   @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
-    byte[] high =
-        new byte[Activations.BLOCK]; // bit b of byte i is the fifth of column i of block b
+    byte[] q = new byte[Activations.BLOCK];
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {
-      MemorySegment.copy(source, BYTE, offset + 16, high, 0, high.length);
       long to = (long) s * INTS * STEP + lane * 4L;
       float d = Float.float16ToFloat(source.get(SHORT, offset));
       float dmin = Float.float16ToFloat(source.get(SHORT, offset + 2));
@@ -62,15 +60,10 @@ final class Q5_KMatrix extends NibbleMatrix {
         KScales.repack(source, offset + 4, half, tile, to + SCALES_AT[4 * half]);
       }
       for (int b = 0; b < 8; b++) {
-        long block = to + BITS_AT[b];
-        tile.set(INT, block, PairBits.pack(high, 0, 0, b, 1));
-        for (int j = 0; j < 4; j++) {
-          long from = offset + 48 + b / 2 * 32 + j * 4;
-          int shift = b % 2 * 4;
-          int first = source.get(INT, from) >>> shift & 0x0f0f0f0f;
-          int second = source.get(INT, from + 16) >>> shift & 0x0f0f0f0f;
-          tile.set(INT, block + (1 + j) * STEP, first | second << 4);
+        for (int i = 0; i < q.length; i++) {
+          q[i] = (byte) SuperBlocks.q5Quant(source, offset, b * Activations.BLOCK + i);
         }
+        PairBits.packFifths(q, tile, to + BITS_AT[b]);
       }
     }
   }
@@ -80,8 +73,7 @@ final class Q5_KMatrix extends NibbleMatrix {
     dot(address, tiles, columns() / COLUMNS, x.bytes, out, row);
   }
 
-  /* Lanes as in Q4_1, with weights of 5 and activations of 8 bits. Each shift brings a pair's fifth bits to
-   * the places above its nibbles. */
+  /* Lanes as in Q4_1, with weights of 5 and activations of 8 bits. */
   private static void dot(
       long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
     int[] x = input.pairs;
@@ -89,8 +81,8 @@ final class Q5_KMatrix extends NibbleMatrix {
     int[] totals = input.totals;
     float[] scales = input.scales;
     float[] sums = input.sums;
-    IntVector nibbles = IntVector.broadcast(I, MASKS[0]);
-    IntVector fifths = IntVector.broadcast(I, MASKS[1]);
+    IntVector fields = IntVector.broadcast(I, MASKS[0]);
+    IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -100,40 +92,45 @@ final class Q5_KMatrix extends NibbleMatrix {
           ShortVector s0 =
               (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
-          IntVector h0 = IntVector.fromMemorySegment(I, MEMORY, base + BITS_AT[i], LITTLE_ENDIAN);
-          IntVector h1 =
-              IntVector.fromMemorySegment(
-                  I, MEMORY, base + BITS_AT[i] + VectorShape.BYTES, LITTLE_ENDIAN);
-          for (int j = 0; j < 4; j++) {
-            int k = (b + i) * 16 + 4 * j;
-            long q = base + BITS_AT[i] + STEP + j * STEP;
+          long bits = base + BITS_AT[i] & ADDRESS;
+          int k = (b + i) * 16;
+          IntVector last0 = IntVector.zero(I);
+          IntVector last1 = last0;
+          for (int j = 0; j < 5; j++) {
+            long q = bits + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-            ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            IntVector v0 = w0.and(nibbles).or(h0.lanewise(LSHL, 4).and(fifths));
-            IntVector v1 = w1.and(nibbles).or(h1.lanewise(LSHL, 4).and(fifths));
-            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 4).and(nibbles).or(h0.lanewise(LSHL, 3).and(fifths));
-            v1 = w1.lanewise(LSHR, 4).and(nibbles).or(h1.lanewise(LSHL, 3).and(fifths));
-            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 8).and(nibbles).or(h0.lanewise(LSHR, 4).and(fifths));
-            v1 = w1.lanewise(LSHR, 8).and(nibbles).or(h1.lanewise(LSHR, 4).and(fifths));
-            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            v0 = w0.lanewise(LSHR, 12).and(nibbles).or(h0.lanewise(LSHR, 5).and(fifths));
-            v1 = w1.lanewise(LSHR, 12).and(nibbles).or(h1.lanewise(LSHR, 5).and(fifths));
-            s0 = s0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
-            h0 = h0.lanewise(LSHR, 2);
-            h1 = h1.lanewise(LSHR, 2);
+            ShortVector xk =
+                (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
+            s0 = s0.add(((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk));
+            s1 = s1.add(((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 1]).reinterpretShape(S, 0);
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 2]).reinterpretShape(S, 0);
+            s0 =
+                s0.add(
+                    ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            s1 =
+                s1.add(
+                    ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                        .mul(xk));
+            last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
+            last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
           }
-          long at = base + SCALES_AT[i];
+          ShortVector xLast =
+              (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
+          s0 = s0.add(((ShortVector) last0.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
+          s1 = s1.add(((ShortVector) last1.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
+          long at = base + SCALES_AT[i] & ADDRESS;
           int shift = 8 * (i & 3);
           FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
           FloatVector min0 =

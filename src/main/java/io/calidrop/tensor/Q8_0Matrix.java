@@ -30,6 +30,8 @@ final class Q8_0Matrix extends BlockMatrix {
   private static final int PAIR_BYTES = STEP + 2 * BLOCK_BYTES;
   private static final int[] BYTES_AT = offsets(i -> i / 2 * 17 + i % 2 * 9);
 
+  private static final int[] BYTES = {0x00ff00ff};
+
   Q8_0Matrix(int rows, int columns, Arena arena) {
     long bytes = Math.ceilDiv(columns, 2 * Activations.BLOCK) * (long) PAIR_BYTES;
     super(rows, columns, 4 * PAIR_BYTES, bytes, arena);
@@ -69,6 +71,7 @@ final class Q8_0Matrix extends BlockMatrix {
    * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
       long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int tile = 0; tile < tiles; tile++) {
       FloatVector acc0 = FloatVector.zero(F);
       FloatVector acc1 = acc0;
@@ -81,7 +84,7 @@ final class Q8_0Matrix extends BlockMatrix {
           IntVector b0 = a0;
           IntVector b0High = a0;
           for (int m = 0; m < 8; m++) {
-            int k = (b * 8 + m) * 3;
+            int k = b * 24 + m;
             IntVector va =
                 IntVector.fromMemorySegment(
                     I, MEMORY, base + i * (BLOCK_BYTES + STEP) + m * STEP, LITTLE_ENDIAN);
@@ -92,16 +95,18 @@ final class Q8_0Matrix extends BlockMatrix {
                     base + i * (BLOCK_BYTES + STEP) + m * STEP + VectorShape.BYTES,
                     LITTLE_ENDIAN);
             ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-            ShortVector higha = lowa.lanewise(LSHR, 8);
+            ShortVector higha =
+                (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
             ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-            ShortVector highb = lowb.lanewise(LSHR, 8);
+            ShortVector highb =
+                (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
             ShortVector x0;
             ShortVector x1;
             ShortVector offset;
             IntVector s;
             x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            x1 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            offset = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
+            x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+            offset = (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));

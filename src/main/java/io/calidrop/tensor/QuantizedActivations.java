@@ -50,13 +50,16 @@ final class QuantizedActivations {
   final float[] integers;
 
   /**
-   * [groups][blocks][8][3][group] pairs of what a short with two weights, bytes a and b of 0..255
+   * [groups][blocks][3][8][group] pairs of what a short with two weights, bytes a and b of 0..255
    * for -128..127, is multiplied by: with x and y the values that belong to a and b, {@code (a +
    * 256 * b) * x + b * (y - 256 * x) - 128 * (x + y)} is the sum of both products modulo 2^16. To
    * it the lower half of an int has 2^15 added, so that it is never negative and ints of such pairs
    * can be added as they are.
    */
   final int[] triples;
+
+  /** From the first to the second of {@link #triples}, and to the third, in groups. */
+  static final int TRIPLES_STEP = BLOCK / 4;
 
   /** What {@link #triples} add to the sum of a block's products. */
   static final int TRIPLES_OFFSET = BLOCK / 4 << 15;
@@ -190,12 +193,13 @@ final class QuantizedActivations {
   private void packTriples(int[] q, int to, int group, int o) {
     sums[o] = 0; // no format with bytes has minima
     for (int k = 0; k < BLOCK / 2; k += 4) {
-      for (int i = k; i < k + 2; i++, to += 3 * group) {
+      for (int i = k; i < k + 2; i++, to += group) {
         int first = k + PAIR_COLUMNS[i & 3];
         int second = k + PAIR_COLUMNS[i + 2 & 3];
         triples[to] = pair(q[first], q[first + 2]);
-        triples[to + group] = pair(q[second] - 256 * q[first], q[second + 2] - 256 * q[first + 2]);
-        triples[to + 2 * group] =
+        triples[to + TRIPLES_STEP * group] =
+            pair(q[second] - 256 * q[first], q[second + 2] - 256 * q[first + 2]);
+        triples[to + 2 * TRIPLES_STEP * group] =
             pair((1 << 15) - 128 * (q[first] + q[second]), -128 * (q[first + 2] + q[second + 2]));
       }
     }

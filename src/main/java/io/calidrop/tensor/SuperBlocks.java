@@ -79,11 +79,17 @@ final class SuperBlocks {
     float d = Blocks.half(source, offset);
     float dmin = Blocks.half(source, offset + 2);
     for (int i = 0; i < 256; i++) {
-      int low = Blocks.u8(source, offset + 48 + i / 64 * 32 + i % 32) >> i / 32 % 2 * 4 & 15;
-      int high = Blocks.u8(source, offset + 16 + i % 32) >> i / 32 & 1;
       float scale = d * KScales.scale(source, offset + 4, i / 32);
-      out[o + i] = scale * (low | high << 4) - dmin * KScales.min(source, offset + 4, i / 32);
+      out[o + i] =
+          scale * q5Quant(source, offset, i) - dmin * KScales.min(source, offset + 4, i / 32);
     }
+  }
+
+  /** Quant i of a Q5_K super-block, 0..31. */
+  static int q5Quant(MemorySegment source, long offset, int i) {
+    int low = Blocks.u8(source, offset + 48 + i / 64 * 32 + i % 32) >> i / 32 % 2 * 4 & 15;
+    int high = Blocks.u8(source, offset + 16 + i % 32) >> i / 32 & 1;
+    return low | high << 4;
   }
 
   /**

@@ -23,6 +23,8 @@ import jdk.incubator.vector.ShortVector;
 final class TableSums {
   private static final int[] NIBBLES = {0x0f0f0f0f};
 
+  private static final int[] BYTES = {0x00ff00ff};
+
   private TableSums() {}
 
   /**
@@ -39,8 +41,9 @@ final class TableSums {
     ByteVector table = ByteVector.fromArray(B, IQ4Matrix.TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
 
+    IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {
-      long base = (p & ADDRESS) + at[i];
+      long base = p + at[i] & ADDRESS;
       IntVector a0 = IntVector.zero(I);
       IntVector a0High = a0;
       IntVector b0 = a0;
@@ -50,7 +53,7 @@ final class TableSums {
       IntVector b1 = a0;
       IntVector b1High = a0;
       for (int m = 0; m < 8; m++) {
-        int k = ((block + i) * 8 + m) * 12 + t;
+        int k = (block + i) * 96 + 4 * m + t;
         int shift = 4 * (m & 1);
         long q = base + (m >> 1) * STEP;
         IntVector qa =
@@ -70,16 +73,16 @@ final class TableSums {
                     .reinterpretShape(I, 0);
 
         ShortVector lowa = (ShortVector) va.reinterpretShape(S, 0);
-        ShortVector higha = lowa.lanewise(LSHR, 8);
+        ShortVector higha = (ShortVector) va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector lowb = (ShortVector) vb.reinterpretShape(S, 0);
-        ShortVector highb = lowb.lanewise(LSHR, 8);
+        ShortVector highb = (ShortVector) vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0);
         ShortVector x0;
         ShortVector x1;
         ShortVector offset;
         IntVector s;
         x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 32]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 64]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a0 = a0.add(s);
         a0High = a0High.add(s.lanewise(ASHR, 16));
@@ -87,8 +90,8 @@ final class TableSums {
         b0 = b0.add(s);
         b0High = b0High.add(s.lanewise(ASHR, 16));
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-        x1 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
-        offset = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+        x1 = (ShortVector) IntVector.broadcast(I, x[k + 33]).reinterpretShape(S, 0);
+        offset = (ShortVector) IntVector.broadcast(I, x[k + 65]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
         a1 = a1.add(s);
         a1High = a1High.add(s.lanewise(ASHR, 16));
