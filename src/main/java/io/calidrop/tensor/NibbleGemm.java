@@ -75,9 +75,8 @@ final class NibbleGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
-    add(weights.shorts, weights.scales, x.shorts, x.scales, block, blocks, out, o, stride);
+      int o) {
+    add(weights.shorts, weights.scales, x.shorts, x.scales, block, blocks, out, o, 2 * Matrix.ROW_BLOCK);
   }
 
   private static void add(

@@ -30,8 +30,7 @@ final class NibbleMinimaGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     add(
         weights.shorts,
         weights.scales,
@@ -43,7 +42,7 @@ final class NibbleMinimaGemm {
         blocks,
         out,
         o,
-        stride);
+        2 * Matrix.ROW_BLOCK);
   }
 
   private static void add(

@@ -23,6 +23,9 @@ public final class VectorShape {
   /** Floats in a vector, and so matrix rows in a tile. */
   public static final int LANES = F.length();
 
+  /** Whether there are 32 vector registers: AVX-512 has them, AVX2 sixteen. */
+  static final boolean MANY_REGISTERS = F.vectorBitSize() > 256;
+
   /** As many bytes as a vector has lanes, or eight, the least that a species has. */
   public static final VectorSpecies<Byte> FEW_BYTES =
       LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
