@@ -25,12 +25,7 @@ final class NibbleMinimaGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void add(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int block,
-      int blocks,
-      float[] out,
-      int o) {
+      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
     add(
         weights.shorts,
         weights.scales,
