@@ -94,15 +94,7 @@ final class BF16Matrix extends TiledMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
-    FloatGemm.add(
-        scratch.floats, x.floats, group * x.floatColumns() + column, count, out, o, stride);
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
+    FloatGemm.add(scratch.floats, x.floats, group * x.floatColumns() + column, count, out, o);
   }
 }

@@ -94,4 +94,27 @@ final class Bytes {
     ((FloatVector) v.lanewise(LSHR, 24).sub(128).convertShape(I2F, F, 0))
         .intoArray(w, o + 3 * Matrix.ROW_BLOCK);
   }
+
+  /**
+   * Half of {@link MatMulScratch#bytes} as {@link MatMulScratch#pairs}: with sixteen registers a
+   * kernel does that once for all tokens, not for each four of them.
+   *
+   * @param blocks of 32 columns
+   * @param half which vector of rows, 0 or 1
+   */
+  static void pairs(MatMulScratch scratch, int blocks, int half) {
+    if (!VectorShape.MANY_REGISTERS) {
+      pairs(scratch.bytes, scratch.pairs, 8 * blocks, half * VectorShape.LANES);
+    }
+  }
+
+  private static void pairs(int[] bytes, int[] pairs, int ints, int o) {
+    IntVector low = IntVector.broadcast(I, 0x00ff00ff);
+    for (int m = 0; m < ints; m++) {
+      IntVector q = IntVector.fromArray(I, bytes, o + m * Matrix.ROW_BLOCK);
+      int to = o + (4 * (m >> 1) + (m & 1)) * Matrix.ROW_BLOCK;
+      q.and(low).intoArray(pairs, to);
+      q.lanewise(LSHR, 8).and(low).intoArray(pairs, to + 2 * Matrix.ROW_BLOCK);
+    }
+  }
 }

@@ -57,12 +57,14 @@ final class DequantizedMatrix extends Matrix {
       if (x.tokens() == 1) {
         FloatGemm.dot(tile, x.floats, columns(), out, o);
       } else {
-        for (int token = first * Activations.GROUP; token < end * Activations.GROUP; token++) {
-          Arrays.fill(out, token * stride + o, token * stride + o + ROW_BLOCK, 0f);
-        }
+        float[] sums = scratch.sums(Activations.GROUP * ROW_BLOCK);
         for (int group = first; group < end; group++) {
-          int at = group * Activations.GROUP * stride + o;
-          FloatGemm.add(tile, x.floats, group * x.floatColumns(), columns(), out, at, stride);
+          Arrays.fill(sums, 0, Activations.GROUP * ROW_BLOCK, 0f);
+          FloatGemm.add(tile, x.floats, group * x.floatColumns(), columns(), sums, 0);
+          for (int t = 0; t < Activations.GROUP; t++) {
+            int at = (group * Activations.GROUP + t) * stride + o;
+            System.arraycopy(sums, t * ROW_BLOCK, out, at, ROW_BLOCK);
+          }
         }
       }
     }

@@ -16,7 +16,7 @@ final class FloatGemm {
   static final int COLUMNS = 128;
 
   /** Whether {@link #addBlocks} has sixteen sums: AVX2 has no registers for more than eight. */
-  private static final boolean SIXTEEN = VectorShape.bits() > 256;
+  private static final boolean SIXTEEN = VectorShape.MANY_REGISTERS;
 
   private FloatGemm() {}
 
@@ -42,18 +42,15 @@ final class FloatGemm {
    * @param x packed activations [columns][4]
    * @param first index of the token group's first column in {@code x}
    */
-  static void add(float[] w, float[] x, int first, int count, float[] out, int o, int stride) {
-    int o1 = o + stride;
-    int o2 = o1 + stride;
-    int o3 = o2 + stride;
+  static void add(float[] w, float[] x, int first, int count, float[] out, int o) {
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o2);
-    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o3);
-    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(F, out, o + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int c = 0; c < count; c++) {
       int xi = (first + c) * 4;
       FloatVector wa = FloatVector.fromArray(F, w, c * 2 * LANES);
@@ -81,12 +78,12 @@ final class FloatGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-    a2.intoArray(out, o2);
-    b2.intoArray(out, o2 + LANES);
-    a3.intoArray(out, o3);
-    b3.intoArray(out, o3 + LANES);
+    a1.intoArray(out, o + 2 * LANES);
+    b1.intoArray(out, o + 3 * LANES);
+    a2.intoArray(out, o + 4 * LANES);
+    b2.intoArray(out, o + 5 * LANES);
+    a3.intoArray(out, o + 6 * LANES);
+    b3.intoArray(out, o + 7 * LANES);
   }
 
   /**
@@ -98,14 +95,8 @@ final class FloatGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void addBlocks(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    addBlocks(weights.floats, weights.scales, x.integers, x.scales, block, blocks, out, o, stride);
+      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
+    addBlocks(weights.floats, weights.scales, x.integers, x.scales, block, blocks, out, o);
   }
 
   private static void addBlocks(
@@ -116,19 +107,15 @@ final class FloatGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
-    int o1 = o + stride;
-    int o2 = o1 + stride;
-    int o3 = o2 + stride;
+      int o) {
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o2);
-    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o3);
-    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(F, out, o + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int b = 0; b < blocks; b++) {
       FloatVector s0 = FloatVector.zero(F);
       FloatVector t0 = s0;
@@ -196,14 +183,16 @@ final class FloatGemm {
           t3Odd = wb.fma(x3, t3Odd);
         }
       }
-      s0 = s0.add(s0Odd);
-      t0 = t0.add(t0Odd);
-      s1 = s1.add(s1Odd);
-      t1 = t1.add(t1Odd);
-      s2 = s2.add(s2Odd);
-      t2 = t2.add(t2Odd);
-      s3 = s3.add(s3Odd);
-      t3 = t3.add(t3Odd);
+      if (SIXTEEN) {
+        s0 = s0.add(s0Odd);
+        t0 = t0.add(t0Odd);
+        s1 = s1.add(s1Odd);
+        t1 = t1.add(t1Odd);
+        s2 = s2.add(s2Odd);
+        t2 = t2.add(t2Odd);
+        s3 = s3.add(s3Odd);
+        t3 = t3.add(t3Odd);
+      }
       FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
       FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);
       int xb = (block + b) * 4;
@@ -222,11 +211,11 @@ final class FloatGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-    a2.intoArray(out, o2);
-    b2.intoArray(out, o2 + LANES);
-    a3.intoArray(out, o3);
-    b3.intoArray(out, o3 + LANES);
+    a1.intoArray(out, o + 2 * LANES);
+    b1.intoArray(out, o + 3 * LANES);
+    a2.intoArray(out, o + 4 * LANES);
+    b2.intoArray(out, o + 5 * LANES);
+    a3.intoArray(out, o + 6 * LANES);
+    b3.intoArray(out, o + 7 * LANES);
   }
 }

@@ -372,15 +372,8 @@ final class IQ4Matrix extends BlockMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    FloatGemm.addBlocks(scratch, x.bytes, block, count / Activations.BLOCK, out, o, stride);
+    FloatGemm.addBlocks(scratch, x.bytes, block, count / Activations.BLOCK, out, o);
   }
 }

@@ -17,6 +17,9 @@ public final class MatMulScratch {
    */
   final int[] bytes = new int[COLUMNS / Integer.BYTES * Matrix.ROW_BLOCK];
 
+  /** [columns / 2][2][lanes] weights as pairs of shorts. */
+  final int[] pairs = new int[COLUMNS / 2 * Matrix.ROW_BLOCK];
+
   /** [blocks][tokens of a group][2][lanes] sums of the products of blocks. */
   final float[] blockSums = new float[BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
 

@@ -70,14 +70,17 @@ final class NibbleGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void add(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
-    add(weights.shorts, weights.scales, x.shorts, x.scales, block, blocks, out, o, stride);
+      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
+    add(
+        weights.shorts,
+        weights.scales,
+        x.shorts,
+        x.scales,
+        block,
+        blocks,
+        out,
+        o,
+        2 * Matrix.ROW_BLOCK);
   }
 
   private static void add(

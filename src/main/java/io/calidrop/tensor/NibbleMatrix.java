@@ -70,20 +70,14 @@ abstract class NibbleMatrix extends BlockMatrix {
         Bytes.nibbles(run + bitsAt[i], scratch.bytes, o);
       }
     }
+    Bytes.pairs(scratch, blocks, half);
     unpackScales(run, blocks, scratch, half * LANES);
   }
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, input(x), shifted, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.add(scratch, input(x), shifted, block, count / Activations.BLOCK, out, o);
   }
 }

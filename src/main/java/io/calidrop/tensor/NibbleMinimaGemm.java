@@ -25,13 +25,7 @@ final class NibbleMinimaGemm {
    * @param block index of the first block of the token group in the packed activations
    */
   static void add(
-      MatMulScratch weights,
-      QuantizedActivations x,
-      int block,
-      int blocks,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
     add(
         weights.shorts,
         weights.scales,
@@ -43,7 +37,7 @@ final class NibbleMinimaGemm {
         blocks,
         out,
         o,
-        stride);
+        2 * Matrix.ROW_BLOCK);
   }
 
   private static void add(

@@ -278,17 +278,9 @@ final class Q2_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(
-        scratch, x.tokens(), x.fine, 0, block, count / Activations.BLOCK, out, o, stride);
-    FloatGemm.add(scratch.minima, x.fine.halfSums, 2 * block, count / 16, out, o, stride);
+    ShortGemm.addHalves(scratch, x.tokens(), x.fine, 0, block, count / Activations.BLOCK, out, o);
+    FloatGemm.add(scratch.minima, x.fine.halfSums, 2 * block, count / 16, out, o);
   }
 }

@@ -281,16 +281,8 @@ final class Q3_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(
-        scratch, x.tokens(), x.fine, 4, block, count / Activations.BLOCK, out, o, stride);
+    ShortGemm.addHalves(scratch, x.tokens(), x.fine, 4, block, count / Activations.BLOCK, out, o);
   }
 }

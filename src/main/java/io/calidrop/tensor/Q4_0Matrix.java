@@ -180,15 +180,8 @@ final class Q4_0Matrix extends NibbleMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    NibbleGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o);
   }
 }

@@ -249,15 +249,8 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride) {
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o, stride);
+    NibbleMinimaGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o);
   }
 }

@@ -3,6 +3,7 @@ package io.calidrop.tensor;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.MANY_REGISTERS;
 import static io.calidrop.tensor.VectorShape.S;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.I2F;
@@ -19,7 +20,8 @@ import jdk.incubator.vector.ShortVector;
  * <p>Sixteen-bit multiplication has twice the lanes of float32 and needs no conversion of the
  * products; the eight sums of a block, the weight vectors and the broadcast activation stay in
  * registers. Shared by formats, since they read weights from a heap array always, see {@link
- * Bytes}.
+ * Bytes}. Of five bits at most and with sixteen registers these are shorts instead, which take no
+ * masks and shifts for each four tokens.
  */
 final class ShortGemm {
   private static final int[] LOW = {0x00ff00ff};
@@ -41,10 +43,9 @@ final class ShortGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     add(
-        weights.bytes,
+        MANY_REGISTERS ? weights.bytes : weights.pairs,
         weights.scales,
         weights.minima,
         x.pairs,
@@ -56,8 +57,7 @@ final class ShortGemm {
         block,
         blocks,
         out,
-        o,
-        stride);
+        o);
   }
 
   private static void add(
@@ -73,20 +73,16 @@ final class ShortGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     IntVector low = IntVector.broadcast(I, LOW[0]);
-    int o1 = o + stride;
-    int o2 = o1 + stride;
-    int o3 = o2 + stride;
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o2);
-    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o3);
-    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(F, out, o + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int b = 0; b < blocks; b++) {
       int xb = (block + b) * 4;
       ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
@@ -98,12 +94,13 @@ final class ShortGemm {
       ShortVector s3 = (ShortVector) IntVector.broadcast(I, offsets[xb + 3]).reinterpretShape(S, 0);
       ShortVector t3 = s3;
       for (int m = 0; m < 8; m++) {
-        int wi = (b * 8 + m) * 2 * LANES;
-        int xi = xb * 16 + 16 * (m >> 1) + 4 * (m & 1);
+        int k = 4 * (m >> 1) + (m & 1);
+        int wi = MANY_REGISTERS ? (b * 8 + m) * 2 * LANES : (b * 16 + k) * 2 * LANES;
+        int xi = xb * 16 + 4 * k;
         IntVector qa = IntVector.fromArray(I, w, wi);
         IntVector qb = IntVector.fromArray(I, w, wi + LANES);
-        ShortVector wa = (ShortVector) qa.and(low).reinterpretShape(S, 0);
-        ShortVector wb = (ShortVector) qb.and(low).reinterpretShape(S, 0);
+        ShortVector wa = (ShortVector) (MANY_REGISTERS ? qa.and(low) : qa).reinterpretShape(S, 0);
+        ShortVector wb = (ShortVector) (MANY_REGISTERS ? qb.and(low) : qb).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
@@ -116,8 +113,13 @@ final class ShortGemm {
         ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
         s3 = x3.mul(wa).add(s3);
         t3 = x3.mul(wb).add(t3);
-        wa = ((ShortVector) qa.reinterpretShape(S, 0)).lanewise(LSHR, 8);
-        wb = ((ShortVector) qb.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        if (MANY_REGISTERS) {
+          wa = ((ShortVector) qa.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+          wb = ((ShortVector) qb.reinterpretShape(S, 0)).lanewise(LSHR, 8);
+        } else {
+          wa = (ShortVector) IntVector.fromArray(I, w, wi + 4 * LANES).reinterpretShape(S, 0);
+          wb = (ShortVector) IntVector.fromArray(I, w, wi + 5 * LANES).reinterpretShape(S, 0);
+        }
         x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
         s0 = x0.mul(wa).add(s0);
         t0 = x0.mul(wb).add(t0);
@@ -182,12 +184,12 @@ final class ShortGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-    a2.intoArray(out, o2);
-    b2.intoArray(out, o2 + LANES);
-    a3.intoArray(out, o3);
-    b3.intoArray(out, o3 + LANES);
+    a1.intoArray(out, o + 2 * LANES);
+    b1.intoArray(out, o + 3 * LANES);
+    a2.intoArray(out, o + 4 * LANES);
+    b2.intoArray(out, o + 5 * LANES);
+    a3.intoArray(out, o + 6 * LANES);
+    b3.intoArray(out, o + 7 * LANES);
   }
 
   /**
@@ -206,10 +208,9 @@ final class ShortGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     if (tokens == 2) {
-      ShortPairGemm.addHalves(weights, x, center, block, blocks, out, o, stride);
+      ShortPairGemm.addHalves(weights, x, center, block, blocks, out, o);
     } else {
       addHalves(
           weights.bytes,
@@ -221,8 +222,7 @@ final class ShortGemm {
           block,
           blocks,
           out,
-          o,
-          stride);
+          o);
     }
   }
 
@@ -236,20 +236,16 @@ final class ShortGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     IntVector low = IntVector.broadcast(I, LOW[0]);
-    int o1 = o + stride;
-    int o2 = o1 + stride;
-    int o3 = o2 + stride;
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o2);
-    FloatVector b2 = FloatVector.fromArray(F, out, o2 + LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o3);
-    FloatVector b3 = FloatVector.fromArray(F, out, o3 + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o + 4 * LANES);
+    FloatVector b2 = FloatVector.fromArray(F, out, o + 5 * LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o + 6 * LANES);
+    FloatVector b3 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int h = 0; h < 2 * blocks; h++) {
       int b = h >> 1;
       int xb = (block + b) * 4;
@@ -339,11 +335,11 @@ final class ShortGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
-    a2.intoArray(out, o2);
-    b2.intoArray(out, o2 + LANES);
-    a3.intoArray(out, o3);
-    b3.intoArray(out, o3 + LANES);
+    a1.intoArray(out, o + 2 * LANES);
+    b1.intoArray(out, o + 3 * LANES);
+    a2.intoArray(out, o + 4 * LANES);
+    b2.intoArray(out, o + 5 * LANES);
+    a3.intoArray(out, o + 6 * LANES);
+    b3.intoArray(out, o + 7 * LANES);
   }
 }

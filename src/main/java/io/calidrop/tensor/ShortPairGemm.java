@@ -30,8 +30,7 @@ final class ShortPairGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     addHalves(
         weights.bytes,
         weights.scales,
@@ -42,8 +41,7 @@ final class ShortPairGemm {
         block,
         blocks,
         out,
-        o,
-        stride);
+        o);
   }
 
   private static void addHalves(
@@ -56,14 +54,12 @@ final class ShortPairGemm {
       int block,
       int blocks,
       float[] out,
-      int o,
-      int stride) {
+      int o) {
     IntVector low = IntVector.broadcast(I, LOW[0]);
-    int o1 = o + stride;
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
-    FloatVector a1 = FloatVector.fromArray(F, out, o1);
-    FloatVector b1 = FloatVector.fromArray(F, out, o1 + LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + 3 * LANES);
     for (int h = 0; h < 2 * blocks; h++) {
       int b = h >> 1;
       int xb = (block + b) * 4;
@@ -119,7 +115,7 @@ final class ShortPairGemm {
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
-    a1.intoArray(out, o1);
-    b1.intoArray(out, o1 + LANES);
+    a1.intoArray(out, o + 2 * LANES);
+    b1.intoArray(out, o + 3 * LANES);
   }
 }

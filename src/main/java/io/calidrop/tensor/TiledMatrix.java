@@ -114,17 +114,10 @@ abstract class TiledMatrix extends Matrix {
    * @param group of {@link Activations#GROUP} tokens
    * @param column the first that was unpacked, and {@code count} how many
    * @param out the first token's result of the block's first row at {@code o}; those of the next
-   *     token lie {@code stride} further on
+   *     token lie as many rows further on as are multiplied together
    */
   abstract void multiplyGroup(
-      MatMulScratch scratch,
-      Activations x,
-      int group,
-      int column,
-      int count,
-      float[] out,
-      int o,
-      int stride);
+      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o);
 
   /**
    * Repacks row blocks {@code [from, to)}.
@@ -189,7 +182,7 @@ abstract class TiledMatrix extends Matrix {
           unpack(second, column, count, 1, scratch);
           for (int group = first; group < end; group++) {
             int o = (group - first) * Activations.GROUP * width;
-            multiplyGroup(scratch, x, group, column, count, sums, o, width);
+            multiplyGroup(scratch, x, group, column, count, sums, o);
           }
         }
       }

@@ -29,6 +29,9 @@ public final class VectorShape {
    */
   public static final int PARTIALS = 16;
 
+  /** Whether there are 32 vector registers: AVX-512 has them, AVX2 sixteen. */
+  static final boolean MANY_REGISTERS = F.vectorBitSize() > 256;
+
   /** As many bytes as a vector has lanes, or eight, the least that a species has. */
   public static final VectorSpecies<Byte> FEW_BYTES =
       LANES > Long.BYTES ? ByteVector.SPECIES_128 : ByteVector.SPECIES_64;
