@@ -42,7 +42,7 @@ final class HalfTables {
 
   static {
     for (int i = 0; i < TABLE.length; i++) {
-      TABLE[i] = (byte) NonLinearBlocks.VALUES[i];
+      TABLE[i] = NonLinearBlocks.VALUES[i];
     }
   }
 
