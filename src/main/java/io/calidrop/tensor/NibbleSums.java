@@ -69,7 +69,7 @@ final class NibbleSums {
 
     int touched = 0;
     for (int i = 0; i < blocks; i++) {
-      long base = p + at[i] & ADDRESS;
+      long base = (p & ADDRESS) + at[i];
       int xb = (block + i) * 4;
       ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
       ShortVector t0 = s0;
@@ -153,7 +153,7 @@ final class NibbleSums {
 
     int touched = 0;
     for (int i = 0; i < blocks; i++) {
-      long base = p + at[i] & ADDRESS;
+      long base = (p & ADDRESS) + at[i];
       int xb = (block + i) * 4;
       ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[xb]).reinterpretShape(S, 0);
       ShortVector t0 = s0;
