@@ -168,27 +168,25 @@ final class IQ4Matrix extends BlockMatrix {
             ShortVector offset =
                 (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             ShortVector w = (ShortVector) va.reinterpretShape(S, 0);
-            IntVector v = va;
             IntVector s =
                 (IntVector)
                     x0.mul(w)
                         .add(
                             x1.mul(
                                 (ShortVector)
-                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                                    va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
-            v = vb;
             s =
                 (IntVector)
                     x0.mul(w)
                         .add(
                             x1.mul(
                                 (ShortVector)
-                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                                    vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
             b0 = b0.add(s);
@@ -208,27 +206,25 @@ final class IQ4Matrix extends BlockMatrix {
             x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
             offset = (ShortVector) IntVector.broadcast(I, x[k + 17]).reinterpretShape(S, 0);
             w = (ShortVector) va.reinterpretShape(S, 0);
-            v = va;
             s =
                 (IntVector)
                     x0.mul(w)
                         .add(
                             x1.mul(
                                 (ShortVector)
-                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                                    va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
             a0 = a0.add(s);
             a0High = a0High.add(s.lanewise(ASHR, 16));
             w = (ShortVector) vb.reinterpretShape(S, 0);
-            v = vb;
             s =
                 (IntVector)
                     x0.mul(w)
                         .add(
                             x1.mul(
                                 (ShortVector)
-                                    v.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
+                                    vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
             b0 = b0.add(s);
