@@ -73,7 +73,7 @@ final class StoredRows {
     runs = new RunSketches(dim);
     most = capacity(shape, options);
     capacity = most;
-    keys = new float[BLOCK * dim + 2 * VectorShape.LANES];
+    keys = new float[BLOCK * dim + ValueRows.valueDim(dim)];
     values = new float[keys.length];
   }
 
