@@ -82,10 +82,11 @@ final class KernelWarmUp {
    * that it may, or the first prompt would throw away what is compiled.
    */
   private void prompts() {
+    int[] tokens = new int[CONTEXT];
     run(
         (model, session, round) -> {
           int batch = BATCH + round % (CONTEXT - BATCH);
-          model.forward(session, new int[CONTEXT], 0, batch, false);
+          model.forward(session, tokens, 0, batch, false);
         });
   }
 

@@ -23,7 +23,7 @@ final class PairBits {
     int bits = 0;
     for (int i = 0; i < 16 / width; i++) {
       int k = pair + i;
-      int column = offset + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
+      int column = offset + QuantizedActivations.pairColumn(k);
       int place = 8 * (k >> 1 & 1) + width * (2 * (i >> 2) + (k & 1));
       bits |= (q[column] >> shift & mask) << place;
       bits |= (q[column + 2] >> shift & mask) << 16 + place;
@@ -42,11 +42,11 @@ final class PairBits {
    * @param pairs whose fields it holds, from the lowest on
    */
   static int fields(byte[] q, int offset, int width, int i, int... pairs) {
-    int last = offset + 12 + QuantizedActivations.PAIR_COLUMNS[3];
+    int last = offset + QuantizedActivations.pairColumn(15);
     int bits = (q[last] >> i & 1) << 15 | (q[last + 2] >> i & 1) << 31;
     for (int f = 0; f < pairs.length; f++) {
       int k = pairs[f];
-      int column = offset + (k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3];
+      int column = offset + QuantizedActivations.pairColumn(k);
       bits |= q[column] << width * f | q[column + 2] << 16 + width * f;
     }
     return bits;

@@ -146,24 +146,22 @@ final class Q3_KMatrix extends TiledMatrix {
           }
           ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
           IntVector v0 =
-              IntVector.fromMemorySegment(I, MEMORY, bits + 0 * STEP, LITTLE_ENDIAN)
+              IntVector.fromMemorySegment(I, MEMORY, bits, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
           IntVector v1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, bits + 0 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+              IntVector.fromMemorySegment(I, MEMORY, bits + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
           first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
           first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
           xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
           v0 =
-              IntVector.fromMemorySegment(I, MEMORY, bits + 1 * STEP, LITTLE_ENDIAN)
+              IntVector.fromMemorySegment(I, MEMORY, bits + STEP, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
           v1 =
-              IntVector.fromMemorySegment(
-                      I, MEMORY, bits + 1 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
+              IntVector.fromMemorySegment(I, MEMORY, bits + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
           first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));

@@ -91,9 +91,7 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   private static int column(int pair) {
-    return pair / 16 * Activations.BLOCK
-        + (pair % 16 & ~3)
-        + QuantizedActivations.PAIR_COLUMNS[pair & 3];
+    return pair / 16 * Activations.BLOCK + QuantizedActivations.pairColumn(pair % 16);
   }
 
   @Override

@@ -16,6 +16,11 @@ final class QuantizedActivations {
    */
   static final int[] PAIR_COLUMNS = {0, 16, 1, 17};
 
+  /** The first column of pair {@code k} of a block, 0..15. */
+  static int pairColumn(int k) {
+    return (k & ~3) + PAIR_COLUMNS[k & 3];
+  }
+
   /** How values are laid out. */
   enum Form {
     PAIRS,
@@ -210,9 +215,9 @@ final class QuantizedActivations {
     int second = 0;
     for (int k = 0, to = block * (BLOCK / 2); k < BLOCK / 2; k += 4, to += 4) {
       int a = 0;
-      int b = q[k + PAIR_COLUMNS[3]];
+      int b = q[pairColumn(k + 3)];
       for (int i = 0; i < 4; i++) {
-        int column = k + PAIR_COLUMNS[i];
+        int column = pairColumn(k + i);
         chains[to + i] = pair(q[column] - 16 * a, q[column + 2] - 16 * b);
         a = q[column];
         b = q[column + 2];
@@ -220,9 +225,7 @@ final class QuantizedActivations {
         second += b;
       }
     }
-    offsets[block] = pair(-center * first, -center * second);
-    totals[block] = center * (first + second);
-    sums[block] = scales[block] * (first + second);
+    setSums(block, first, second);
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {
@@ -233,7 +236,7 @@ final class QuantizedActivations {
       int a = 0;
       int b = 0;
       for (int k = half; k < BLOCK / 2; k += 2) {
-        int column = (k & ~3) + PAIR_COLUMNS[k & 3];
+        int column = pairColumn(k);
         a += q[column];
         b += q[column + 2];
         pairs[to + k * group] = pair(q[column], q[column + 2]);
@@ -243,6 +246,11 @@ final class QuantizedActivations {
       first += a;
       second += b;
     }
+    setSums(o, first, second);
+  }
+
+  /** Keeps what a block's first and second columns of all pairs add up to. */
+  private void setSums(int o, int first, int second) {
     offsets[o] = pair(-center * first, -center * second);
     totals[o] = center * (first + second);
     sums[o] = scales[o] * (first + second);

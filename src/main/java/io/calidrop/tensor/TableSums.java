@@ -40,7 +40,6 @@ final class TableSums {
   static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
     ByteVector table = ByteVector.fromArray(B, IQ4Matrix.TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
-
     IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {
       long base = p + at[i] & ADDRESS;
