@@ -7,7 +7,7 @@ set -euo pipefail
 # A closed descriptor would go to the first file that is opened, which messages would then be written into.
 { : <&0; } 2> /dev/null || exec < /dev/null
 { : >&1; } 2> /dev/null || exec > /dev/null
-: 2>&2 || exec 2> /dev/null
+{ : >&2; } || exec 2> /dev/null
 
 unset CDPATH
 script=${BASH_SOURCE[0]}
@@ -109,9 +109,14 @@ maven() {
 }
 
 jar=$home/target/calidrop.jar
+classes=$home/target/calidrop.jsa
 
 stale() {
   [ ! -f "$jar" ] || [ -n "$(find "$home/pom.xml" "$home/.mvn" "$home/src/main" -newer "$jar" -print -quit)" ]
+}
+
+unprepared() {
+  [ ! -f "$classes" ] || [ "$jar" -nt "$classes" ]
 }
 
 # Waits for a build that is going on. The lock of a process that was killed is gone with it; macOS has perl, but no flock.
@@ -123,6 +128,18 @@ lock() {
   fi
 }
 
+# Classes as the JVM keeps them, so that no start needs to read and check them again: those of a short answer. A file
+# that is empty says that this JVM could not make them.
+archive() {
+  local model=$home/target/tiny.gguf
+  {
+    "${java[@]}" -jar "$jar" bench make-model --shape tiny --type q4_1 --force "$model" &&
+      "${java[@]}" -XX:ArchiveClassesAtExit="$classes.new" -jar "$jar" run -m "$model" -p hi -n 16 &&
+      mv "$classes.new" "$classes"
+  } > /dev/null 2>&1 < /dev/null || : > "$classes"
+  rm -f "$model" "$classes.new"
+}
+
 build() {
   local log=$home/target/build.log
   exec 9> "$home/target/build-lock"
@@ -130,13 +147,18 @@ build() {
     printf 'Waiting for another build of calidrop ...\n' >&2
     lock
   fi
-  if stale; then
+  if stale || unprepared; then
     printf 'Building calidrop ...\n' >&2
+  fi
+  if stale; then
     if ! maven -q package -DskipTests -Dspotless.check.skip > "$log" 2>&1; then
       tail -n 30 "$log" >&2
       die "the build failed; the whole log is in $log"
     fi
     touch "$jar"
+  fi
+  if unprepared; then
+    archive
   fi
   exec 9>&-
 }
@@ -149,35 +171,37 @@ if [ "${1:-}" = test ]; then
   maven verify "$@"
   exit
 fi
-if stale; then
-  if [ -w "$home/target" ]; then
-    build
-  elif [ -f "$jar" ]; then
-    printf 'run.sh: sources are newer than %s, which is used as it is: its folder cannot be written\n' "$jar" >&2
-  else
-    die "calidrop is not built, and $home/target cannot be written"
-  fi
-fi
-terminals=
-for fd in 0 1 2; do
-  if [ -t $fd ]; then terminals=$terminals$fd; fi
-done
-compilers=
-if [ "$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 4)" -lt 4 ]; then compilers=-XX:CICompilerCount=3; fi
 # Kernels are compiled after a fiftieth of the calls that other code takes: they are known to be hot, and slow until then.
 # A thread waits for them, as their slow form would only keep a core from the compiler; with two threads that warm them
 # up, two of C2 have work, of which the JVM makes one where there are fewer than four processors.
 # C2 replaces a loop while it runs only late: kernels return soon, and were compiled a second time for it.
+# What kernels are made of is compiled within them; by itself it is called only until then.
 # Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small,
 # and every few seconds glibc gives back what the JIT compiler has freed, some 20 MB.
 # The jar brings the Vector API itself: with --add-modules the JVM would announce at every start that it is incubating.
+java=("$JAVA_HOME/bin/java" -Djava.awt.headless=true
+  -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 '-Xlog:trimnative*=off' '-Xlog:cds*=off'
+  -XX:CompileCommand=quiet
+  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02'
+  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02'
+  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.tensor.*::*,false'
+  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.attention.*::*,false'
+  '-XX:CompileCommand=CompileThresholdScaling,jdk.internal.vm.vector.VectorSupport::*,100.0'
+  -XX:Tier4BackEdgeThreshold=2000000 -Djdk.http.auth.tunneling.disabledSchemes= -Dcalidrop.home="$home")
+if [ "$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 4)" -lt 4 ]; then java+=(-XX:CICompilerCount=3); fi
+if stale || unprepared; then
+  if [ -w "$home/target" ]; then
+    build
+  elif [ ! -f "$jar" ]; then
+    die "calidrop is not built, and $home/target cannot be written"
+  elif stale; then
+    printf 'run.sh: sources are newer than %s, which is used as it is: its folder cannot be written\n' "$jar" >&2
+  fi
+fi
+if [ -s "$classes" ]; then java+=(-XX:SharedArchiveFile="$classes"); fi
+terminals=
+for fd in 0 1 2; do
+  if [ -t $fd ]; then terminals=$terminals$fd; fi
+done
 # shellcheck disable=SC2086
-exec "$JAVA_HOME/bin/java" -Djava.awt.headless=true \
-  -XX:+UseSerialGC -Xms16m -Xmn8m -XX:TrimNativeHeapInterval=5000 -Xlog:trimnative*=off -XX:CompileCommand=quiet \
-  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.tensor.*::*,0.02' \
-  '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02' \
-  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.tensor.*::*,false' \
-  '-XX:CompileCommand=BackgroundCompilation,io.calidrop.attention.*::*,false' -XX:Tier4BackEdgeThreshold=2000000 \
-  $compilers \
-  -Djdk.http.auth.tunneling.disabledSchemes= -Dcalidrop.home="$home" -Dcalidrop.terminals="$terminals" \
-  ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@"
+exec "${java[@]}" -Dcalidrop.terminals="$terminals" ${CALIDROP_JAVA_OPTS:-} -jar "$jar" "$@"

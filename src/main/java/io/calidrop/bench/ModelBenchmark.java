@@ -120,6 +120,7 @@ public final class ModelBenchmark {
     int length = depth + count + MOST_GUESSES;
     int[] tokens = new Random(SEED).ints(length, 0, model.config().vocabulary()).toArray();
     double[] rates = new double[repetitions];
+    model.awaitWarmUp();
     try (InferenceSession session = model.newSession(contextLength(length), cache)) {
       fill(session, tokens, depth);
       for (int i = -1; i < repetitions; i++) {

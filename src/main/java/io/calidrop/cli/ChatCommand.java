@@ -64,6 +64,7 @@ final class ChatCommand implements Callable<Integer> {
         Interrupts interrupts = new Interrupts(() -> io.err().println(hint()));
         ChatInput input = input(io, interrupts);
         ChatSession chat = engine.chat(options, conversation.template(io, engine))) {
+      engine.model().beginWarmUp(); // while the user types
       conversation.system().ifPresent(chat::system);
       if (!quiet) {
         io.err().printf("%s; /help lists the commands%n", engine.model().config().name());

@@ -79,7 +79,7 @@ final class LoadFlags {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation);
+    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation, true);
     Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer().notices());
     warn(io, engine.recommendedSampling().notices());

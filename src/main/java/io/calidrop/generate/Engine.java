@@ -85,6 +85,7 @@ public final class Engine implements AutoCloseable {
           new LoadOptions(
               options.threads(),
               options.exact(),
+              options.quickStart(),
               config -> cache(config, options).kvTypes(),
               () -> RepeatInstruction.tokens(join(tokenizer), () -> join(template)));
       Transformer model = ModelLoader.load(file, how);

@@ -22,9 +22,15 @@ import java.util.Optional;
  * @param cache how the KV cache is kept
  * @param exact float32 activations and scalar dequantisation: slow, the reference
  * @param speculation how tokens are guessed ahead: the text is the same
+ * @param quickStart see {@link io.calidrop.model.LoadOptions}: for the first token soon
  */
 public record EngineOptions(
-    int threads, int contextLength, CacheChoice cache, boolean exact, Speculation speculation) {
+    int threads,
+    int contextLength,
+    CacheChoice cache,
+    boolean exact,
+    Speculation speculation,
+    boolean quickStart) {
   /** Rows that every token reads of a cache that it chooses the others of. */
   private static final int NEWEST = 512;
 
@@ -44,20 +50,25 @@ public record EngineOptions(
    */
   public static EngineOptions defaults() {
     return new EngineOptions(
-        CpuTopology.usableCores(), 0, CacheOptions.full(KvType.F16), false, Speculation.auto());
+        CpuTopology.usableCores(),
+        0,
+        CacheOptions.full(KvType.F16),
+        false,
+        Speculation.auto(),
+        false);
   }
 
   public EngineOptions withThreads(int threads) {
-    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
   }
 
   public EngineOptions withContextLength(int contextLength) {
-    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
   }
 
   /** Keeps the cache another way; {@link #withMemory} or {@link #withBudget} does for most. */
   public EngineOptions withCache(CacheChoice cache) {
-    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
   }
 
   /**
@@ -109,10 +120,14 @@ public record EngineOptions(
   }
 
   public EngineOptions withSpeculation(Speculation speculation) {
-    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
   }
 
   public EngineOptions withExact(boolean exact) {
-    return new EngineOptions(threads, contextLength, cache, exact, speculation);
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
+  }
+
+  public EngineOptions withQuickStart(boolean quickStart) {
+    return new EngineOptions(threads, contextLength, cache, exact, speculation, quickStart);
   }
 }

@@ -81,6 +81,7 @@ final class ForwardPass {
   private final WorkerPool.Task lastResidualTask = each(this::add);
   private final WorkerPool.Task ffnTask = each(this::activateAndPack);
 
+  private int limit;
   private int count;
   private int layer;
   private float[] bias; // of what is added to the residual, or null
@@ -173,8 +174,13 @@ final class ForwardPass {
     return maxBatch;
   }
 
-  /** Begins another batch. */
-  void clear() {
+  /**
+   * Begins another batch.
+   *
+   * @param most tokens that it may have, of those that it has room for
+   */
+  void clear(int most) {
+    limit = Math.min(most, maxBatch);
     batch.clear();
     rotations.clear();
   }
@@ -188,7 +194,7 @@ final class ForwardPass {
    */
   int add(KvCache cache, List<RotaryEmbedding> rotations, int[] tokens, int from, int to) {
     int start = batch.tokens();
-    int added = Math.min(Math.min(maxBatch - start, cache.room()), to - from);
+    int added = Math.min(Math.min(limit - start, cache.room()), to - from);
     if (added > 0) {
       System.arraycopy(tokens, from, this.tokens, start, added);
       batch.add(cache, added);

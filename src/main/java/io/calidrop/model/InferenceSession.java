@@ -275,7 +275,7 @@ public final class InferenceSession implements AutoCloseable {
     int[] piece = Arrays.copyOf(asked, asked.length + to - from);
     System.arraycopy(prompt, from, piece, asked.length, to - from);
     cache.beginReading(piece.length);
-    pass.clear();
+    pass.clear(piece.length);
     pass.add(cache, rotations, piece, 0, piece.length);
     pass.run(null);
     cache.endReading(pool, compressed && to == end);

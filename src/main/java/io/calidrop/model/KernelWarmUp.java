@@ -2,23 +2,30 @@ package io.calidrop.model;
 
 import io.calidrop.attention.CacheOptions;
 import io.calidrop.attention.KvTypes;
-import io.calidrop.gguf.GgmlType;
 import io.calidrop.gguf.GgufFile;
-import io.calidrop.gguf.TensorInfo;
+import io.calidrop.tensor.Activations;
+import io.calidrop.tensor.MatMul;
+import io.calidrop.tensor.MatMulScratch;
 import io.calidrop.tensor.Matrix;
-import io.calidrop.tensor.MatrixLoader;
-import io.calidrop.tensor.WeightFormat;
-import io.calidrop.tensor.WorkerPool;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Stream;
 
 /**
- * Runs a tiny model of the same formats while the weights of the real one are read, so that the JVM
- * compiles the kernels before the first token wants them: until then each of their vector
- * operations is a call that allocates, a thousand times slower.
+ * Runs a tiny model of the same formats, so that the JVM compiles the kernels before they are
+ * wanted: until then each of their vector operations is a call that allocates, a thousand times
+ * slower. Threads may share it.
+ *
+ * <p>Nothing at the start takes as long as compiling. So it comes in two parts. Loading waits for
+ * the kernels of single tokens alone, by which a short prompt can be read as well, token by token
+ * and with the same results. Those of many tokens follow when more is to be read, or when whoever
+ * waits for input has the time.
  */
 final class KernelWarmUp {
+  /** Of a model whose kernels need not be compiled. */
+  static final KernelWarmUp NONE = new KernelWarmUp();
+
   /** A round takes a fraction of a millisecond once its kernels are compiled, before it many. */
   private static final int ROUNDS = 200;
 
@@ -30,17 +37,20 @@ final class KernelWarmUp {
    */
   private static final int[] SMALL_BATCHES = {2, 4};
 
-  private static final int CONTEXT = 32;
-  private static final int VOCABULARY = 128; // tiles that make the last kernel hot too
-
-  /** As a half-precision scale a small number, as quants small ones. */
-  private static final byte FILL = 0x11;
+  /** Passes of one token that take about the time of compiling kernels for many. */
+  private static final int PATIENCE = 64;
 
   private final GgufFile file;
   private final ModelConfig real;
   private final KvTypes cacheTypes;
-  private final Thread prompts = thread(this::prompts);
-  private final Thread tokens = thread(this::tokens);
+  private final List<Thread> singles;
+  private final List<Thread> batches;
+  private final CountDownLatch singlesLeft;
+  private final CountDownLatch batchesLeft;
+  private final AtomicBoolean begun = new AtomicBoolean();
+  private volatile boolean loading = true;
+  private volatile boolean closed;
+  private int patience = PATIENCE; // passes that may still be cut to one token
 
   /**
    * @param cacheTypes of the caches that will be used
@@ -49,31 +59,145 @@ final class KernelWarmUp {
     this.file = file;
     this.real = real;
     this.cacheTypes = cacheTypes;
+    // A thread may have to wait for what it wants compiled, and the compiler has two threads.
+    singlesLeft = new CountDownLatch(2);
+    singles = threads(singlesLeft, this::tokens, this::products);
+    batchesLeft = new CountDownLatch(2);
+    batches = threads(batchesLeft, this::prompts, this::guesses);
   }
 
-  private static Thread thread(Runnable work) {
-    return Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(work);
+  private KernelWarmUp() {
+    file = null;
+    real = null;
+    cacheTypes = null;
+    singlesLeft = new CountDownLatch(0);
+    singles = List.of();
+    batchesLeft = new CountDownLatch(0);
+    batches = List.of();
+  }
+
+  private List<Thread> threads(CountDownLatch left, Runnable... works) {
+    return Stream.of(works).map(work -> thread(left, work)).toList();
+  }
+
+  private Thread thread(CountDownLatch left, Runnable work) {
+    Runnable counted =
+        () -> {
+          try {
+            work.run();
+          } catch (IllegalStateException e) {
+            if (!closed) { // else the file's memory was taken away
+              throw e;
+            }
+          } finally {
+            left.countDown();
+          }
+        };
+    return Thread.ofPlatform().daemon().name("calidrop-warm-up").unstarted(counted);
   }
 
   /**
-   * Starts in the background: prompts on one thread, single tokens on another, since a thread may
-   * have to wait for what it wants compiled, and the compiler has two threads as well.
+   * Starts in the background.
+   *
+   * @param quick whether with single tokens only
    */
-  void start() {
-    prompts.start();
-    tokens.start();
+  void start(boolean quick) {
+    singles.forEach(Thread::start);
+    if (!quick) {
+      begin();
+    }
   }
 
   /**
-   * Waits for its end, if it was started. Threads that compute before would keep the compiler from
+   * Waits until what was started is fast. Threads that compute before would keep the compiler from
    * a core, and take longer in all.
    */
+  void await(boolean quick) {
+    loading = false;
+    await(singlesLeft);
+    if (!quick) {
+      await();
+    }
+  }
+
+  /** Goes on with many tokens, in the background. */
+  void begin() {
+    if (begun.compareAndSet(false, true)) {
+      batches.forEach(Thread::start);
+    }
+  }
+
+  /** Waits until all is fast. */
   void await() {
+    begin();
+    await(batchesLeft);
+  }
+
+  private static void await(CountDownLatch left) {
     try {
-      prompts.join();
-      tokens.join();
+      left.await();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt(); // whoever interrupts has no use for a warm model
+    }
+  }
+
+  /**
+   * How many of so many tokens the next pass should take at most; waits if all of them should wait.
+   * For one thread at a time.
+   */
+  int passTokens(int tokens) {
+    if (tokens == 1 || batchesLeft.getCount() == 0) {
+      return tokens;
+    }
+    if (tokens <= patience) {
+      patience--;
+      return 1;
+    }
+    await();
+    return tokens;
+  }
+
+  /** Ends soon: the file is about to be closed. */
+  void close() {
+    closed = true;
+  }
+
+  private void tokens() {
+    int[] tokens = new int[WarmUpModel.CONTEXT];
+    run(
+        (model, session, round) -> {
+          model.forward(session, tokens, 0, 1, true);
+          model.forward(session, tokens, 0, 1, true);
+        });
+    if (loading) { // which takes longer
+      begin();
+    }
+  }
+
+  /** The products of a single token, while the other thread comes to attention. */
+  private void products() {
+    try (WarmUpModel model = new WarmUpModel(file, real)) {
+      Matrix[] matrices =
+          Stream.concat(
+                  model.weights().layers().getFirst().matrices(),
+                  Stream.of(model.weights().output()))
+              .toArray(Matrix[]::new);
+      MatMulScratch scratch = new MatMulScratch();
+      MatMul product = new MatMul(new MatMulScratch[] {scratch});
+      for (int round = 0; round < ROUNDS && !closed; round++) {
+        for (Matrix matrix : matrices) {
+          float[] x = new float[matrix.columns()];
+          for (int i = 0; i < x.length; i++) {
+            x[i] = i;
+          }
+          int forms = MatMul.forms(1, matrix);
+          Activations input = new Activations(x.length, 1, forms);
+          input.start(1);
+          input.pack(0, x, 0, forms, scratch.quantised);
+          float[][] out = {new float[MatMul.stride(matrix)]};
+          product.run(model.pool(), input, new Matrix[] {matrix}, out);
+        }
+      }
     }
   }
 
@@ -82,38 +206,31 @@ final class KernelWarmUp {
    * that it may, or the first prompt would throw away what is compiled.
    */
   private void prompts() {
-    int[] tokens = new int[CONTEXT];
+    int[] tokens = new int[WarmUpModel.CONTEXT];
     run(
         (model, session, round) -> {
-          int batch = BATCH + round % (CONTEXT - BATCH);
+          int batch = BATCH + round % (WarmUpModel.CONTEXT - BATCH);
           model.forward(session, tokens, 0, batch, false);
         });
   }
 
-  /** Passes of a few tokens first, whose products are of all formats, then single ones. */
-  private void tokens() {
-    int[] tokens = new int[CONTEXT];
+  /** Passes of a few tokens, all of whose logits are wanted. */
+  private void guesses() {
+    int[] tokens = new int[WarmUpModel.CONTEXT];
     run(
         (model, session, round) -> {
           int few = SMALL_BATCHES[round % SMALL_BATCHES.length];
           model.forward(session, tokens, 0, few, (i, logits, offset) -> {});
-          model.forward(session, tokens, 0, 1, true);
-          model.forward(session, tokens, 0, 1, true);
         });
   }
 
   private void run(Round round) {
-    Arena arena = Arena.ofShared();
-    WorkerPool pool = new WorkerPool(1);
-    ModelConfig config = config();
-    ModelWeights weights =
-        new WeightReader(config, new Filled(new MatrixLoader(arena, pool), arena)).read();
-    try (Transformer model =
-            new Transformer(file.path(), config, weights, pool, arena, () -> new int[0]);
-        InferenceSession session = model.newSession(CONTEXT, CacheOptions.full(cacheTypes))) {
-      for (int i = 0; i < ROUNDS; i++) {
+    try (WarmUpModel model = new WarmUpModel(file, real);
+        InferenceSession session =
+            model.transformer().newSession(WarmUpModel.CONTEXT, CacheOptions.full(cacheTypes))) {
+      for (int i = 0; i < ROUNDS && !closed; i++) {
         session.truncate(0);
-        round.run(model, session, i);
+        round.run(model.transformer(), session, i);
       }
     }
   }
@@ -121,80 +238,5 @@ final class KernelWarmUp {
   @FunctionalInterface
   private interface Round {
     void run(Transformer model, InferenceSession session, int round);
-  }
-
-  /** The smallest shape that holds whole blocks of the formats. */
-  private ModelConfig config() {
-    int block =
-        file.tensors().stream().mapToInt(tensor -> tensor.type().blockSize()).max().orElse(1);
-    int unit = 2 * Math.max(32, block);
-    int group = real.group();
-    int kvHeads = 1;
-    while (kvHeads * group * real.headDim() % (unit / 2) != 0) {
-      kvHeads++;
-    }
-    ModelConfig.Experts experts = real.experts();
-    return new ModelConfig(
-        real.architecture(),
-        "",
-        1,
-        unit,
-        unit,
-        kvHeads * group,
-        kvHeads,
-        real.headDim(),
-        VOCABULARY,
-        CONTEXT,
-        real.normEpsilon(),
-        real.rope(),
-        real.scales(),
-        new ModelConfig.Experts(experts.used(), experts.used(), unit),
-        real.windows());
-  }
-
-  /** Tensors of the file's formats, whatever the weights. */
-  private final class Filled implements TensorSource {
-    private final MatrixLoader loader;
-    private final Arena arena;
-
-    Filled(MatrixLoader loader, Arena arena) {
-      this.loader = loader;
-      this.arena = arena;
-    }
-
-    @Override
-    public float[] vector(TensorSpec spec) {
-      if (file.tensor(spec.name()).isEmpty()) {
-        return null;
-      }
-      float[] ones = new float[Math.toIntExact(spec.shape().getFirst())];
-      Arrays.fill(ones, 1f);
-      return ones;
-    }
-
-    @Override
-    public Matrix rows(TensorSpec spec, int from, int count) {
-      TensorInfo tensor = file.tensor(spec.name()).orElse(null);
-      if (tensor == null) {
-        return null;
-      }
-      int columns = Math.toIntExact(spec.shape().getFirst());
-      MemorySegment data = data(tensor.type(), (long) count * columns);
-      return loader.repacked(tensor.type(), data, count, columns);
-    }
-
-    @Override
-    public TokenEmbedding embedding(TensorSpec spec) {
-      // Real numbers, where the real ones are: constants would teach the JVM branches that none
-      // takes, and memory of another kind a class that it does not find again.
-      TensorInfo tensor = file.tensor(spec.name()).orElseThrow();
-      WeightFormat format = WeightFormat.of(tensor.type()).orElseThrow();
-      return new TokenEmbedding(
-          format, file.data(tensor), Math.toIntExact(spec.shape().getFirst()));
-    }
-
-    private MemorySegment data(GgmlType type, long elements) {
-      return arena.allocate(type.bytes(elements)).fill(FILL);
-    }
   }
 }

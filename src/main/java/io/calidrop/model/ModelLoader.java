@@ -34,18 +34,20 @@ public final class ModelLoader implements TensorSource {
   public static Transformer load(GgufFile file, LoadOptions options) {
     ModelSupport.require(file);
     ModelConfig config = ModelConfigReader.read(file);
-    KernelWarmUp warmUp = new KernelWarmUp(file, config, options.cacheTypes().apply(config));
-    if (!options.exact()) {
-      warmUp.start();
-    }
+    KernelWarmUp warmUp =
+        options.exact()
+            ? KernelWarmUp.NONE
+            : new KernelWarmUp(file, config, options.cacheTypes().apply(config));
+    warmUp.start(options.quickStart());
     WorkerPool pool = new WorkerPool(options.threads());
     Arena arena = Arena.ofShared();
     try {
       ModelLoader loader = new ModelLoader(file, new MatrixLoader(arena, pool), options.exact());
       ModelWeights weights = new WeightReader(config, loader).read();
-      warmUp.await();
-      return new Transformer(file.path(), config, weights, pool, arena, options.repeat());
+      warmUp.await(options.quickStart());
+      return new Transformer(file.path(), config, weights, pool, arena, options.repeat(), warmUp);
     } catch (RuntimeException | Error e) {
+      warmUp.close();
       pool.close();
       arena.close();
       throw e;

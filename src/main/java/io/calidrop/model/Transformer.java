@@ -31,6 +31,7 @@ public final class Transformer implements AutoCloseable {
   private final ForwardPass pass;
   private final CacheScratch scratch;
   private final Supplier<int[]> repeat;
+  private final KernelWarmUp warmUp;
   private final int[] last = new int[1]; // index in the pass whose logits are wanted
 
   /**
@@ -51,10 +52,12 @@ public final class Transformer implements AutoCloseable {
       ModelWeights weights,
       WorkerPool pool,
       Arena arena,
-      Supplier<int[]> repeat) {
+      Supplier<int[]> repeat,
+      KernelWarmUp warmUp) {
     this.source = source;
     this.config = config;
     this.repeat = repeat;
+    this.warmUp = warmUp;
     this.weights = weights;
     this.pool = pool;
     this.arena = arena;
@@ -151,7 +154,7 @@ public final class Transformer implements AutoCloseable {
   /** A pass of one session's tokens, as many as fit; returns how many. */
   private int run(InferenceSession session, int[] tokens, int from, int to) {
     session.readAgain(pass, repeat); // what is left of it
-    pass.clear();
+    pass.clear(warmUp.passTokens(to - from));
     int added = session.addTo(pass, new TokenRun(session, tokens, from, to));
     pass.run(session.observer());
     return added;
@@ -176,7 +179,7 @@ public final class Transformer implements AutoCloseable {
       throw new IllegalArgumentException("a session comes twice in one pass");
     }
     List<Wanted> wanted = new ArrayList<>();
-    pass.clear();
+    pass.clear(warmUp.passTokens(runs.stream().mapToInt(run -> run.to() - run.from()).sum()));
     for (TokenRun run : runs) {
       int before = pass.tokens() - 1;
       int added = run.session().addTo(pass, run);
@@ -248,9 +251,23 @@ public final class Transformer implements AutoCloseable {
     session.adopt(prompt);
   }
 
+  /**
+   * Begins to make passes of many tokens fast, in the background, which otherwise begins when there
+   * are more than a few tokens to compute: for whoever waits for input.
+   */
+  public void beginWarmUp() {
+    warmUp.begin();
+  }
+
+  /** Waits until passes of any number of tokens are fast: for whoever measures. */
+  public void awaitWarmUp() {
+    warmUp.await();
+  }
+
   /** Frees the weights; sessions must not be used afterwards. */
   @Override
   public synchronized void close() {
+    warmUp.close();
     pool.close();
     if (arena.scope().isAlive()) {
       arena.close();

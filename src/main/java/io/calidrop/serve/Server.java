@@ -158,7 +158,9 @@ public final class Server implements AutoCloseable {
    */
   public void warm() {
     try {
-      models.acquire(models.named(Optional.empty())).close();
+      try (Models.Lease lease = models.acquire(models.named(Optional.empty()))) {
+        lease.model().engine().model().beginWarmUp(); // while nobody asks
+      }
     } catch (ApiException e) {
       throw e.getCause() instanceof RuntimeException cause
           ? cause

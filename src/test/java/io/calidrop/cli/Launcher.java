@@ -14,9 +14,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
+import java.util.jar.JarFile;
 import java.util.jar.JarOutputStream;
 import java.util.jar.Manifest;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** An install of the program in a folder of its own, started by {@code run.sh} as users do. */
 final class Launcher {
@@ -50,6 +53,33 @@ final class Launcher {
         JarOutputStream jar = new JarOutputStream(file, manifest)) {
       jar.finish();
     }
+    Files.createFile(classes()); // as a JVM leaves it that cannot make one, of folders
+  }
+
+  /** Puts the built classes into the jar instead of their folder, as a build does. */
+  void pack() throws IOException {
+    Path built = Path.of("target", "classes");
+    Manifest manifest;
+    try (JarFile jar = new JarFile(jar().toFile())) {
+      manifest = jar.getManifest();
+    }
+    String[] libraries =
+        manifest.getMainAttributes().getValue(Attributes.Name.CLASS_PATH).split(" ");
+    manifest
+        .getMainAttributes()
+        .put(
+            Attributes.Name.CLASS_PATH,
+            Arrays.stream(libraries)
+                .filter(library -> library.endsWith(".jar"))
+                .collect(Collectors.joining(" ")));
+    try (OutputStream file = Files.newOutputStream(jar());
+        JarOutputStream jar = new JarOutputStream(file, manifest);
+        Stream<Path> paths = Files.walk(built)) {
+      for (Path path : paths.filter(Files::isRegularFile).toList()) {
+        jar.putNextEntry(new JarEntry(built.relativize(path).toString()));
+        Files.copy(path, jar);
+      }
+    }
   }
 
   Path script() {
@@ -58,6 +88,11 @@ final class Launcher {
 
   Path jar() {
     return home.resolve("target").resolve("calidrop.jar");
+  }
+
+  /** Classes as the JVM keeps them. */
+  Path classes() {
+    return home.resolve("target").resolve("calidrop.jsa");
   }
 
   /** A process of a shell, whose {@code $0} is the launcher and {@code $1} the first argument. */

@@ -17,6 +17,7 @@ import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -208,6 +209,24 @@ class LauncherTest {
     Launcher.Result result = launcher.run(path, "\"$0\" --version");
     assertThat(result.code()).as(result.err()).isZero();
     assertThat(Files.readAllLines(directory.resolve("builds"))).containsExactly("mvnw");
+  }
+
+  @Test
+  void startsShareTheClassesThatWereKept() throws IOException, InterruptedException {
+    launcher.pack();
+    assertThat(run("\"$0\" --version").err()).isEqualTo("Building calidrop ...\n");
+    Path log = directory.resolve("classes.log");
+    String main = "io.calidrop.cli.Main source: shared objects file (top)";
+    Map<String, String> logged = Map.of("CALIDROP_JAVA_OPTS", "-Xlog:class+load:file=" + log);
+    assertThat(launcher.run(logged, "\"$0\" --version").err()).isEmpty();
+    assertThat(log).content().contains(main);
+
+    byte[] half = Arrays.copyOf(Files.readAllBytes(launcher.classes()), 1 << 20);
+    Files.write(launcher.classes(), half);
+    Launcher.Result damaged = launcher.run(logged, "\"$0\" --version");
+    assertThat(damaged.err()).isEmpty();
+    assertThat(damaged.code()).isZero();
+    assertThat(log).content().doesNotContain(main);
   }
 
   private void makeStale() throws IOException {

@@ -259,6 +259,6 @@ class ChatSessionTest {
   private static Engine ofTypes(KvType keys, KvType values) {
     CacheOptions cache = CacheOptions.full(new KvTypes(keys, values));
     return Engine.load(
-        MicroModel.file(), new EngineOptions(2, 512, cache, false, Speculation.auto()));
+        MicroModel.file(), new EngineOptions(2, 512, cache, false, Speculation.auto(), false));
   }
 }
