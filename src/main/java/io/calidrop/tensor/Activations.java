@@ -22,8 +22,14 @@ public final class Activations {
   /** Packed form: pairs of shorts in an int, of 9 bits: what 4-bit weights multiply by. */
   public static final int FINE_PAIRS = 2;
 
-  /** Packed form: pairs of shorts in an int, of 8 bits: what larger weights multiply by. */
+  /** Packed form: pairs of shorts in an int, of 8 bits: what weights that are bytes multiply by. */
   public static final int PAIRS = 4;
+
+  /** Packed form: as {@link #PAIRS}, bounded: what 5- and 6-bit weights multiply by. */
+  public static final int BOUNDED_PAIRS = 128;
+
+  /** Packed form: as {@link #BOUNDED_PAIRS}, but as shorts. */
+  public static final int BOUNDED_SHORTS = 256;
 
   /** Packed form: as {@link #FINE_PAIRS}, but as shorts. */
   public static final int FINE_SHORTS = 16;
@@ -48,11 +54,14 @@ public final class Activations {
   /** So the products of a whole block fit 16 bits too: 8 * 4,095 = 32,760. */
   private static final int FINE_MOST = 4095;
 
-  /**
-   * Two products of it and a signed byte just fit 16 bits, and so do sixteen of it and a 5-bit
-   * weight less 16: 2 * 128 * 127 = 16 * 16 * 127 = 32,512.
-   */
+  /** Two products of it and a signed byte just fit 16 bits: 2 * 128 * 127 = 32,512. */
   private static final int MAX = 127;
+
+  /**
+   * So the products of 16 columns and 6-bit weights less 32 fit 16 bits: 32 * 1,023 = 32,736; of 32
+   * columns and 5-bit weights less 16 as well.
+   */
+  private static final int BOUNDED_MOST = 1023;
 
   private final int columns;
   private final int padded; // even: 16-bit weights hold columns in pairs
@@ -65,6 +74,7 @@ public final class Activations {
 
   final QuantizedActivations fine;
   final QuantizedActivations bytes;
+  final QuantizedActivations bounded;
 
   /**
    * @param columns length of a vector
@@ -80,6 +90,7 @@ public final class Activations {
     fine =
         new QuantizedActivations(
             FINE_MAX,
+            BLOCK,
             FINE_MOST,
             8,
             rows,
@@ -92,14 +103,28 @@ public final class Activations {
     bytes =
         new QuantizedActivations(
             MAX,
+            BLOCK,
             MAX * BLOCK,
-            16,
+            0,
             rows,
             blocks,
             has(forms, PAIRS),
             false,
             has(forms, INTEGERS),
             has(forms, TRIPLES),
+            false);
+    bounded =
+        new QuantizedActivations(
+            MAX,
+            BLOCK / 2,
+            BOUNDED_MOST,
+            16,
+            rows,
+            blocks,
+            has(forms, BOUNDED_PAIRS),
+            has(forms, BOUNDED_SHORTS),
+            false,
+            false,
             false);
   }
 
@@ -160,6 +185,12 @@ public final class Activations {
     }
     if (has(forms, PAIRS)) {
       bytes.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+    }
+    if (has(forms, BOUNDED_PAIRS)) {
+      bounded.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+    }
+    if (has(forms, BOUNDED_SHORTS)) {
+      bounded.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);
     }
     if (has(forms, TRIPLES)) {
       bytes.pack(g, t, group, x, offset, whole, Form.TRIPLES, scratch);

@@ -40,7 +40,7 @@ abstract class NibbleMatrix extends BlockMatrix {
 
   @Override
   final QuantizedActivations input(Activations x) {
-    return fifths ? x.bytes : x.fine;
+    return fifths ? x.bounded : x.fine;
   }
 
   @Override

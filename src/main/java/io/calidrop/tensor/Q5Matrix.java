@@ -42,7 +42,7 @@ final class Q5Matrix extends NibbleMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.BOUNDED_PAIRS;
   }
 
   @Override
@@ -63,7 +63,7 @@ final class Q5Matrix extends NibbleMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / Activations.BLOCK, x.bytes, minima ? 1 : 0, out, row);
+    dot(address, tiles, columns() / Activations.BLOCK, x.bounded, minima ? 1 : 0, out, row);
   }
 
   /* Sixteen products of at most 16 * 127 fit a short lane (32,512). The sums start from -16 times the sum of

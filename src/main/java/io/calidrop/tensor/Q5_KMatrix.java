@@ -44,7 +44,7 @@ final class Q5_KMatrix extends NibbleMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.BOUNDED_PAIRS;
   }
 
   @Override
@@ -70,7 +70,7 @@ final class Q5_KMatrix extends NibbleMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.bytes, out, row);
+    dot(address, tiles, columns() / COLUMNS, x.bounded, out, row);
   }
 
   /* Lanes as in Q4_1, with weights of 5 and activations of 8 bits. */

@@ -53,7 +53,7 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.PAIRS;
+    return Activations.BOUNDED_PAIRS;
   }
 
   @Override
@@ -96,7 +96,7 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.bytes, out, row);
+    dot(address, tiles, columns() / COLUMNS, x.bounded, out, row);
   }
 
   /* Eight products of at most 32 * 127 fit a short lane (32,512): each 16 columns are widened once. The sums
@@ -236,9 +236,9 @@ final class Q6_KMatrix extends TiledMatrix {
     int superBlocks = columns() / COLUMNS;
     int block = first * x.blocks(); // one group only
     if (x.tokens() == 2) {
-      Q6_KPair.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
+      Q6_KPair.multiply(address, superBlocks, x.bounded, block, out, 0, ROW_BLOCK);
     } else {
-      Q6_KGroup.multiply(address, superBlocks, x.bytes, block, out, 0, ROW_BLOCK);
+      Q6_KGroup.multiply(address, superBlocks, x.bounded, block, out, 0, ROW_BLOCK);
     }
   }
 
@@ -282,6 +282,7 @@ final class Q6_KMatrix extends TiledMatrix {
   void multiplyGroup(
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.tokens(), x.bytes, 32, block, count / Activations.BLOCK, out, o);
+    ShortGemm.addHalves(
+        scratch, x.tokens(), x.bounded, 32, block, count / Activations.BLOCK, out, o);
   }
 }

@@ -31,6 +31,7 @@ final class QuantizedActivations {
   }
 
   private final int max;
+  private final int columns;
   private final int most;
   private final int center;
   private final int blocks;
@@ -95,14 +96,16 @@ final class QuantizedActivations {
 
   /**
    * @param max magnitude of the largest value
-   * @param most what the magnitudes of a block may add up to; where they add up to more, the
-   *     block's values become smaller
+   * @param columns of a block whose sum is bounded, all or half of them
+   * @param most what the magnitudes of so many columns may add up to; where they add up to more,
+   *     the block's values become smaller
    * @param center middle of the range of the weights that these values multiply
    * @param tokens capacity
    * @param blocks of a vector
    */
   QuantizedActivations(
       int max,
+      int columns,
       int most,
       int center,
       int tokens,
@@ -113,6 +116,7 @@ final class QuantizedActivations {
       boolean withTriples,
       boolean withChains) {
     this.max = max;
+    this.columns = columns;
     this.most = most;
     this.center = center;
     this.blocks = blocks;
@@ -169,7 +173,7 @@ final class QuantizedActivations {
     }
     VectorMath.round(x, offset, BLOCK, inverse, q);
     scales[o] = largest / max;
-    if (max * BLOCK > most) {
+    if (max * columns > most) {
       bound(x, offset, inverse, o, q);
     }
   }
@@ -178,9 +182,12 @@ final class QuantizedActivations {
    * Quantises again where the sum of magnitudes is too large; rounding adds at most a half to each.
    */
   private void bound(float[] x, int offset, float inverse, int o, int[] q) {
-    int sum = VectorMath.sumAbs(q, BLOCK);
+    int sum = 0;
+    for (int from = 0; from < BLOCK; from += columns) {
+      sum = Math.max(sum, VectorMath.sumAbs(q, from, columns));
+    }
     if (sum > most) {
-      float factor = (most - BLOCK / 2) / (sum + BLOCK / 2f);
+      float factor = (most - columns / 2) / (sum + columns / 2f);
       VectorMath.round(x, offset, BLOCK, inverse * factor, q);
       scales[o] /= factor;
     }

@@ -299,10 +299,10 @@ public final class VectorMath {
   }
 
   /** Sum of the absolute values of {@code n} numbers, n a multiple of the lanes. */
-  static int sumAbs(int[] x, int n) {
+  static int sumAbs(int[] x, int offset, int n) {
     IntVector sum = IntVector.zero(I);
     for (int i = 0; i < n; i += VectorShape.LANES) {
-      sum = IntVector.fromArray(I, x, i).abs().add(sum);
+      sum = IntVector.fromArray(I, x, offset + i).abs().add(sum);
     }
     return sum.reduceLanes(VectorOperators.ADD);
   }

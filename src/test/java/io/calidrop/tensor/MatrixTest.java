@@ -164,6 +164,7 @@ class MatrixTest {
     }
     int fine = Activations.FINE_PAIRS | Activations.FINE_CHAINS;
     int max = (matrix.forms(1) & fine) != 0 ? 255 : 127;
+    boolean bounded = (matrix.forms(1) & Activations.BOUNDED_PAIRS) != 0;
     for (int from = 0; from < columns; from += 32) {
       float largest = 0;
       for (int c = from; c < from + 32; c++) {
@@ -171,12 +172,15 @@ class MatrixTest {
       }
       float inverse = max / largest;
       float scale = largest / max;
-      int sum = 0;
+      int[] sums = new int[2];
       for (int c = from; c < from + 32; c++) {
-        sum += (int) Math.abs(Math.rint((float) input[c] * inverse));
+        sums[(c - from) / 16] += (int) Math.abs(Math.rint((float) input[c] * inverse));
       }
-      if (max == 255 && sum > 4095) { // eight times as much would not fit 16 bits
-        float factor = (4095 - 16) / (sum + 16f);
+      int sum = max == 255 ? sums[0] + sums[1] : Math.max(sums[0], sums[1]);
+      int most = max == 255 ? 4095 : 1023; // 8 and 32 times as much would not fit 16 bits
+      if ((max == 255 || bounded) && sum > most) {
+        int half = max == 255 ? 16 : 8;
+        float factor = (most - half) / (sum + (float) half);
         inverse *= factor;
         scale /= factor;
       }
