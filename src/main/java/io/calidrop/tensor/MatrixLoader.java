@@ -61,8 +61,8 @@ public final class MatrixLoader {
           case Q4_K -> new Q4_KMatrix(rows, columns, arena);
           case Q5_K -> new Q5_KMatrix(rows, columns, arena);
           case Q6_K -> new Q6_KMatrix(rows, columns, arena);
-          case IQ4_NL -> new IQ4Matrix(false, rows, columns, arena);
-          case IQ4_XS -> new IQ4Matrix(true, rows, columns, arena);
+          case IQ4_NL -> IQ4Matrix.of(false, rows, columns, arena);
+          case IQ4_XS -> IQ4Matrix.of(true, rows, columns, arena);
           default -> throw unsupported(type);
         };
     long rowBytes = type.bytes(columns);

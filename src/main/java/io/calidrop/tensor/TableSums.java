@@ -38,7 +38,7 @@ final class TableSums {
    * @param sums [blocks][4][rows of a tile], of which those of the two tokens are overwritten
    */
   static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
-    ByteVector table = ByteVector.fromArray(B, IQ4Matrix.TABLE, 0);
+    ByteVector table = ByteVector.fromArray(B, WholeTableMatrix.TABLE, 0);
     IntVector nibbles = IntVector.broadcast(I, NIBBLES[0]);
     IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int i = 0; i < blocks; i++) {

@@ -2,10 +2,8 @@ package io.calidrop.tensor;
 
 import static io.calidrop.tensor.OffHeap.ADDRESS;
 import static io.calidrop.tensor.OffHeap.MEMORY;
-import static io.calidrop.tensor.TiledMatrix.STEP;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
-import static io.calidrop.tensor.VectorShape.LANES;
 import static io.calidrop.tensor.VectorShape.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.ASHR;
@@ -14,6 +12,7 @@ import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
@@ -22,16 +21,13 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * {@link IQ4Matrix} at 256 bits: sixteen bytes at a time are looked up, one instruction where a
- * whole vector takes five, and widened to the shorts that are multiplied.
+ * {@link IQ4Matrix} for vectors of 256 bits: sixteen bytes at a time are looked up, one instruction
+ * where a whole vector takes five, and widened to the shorts that are multiplied.
  *
  * <p>So an int of eight nibbles is two shorts here, of the first and of the second byte of its
  * halves: of each vector of rows the first half holds the former, the second half the latter.
  */
-final class HalfTables {
-  /** Whether these kernels are for vectors of this machine. */
-  static final boolean USED = VectorShape.bits() == 256;
-
+final class HalfTableMatrix extends IQ4Matrix {
   private static final VectorSpecies<Byte> HALF = ByteVector.SPECIES_128;
   private static final VectorSpecies<Integer> HALF_INTS = IntVector.SPECIES_128;
   private static final int HALF_BYTES = 16;
@@ -46,70 +42,27 @@ final class HalfTables {
     }
   }
 
-  private HalfTables() {}
+  HalfTableMatrix(boolean scaled, int rows, int columns, Arena arena) {
+    super(scaled, rows, columns, Activations.PAIRS, arena);
+  }
 
-  /**
-   * Writes an int of nibbles.
-   *
-   * @param at bytes from the start of the tile to such ints of all rows
-   * @param lane the row
-   */
-  static void pack(int nibbles, MemorySegment tile, long at, int lane) {
+  @Override
+  void store(int nibbles, MemorySegment tile, long at, int lane) {
     long to = at + lane / LANES * VectorShape.BYTES + lane % LANES * 2;
     int first = nibbles & 0xff | nibbles >> 8 & 0xff00;
     int second = nibbles >> 8 & 0xff | nibbles >> 16 & 0xff00;
-    tile.set(TiledMatrix.SHORT, to, (short) first);
-    tile.set(TiledMatrix.SHORT, to + HALF_BYTES, (short) second);
+    tile.set(SHORT, to, (short) first);
+    tile.set(SHORT, to + HALF_BYTES, (short) second);
   }
 
-  /**
-   * Products of tiles and one vector.
-   *
-   * @param at bytes from the start of a run to the nibbles of each block
-   * @param scalesAt likewise to scales, of which there are none if a run is one block
-   * @param dAt likewise to d
-   * @param runBytes of a run
-   */
-  static void dot(
-      long p,
-      int[] at,
-      int[] scalesAt,
-      int dAt,
-      int runBytes,
-      int tiles,
-      int runs,
-      int runBlocks,
-      QuantizedActivations input,
-      float[] out,
-      int row) {
-    dot(
-        p,
-        at,
-        scalesAt,
-        dAt,
-        runBytes,
-        tiles,
-        runs,
-        runBlocks,
-        input.pairs,
-        input.scales,
-        out,
-        row);
+  @Override
+  void dot(
+      long address, int tiles, int runs, int blocks, QuantizedActivations x, float[] out, int row) {
+    dot(address, tiles, runs, blocks, x.pairs, x.scales, out, row);
   }
 
   private static void dot(
-      long p,
-      int[] nibblesAt,
-      int[] scalesAt,
-      int dAt,
-      int runBytes,
-      int tiles,
-      int runs,
-      int runBlocks,
-      int[] x,
-      float[] scales,
-      float[] out,
-      int row) {
+      long p, int tiles, int runs, int runBlocks, int[] x, float[] scales, float[] out, int row) {
     ByteVector table = ByteVector.fromArray(HALF, TABLE, 0);
     ShortVector lower = (ShortVector) IntVector.broadcast(I, LOWER[0]).reinterpretShape(S, 0);
     for (int tile = 0; tile < tiles; tile++) {
@@ -119,7 +72,7 @@ final class HalfTables {
         long base = p & ADDRESS;
         for (int i = 0; i < runBlocks; i++) {
           int b = run * runBlocks + i;
-          long q = base + nibblesAt[i] & ADDRESS;
+          long q = base + NIBBLES_AT[i] & ADDRESS;
           IntVector a = IntVector.zero(I);
           IntVector aHigh = a;
           IntVector b0 = a;
@@ -208,15 +161,15 @@ final class HalfTables {
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
               (FloatVector)
-                  IntVector.fromMemorySegment(I, MEMORY, base + dAt, LITTLE_ENDIAN)
+                  IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
                       .reinterpretShape(F, 0);
           FloatVector scale1 =
               (FloatVector)
                   IntVector.fromMemorySegment(
-                          I, MEMORY, base + dAt + VectorShape.BYTES, LITTLE_ENDIAN)
+                          I, MEMORY, base + D + VectorShape.BYTES, LITTLE_ENDIAN)
                       .reinterpretShape(F, 0);
           if (runBlocks > 1) {
-            long at = base + scalesAt[i] & ADDRESS;
+            long at = base + SCALES_AT[i] & ADDRESS;
             int shift = 24 - 8 * (i & 3);
             scale0 =
                 scale0.mul(
@@ -238,15 +191,19 @@ final class HalfTables {
           acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(scale0.mul(factor), acc0);
           acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(scale1.mul(factor), acc1);
         }
-        p += runBytes;
+        p += runBytes(runBlocks);
       }
-      acc0.intoArray(out, row + tile * Matrix.ROW_BLOCK);
-      acc1.intoArray(out, row + tile * Matrix.ROW_BLOCK + LANES);
+      acc0.intoArray(out, row + tile * ROW_BLOCK);
+      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 
-  /** As {@link TableSums#two}, but with {@link QuantizedActivations#pairs}. */
-  static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
+  @Override
+  void two(long run, int[] at, int blocks, QuantizedActivations x, int block, int t, float[] sums) {
+    two(run, at, blocks, x.pairs, block, t, sums);
+  }
+
+  private static void two(long p, int[] at, int blocks, int[] x, int block, int t, float[] sums) {
     ByteVector table = ByteVector.fromArray(HALF, TABLE, 0);
     ShortVector lower = (ShortVector) IntVector.broadcast(I, LOWER[0]).reinterpretShape(S, 0);
     for (int i = 0; i < blocks; i++) {
@@ -351,7 +308,7 @@ final class HalfTables {
         b1 = b1.add(s);
         b1High = b1High.add(s.lanewise(ASHR, 16));
       }
-      int o = (4 * i + t) * Matrix.ROW_BLOCK;
+      int o = (4 * i + t) * ROW_BLOCK;
       ((FloatVector)
               a0.sub(a0High.lanewise(LSHL, 16))
                   .add(a0High)
@@ -379,16 +336,11 @@ final class HalfTables {
     }
   }
 
-  /**
-   * Weights of a vector of rows as floats, [columns][2][lanes].
-   *
-   * @param p address of the first block of 32 columns
-   * @param o index of the block's first weight of the first row
-   */
-  static void unpack(long p, float[] w, int o) {
+  @Override
+  void unpack(long address, float[] w, int o) {
     ByteVector table = ByteVector.fromArray(HALF, TABLE, 0);
     for (int k = 0; k < 16; k++) {
-      long at = p + (k >> 2) * STEP + (k >> 1 & 1) * HALF_BYTES;
+      long at = address + (k >> 2) * STEP + (k >> 1 & 1) * HALF_BYTES;
       IntVector v =
           (IntVector)
               ((ByteVector)
@@ -399,11 +351,10 @@ final class HalfTables {
                   .selectFrom(table)
                   .convertShape(B2S, S, 0)
                   .reinterpretShape(I, 0);
-      int to = o + ((k & ~3) + QuantizedActivations.PAIR_COLUMNS[k & 3]) * Matrix.ROW_BLOCK;
+      int to = o + QuantizedActivations.pairColumn(k) * ROW_BLOCK;
       ((FloatVector) v.lanewise(LSHL, 16).lanewise(ASHR, 16).convertShape(I2F, F, 0))
           .intoArray(w, to);
-      ((FloatVector) v.lanewise(ASHR, 16).convertShape(I2F, F, 0))
-          .intoArray(w, to + 2 * Matrix.ROW_BLOCK);
+      ((FloatVector) v.lanewise(ASHR, 16).convertShape(I2F, F, 0)).intoArray(w, to + 2 * ROW_BLOCK);
     }
   }
 }
