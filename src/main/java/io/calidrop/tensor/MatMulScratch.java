@@ -9,16 +9,16 @@ public final class MatMulScratch {
 
   private static final int BLOCKS = COLUMNS / Activations.BLOCK;
 
+  /** From the scales and minima of one of two tiles to those of the other. */
+  static final int TILE_SCALES = BLOCKS * Matrix.ROW_BLOCK;
+
   /** [columns][2][2 * lanes] weights of two tiles as shorts. */
   final short[] shorts = new short[2 * COLUMNS * Matrix.ROW_BLOCK];
 
   /**
-   * [blocks][8][2][lanes] weights as bytes, an int for four columns of a row, see {@link Bytes}.
+   * [blocks][8][2][lanes] weights as bytes, an int for four columns of a row, see {@link PairBits}.
    */
   final int[] bytes = new int[COLUMNS / Integer.BYTES * Matrix.ROW_BLOCK];
-
-  /** [columns / 2][2][lanes] weights as pairs of shorts. */
-  final int[] pairs = new int[COLUMNS / 2 * Matrix.ROW_BLOCK];
 
   /** [blocks][tokens of a group][2][lanes] sums of the products of blocks. */
   final float[] blockSums = new float[BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
@@ -26,10 +26,10 @@ public final class MatMulScratch {
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];
 
-  /** [2 * blocks][2][lanes] scales, of 32 or of 16 columns, or of two tiles. */
+  /** [2 * blocks][2][lanes] scales of 32 or of 16 columns, or [2 tiles][blocks][2][lanes]. */
   final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
-  /** [2 * blocks][2][lanes] minima, of 32 or of 16 columns. */
+  /** Minima, as {@link #scales}. */
   final float[] minima = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */

@@ -1,14 +1,12 @@
 package io.calidrop.tensor;
 
-import static io.calidrop.tensor.OffHeap.MEMORY;
+import static io.calidrop.tensor.MatMulScratch.TILE_SCALES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
 import static io.calidrop.tensor.VectorShape.S;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -24,45 +22,14 @@ import jdk.incubator.vector.ShortVector;
 final class NibbleGemm {
   /**
    * Keeps the higher of two rows: as an int it is the row's sum times 2^16, as is the lower one
-   * shifted.
+   * shifted; {@link QuantizedActivations#shortScales} take it back.
    */
   static final int HIGH = 0xffff0000;
-
-  /** Takes back the 2^16; a power of two, so that it changes no bit of a product. */
-  static final float UNIT = 0x1p-16f;
 
   /** What weights are unpacked less; so many times the scale goes to the minimum. */
   static final short CENTER = 8;
 
   private NibbleGemm() {}
-
-  /**
-   * Unpacks a tile's nibbles of a block of 32 columns to q - 8, [32][2][2 * lanes].
-   *
-   * @param address of four ints of nibbles for each row
-   */
-  static void unpack(long address, short[] w, int o) {
-    IntVector low = IntVector.broadcast(I, 0xf);
-    IntVector high = IntVector.broadcast(I, 0xf0000);
-    for (int j = 0; j < 4; j++, address += TiledMatrix.STEP) {
-      IntVector a = IntVector.fromMemorySegment(I, MEMORY, address, LITTLE_ENDIAN);
-      IntVector b =
-          IntVector.fromMemorySegment(I, MEMORY, address + VectorShape.BYTES, LITTLE_ENDIAN);
-      for (int i = 0; i < 4; i++) {
-        int column = 4 * j + QuantizedActivations.PAIR_COLUMNS[i];
-        IntVector first =
-            a.lanewise(LSHR, 4 * i).and(low).or(b.lanewise(LSHL, 16 - 4 * i).and(high));
-        IntVector second =
-            a.lanewise(LSHR, 16 + 4 * i).and(low).or(b.lanewise(LSHR, 4 * i).and(high));
-        ((ShortVector) first.reinterpretShape(S, 0))
-            .sub(CENTER)
-            .intoArray(w, o + column * 4 * LANES);
-        ((ShortVector) second.reinterpretShape(S, 0))
-            .sub(CENTER)
-            .intoArray(w, o + (column + 2) * 4 * LANES);
-      }
-    }
-  }
 
   /**
    * {@code out += scale * (sum of q * x)} for blocks of 32 columns, the weights unpacked to q - 8.
@@ -75,7 +42,7 @@ final class NibbleGemm {
         weights.shorts,
         weights.scales,
         x.shorts,
-        x.scales,
+        x.shortScales,
         block,
         blocks,
         out,
@@ -136,10 +103,11 @@ final class NibbleGemm {
         s3 = x3.mul(ws).add(s3);
         t3 = x3.mul(wt).add(t3);
       }
-      FloatVector da = FloatVector.fromArray(F, scales, b * 4 * LANES);
-      FloatVector db = FloatVector.fromArray(F, scales, b * 4 * LANES + LANES);
-      FloatVector dc = FloatVector.fromArray(F, scales, b * 4 * LANES + 2 * LANES);
-      FloatVector dd = FloatVector.fromArray(F, scales, b * 4 * LANES + 3 * LANES);
+      int at = b * 2 * LANES;
+      FloatVector da = FloatVector.fromArray(F, scales, at);
+      FloatVector db = FloatVector.fromArray(F, scales, at + LANES);
+      FloatVector dc = FloatVector.fromArray(F, scales, at + TILE_SCALES);
+      FloatVector dd = FloatVector.fromArray(F, scales, at + TILE_SCALES + LANES);
       int xb = (block + b) * 4;
       FloatVector d = FloatVector.broadcast(F, xScales[xb]);
       IntVector i = (IntVector) s0.reinterpretShape(I, 0);

@@ -54,30 +54,51 @@ abstract class NibbleMatrix extends BlockMatrix {
   }
 
   @Override
+  public final int forms(int tokens) {
+    if (tokens > streamed()) {
+      return fifths ? Activations.BOUNDED_SHORTS : Activations.FINE_SHORTS;
+    }
+    if (fifths) {
+      return Activations.BOUNDED_PAIRS;
+    }
+    return tokens == 1 ? Activations.FINE_CHAINS : Activations.FINE_PAIRS;
+  }
+
+  @Override
+  final int tilesTogether() {
+    return 2;
+  }
+
+  @Override
   final int unpackedColumns() {
     return MatMulScratch.COLUMNS;
   }
 
   @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
+  final void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long run = run(address, column);
     int blocks = count / Activations.BLOCK;
     for (int i = 0; i < blocks; i++) {
-      int o = i * 8 * ROW_BLOCK + half * LANES;
+      int o = (2 * Activations.BLOCK * i + half) * ROW_BLOCK;
       if (fifths) {
-        Bytes.fifths(run + bitsAt[i], scratch.bytes, o);
+        Shorts.fifths(run + bitsAt[i], scratch.shorts, o);
       } else {
-        Bytes.nibbles(run + bitsAt[i], scratch.bytes, o);
+        Shorts.nibbles(run + bitsAt[i], scratch.shorts, o);
       }
     }
-    Bytes.pairs(scratch, blocks, half);
-    unpackScales(run, blocks, scratch, half * LANES);
+    int o = half * MatMulScratch.TILE_SCALES;
+    unpackScales(run, blocks, scratch, o);
+    unpackScales(run + VectorShape.BYTES, blocks, scratch, o + LANES);
   }
 
   @Override
-  void multiplyGroup(
+  final void multiplyGroup(
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.add(scratch, input(x), shifted, block, count / Activations.BLOCK, out, o);
+    if (shifted == 0) {
+      NibbleGemm.add(scratch, input(x), block, count / Activations.BLOCK, out, o);
+    } else {
+      ShiftedGemm.add(scratch, input(x), block, count / Activations.BLOCK, out, o);
+    }
   }
 }

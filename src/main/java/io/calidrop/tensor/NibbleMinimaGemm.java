@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.MatMulScratch.TILE_SCALES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -31,7 +32,7 @@ final class NibbleMinimaGemm {
         weights.scales,
         weights.minima,
         x.shorts,
-        x.scales,
+        x.shortScales,
         x.sums,
         block,
         blocks,
@@ -69,12 +70,12 @@ final class NibbleMinimaGemm {
     FloatVector c3 = FloatVector.fromArray(F, out, o + 3 * stride + 2 * LANES);
     FloatVector d3 = FloatVector.fromArray(F, out, o + 3 * stride + 3 * LANES);
     for (int b = 0; b < blocks; b++) {
-      int at = b * 4 * LANES;
+      int at = b * 2 * LANES;
       int xb = (block + b) * 4;
       FloatVector ma = FloatVector.fromArray(F, minima, at);
       FloatVector mb = FloatVector.fromArray(F, minima, at + LANES);
-      FloatVector mc = FloatVector.fromArray(F, minima, at + 2 * LANES);
-      FloatVector md = FloatVector.fromArray(F, minima, at + 3 * LANES);
+      FloatVector mc = FloatVector.fromArray(F, minima, at + TILE_SCALES);
+      FloatVector md = FloatVector.fromArray(F, minima, at + TILE_SCALES + LANES);
       FloatVector xSum = FloatVector.broadcast(F, xSums[xb]);
       a0 = ma.fma(xSum, a0);
       b0 = mb.fma(xSum, b0);
@@ -123,8 +124,8 @@ final class NibbleMinimaGemm {
       }
       FloatVector da = FloatVector.fromArray(F, scales, at);
       FloatVector db = FloatVector.fromArray(F, scales, at + LANES);
-      FloatVector dc = FloatVector.fromArray(F, scales, at + 2 * LANES);
-      FloatVector dd = FloatVector.fromArray(F, scales, at + 3 * LANES);
+      FloatVector dc = FloatVector.fromArray(F, scales, at + TILE_SCALES);
+      FloatVector dd = FloatVector.fromArray(F, scales, at + TILE_SCALES + LANES);
       FloatVector d = FloatVector.broadcast(F, xScales[xb]);
       IntVector i = (IntVector) s0.reinterpretShape(I, 0);
       a0 = ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0)).fma(da.mul(d), a0);

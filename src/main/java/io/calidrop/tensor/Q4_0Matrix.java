@@ -39,19 +39,6 @@ final class Q4_0Matrix extends NibbleMatrix {
   }
 
   @Override
-  public int forms(int tokens) {
-    if (tokens == 1) {
-      return Activations.FINE_CHAINS;
-    }
-    return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
-  }
-
-  @Override
-  int tilesTogether() {
-    return 2;
-  }
-
-  @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     for (int b = 0; b < columns() / Activations.BLOCK; b++) {
       long from = offset + (long) b * FILE_BYTES;
@@ -142,46 +129,16 @@ final class Q4_0Matrix extends NibbleMatrix {
 
   @Override
   void unpackScales(long run, int blocks, MatMulScratch scratch, int o) {
-    unpackScales(run, blocks, ROW_BLOCK, 1, scratch.scales, o);
-    for (int i = 0; i < blocks; i++) {
-      FloatVector.zero(F).intoArray(scratch.minima, o + i * ROW_BLOCK);
-    }
-  }
-
-  @Override
-  void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
-    long p = address + column / (2 * Activations.BLOCK) * INTS * STEP;
-    int blocks = count / Activations.BLOCK;
-    for (int v = 0; v < 2; v++) {
-      int o = half * ROW_BLOCK + v * LANES;
-      unpackScales(
-          p + v * VectorShape.BYTES, blocks, 2 * ROW_BLOCK, NibbleGemm.UNIT, scratch.scales, o);
-    }
-    for (int b = 0; b < blocks; b++) {
-      int o = (b * 2 * Activations.BLOCK + half) * ROW_BLOCK;
-      NibbleGemm.unpack(p + BITS_AT[b], scratch.shorts, o);
-    }
-  }
-
-  private static void unpackScales(
-      long p, int blocks, int stride, float unit, float[] scales, int o) {
-    for (int b = 0; b < blocks; b++, o += stride) {
+    for (int b = 0; b < blocks; b++, o += ROW_BLOCK) {
       ((FloatVector)
-              IntVector.fromMemorySegment(I, MEMORY, p + (b / 2 * INTS + 4) * STEP, LITTLE_ENDIAN)
+              IntVector.fromMemorySegment(I, MEMORY, run + (b / 2 * INTS + 4) * STEP, LITTLE_ENDIAN)
                   .lanewise(LSHL, 16 - b % 2 * 16)
                   .lanewise(ASHR, 3)
                   .and(Half.SIGN_EXPONENT_MANTISSA)
                   .reinterpretShape(F, 0))
           .mul(Half.BIAS)
-          .mul(unit)
-          .intoArray(scales, o);
+          .intoArray(scratch.scales, o);
+      FloatVector.zero(F).intoArray(scratch.minima, o);
     }
-  }
-
-  @Override
-  void multiplyGroup(
-      MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
-    int block = group * x.blocks() + column / Activations.BLOCK;
-    NibbleGemm.add(scratch, x.fine, block, count / Activations.BLOCK, out, o);
   }
 }

@@ -33,11 +33,6 @@ final class Q4_1Matrix extends NibbleMatrix {
   }
 
   @Override
-  public int forms(int tokens) {
-    return tokens == 1 ? Activations.FINE_CHAINS : Activations.FINE_PAIRS;
-  }
-
-  @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     int ints = columns() / Activations.BLOCK * INTS;
     for (int i = 0; i < ints; i++) {

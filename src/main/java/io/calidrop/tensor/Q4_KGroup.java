@@ -19,7 +19,7 @@ import jdk.incubator.vector.ShortVector;
 
 /**
  * Q4_K weights times four tokens straight from a tile: for batches too small to be worth unpacking
- * a tile for. Adds in the order of {@link ShortGemm#add}, so results have the same bits.
+ * a tile for. Adds in the order of {@link NibbleMinimaGemm#add}, so results have the same bits.
  */
 final class Q4_KGroup {
   private static final int[] NIBBLES = {0x000f000f};

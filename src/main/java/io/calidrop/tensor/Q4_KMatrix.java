@@ -213,8 +213,8 @@ final class Q4_KMatrix extends TiledMatrix {
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
     for (int i = 0; i < 8; i++) {
-      int o = (2 * i + half) * ROW_BLOCK;
-      NibbleGemm.unpack(
+      int o = i * ROW_BLOCK + half * MatMulScratch.TILE_SCALES;
+      Shorts.nibbles(
           p + NIBBLES_AT[i], scratch.shorts, (2 * Activations.BLOCK * i + half) * ROW_BLOCK);
       unpackScales(p, i, o, scratch.scales, scratch.minima);
       unpackScales(p + VectorShape.BYTES, i, o + LANES, scratch.scales, scratch.minima);
@@ -244,7 +244,7 @@ final class Q4_KMatrix extends TiledMatrix {
                 .reinterpretShape(F, 0))
         .fma(min, d.mul(NibbleGemm.CENTER))
         .intoArray(minima, o);
-    d.mul(NibbleGemm.UNIT).intoArray(scales, o);
+    d.intoArray(scales, o);
   }
 
   @Override

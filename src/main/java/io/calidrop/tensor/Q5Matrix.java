@@ -41,11 +41,6 @@ final class Q5Matrix extends NibbleMatrix {
   }
 
   @Override
-  public int forms(int tokens) {
-    return Activations.BOUNDED_PAIRS;
-  }
-
-  @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[Activations.BLOCK];
     int head = minima ? 4 : 2;

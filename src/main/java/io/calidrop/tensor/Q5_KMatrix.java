@@ -43,11 +43,6 @@ final class Q5_KMatrix extends NibbleMatrix {
   }
 
   @Override
-  public int forms(int tokens) {
-    return Activations.BOUNDED_PAIRS;
-  }
-
-  @Override
   void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane) {
     byte[] q = new byte[Activations.BLOCK];
     for (int s = 0; s < columns() / COLUMNS; s++, offset += FILE_BYTES) {

@@ -79,6 +79,12 @@ final class QuantizedActivations {
   /** [groups][blocks][group] {@code center} times the sum of the values. */
   final int[] totals;
 
+  /** {@link #scales} over 2^16: kernels widen sums of {@link #shorts} to 2^16 times themselves. */
+  final float[] shortScales;
+
+  /** {@link #totals} times 2^16. */
+  final float[] shortTotals;
+
   /**
    * [groups][blocks][group] pairs of -{@code center} times the sum of the first and of the second
    * values of pairs: where the sum of products starts, so that weights count as q - center.
@@ -130,6 +136,8 @@ final class QuantizedActivations {
     scales = new float[size];
     sums = new float[size];
     totals = new int[size];
+    shortScales = new float[withShorts ? size : 0];
+    shortTotals = new float[withShorts ? size : 0];
     offsets = new int[size];
     halves = new int[2 * size];
     halfSums = new float[2 * size];
@@ -200,6 +208,8 @@ final class QuantizedActivations {
       sum += q[c];
     }
     sums[o] = scales[o] * sum;
+    shortScales[o] = scales[o] * 0x1p-16f; // a power of two: it changes no bit of a product
+    shortTotals[o] = center * sum * 0x1p16f;
   }
 
   private void packTriples(int[] q, int to, int group, int o) {

@@ -15,6 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
@@ -83,6 +84,49 @@ class MatrixTest {
         }
       }
     }
+  }
+
+  /**
+   * Activations all 1 or all -1 are as large together as they may be, and weights as far from the
+   * middle of their range as they can be: sums of a block come near the end of 16 bits.
+   */
+  @ParameterizedTest
+  @EnumSource(names = {"Q4_0", "Q4_1", "Q4_K", "Q5_0", "Q5_1", "Q5_K"})
+  void sumsOfEqualActivationsFitSixteenBits(GgmlType type) {
+    int columns = 512;
+    int tokens = 6;
+    Random random = new Random(type.id());
+    for (int fill : new int[] {0x00, 0xff}) {
+      try (Arena arena = Arena.ofShared();
+          WorkerPool pool = new WorkerPool(1)) {
+        MemorySegment data = weights(type, 40, columns, random, arena);
+        for (long block = 0; block < data.byteSize(); block += type.blockBytes()) {
+          int head = quantsAt(type);
+          data.asSlice(block + head, type.blockBytes() - head).fill((byte) fill);
+        }
+        Matrix matrix = new MatrixLoader(arena, pool).repacked(type, data, 40, columns);
+        float[] x = new float[tokens * columns];
+        for (int i = 0; i < x.length; i++) {
+          boolean one =
+              switch (i / columns % 3) {
+                case 0 -> true;
+                case 1 -> false;
+                default -> random.nextInt(32) > 0; // some blocks are all ones, others not
+              };
+          x[i] = one ? 1 : -1;
+        }
+        check(matrix, type, data, x);
+      }
+    }
+  }
+
+  /** Where the quants begin in a block: all that comes after its scales. */
+  private static int quantsAt(GgmlType type) {
+    return switch (type) {
+      case Q4_0, Q5_0 -> 2;
+      case Q4_1, Q5_1 -> 4;
+      default -> 16;
+    };
   }
 
   private static void check(Matrix matrix, GgmlType type, MemorySegment data, float[] x) {

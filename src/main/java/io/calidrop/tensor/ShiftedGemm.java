@@ -1,0 +1,231 @@
+package io.calidrop.tensor;
+
+import static io.calidrop.tensor.MatMulScratch.TILE_SCALES;
+import static io.calidrop.tensor.VectorShape.F;
+import static io.calidrop.tensor.VectorShape.I;
+import static io.calidrop.tensor.VectorShape.LANES;
+import static io.calidrop.tensor.VectorShape.S;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * {@link NibbleGemm} for weights of four or five bits with a minimum, whose products count from q =
+ * 0: a block's sum is that of its products with the weights less their center, which fits 16 bits,
+ * and the center times the sum of the activations, added as a float. Both are integers times 2^16,
+ * and so is what they add up to, with less than 24 bits: nothing is rounded.
+ */
+final class ShiftedGemm {
+  private ShiftedGemm() {}
+
+  /**
+   * {@code out += scale * (sum of q * x) + minimum * (sum of x)} for blocks of 32 columns, the
+   * weights unpacked to q - center.
+   *
+   * @param block index of the first block of the token group in the packed activations
+   */
+  static void add(
+      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
+    add(
+        weights.shorts,
+        weights.scales,
+        weights.minima,
+        x.shorts,
+        x.shortScales,
+        x.sums,
+        x.shortTotals,
+        block,
+        blocks,
+        out,
+        o,
+        2 * Matrix.ROW_BLOCK);
+  }
+
+  private static void add(
+      short[] w,
+      float[] scales,
+      float[] minima,
+      short[] x,
+      float[] xScales,
+      float[] xSums,
+      float[] totals,
+      int block,
+      int blocks,
+      float[] out,
+      int o,
+      int stride) {
+    FloatVector a0 = FloatVector.fromArray(F, out, o);
+    FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
+    FloatVector c0 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector d0 = FloatVector.fromArray(F, out, o + 3 * LANES);
+    FloatVector a1 = FloatVector.fromArray(F, out, o + stride);
+    FloatVector b1 = FloatVector.fromArray(F, out, o + stride + LANES);
+    FloatVector c1 = FloatVector.fromArray(F, out, o + stride + 2 * LANES);
+    FloatVector d1 = FloatVector.fromArray(F, out, o + stride + 3 * LANES);
+    FloatVector a2 = FloatVector.fromArray(F, out, o + 2 * stride);
+    FloatVector b2 = FloatVector.fromArray(F, out, o + 2 * stride + LANES);
+    FloatVector c2 = FloatVector.fromArray(F, out, o + 2 * stride + 2 * LANES);
+    FloatVector d2 = FloatVector.fromArray(F, out, o + 2 * stride + 3 * LANES);
+    FloatVector a3 = FloatVector.fromArray(F, out, o + 3 * stride);
+    FloatVector b3 = FloatVector.fromArray(F, out, o + 3 * stride + LANES);
+    FloatVector c3 = FloatVector.fromArray(F, out, o + 3 * stride + 2 * LANES);
+    FloatVector d3 = FloatVector.fromArray(F, out, o + 3 * stride + 3 * LANES);
+    for (int b = 0; b < blocks; b++) {
+      int at = b * 2 * LANES;
+      int xb = (block + b) * 4;
+      FloatVector ma = FloatVector.fromArray(F, minima, at);
+      FloatVector mb = FloatVector.fromArray(F, minima, at + LANES);
+      FloatVector mc = FloatVector.fromArray(F, minima, at + TILE_SCALES);
+      FloatVector md = FloatVector.fromArray(F, minima, at + TILE_SCALES + LANES);
+      FloatVector xSum = FloatVector.broadcast(F, xSums[xb]);
+      a0 = ma.fma(xSum, a0);
+      b0 = mb.fma(xSum, b0);
+      c0 = mc.fma(xSum, c0);
+      d0 = md.fma(xSum, d0);
+      xSum = FloatVector.broadcast(F, xSums[xb + 1]);
+      a1 = ma.fma(xSum, a1);
+      b1 = mb.fma(xSum, b1);
+      c1 = mc.fma(xSum, c1);
+      d1 = md.fma(xSum, d1);
+      xSum = FloatVector.broadcast(F, xSums[xb + 2]);
+      a2 = ma.fma(xSum, a2);
+      b2 = mb.fma(xSum, b2);
+      c2 = mc.fma(xSum, c2);
+      d2 = md.fma(xSum, d2);
+      xSum = FloatVector.broadcast(F, xSums[xb + 3]);
+      a3 = ma.fma(xSum, a3);
+      b3 = mb.fma(xSum, b3);
+      c3 = mc.fma(xSum, c3);
+      d3 = md.fma(xSum, d3);
+      ShortVector s0 = ShortVector.zero(S);
+      ShortVector t0 = s0;
+      ShortVector s1 = s0;
+      ShortVector t1 = s0;
+      ShortVector s2 = s0;
+      ShortVector t2 = s0;
+      ShortVector s3 = s0;
+      ShortVector t3 = s0;
+      for (int k = 0; k < 32; k++) {
+        int wi = (b * 32 + k) * 4 * LANES;
+        int xi = ((block + b) * 32 + k) * 4;
+        ShortVector ws = ShortVector.fromArray(S, w, wi);
+        ShortVector wt = ShortVector.fromArray(S, w, wi + 2 * LANES);
+        ShortVector x0 = ShortVector.broadcast(S, x[xi]);
+        s0 = x0.mul(ws).add(s0);
+        t0 = x0.mul(wt).add(t0);
+        ShortVector x1 = ShortVector.broadcast(S, x[xi + 1]);
+        s1 = x1.mul(ws).add(s1);
+        t1 = x1.mul(wt).add(t1);
+        ShortVector x2 = ShortVector.broadcast(S, x[xi + 2]);
+        s2 = x2.mul(ws).add(s2);
+        t2 = x2.mul(wt).add(t2);
+        ShortVector x3 = ShortVector.broadcast(S, x[xi + 3]);
+        s3 = x3.mul(ws).add(s3);
+        t3 = x3.mul(wt).add(t3);
+      }
+      FloatVector da = FloatVector.fromArray(F, scales, at);
+      FloatVector db = FloatVector.fromArray(F, scales, at + LANES);
+      FloatVector dc = FloatVector.fromArray(F, scales, at + TILE_SCALES);
+      FloatVector dd = FloatVector.fromArray(F, scales, at + TILE_SCALES + LANES);
+      FloatVector d = FloatVector.broadcast(F, xScales[xb]);
+      FloatVector total = FloatVector.broadcast(F, totals[xb]);
+      IntVector i = (IntVector) s0.reinterpretShape(I, 0);
+      a0 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(da.mul(d), a0);
+      b0 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(db.mul(d), b0);
+      i = (IntVector) t0.reinterpretShape(I, 0);
+      c0 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dc.mul(d), c0);
+      d0 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dd.mul(d), d0);
+      d = FloatVector.broadcast(F, xScales[xb + 1]);
+      total = FloatVector.broadcast(F, totals[xb + 1]);
+      i = (IntVector) s1.reinterpretShape(I, 0);
+      a1 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(da.mul(d), a1);
+      b1 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(db.mul(d), b1);
+      i = (IntVector) t1.reinterpretShape(I, 0);
+      c1 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dc.mul(d), c1);
+      d1 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dd.mul(d), d1);
+      d = FloatVector.broadcast(F, xScales[xb + 2]);
+      total = FloatVector.broadcast(F, totals[xb + 2]);
+      i = (IntVector) s2.reinterpretShape(I, 0);
+      a2 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(da.mul(d), a2);
+      b2 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(db.mul(d), b2);
+      i = (IntVector) t2.reinterpretShape(I, 0);
+      c2 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dc.mul(d), c2);
+      d2 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dd.mul(d), d2);
+      d = FloatVector.broadcast(F, xScales[xb + 3]);
+      total = FloatVector.broadcast(F, totals[xb + 3]);
+      i = (IntVector) s3.reinterpretShape(I, 0);
+      a3 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(da.mul(d), a3);
+      b3 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(db.mul(d), b3);
+      i = (IntVector) t3.reinterpretShape(I, 0);
+      c3 =
+          ((FloatVector) i.lanewise(LSHL, 16).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dc.mul(d), c3);
+      d3 =
+          ((FloatVector) i.and(NibbleGemm.HIGH).convertShape(I2F, F, 0))
+              .add(total)
+              .fma(dd.mul(d), d3);
+    }
+    a0.intoArray(out, o);
+    b0.intoArray(out, o + LANES);
+    c0.intoArray(out, o + 2 * LANES);
+    d0.intoArray(out, o + 3 * LANES);
+    a1.intoArray(out, o + stride);
+    b1.intoArray(out, o + stride + LANES);
+    c1.intoArray(out, o + stride + 2 * LANES);
+    d1.intoArray(out, o + stride + 3 * LANES);
+    a2.intoArray(out, o + 2 * stride);
+    b2.intoArray(out, o + 2 * stride + LANES);
+    c2.intoArray(out, o + 2 * stride + 2 * LANES);
+    d2.intoArray(out, o + 2 * stride + 3 * LANES);
+    a3.intoArray(out, o + 3 * stride);
+    b3.intoArray(out, o + 3 * stride + LANES);
+    c3.intoArray(out, o + 3 * stride + 2 * LANES);
+    d3.intoArray(out, o + 3 * stride + 3 * LANES);
+  }
+}
