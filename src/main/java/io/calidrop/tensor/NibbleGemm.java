@@ -28,6 +28,9 @@ final class NibbleGemm {
    */
   static final int HIGH = 0xffff0000;
 
+  /** The lower of two rows, or of two columns in an int of a tile. */
+  static final int LOW = 0xffff;
+
   /** Takes back the 2^16; a power of two, so that it changes no bit of a product. */
   static final float UNIT = 0x1p-16f;
 
