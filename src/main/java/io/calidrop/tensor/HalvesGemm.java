@@ -157,49 +157,56 @@ final class HalvesGemm {
   /**
    * {@code out += minimum * (sum of x)} for halves of blocks.
    *
-   * @param block as in {@link #add}
+   * @param tokens and {@code block} as in {@link #add}
    */
   static void addMinima(
-      MatMulScratch weights, QuantizedActivations x, int block, int blocks, float[] out, int o) {
-    for (int tile = 0; tile < 2; tile++) {
-      int at = tile * Matrix.ROW_BLOCK;
-      addMinima(weights.minima, at, x.halfSums, 8 * block, 2 * blocks, out, o + at);
+      MatMulScratch weights,
+      int tokens,
+      QuantizedActivations x,
+      int block,
+      int blocks,
+      float[] out,
+      int o) {
+    addMinima(weights.minima, x.halfSums, 8 * block, 2 * blocks, out, o);
+    if (tokens > 2) {
+      addMinima(weights.minima, x.halfSums, 8 * block + 2, 2 * blocks, out, o + 8 * LANES);
     }
   }
 
+  /* Of two tokens. */
   private static void addMinima(
-      float[] minima, int at, float[] xSums, int xi, int halves, float[] out, int o) {
+      float[] minima, float[] xSums, int xi, int halves, float[] out, int o) {
     FloatVector a0 = FloatVector.fromArray(F, out, o);
     FloatVector b0 = FloatVector.fromArray(F, out, o + LANES);
+    FloatVector c0 = FloatVector.fromArray(F, out, o + 2 * LANES);
+    FloatVector d0 = FloatVector.fromArray(F, out, o + 3 * LANES);
     FloatVector a1 = FloatVector.fromArray(F, out, o + 4 * LANES);
     FloatVector b1 = FloatVector.fromArray(F, out, o + 5 * LANES);
-    FloatVector a2 = FloatVector.fromArray(F, out, o + 8 * LANES);
-    FloatVector b2 = FloatVector.fromArray(F, out, o + 9 * LANES);
-    FloatVector a3 = FloatVector.fromArray(F, out, o + 12 * LANES);
-    FloatVector b3 = FloatVector.fromArray(F, out, o + 13 * LANES);
+    FloatVector c1 = FloatVector.fromArray(F, out, o + 6 * LANES);
+    FloatVector d1 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int h = 0; h < halves; h++) {
-      FloatVector ma = FloatVector.fromArray(F, minima, at + h * 4 * LANES);
-      FloatVector mb = FloatVector.fromArray(F, minima, at + h * 4 * LANES + LANES);
+      FloatVector ma = FloatVector.fromArray(F, minima, h * 4 * LANES);
+      FloatVector mb = FloatVector.fromArray(F, minima, h * 4 * LANES + LANES);
+      FloatVector mc = FloatVector.fromArray(F, minima, h * 4 * LANES + 2 * LANES);
+      FloatVector md = FloatVector.fromArray(F, minima, h * 4 * LANES + 3 * LANES);
       FloatVector sum = FloatVector.broadcast(F, xSums[xi + 4 * h]);
       a0 = ma.fma(sum, a0);
       b0 = mb.fma(sum, b0);
+      c0 = mc.fma(sum, c0);
+      d0 = md.fma(sum, d0);
       sum = FloatVector.broadcast(F, xSums[xi + 4 * h + 1]);
       a1 = ma.fma(sum, a1);
       b1 = mb.fma(sum, b1);
-      sum = FloatVector.broadcast(F, xSums[xi + 4 * h + 2]);
-      a2 = ma.fma(sum, a2);
-      b2 = mb.fma(sum, b2);
-      sum = FloatVector.broadcast(F, xSums[xi + 4 * h + 3]);
-      a3 = ma.fma(sum, a3);
-      b3 = mb.fma(sum, b3);
+      c1 = mc.fma(sum, c1);
+      d1 = md.fma(sum, d1);
     }
     a0.intoArray(out, o);
     b0.intoArray(out, o + LANES);
+    c0.intoArray(out, o + 2 * LANES);
+    d0.intoArray(out, o + 3 * LANES);
     a1.intoArray(out, o + 4 * LANES);
     b1.intoArray(out, o + 5 * LANES);
-    a2.intoArray(out, o + 8 * LANES);
-    b2.intoArray(out, o + 9 * LANES);
-    a3.intoArray(out, o + 12 * LANES);
-    b3.intoArray(out, o + 13 * LANES);
+    c1.intoArray(out, o + 6 * LANES);
+    d1.intoArray(out, o + 7 * LANES);
   }
 }

@@ -281,17 +281,37 @@ final class Q2_KMatrix extends TiledMatrix {
       IntVector b = IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
       IntVector u = a.and(NibbleGemm.LOW).or(b.lanewise(LSHL, 16));
       IntVector v = a.lanewise(LSHR, 16).or(b.and(NibbleGemm.HIGH));
-      int block = o + (i >> 1) * Activations.BLOCK * 4 * LANES;
-      for (int j = 0; j < 4; j++) {
-        int to = block + (8 * (i & 1) + 4 * (j >> 1) + 16 * (j & 1)) * 4 * LANES;
-        ((ShortVector) u.lanewise(LSHR, 2 * j).and(lows).reinterpretShape(S, 0)).intoArray(w, to);
-        ((ShortVector) u.lanewise(LSHR, 2 * j + 8).and(lows).reinterpretShape(S, 0))
-            .intoArray(w, to + 4 * LANES);
-        ((ShortVector) v.lanewise(LSHR, 2 * j).and(lows).reinterpretShape(S, 0))
-            .intoArray(w, to + 8 * LANES);
-        ((ShortVector) v.lanewise(LSHR, 2 * j + 8).and(lows).reinterpretShape(S, 0))
-            .intoArray(w, to + 12 * LANES);
-      }
+      int to = o + ((i >> 1) * Activations.BLOCK + 8 * (i & 1)) * 4 * LANES;
+      ((ShortVector) u.and(lows).reinterpretShape(S, 0)).intoArray(w, to);
+      ((ShortVector) u.lanewise(LSHR, 8).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 4 * LANES);
+      ((ShortVector) v.and(lows).reinterpretShape(S, 0)).intoArray(w, to + 8 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 8).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 12 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 2).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 64 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 10).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 68 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 2).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 72 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 10).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 76 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 4).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 16 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 12).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 20 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 4).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 24 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 12).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 28 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 6).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 80 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 14).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 84 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 6).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 88 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 14).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 92 * LANES);
     }
   }
 
@@ -300,6 +320,6 @@ final class Q2_KMatrix extends TiledMatrix {
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
     HalvesGemm.add(scratch, x.tokens(), x.fine, block, count / Activations.BLOCK, out, o);
-    HalvesGemm.addMinima(scratch, x.fine, block, count / Activations.BLOCK, out, o);
+    HalvesGemm.addMinima(scratch, x.tokens(), x.fine, block, count / Activations.BLOCK, out, o);
   }
 }
