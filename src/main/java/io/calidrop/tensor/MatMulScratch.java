@@ -26,11 +26,14 @@ public final class MatMulScratch {
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];
 
-  /** [2 * blocks][2][lanes] scales of 32 or of 16 columns, or [2 tiles][blocks][2][lanes]. */
-  final float[] scales = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
+  /**
+   * [blocks or halves][2][lanes] scales, of two tiles [2 tiles][blocks][2][lanes] or
+   * [halves][2][2][lanes].
+   */
+  final float[] scales = new float[4 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** Minima, as {@link #scales}. */
-  final float[] minima = new float[2 * BLOCKS * Matrix.ROW_BLOCK];
+  final float[] minima = new float[4 * BLOCKS * Matrix.ROW_BLOCK];
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];

@@ -26,6 +26,9 @@ final class NibbleGemm {
    */
   static final int HIGH = 0xffff0000;
 
+  /** The lower of two rows, or of two columns in an int of a tile. */
+  static final int LOW = 0xffff;
+
   /** What weights are unpacked less; so many times the scale goes to the minimum. */
   static final short CENTER = 8;
 

@@ -45,7 +45,12 @@ final class Q2_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.FINE_PAIRS;
+    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+  }
+
+  @Override
+  int tilesTogether() {
+    return 2;
   }
 
   @Override
@@ -243,11 +248,13 @@ final class Q2_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.bytes, scratch.scales, scratch.minima);
+    int o = half * ROW_BLOCK;
+    unpackScales(p, scratch.scales, scratch.minima, o);
+    unpackScales(p + VectorShape.BYTES, scratch.scales, scratch.minima, o + LANES);
+    unpack(p, scratch.shorts, o);
   }
 
-  private static void unpack(long p, int half, int[] w, float[] scales, float[] minima) {
-    IntVector lows = IntVector.broadcast(I, 0x03030303);
+  private static void unpackScales(long p, float[] scales, float[] minima, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
@@ -256,23 +263,54 @@ final class Q2_KMatrix extends TiledMatrix {
                 IntVector.fromMemorySegment(I, MEMORY, p + D + STEP, LITTLE_ENDIAN)
                     .reinterpretShape(F, 0))
             .neg();
-    for (int h = 0; h < 16; h++) {
+    for (int i = 0; i < 16; i++, o += 2 * ROW_BLOCK) {
       IntVector packed =
-          IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[h >> 1], LITTLE_ENDIAN)
-              .lanewise(LSHR, 8 * (h & 3));
-      d.mul(packed.and(15).convertShape(I2F, F, 0)).intoArray(scales, h * ROW_BLOCK + half);
-      dmin.mul(packed.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0))
-          .intoArray(minima, h * ROW_BLOCK + half);
+          IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i >> 1], LITTLE_ENDIAN)
+              .lanewise(LSHR, 8 * (i & 3));
+      d.mul(packed.and(15).convertShape(I2F, F, 0)).intoArray(scales, o);
+      dmin.mul(packed.lanewise(LSHR, 4).and(15).convertShape(I2F, F, 0)).intoArray(minima, o);
     }
-    int o = half;
+  }
+
+  private static void unpack(long p, short[] w, int o) {
+    IntVector lows = IntVector.broadcast(I, MASKS[0]);
     for (int i = 0; i < 16; i++) {
       long at = p + BITS_AT[i >> 1] + (i & 1) * STEP;
-      IntVector q = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
-      q.and(lows).intoArray(w, o);
-      q.lanewise(LSHR, 2).and(lows).intoArray(w, o + ROW_BLOCK);
-      q.lanewise(LSHR, 4).and(lows).intoArray(w, o + 2 * ROW_BLOCK);
-      q.lanewise(LSHR, 6).and(lows).intoArray(w, o + 3 * ROW_BLOCK);
-      o += 4 * ROW_BLOCK;
+      IntVector a = IntVector.fromMemorySegment(I, MEMORY, at, LITTLE_ENDIAN);
+      IntVector b = IntVector.fromMemorySegment(I, MEMORY, at + VectorShape.BYTES, LITTLE_ENDIAN);
+      IntVector u = a.and(NibbleGemm.LOW).or(b.lanewise(LSHL, 16));
+      IntVector v = a.lanewise(LSHR, 16).or(b.and(NibbleGemm.HIGH));
+      int to = o + ((i >> 1) * Activations.BLOCK + 8 * (i & 1)) * 4 * LANES;
+      ((ShortVector) u.and(lows).reinterpretShape(S, 0)).intoArray(w, to);
+      ((ShortVector) u.lanewise(LSHR, 8).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 4 * LANES);
+      ((ShortVector) v.and(lows).reinterpretShape(S, 0)).intoArray(w, to + 8 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 8).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 12 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 2).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 64 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 10).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 68 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 2).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 72 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 10).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 76 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 4).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 16 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 12).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 20 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 4).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 24 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 12).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 28 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 6).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 80 * LANES);
+      ((ShortVector) u.lanewise(LSHR, 14).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 84 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 6).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 88 * LANES);
+      ((ShortVector) v.lanewise(LSHR, 14).and(lows).reinterpretShape(S, 0))
+          .intoArray(w, to + 92 * LANES);
     }
   }
 
@@ -280,7 +318,7 @@ final class Q2_KMatrix extends TiledMatrix {
   void multiplyGroup(
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.tokens(), x.fine, 0, block, count / Activations.BLOCK, out, o);
-    FloatGemm.add(scratch.minima, x.fine.halfSums, 2 * block, count / 16, out, o);
+    HalvesGemm.add(scratch, x.tokens(), x.fine, block, count / Activations.BLOCK, out, o);
+    HalvesGemm.addMinima(scratch, x.tokens(), x.fine, block, count / Activations.BLOCK, out, o);
   }
 }

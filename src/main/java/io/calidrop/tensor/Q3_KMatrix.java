@@ -35,6 +35,11 @@ final class Q3_KMatrix extends TiledMatrix {
   /** The pairs of the highest fields of a block's ints. */
   private static final int[] LAST_FIELDS = {12, 14, 13};
 
+  /** The first columns of these pairs. */
+  private static final int[] LAST_COLUMNS = {12, 13, 28};
+
+  private static final short CENTER = 4;
+
   /** Where the bits of block {@code i} begin. */
   private static final int[] BITS_AT = offsets(i -> 3 * i + (i + 7 >> 3) + (i + 1 >> 1));
 
@@ -47,7 +52,12 @@ final class Q3_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.FINE_PAIRS;
+    return tokens == 1 ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
+  }
+
+  @Override
+  int tilesTogether() {
+    return 2;
   }
 
   @Override
@@ -234,46 +244,76 @@ final class Q3_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.bytes, scratch.scales);
+    int o = half * ROW_BLOCK;
+    unpackScales(p, scratch.scales, o);
+    unpackScales(p + VectorShape.BYTES, scratch.scales, o + LANES);
+    unpack(p, scratch.shorts, o);
   }
 
-  private static void unpack(long p, int half, int[] w, float[] scales) {
-    IntVector lower = IntVector.broadcast(I, MASKS[0]);
-    IntVector upper = IntVector.broadcast(I, MASKS[0] << 8);
+  private static void unpackScales(long p, float[] scales, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    int o = half;
-    for (int i = 0; i < 8; i++) {
-      for (int h = 0; h < 2; h++) {
-        IntVector scale =
-            IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
-                .lanewise(LSHR, 16 * (i & 1) + 8 * h)
-                .lanewise(LSHL, 24)
-                .lanewise(ASHR, 24);
-        d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, (2 * i + h) * ROW_BLOCK + half);
-      }
-      long q = p + BITS_AT[i];
+    for (int i = 0; i < 16; i++, o += 2 * ROW_BLOCK) {
+      IntVector scale =
+          IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i >> 1], LITTLE_ENDIAN)
+              .lanewise(LSHL, 24 - 8 * (i & 3))
+              .lanewise(ASHR, 24);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, o);
+    }
+  }
+
+  private static void unpack(long p, short[] w, int o) {
+    IntVector fields = IntVector.broadcast(I, MASKS[0]);
+    IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
+    for (int i = 0; i < 8; i++, o += Activations.BLOCK * 4 * LANES) {
+      IntVector first = IntVector.zero(I);
+      IntVector second = first;
       for (int j = 0; j < 3; j++) {
-        IntVector v = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
-        v.and(lower).or(v.lanewise(LSHL, 5).and(upper)).intoArray(w, o);
-        v.lanewise(LSHR, 6)
-            .and(lower)
-            .or(v.lanewise(LSHR, 1).and(upper))
-            .intoArray(w, o + ROW_BLOCK);
-        o += 2 * ROW_BLOCK;
+        long q = p + BITS_AT[i] + j * STEP;
+        IntVector a = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        IntVector b = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector u = a.and(NibbleGemm.LOW).or(b.lanewise(LSHL, 16));
+        IntVector v = a.lanewise(LSHR, 16).or(b.and(NibbleGemm.HIGH));
+        int to = o + j * 16 * LANES;
+        ((ShortVector) u.and(fields).reinterpretShape(S, 0)).sub(CENTER).intoArray(w, to);
+        ((ShortVector) u.lanewise(LSHR, 3).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 4 * LANES);
+        ((ShortVector) v.and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 8 * LANES);
+        ((ShortVector) v.lanewise(LSHR, 3).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 12 * LANES);
+        ((ShortVector) u.lanewise(LSHR, 6).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 64 * LANES);
+        ((ShortVector) u.lanewise(LSHR, 9).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 68 * LANES);
+        ((ShortVector) v.lanewise(LSHR, 6).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 72 * LANES);
+        ((ShortVector) v.lanewise(LSHR, 9).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 76 * LANES);
+        to = o + LAST_COLUMNS[j] * 4 * LANES;
+        ((ShortVector) u.lanewise(LSHR, 12).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to);
+        ((ShortVector) v.lanewise(LSHR, 12).and(fields).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, to + 8 * LANES);
+        first = u.and(lastBits).or(first.lanewise(LSHR, 1));
+        second = v.and(lastBits).or(second.lanewise(LSHR, 1));
       }
-      IntVector v0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      IntVector v1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
-      IntVector v2 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
-      v0.lanewise(LSHR, 12).and(lower).or(v1.lanewise(LSHR, 4).and(upper)).intoArray(w, o);
-      v2.lanewise(LSHR, 12)
-          .and(lower)
-          .or(v0.lanewise(LSHR, 7).and(0x01000100))
-          .or(v1.lanewise(LSHR, 6).and(0x02000200))
-          .or(v2.lanewise(LSHR, 5).and(0x04000400))
-          .intoArray(w, o + ROW_BLOCK);
-      o += 2 * ROW_BLOCK;
+      ((ShortVector) first.lanewise(LSHR, 13).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o + 29 * 4 * LANES);
+      ((ShortVector) second.lanewise(LSHR, 13).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o + 31 * 4 * LANES);
     }
   }
 
@@ -281,6 +321,6 @@ final class Q3_KMatrix extends TiledMatrix {
   void multiplyGroup(
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(scratch, x.tokens(), x.fine, 4, block, count / Activations.BLOCK, out, o);
+    HalvesGemm.add(scratch, x.tokens(), x.fine, block, count / Activations.BLOCK, out, o);
   }
 }

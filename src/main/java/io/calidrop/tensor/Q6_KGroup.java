@@ -19,7 +19,7 @@ import jdk.incubator.vector.ShortVector;
 
 /**
  * Q6_K weights times four tokens straight from a tile, as in {@link Q4_KGroup}. Adds in the order
- * of {@link ShortGemm#addHalves}.
+ * of {@link HalvesGemm}.
  */
 final class Q6_KGroup {
   private Q6_KGroup() {}

@@ -35,6 +35,8 @@ final class Q6_KMatrix extends TiledMatrix {
   static final int INTS = 53;
   static final int D = 3 * STEP;
 
+  private static final short CENTER = 32;
+
   /** Of a short that holds two weights the lower one. */
   static final int[] SIX_BITS = {0x003f003f};
 
@@ -53,7 +55,12 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
-    return Activations.BOUNDED_PAIRS;
+    return tokens <= streamed() ? Activations.BOUNDED_PAIRS : Activations.BOUNDED_SHORTS;
+  }
+
+  @Override
+  int tilesTogether() {
+    return 2;
   }
 
   @Override
@@ -245,36 +252,62 @@ final class Q6_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    unpack(p, half * LANES, scratch.bytes, scratch.scales);
+    int o = half * ROW_BLOCK;
+    unpackScales(p, scratch.scales, o);
+    unpackScales(p + VectorShape.BYTES, scratch.scales, o + LANES);
+    unpack(p, scratch.shorts, o);
   }
 
-  private static void unpack(long p, int half, int[] w, float[] scales) {
-    IntVector sixBits = IntVector.broadcast(I, 0x3f3f3f3f);
-    IntVector topBits = IntVector.broadcast(I, TOP_BITS[0]);
+  private static void unpackScales(long p, float[] scales, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < 16; i++, o += 2 * ROW_BLOCK) {
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
               .lanewise(LSHL, 24 - 8 * (i & 3))
               .lanewise(ASHR, 24);
-      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, i * ROW_BLOCK + half);
-      long q = p + BITS_AT[i];
-      int o = (8 * (i >> 1) + (i & 1)) * ROW_BLOCK + half;
-      IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
-      IntVector w1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
-      IntVector w2 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
-      w0.and(sixBits).intoArray(w, o);
-      w1.and(sixBits).intoArray(w, o + 2 * ROW_BLOCK);
-      w2.and(sixBits).intoArray(w, o + 4 * ROW_BLOCK);
-      w0.and(topBits)
-          .lanewise(LSHR, 2)
-          .or(w1.and(topBits))
-          .lanewise(LSHR, 2)
-          .or(w2.and(topBits))
-          .lanewise(LSHR, 2)
-          .intoArray(w, o + 6 * ROW_BLOCK);
+      d.mul(scale.convertShape(I2F, F, 0)).intoArray(scales, o);
+    }
+  }
+
+  private static void unpack(long p, short[] w, int o) {
+    IntVector sixBits = IntVector.broadcast(I, SIX_BITS[0]);
+    IntVector topBits = IntVector.broadcast(I, TOP_BITS[0]);
+    for (int i = 0; i < 16; i++) {
+      IntVector first = IntVector.zero(I);
+      IntVector second = first;
+      for (int j = 0; j < 3; j++) {
+        long q = p + BITS_AT[i] + j * STEP;
+        IntVector a = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+        IntVector b = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
+        IntVector u = a.and(NibbleGemm.LOW).or(b.lanewise(LSHL, 16));
+        IntVector v = a.lanewise(LSHR, 16).or(b.and(NibbleGemm.HIGH));
+        ((ShortVector) u.and(sixBits).reinterpretShape(S, 0)).sub(CENTER).intoArray(w, o);
+        ((ShortVector) u.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, o + 4 * LANES);
+        ((ShortVector) v.and(sixBits).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, o + 8 * LANES);
+        ((ShortVector) v.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+            .sub(CENTER)
+            .intoArray(w, o + 12 * LANES);
+        first = u.and(topBits).or(first).lanewise(LSHR, 2);
+        second = v.and(topBits).or(second).lanewise(LSHR, 2);
+        o += 16 * LANES;
+      }
+      ((ShortVector) first.and(sixBits).reinterpretShape(S, 0)).sub(CENTER).intoArray(w, o);
+      ((ShortVector) first.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o + 4 * LANES);
+      ((ShortVector) second.and(sixBits).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o + 8 * LANES);
+      ((ShortVector) second.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o + 12 * LANES);
+      o += 16 * LANES;
     }
   }
 
@@ -282,7 +315,6 @@ final class Q6_KMatrix extends TiledMatrix {
   void multiplyGroup(
       MatMulScratch scratch, Activations x, int group, int column, int count, float[] out, int o) {
     int block = group * x.blocks() + column / Activations.BLOCK;
-    ShortGemm.addHalves(
-        scratch, x.tokens(), x.bounded, 32, block, count / Activations.BLOCK, out, o);
+    HalvesGemm.add(scratch, x.tokens(), x.bounded, block, count / Activations.BLOCK, out, o);
   }
 }

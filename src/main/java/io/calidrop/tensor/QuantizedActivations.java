@@ -157,7 +157,7 @@ final class QuantizedActivations {
       quantise(x, offset + b * BLOCK, block * group + t, q);
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
-        case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block * group + t);
+        case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block, t);
         case CHAINS -> packChains(q, block);
         case TRIPLES ->
             packTriples(q, block * (BLOCK / 4) * 3 * group + t, group, block * group + t);
@@ -201,11 +201,16 @@ final class QuantizedActivations {
     }
   }
 
-  private void packShorts(int[] q, int to, int group, int o) {
+  private void packShorts(int[] q, int to, int group, int block, int t) {
+    int o = block * group + t;
     int sum = 0;
-    for (int c = 0; c < BLOCK; c++, to += group) {
-      shorts[to] = (short) q[c];
-      sum += q[c];
+    for (int half = 0; half < 2; half++) {
+      int before = sum;
+      for (int c = half * BLOCK / 2; c < (half + 1) * BLOCK / 2; c++, to += group) {
+        shorts[to] = (short) q[c];
+        sum += q[c];
+      }
+      halfSums[(2 * block + half) * group + t] = scales[o] * (sum - before);
     }
     sums[o] = scales[o] * sum;
     shortScales[o] = scales[o] * 0x1p-16f; // a power of two: it changes no bit of a product

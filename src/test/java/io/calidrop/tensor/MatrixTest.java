@@ -13,6 +13,7 @@ import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -127,6 +128,27 @@ class MatrixTest {
       case Q4_1, Q5_1 -> 4;
       default -> 16;
     };
+  }
+
+  /** Weights all -32 and activations of one magnitude: unbounded, 16 columns add up to 65,024. */
+  @Test
+  void sumsOfSixBitWeightsStayWithinSixteenBits() {
+    GgmlType type = GgmlType.Q6_K;
+    int columns = 512;
+    try (Arena arena = Arena.ofShared();
+        WorkerPool pool = new WorkerPool(1)) {
+      MemorySegment data = arena.allocate(type.bytes(40L * columns), 64);
+      setScales(type, data, new Random(1));
+      for (long block = 0; block < data.byteSize(); block += type.blockBytes()) {
+        data.asSlice(block + 192, 16).fill((byte) 5); // a scale for each 16 columns
+      }
+      Matrix matrix = new MatrixLoader(arena, pool).repacked(type, data, 40, columns);
+      float[] x = new float[5 * columns];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = i / columns % 2 == 0 ? 1 : -1;
+      }
+      check(matrix, type, data, x);
+    }
   }
 
   private static void check(Matrix matrix, GgmlType type, MemorySegment data, float[] x) {
