@@ -177,27 +177,35 @@ final class KernelWarmUp {
   /** The products of a single token, while the other thread comes to attention. */
   private void products() {
     try (WarmUpModel model = new WarmUpModel(file, real)) {
-      Matrix[] matrices =
+      MatMulScratch scratch = new MatMulScratch();
+      MatMul matMul = new MatMul(new MatMulScratch[] {scratch});
+      List<Product> products =
           Stream.concat(
                   model.weights().layers().getFirst().matrices(),
                   Stream.of(model.weights().output()))
-              .toArray(Matrix[]::new);
-      MatMulScratch scratch = new MatMulScratch();
-      MatMul product = new MatMul(new MatMulScratch[] {scratch});
+              .map(Product::of)
+              .toList();
       for (int round = 0; round < ROUNDS && !closed; round++) {
-        for (Matrix matrix : matrices) {
-          float[] x = new float[matrix.columns()];
-          for (int i = 0; i < x.length; i++) {
-            x[i] = i;
-          }
-          int forms = MatMul.forms(1, matrix);
-          Activations input = new Activations(x.length, 1, forms);
-          input.start(1);
-          input.pack(0, x, 0, forms, scratch.quantised);
-          float[][] out = {new float[MatMul.stride(matrix)]};
-          product.run(model.pool(), input, new Matrix[] {matrix}, out);
+        for (Product product : products) {
+          product.input.pack(0, product.x, 0, product.forms, scratch.quantised);
+          matMul.run(model.pool(), product.input, product.matrix, product.out);
         }
       }
+    }
+  }
+
+  /** A matrix, a vector x and where their product goes, as {@link MatMul} takes them. */
+  private record Product(Matrix[] matrix, float[] x, int forms, Activations input, float[][] out) {
+    static Product of(Matrix matrix) {
+      float[] x = new float[matrix.columns()];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = i;
+      }
+      int forms = MatMul.forms(1, matrix);
+      Activations input = new Activations(x.length, 1, forms);
+      input.start(1);
+      float[][] out = {new float[MatMul.stride(matrix)]};
+      return new Product(new Matrix[] {matrix}, x, forms, input, out);
     }
   }
 

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.MatMulScratch.TILE_SCALES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -102,10 +103,11 @@ final class HalvesGemm {
         s3 = x3.mul(ws).add(s3);
         t3 = x3.mul(wt).add(t3);
       }
-      FloatVector da = FloatVector.fromArray(F, scales, h * 4 * LANES);
-      FloatVector db = FloatVector.fromArray(F, scales, h * 4 * LANES + LANES);
-      FloatVector dc = FloatVector.fromArray(F, scales, h * 4 * LANES + 2 * LANES);
-      FloatVector dd = FloatVector.fromArray(F, scales, h * 4 * LANES + 3 * LANES);
+      int at = h * 2 * LANES;
+      FloatVector da = FloatVector.fromArray(F, scales, at);
+      FloatVector db = FloatVector.fromArray(F, scales, at + LANES);
+      FloatVector dc = FloatVector.fromArray(F, scales, at + TILE_SCALES);
+      FloatVector dd = FloatVector.fromArray(F, scales, at + TILE_SCALES + LANES);
       int xb = (half + h >> 1) * 4;
       FloatVector d = FloatVector.broadcast(F, xScales[xb]);
       IntVector i = (IntVector) s0.reinterpretShape(I, 0);
@@ -185,10 +187,11 @@ final class HalvesGemm {
     FloatVector c1 = FloatVector.fromArray(F, out, o + 6 * LANES);
     FloatVector d1 = FloatVector.fromArray(F, out, o + 7 * LANES);
     for (int h = 0; h < halves; h++) {
-      FloatVector ma = FloatVector.fromArray(F, minima, h * 4 * LANES);
-      FloatVector mb = FloatVector.fromArray(F, minima, h * 4 * LANES + LANES);
-      FloatVector mc = FloatVector.fromArray(F, minima, h * 4 * LANES + 2 * LANES);
-      FloatVector md = FloatVector.fromArray(F, minima, h * 4 * LANES + 3 * LANES);
+      int at = h * 2 * LANES;
+      FloatVector ma = FloatVector.fromArray(F, minima, at);
+      FloatVector mb = FloatVector.fromArray(F, minima, at + LANES);
+      FloatVector mc = FloatVector.fromArray(F, minima, at + TILE_SCALES);
+      FloatVector md = FloatVector.fromArray(F, minima, at + TILE_SCALES + LANES);
       FloatVector sum = FloatVector.broadcast(F, xSums[xi + 4 * h]);
       a0 = ma.fma(sum, a0);
       b0 = mb.fma(sum, b0);

@@ -1,5 +1,6 @@
 package io.calidrop.tensor;
 
+import static io.calidrop.tensor.MatMulScratch.TILE_SCALES;
 import static io.calidrop.tensor.VectorShape.F;
 import static io.calidrop.tensor.VectorShape.I;
 import static io.calidrop.tensor.VectorShape.LANES;
@@ -68,10 +69,11 @@ final class HalvesPairGemm {
         s1 = x1.mul(ws).add(s1);
         t1 = x1.mul(wt).add(t1);
       }
-      FloatVector da = FloatVector.fromArray(F, scales, h * 4 * LANES);
-      FloatVector db = FloatVector.fromArray(F, scales, h * 4 * LANES + LANES);
-      FloatVector dc = FloatVector.fromArray(F, scales, h * 4 * LANES + 2 * LANES);
-      FloatVector dd = FloatVector.fromArray(F, scales, h * 4 * LANES + 3 * LANES);
+      int at = h * 2 * LANES;
+      FloatVector da = FloatVector.fromArray(F, scales, at);
+      FloatVector db = FloatVector.fromArray(F, scales, at + LANES);
+      FloatVector dc = FloatVector.fromArray(F, scales, at + TILE_SCALES);
+      FloatVector dd = FloatVector.fromArray(F, scales, at + TILE_SCALES + LANES);
       int xb = (half + h >> 1) * 4;
       FloatVector d = FloatVector.broadcast(F, xScales[xb]);
       IntVector i = (IntVector) s0.reinterpretShape(I, 0);

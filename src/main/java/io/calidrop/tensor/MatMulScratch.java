@@ -10,15 +10,10 @@ public final class MatMulScratch {
   private static final int BLOCKS = COLUMNS / Activations.BLOCK;
 
   /** From the scales and minima of one of two tiles to those of the other. */
-  static final int TILE_SCALES = BLOCKS * Matrix.ROW_BLOCK;
+  static final int TILE_SCALES = 2 * BLOCKS * Matrix.ROW_BLOCK;
 
   /** [columns][2][2 * lanes] weights of two tiles as shorts. */
   final short[] shorts = new short[2 * COLUMNS * Matrix.ROW_BLOCK];
-
-  /**
-   * [blocks][8][2][lanes] weights as bytes, an int for four columns of a row, see {@link PairBits}.
-   */
-  final int[] bytes = new int[COLUMNS / Integer.BYTES * Matrix.ROW_BLOCK];
 
   /** [blocks][tokens of a group][2][lanes] sums of the products of blocks. */
   final float[] blockSums = new float[BLOCKS * Activations.GROUP * Matrix.ROW_BLOCK];
@@ -26,14 +21,11 @@ public final class MatMulScratch {
   /** [columns][2][lanes] weights as floats. */
   final float[] floats = new float[COLUMNS * Matrix.ROW_BLOCK];
 
-  /**
-   * [blocks or halves][2][lanes] scales, of two tiles [2 tiles][blocks][2][lanes] or
-   * [halves][2][2][lanes].
-   */
-  final float[] scales = new float[4 * BLOCKS * Matrix.ROW_BLOCK];
+  /** [2 tiles][blocks, or halves of them][2][lanes] scales. */
+  final float[] scales = new float[2 * TILE_SCALES];
 
   /** Minima, as {@link #scales}. */
-  final float[] minima = new float[4 * BLOCKS * Matrix.ROW_BLOCK];
+  final float[] minima = new float[2 * TILE_SCALES];
 
   /** Quantised values of 32 columns, for {@link Activations#pack}. */
   public final int[] quantised = new int[Activations.BLOCK];

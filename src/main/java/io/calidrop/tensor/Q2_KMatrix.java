@@ -248,10 +248,10 @@ final class Q2_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    int o = half * ROW_BLOCK;
+    int o = half * MatMulScratch.TILE_SCALES;
     unpackScales(p, scratch.scales, scratch.minima, o);
     unpackScales(p + VectorShape.BYTES, scratch.scales, scratch.minima, o + LANES);
-    unpack(p, scratch.shorts, o);
+    unpack(p, scratch.shorts, half * ROW_BLOCK);
   }
 
   private static void unpackScales(long p, float[] scales, float[] minima, int o) {
@@ -263,7 +263,7 @@ final class Q2_KMatrix extends TiledMatrix {
                 IntVector.fromMemorySegment(I, MEMORY, p + D + STEP, LITTLE_ENDIAN)
                     .reinterpretShape(F, 0))
             .neg();
-    for (int i = 0; i < 16; i++, o += 2 * ROW_BLOCK) {
+    for (int i = 0; i < 16; i++, o += ROW_BLOCK) {
       IntVector packed =
           IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i >> 1], LITTLE_ENDIAN)
               .lanewise(LSHR, 8 * (i & 3));

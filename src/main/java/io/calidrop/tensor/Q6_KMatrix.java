@@ -252,17 +252,17 @@ final class Q6_KMatrix extends TiledMatrix {
   @Override
   void unpack(long address, int column, int count, int half, MatMulScratch scratch) {
     long p = address + column / COLUMNS * (long) INTS * STEP;
-    int o = half * ROW_BLOCK;
+    int o = half * MatMulScratch.TILE_SCALES;
     unpackScales(p, scratch.scales, o);
     unpackScales(p + VectorShape.BYTES, scratch.scales, o + LANES);
-    unpack(p, scratch.shorts, o);
+    unpack(p, scratch.shorts, half * ROW_BLOCK);
   }
 
   private static void unpackScales(long p, float[] scales, int o) {
     FloatVector d =
         (FloatVector)
             IntVector.fromMemorySegment(I, MEMORY, p + D, LITTLE_ENDIAN).reinterpretShape(F, 0);
-    for (int i = 0; i < 16; i++, o += 2 * ROW_BLOCK) {
+    for (int i = 0; i < 16; i++, o += ROW_BLOCK) {
       IntVector scale =
           IntVector.fromMemorySegment(I, MEMORY, p + SCALES_AT[i], LITTLE_ENDIAN)
               .lanewise(LSHL, 24 - 8 * (i & 3))

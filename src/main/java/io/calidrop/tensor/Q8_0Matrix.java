@@ -21,8 +21,9 @@ import jdk.incubator.vector.ShortVector;
  * Q8_0 weights: {@code w = d * q}, q a signed byte.
  *
  * <p>A block of 32 columns is 34 bytes in the file: d as a half precision number, then the bytes. A
- * tile takes blocks in pairs: [8][rows] ints of four bytes of the first, 128 added to each, in the
- * order of {@link Bytes}, [rows] ints of both blocks' d, and the bytes of the second.
+ * tile takes blocks in pairs: [8][rows] ints of four neighbouring columns of the first, 128 added
+ * to each, from columns 0, 16, 4, 20, 8 and so on, [rows] ints of both blocks' d, and the bytes of
+ * the second.
  */
 final class Q8_0Matrix extends BlockMatrix {
   private static final int FILE_BYTES = 34;
@@ -195,9 +196,27 @@ final class Q8_0Matrix extends BlockMatrix {
       for (int m = 0; m < 8; m++) {
         int column0 = (m & ~1) * 2 + QuantizedActivations.PAIR_COLUMNS[m & 1];
         int o = (b * Activations.BLOCK + column0) * ROW_BLOCK + half * LANES;
-        Bytes.floats(q + m * STEP, scratch.floats, o);
+        floats(q + m * STEP, scratch.floats, o);
       }
     }
+  }
+
+  /**
+   * Four columns of bytes of 0..255 as floats of -128..127.
+   *
+   * @param q address of an int for each row
+   * @param o index of the first row's first weight; the next columns' lie {@link #ROW_BLOCK}
+   *     further on
+   */
+  private static void floats(long q, float[] w, int o) {
+    IntVector v = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
+    ((FloatVector) v.and(0xff).sub(128).convertShape(I2F, F, 0)).intoArray(w, o);
+    ((FloatVector) v.lanewise(LSHR, 16).and(0xff).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + 2 * ROW_BLOCK);
+    ((FloatVector) v.lanewise(LSHR, 8).and(0xff).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + ROW_BLOCK);
+    ((FloatVector) v.lanewise(LSHR, 24).sub(128).convertShape(I2F, F, 0))
+        .intoArray(w, o + 3 * ROW_BLOCK);
   }
 
   @Override
