@@ -79,7 +79,9 @@ final class LoadFlags {
               "model %s%nthreads %d, vectors of %d bits, Java %s%n",
               path, count, VectorShape.bits(), System.getProperty("java.version"));
     }
-    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation, true);
+    // Guesses that were asked for want passes of several tokens from the first one on.
+    boolean quick = List.of(Speculation.auto(), Speculation.off()).contains(speculation);
+    EngineOptions how = new EngineOptions(count, context, cache, exact, speculation, quick);
     Engine engine = Engine.load(path, how);
     warn(io, engine.tokenizer().notices());
     warn(io, engine.recommendedSampling().notices());
