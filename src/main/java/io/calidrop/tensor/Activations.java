@@ -1,6 +1,7 @@
 package io.calidrop.tensor;
 
 import io.calidrop.tensor.QuantizedActivations.Form;
+import java.util.List;
 
 /**
  * The input vectors of a matrix product, packed in the order in which kernels broadcast them.
@@ -43,10 +44,13 @@ public final class Activations {
   public static final int INTEGERS = 8;
 
   /**
-   * Packed form: as {@link #FINE_PAIRS}, for nibbles that are shifted but not masked, see {@link
-   * QuantizedActivations}. Of a single vector only: not packed for a batch.
+   * Packed form: as {@link #FINE_PAIRS}, for nibbles that are not masked, see {@link Chain}. Of a
+   * single vector only: not packed for a batch, as all chains.
    */
-  public static final int FINE_CHAINS = 64;
+  public static final int NIBBLE_CHAINS = 64;
+
+  /** Packed form: as {@link #BOUNDED_PAIRS}, for six-bit weights that are not masked. */
+  public static final int SIXTH_CHAINS = 512;
 
   /** Sixteen products of it and a 4-bit weight less 8 just fit 16 bits: 16 * 8 * 255 = 32,640. */
   private static final int FINE_MAX = 255;
@@ -99,7 +103,7 @@ public final class Activations {
             has(forms, FINE_SHORTS),
             false,
             false,
-            has(forms, FINE_CHAINS));
+            chain(forms, NIBBLE_CHAINS, Chain.NIBBLES));
     bytes =
         new QuantizedActivations(
             MAX,
@@ -112,7 +116,7 @@ public final class Activations {
             false,
             has(forms, INTEGERS),
             has(forms, TRIPLES),
-            false);
+            List.of());
     bounded =
         new QuantizedActivations(
             MAX,
@@ -125,11 +129,15 @@ public final class Activations {
             has(forms, BOUNDED_SHORTS),
             false,
             false,
-            false);
+            chain(forms, SIXTH_CHAINS, Chain.SIXTHS));
   }
 
   private static boolean has(int forms, int form) {
     return (forms & form) != 0;
+  }
+
+  private static List<Chain> chain(int forms, int form, Chain chain) {
+    return has(forms, form) ? List.of(chain) : List.of();
   }
 
   /** Announces how many vectors will be packed next. */
@@ -177,8 +185,11 @@ public final class Activations {
     if (has(forms, FINE_PAIRS)) {
       fine.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
     }
-    if (has(forms, FINE_CHAINS) && group == 1) {
-      fine.pack(g, t, group, x, offset, whole, Form.CHAINS, scratch);
+    if (has(forms, NIBBLE_CHAINS) && group == 1) {
+      fine.pack(x, offset, whole, Chain.NIBBLES, scratch);
+    }
+    if (has(forms, SIXTH_CHAINS) && group == 1) {
+      bounded.pack(x, offset, whole, Chain.SIXTHS, scratch);
     }
     if (has(forms, FINE_SHORTS)) {
       fine.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);

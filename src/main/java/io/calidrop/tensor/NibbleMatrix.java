@@ -61,7 +61,7 @@ abstract class NibbleMatrix extends BlockMatrix {
     if (fifths) {
       return Activations.BOUNDED_PAIRS;
     }
-    return tokens == 1 ? Activations.FINE_CHAINS : Activations.FINE_PAIRS;
+    return tokens == 1 ? Activations.NIBBLE_CHAINS : Activations.FINE_PAIRS;
   }
 
   @Override

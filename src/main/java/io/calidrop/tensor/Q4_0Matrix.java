@@ -26,6 +26,7 @@ import jdk.incubator.vector.ShortVector;
  */
 final class Q4_0Matrix extends NibbleMatrix {
   private static final int FILE_BYTES = 18;
+  private static final int SUM = Chain.NIBBLES.stride;
   private static final int INTS = 9;
   private static final int[] BITS_AT = offsets(i -> i / 2 * INTS + i % 2 * 5);
 
@@ -52,27 +53,25 @@ final class Q4_0Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.fine, out, row);
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+    dot(address, tiles, tileBytes, x.blocks(), x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* Sums as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
   private static void dot(
-      long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.chains;
-    int[] offsets = input.offsets;
-    float[] scales = input.scales;
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int pair = 0; pair < blocks; pair += 2) {
-        long base = p & ADDRESS;
-        for (int i = 0; i < 2; i++) {
-          int b = pair + i;
-          ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[b]).reinterpretShape(S, 0);
+      long p, int tiles, long tileBytes, int blocks, int[] x, float[] out, int row) {
+    for (int pair = 0; pair < blocks; pair += 2, p += INTS * STEP) {
+      for (int i = 0; i < 2; i++) {
+        int o = (pair + i) * SUM;
+        int shift = 16 - 16 * i;
+        for (int t = 0; t < tiles; t++) {
+          long base = p + t * tileBytes & ADDRESS;
+          int r = row + t * ROW_BLOCK;
+          ShortVector s0 = (ShortVector) IntVector.broadcast(I, x[o]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
           for (int j = 0; j < 4; j++) {
-            int k = b * 16 + 4 * j;
+            int k = o + 1 + 4 * j;
             long q = base + i * (5 * STEP) + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
@@ -90,8 +89,7 @@ final class Q4_0Matrix extends NibbleMatrix {
             s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
-          int shift = 16 - 16 * i;
-          FloatVector factor = FloatVector.broadcast(F, scales[b]);
+          FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
@@ -117,13 +115,14 @@ final class Q4_0Matrix extends NibbleMatrix {
                           .and(Half.SIGN_EXPONENT_MANTISSA)
                           .reinterpretShape(F, 0))
                   .mul(Half.BIAS);
+          FloatVector acc0 = FloatVector.fromArray(F, out, r);
+          FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
           acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
+          acc0.intoArray(out, r);
+          acc1.intoArray(out, r + LANES);
         }
-        p += INTS * STEP;
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

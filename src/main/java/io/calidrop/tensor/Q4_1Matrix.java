@@ -25,6 +25,7 @@ import jdk.incubator.vector.ShortVector;
  */
 final class Q4_1Matrix extends NibbleMatrix {
   private static final int INTS = 5;
+  private static final int SUM = Chain.NIBBLES.stride;
   private static final int[] BITS_AT = offsets(i -> INTS * i);
 
   Q4_1Matrix(int rows, int columns, Arena arena) {
@@ -42,28 +43,24 @@ final class Q4_1Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / Activations.BLOCK, x.fine, out, row);
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+    dot(address, tiles, tileBytes, columns() / Activations.BLOCK, x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* The products of both short lanes of an int, less 8 times the sum of its activations, fit 16 bits, as
    * activations are bounded for NibbleGemm; the sum starts from that offset and may wrap around on the way. */
   private static void dot(
-      long p, int tiles, int blocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.chains;
-    int[] offsets = input.offsets;
-    int[] totals = input.totals;
-    float[] scales = input.scales;
-    float[] sums = input.sums;
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int b = 0; b < blocks; b++) {
-        long base = p & ADDRESS;
-        ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[b]).reinterpretShape(S, 0);
+      long p, int tiles, long tileBytes, int blocks, int[] x, float[] out, int row) {
+    for (int b = 0; b < blocks; b++, p += INTS * STEP) {
+      int o = b * SUM;
+      for (int t = 0; t < tiles; t++) {
+        long base = p + t * tileBytes & ADDRESS;
+        int r = row + t * ROW_BLOCK;
+        ShortVector s0 = (ShortVector) IntVector.broadcast(I, x[o]).reinterpretShape(S, 0);
         ShortVector s1 = s0;
         for (int j = 0; j < 4; j++) {
-          int k = b * 16 + 4 * j;
+          int k = o + 1 + 4 * j;
           long q = base + j * STEP;
           IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           IntVector w1 =
@@ -85,7 +82,7 @@ final class Q4_1Matrix extends NibbleMatrix {
         IntVector dm1 =
             IntVector.fromMemorySegment(
                 I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
-        FloatVector factor = FloatVector.broadcast(F, sums[b]);
+        FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
         FloatVector m0 =
             ((FloatVector)
                     dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
@@ -94,10 +91,12 @@ final class Q4_1Matrix extends NibbleMatrix {
             ((FloatVector)
                     dm1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
+        FloatVector acc0 = FloatVector.fromArray(F, out, r);
+        FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
         acc0 = m0.fma(factor, acc0);
         acc1 = m1.fma(factor, acc1);
-        IntVector total = IntVector.broadcast(I, totals[b]);
-        factor = FloatVector.broadcast(F, scales[b]);
+        IntVector total = IntVector.broadcast(I, x[o + SUM - 3]);
+        factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
         IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
         IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
         t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16).add(total);
@@ -118,10 +117,9 @@ final class Q4_1Matrix extends NibbleMatrix {
                 .mul(Half.BIAS);
         acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
         acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
-        p += INTS * STEP;
+        acc0.intoArray(out, r);
+        acc1.intoArray(out, r + LANES);
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

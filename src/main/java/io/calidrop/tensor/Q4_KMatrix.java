@@ -29,6 +29,7 @@ import jdk.incubator.vector.ShortVector;
 final class Q4_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
   private static final int FILE_BYTES = 144;
+  private static final int SUM = Chain.NIBBLES.stride;
   static final int INTS = 38;
 
   /** Where the nibbles of block {@code i} begin. */
@@ -44,7 +45,7 @@ final class Q4_KMatrix extends TiledMatrix {
   @Override
   public int forms(int tokens) {
     if (tokens == 1) {
-      return Activations.FINE_CHAINS;
+      return Activations.NIBBLE_CHAINS;
     }
     return tokens <= streamed() ? Activations.FINE_PAIRS : Activations.FINE_SHORTS;
   }
@@ -86,29 +87,28 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.fine, out, row);
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+    dot(address, tiles, tileBytes, columns() / COLUMNS, x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* Sums as in Q4_0. */
   private static void dot(
-      long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.chains;
-    int[] offsets = input.offsets;
-    float[] scales = input.scales;
-    float[] sums = input.sums;
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int b = 0; b < 8 * superBlocks; b += 8) {
-        long base = p & ADDRESS;
-        for (int i = 0; i < 8; i++) {
+      long p, int tiles, long tileBytes, int superBlocks, int[] x, float[] out, int row) {
+    for (int b = 0; b < 8 * superBlocks; b += 8, p += INTS * STEP) {
+      for (int i = 0; i < 8; i++) {
+        int o = (b + i) * SUM;
+        int shift = 8 * (i & 3);
+        for (int t = 0; t < tiles; t++) {
+          long tile = p + t * tileBytes;
+          long base = tile & ADDRESS;
+          int r = row + t * ROW_BLOCK;
           ShortVector s0 =
-              (ShortVector) IntVector.broadcast(I, offsets[b + i]).reinterpretShape(S, 0);
+              (ShortVector) IntVector.broadcast(I, x[o]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
-          long bits = p + NIBBLES_AT[i] & ADDRESS;
+          long bits = tile + NIBBLES_AT[i] & ADDRESS;
           for (int j = 0; j < 4; j++) {
-            int k = (b + i) * 16 + 4 * j;
+            int k = o + 1 + 4 * j;
             long q = bits + j * STEP;
             IntVector w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
             IntVector w1 =
@@ -126,8 +126,7 @@ final class Q4_KMatrix extends TiledMatrix {
             s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
-          long at = p + SCALES_AT[i] & ADDRESS;
-          int shift = 8 * (i & 3);
+          long at = tile + SCALES_AT[i] & ADDRESS;
           FloatVector d0 =
               ((FloatVector)
                       IntVector.fromMemorySegment(I, MEMORY, base + 4 * STEP, LITTLE_ENDIAN)
@@ -171,21 +170,22 @@ final class Q4_KMatrix extends TiledMatrix {
                               .and(0xff)
                               .convertShape(I2F, F, 0),
                       d1.mul(NibbleGemm.CENTER));
-          FloatVector factor = FloatVector.broadcast(F, sums[b + i]);
+          FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
+          FloatVector acc0 = FloatVector.fromArray(F, out, r);
+          FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
           acc0 = min0.fma(factor, acc0);
           acc1 = min1.fma(factor, acc1);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16);
-          factor = FloatVector.broadcast(F, scales[b + i]);
+          factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
           acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
+          acc0.intoArray(out, r);
+          acc1.intoArray(out, r + LANES);
         }
-        p += INTS * STEP;
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

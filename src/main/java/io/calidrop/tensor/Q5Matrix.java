@@ -57,7 +57,8 @@ final class Q5Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
     dot(address, tiles, columns() / Activations.BLOCK, x.bounded, minima ? 1 : 0, out, row);
   }
 

@@ -34,6 +34,9 @@ final class Q6_KMatrix extends TiledMatrix {
   private static final int FILE_BYTES = 210;
   static final int INTS = 53;
   static final int D = 3 * STEP;
+  private static final int SUM = Chain.SIXTHS.stride;
+  private static final int NIBBLES = 0x000f000f;
+  private static final int HIGH_BITS = 0x00300030;
 
   private static final short CENTER = 32;
 
@@ -55,6 +58,9 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   public int forms(int tokens) {
+    if (tokens == 1) {
+      return Activations.SIXTH_CHAINS;
+    }
     return tokens <= streamed() ? Activations.BOUNDED_PAIRS : Activations.BOUNDED_SHORTS;
   }
 
@@ -81,124 +87,86 @@ final class Q6_KMatrix extends TiledMatrix {
       for (int i = 0; i < 16; i++) {
         tile.set(INT, to + SCALES_AT[i], source.get(INT, offset + 192 + i / 4 * 4));
         int pair = 16 * (i / 2) + i % 2;
-        int fourth = bytes(q, pair + 12);
-        for (int k = 0; k < 3; k++) {
-          int top = (fourth >> 2 * k & 0x03030303) << 6;
-          tile.set(INT, to + BITS_AT[i] + k * STEP, bytes(q, pair + 4 * k) | top);
-        }
+        int seventh = fields(q, pair + 12);
+        int eighth = fields(q, pair + 14);
+        int first = fields(q, pair) | fields(q, pair + 2) << 6 | (seventh & NIBBLES) << 12;
+        int second = fields(q, pair + 4) | fields(q, pair + 6) << 6;
+        second |= (seventh & HIGH_BITS) << 8 | (eighth & HIGH_BITS) << 10;
+        int third = fields(q, pair + 8) | fields(q, pair + 10) << 6 | (eighth & NIBBLES) << 12;
+        tile.set(INT, to + BITS_AT[i], first);
+        tile.set(INT, to + BITS_AT[i] + STEP, second);
+        tile.set(INT, to + BITS_AT[i] + 2 * STEP, third);
       }
     }
   }
 
-  /** The quants of a pair and of the second one after it. */
-  private static int bytes(byte[] q, int pair) {
-    int a = column(pair);
-    int b = column(pair + 2);
-    return q[a] | q[b] << 8 | q[a + 2] << 16 | q[b + 2] << 24;
-  }
-
-  private static int column(int pair) {
-    return pair / 16 * Activations.BLOCK + QuantizedActivations.pairColumn(pair % 16);
+  /** The quants of a pair of columns, in the lowest bits of both halves of an int. */
+  private static int fields(byte[] q, int pair) {
+    int column = pair / 16 * Activations.BLOCK + QuantizedActivations.pairColumn(pair % 16);
+    return q[column] | q[column + 2] << 16;
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.bounded, out, row);
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+    dot(address, tiles, tileBytes, columns() / COLUMNS, x.bounded.chain(Chain.SIXTHS), out, row);
   }
 
-  /* Eight products of at most 32 * 127 fit a short lane (32,512): each 16 columns are widened once. The sums
-   * start from -32 times the sum of the activations. */
   private static void dot(
-      long p, int tiles, int superBlocks, QuantizedActivations input, float[] out, int row) {
-    int[] x = input.pairs;
-    int[] halves = input.halves;
-    float[] scales = input.scales;
-    IntVector sixBits = IntVector.broadcast(I, SIX_BITS[0]);
-    IntVector topBits = IntVector.broadcast(I, TOP_BITS[0]);
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int b = 0; b < 8 * superBlocks; b += 8) {
-        long base = p & ADDRESS;
-        for (int i = 0; i < 16; i++) {
-          int block = b + (i >> 1);
-          int k = block * 16 + (i & 1);
-          long q = p + BITS_AT[i] & ADDRESS;
-          ShortVector s0 =
-              ((ShortVector) IntVector.broadcast(I, halves[2 * b + i]).reinterpretShape(S, 0))
-                  .mul((short) -32);
+      long p, int tiles, long tileBytes, int superBlocks, int[] x, float[] out, int row) {
+    for (int b = 0; b < 16 * superBlocks; b += 16, p += INTS * STEP) {
+      for (int i = 0; i < 16; i++) {
+        int k = (b + i) * SUM;
+        int shift = 24 - 8 * (i & 3);
+        for (int t = 0; t < tiles; t++) {
+          long tile = p + t * tileBytes;
+          long base = tile & ADDRESS;
+          int r = row + t * ROW_BLOCK;
+          long q = tile + BITS_AT[i] & ADDRESS;
+          ShortVector s0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
           ShortVector xk;
           IntVector w0;
           IntVector w1;
-          IntVector fourth0;
-          IntVector fourth1;
           w0 = IntVector.fromMemorySegment(I, MEMORY, q, LITTLE_ENDIAN);
           w1 = IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
-          xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
-          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.reinterpretShape(S, 0)).mul(xk).add(s1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-          s0 =
-              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s0);
-          s1 =
-              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s1);
-          fourth0 = w0.and(topBits).lanewise(LSHR, 2);
-          fourth1 = w1.and(topBits).lanewise(LSHR, 2);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s1);
           w0 = IntVector.fromMemorySegment(I, MEMORY, q + STEP, LITTLE_ENDIAN);
           w1 = IntVector.fromMemorySegment(I, MEMORY, q + STEP + VectorShape.BYTES, LITTLE_ENDIAN);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
-          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
-          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          s0 = ((ShortVector) w0.reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 6]).reinterpretShape(S, 0);
-          s0 =
-              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s0);
-          s1 =
-              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s1);
-          fourth0 = w0.and(topBits).or(fourth0).lanewise(LSHR, 2);
-          fourth1 = w1.and(topBits).or(fourth1).lanewise(LSHR, 2);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 7]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 14).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 14).reinterpretShape(S, 0)).mul(xk).add(s1);
           w0 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
-          w1 =
-              IntVector.fromMemorySegment(
-                  I, MEMORY, q + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          w1 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
-          s0 = ((ShortVector) w0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
-          s1 = ((ShortVector) w1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
+          s0 = ((ShortVector) w0.reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.reinterpretShape(S, 0)).mul(xk).add(s1);
+          xk = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
+          s0 = ((ShortVector) w0.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 6).reinterpretShape(S, 0)).mul(xk).add(s1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 10]).reinterpretShape(S, 0);
-          s0 =
-              ((ShortVector) w0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s0);
-          s1 =
-              ((ShortVector) w1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s1);
-          fourth0 = w0.and(topBits).or(fourth0).lanewise(LSHR, 2);
-          fourth1 = w1.and(topBits).or(fourth1).lanewise(LSHR, 2);
-          xk = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
-          s0 = ((ShortVector) fourth0.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s0);
-          s1 = ((ShortVector) fourth1.and(sixBits).reinterpretShape(S, 0)).mul(xk).add(s1);
-          xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
-          s0 =
-              ((ShortVector) fourth0.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s0);
-          s1 =
-              ((ShortVector) fourth1.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
-                  .mul(xk)
-                  .add(s1);
-          long at = p + SCALES_AT[i] & ADDRESS;
-          int shift = 24 - 8 * (i & 3);
-          FloatVector factor = FloatVector.broadcast(F, scales[block]);
-          IntVector s;
+          s0 = ((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s1);
+          long at = tile + SCALES_AT[i] & ADDRESS;
+          FloatVector factor =
+              (FloatVector) IntVector.broadcast(I, x[k + SUM - 2]).reinterpretShape(F, 0);
           FloatVector d0 =
               ((FloatVector)
                       IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
@@ -208,9 +176,6 @@ final class Q6_KMatrix extends TiledMatrix {
                           .lanewise(LSHL, shift)
                           .lanewise(ASHR, 24)
                           .convertShape(I2F, F, 0));
-          s = (IntVector) s0.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          acc0 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           FloatVector d1 =
               ((FloatVector)
                       IntVector.fromMemorySegment(
@@ -221,14 +186,18 @@ final class Q6_KMatrix extends TiledMatrix {
                           .lanewise(LSHL, shift)
                           .lanewise(ASHR, 24)
                           .convertShape(I2F, F, 0));
-          s = (IntVector) s1.reinterpretShape(I, 0);
-          s = s.lanewise(LSHL, 16).lanewise(ASHR, 16).add(s.lanewise(ASHR, 16));
-          acc1 = ((FloatVector) s.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
+          IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
+          IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
+          t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
+          t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16);
+          FloatVector acc0 = FloatVector.fromArray(F, out, r);
+          FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
+          acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
+          acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
+          acc0.intoArray(out, r);
+          acc1.intoArray(out, r + LANES);
         }
-        p += INTS * STEP;
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

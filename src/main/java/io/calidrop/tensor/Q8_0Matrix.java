@@ -64,22 +64,30 @@ final class Q8_0Matrix extends BlockMatrix {
   }
 
   @Override
-  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
+  void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+    dot(address, tiles, tileBytes, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
   }
 
   /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
    * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
-      long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
+      long p,
+      int tiles,
+      long tileBytes,
+      int blocks,
+      int[] x,
+      float[] scales,
+      float[] out,
+      int row) {
     IntVector bytes = IntVector.broadcast(I, BYTES[0]);
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int pair = 0; pair < blocks; pair += 2) {
-        long base = p & ADDRESS;
-        for (int i = 0; i < 2; i++) {
-          int b = pair + i;
+    for (int pair = 0; pair < blocks; pair += 2, p += PAIR_BYTES) {
+      for (int i = 0; i < 2; i++) {
+        int b = pair + i;
+        int shift = 16 - 16 * i;
+        for (int t = 0; t < tiles; t++) {
+          long base = p + t * tileBytes & ADDRESS;
+          int r = row + t * ROW_BLOCK;
           IntVector a0 = IntVector.zero(I);
           IntVector a0High = a0;
           IntVector b0 = a0;
@@ -115,7 +123,6 @@ final class Q8_0Matrix extends BlockMatrix {
             b0 = b0.add(s);
             b0High = b0High.add(s.lanewise(ASHR, 16));
           }
-          int shift = 16 - 16 * i;
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           IntVector half0 =
               IntVector.fromMemorySegment(I, MEMORY, base + BLOCK_BYTES, LITTLE_ENDIAN)
@@ -146,13 +153,14 @@ final class Q8_0Matrix extends BlockMatrix {
               b0.sub(b0High.lanewise(LSHL, 16))
                   .add(b0High)
                   .sub(QuantizedActivations.TRIPLES_OFFSET);
+          FloatVector acc0 = FloatVector.fromArray(F, out, r);
+          FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
           acc0 = ((FloatVector) sum0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) sum1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
+          acc0.intoArray(out, r);
+          acc1.intoArray(out, r + LANES);
         }
-        p += PAIR_BYTES;
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

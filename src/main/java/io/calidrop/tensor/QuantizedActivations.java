@@ -1,5 +1,7 @@
 package io.calidrop.tensor;
 
+import java.util.List;
+
 /**
  * Input vectors as signed integers with a float32 scale for each 32 columns: the largest magnitude
  * of a block becomes {@code max}, the others are rounded to nearest. Packed in the order in which
@@ -26,8 +28,7 @@ final class QuantizedActivations {
     PAIRS,
     SHORTS,
     INTEGERS,
-    TRIPLES,
-    CHAINS
+    TRIPLES
   }
 
   private final int max;
@@ -39,15 +40,8 @@ final class QuantizedActivations {
   /** [groups][blocks][16][group] pairs of values, the first in the low half. */
   final int[] pairs;
 
-  /**
-   * [blocks][16] pairs of what a single vector multiplies an int of eight nibbles by that is
-   * shifted right by 0, 4, 8 and 12 and not masked, so that each short still holds all higher
-   * nibbles. A short's second factor is its second value less 16 times its first one, which takes
-   * back what the second nibble added before, and so on; what the high half of the int leaves in
-   * the low one, 16 times itself, the first factor of the high half takes back. Both halves'
-   * products together are the sum of eight products modulo 2^16.
-   */
-  final int[] chains;
+  /** For each {@link Chain} what a single vector packs for it, empty where none was asked for. */
+  private final int[][] chains = new int[Chain.values().length][];
 
   /** [groups][blocks][32][group] values. */
   final short[] shorts;
@@ -120,16 +114,17 @@ final class QuantizedActivations {
       boolean withShorts,
       boolean withIntegers,
       boolean withTriples,
-      boolean withChains) {
+      List<Chain> withChains) {
     this.max = max;
     this.columns = columns;
     this.most = most;
     this.center = center;
     this.blocks = blocks;
-    int size =
-        withPairs || withShorts || withIntegers || withTriples || withChains ? tokens * blocks : 0;
+    int size = withPairs || withShorts || withIntegers || withTriples ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
-    chains = new int[withChains ? blocks * BLOCK / 2 : 0];
+    for (Chain chain : withChains) {
+      chains[chain.ordinal()] = new int[blocks * chain.blockInts()];
+    }
     shorts = new short[withShorts ? size * BLOCK : 0];
     integers = new float[withIntegers ? size * BLOCK : 0];
     triples = new int[withTriples ? size * BLOCK / 4 * 3 : 0];
@@ -154,11 +149,10 @@ final class QuantizedActivations {
   void pack(int g, int t, int group, float[] x, int offset, int count, Form form, int[] q) {
     for (int b = 0; b < count; b++) {
       int block = g * blocks + b;
-      quantise(x, offset + b * BLOCK, block * group + t, q);
+      scales[block * group + t] = quantise(x, offset + b * BLOCK, q);
       switch (form) {
         case PAIRS -> packPairs(q, block * (BLOCK / 2) * group + t, group, block, t);
         case SHORTS -> packShorts(q, block * BLOCK * group + t, group, block, t);
-        case CHAINS -> packChains(q, block);
         case TRIPLES ->
             packTriples(q, block * (BLOCK / 4) * 3 * group + t, group, block * group + t);
         case INTEGERS -> {
@@ -173,32 +167,51 @@ final class QuantizedActivations {
     }
   }
 
-  private void quantise(float[] x, int offset, int o, int[] q) {
+  /**
+   * Packs a single vector for a chain.
+   *
+   * @param count whole blocks to pack
+   * @param q [32], overwritten
+   */
+  void pack(float[] x, int offset, int count, Chain chain, int[] q) {
+    int[] to = chain(chain);
+    for (int b = 0; b < count; b++) {
+      float scale = quantise(x, offset + b * BLOCK, q);
+      chain.pack(q, scale, to, b * chain.blockInts());
+    }
+  }
+
+  /** What a single vector packed for a chain: [blocks][32 / columns][stride]. */
+  int[] chain(Chain chain) {
+    return chains[chain.ordinal()];
+  }
+
+  /** Returns the scale. */
+  private float quantise(float[] x, int offset, int[] q) {
     float largest = VectorMath.maxAbs(x, offset, BLOCK);
     float inverse = max / largest;
     if (inverse == Float.POSITIVE_INFINITY) { // all zero, or too small to matter
       inverse = 0;
     }
     VectorMath.round(x, offset, BLOCK, inverse, q);
-    scales[o] = largest / max;
-    if (max * columns > most) {
-      bound(x, offset, inverse, o, q);
-    }
+    float scale = largest / max;
+    return max * columns > most ? bound(x, offset, inverse, scale, q) : scale;
   }
 
   /**
    * Quantises again where the sum of magnitudes is too large; rounding adds at most a half to each.
    */
-  private void bound(float[] x, int offset, float inverse, int o, int[] q) {
+  private float bound(float[] x, int offset, float inverse, float scale, int[] q) {
     int sum = 0;
     for (int from = 0; from < BLOCK; from += columns) {
       sum = Math.max(sum, VectorMath.sumAbs(q, from, columns));
     }
-    if (sum > most) {
-      float factor = (most - columns / 2) / (sum + columns / 2f);
-      VectorMath.round(x, offset, BLOCK, inverse * factor, q);
-      scales[o] /= factor;
+    if (sum <= most) {
+      return scale;
     }
+    float factor = (most - columns / 2) / (sum + columns / 2f);
+    VectorMath.round(x, offset, BLOCK, inverse * factor, q);
+    return scale / factor;
   }
 
   private void packShorts(int[] q, int to, int group, int block, int t) {
@@ -230,24 +243,6 @@ final class QuantizedActivations {
             pair((1 << 15) - 128 * (q[first] + q[second]), -128 * (q[first + 2] + q[second + 2]));
       }
     }
-  }
-
-  private void packChains(int[] q, int block) {
-    int first = 0;
-    int second = 0;
-    for (int k = 0, to = block * (BLOCK / 2); k < BLOCK / 2; k += 4, to += 4) {
-      int a = 0;
-      int b = q[pairColumn(k + 3)];
-      for (int i = 0; i < 4; i++) {
-        int column = pairColumn(k + i);
-        chains[to + i] = pair(q[column] - 16 * a, q[column + 2] - 16 * b);
-        a = q[column];
-        b = q[column + 2];
-        first += a;
-        second += b;
-      }
-    }
-    setSums(block, first, second);
   }
 
   private void packPairs(int[] q, int to, int group, int block, int t) {

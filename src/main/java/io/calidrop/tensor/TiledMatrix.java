@@ -23,6 +23,13 @@ abstract class TiledMatrix extends Matrix {
   /** Bytes from an int of a row to the next one. */
   static final int STEP = ROW_BLOCK * Integer.BYTES;
 
+  /**
+   * Tiles that a single vector multiplies in turn. The processor fetches ahead of each sequence of
+   * addresses by itself, and of several that take turns after a few cache lines, all together, up
+   * to 1.5 times as much.
+   */
+  static final int STREAMS = 4;
+
   static final ValueLayout.OfByte BYTE = ValueLayout.JAVA_BYTE;
   static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
   static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -73,13 +80,16 @@ abstract class TiledMatrix extends Matrix {
   abstract void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane);
 
   /**
-   * Multiplies the rows of neighbouring tiles by a single vector.
+   * Adds the products of the rows of neighbouring tiles and a single vector: a block of each tile
+   * in turn.
    *
    * @param address of the first tile
-   * @param tiles how many
-   * @param out result of the first tile's first row at {@code row}, and so on
+   * @param tiles how many, at most {@link #STREAMS}
+   * @param tileBytes from a tile to the next one
+   * @param out zeros, the first tile's first row at {@code row}, and so on
    */
-  abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
+  abstract void multiplyVector(
+      long address, int tiles, long tileBytes, Activations x, float[] out, int row);
 
   /** Most tokens that {@link #multiplyFew} is for, 1 where the format lacks it. */
   int streamed() {
@@ -159,7 +169,7 @@ abstract class TiledMatrix extends Matrix {
       int stride,
       MatMulScratch scratch) {
     if (x.tokens() == 1) {
-      multiplyVector(address(from), to - from, x, out, from * ROW_BLOCK);
+      multiplyVector(x, from, to, out);
       return;
     }
     int step = unpackedColumns();
@@ -193,6 +203,16 @@ abstract class TiledMatrix extends Matrix {
         int o = token * stride + block * ROW_BLOCK;
         System.arraycopy(sums, (token - firstToken) * width, out, o, rows);
       }
+    }
+  }
+
+  private void multiplyVector(Activations x, int from, int to, float[] out) {
+    Arrays.fill(out, from * ROW_BLOCK, to * ROW_BLOCK, 0f);
+    int turns = Math.ceilDiv(to - from, STREAMS);
+    for (int i = 0; i < turns; i++) {
+      int tile = from + (to - from) * i / turns;
+      int end = from + (to - from) * (i + 1) / turns;
+      multiplyVector(address(tile), end - tile, tileBytes, x, out, tile * ROW_BLOCK);
     }
   }
 
