@@ -43,8 +43,7 @@ final class BF16Matrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns(), x.floats, out, row);
   }
 

@@ -26,9 +26,9 @@ enum Chain {
   NIBBLES(32, 8, ints(4, i -> fields(4, 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3))),
 
   /**
-   * Six-bit weights less 32: 16 columns in three ints, see {@link Q6_KMatrix}. Of the seventh pair
-   * the low four bits are on top of the first int, the high two on top of the second, beside those
-   * of the eighth, whose low four are on top of the third.
+   * Six-bit weights less 32: 16 columns in three ints, see {@link Q6_KMatrix}. The last two pairs
+   * are on top: of the first four bits in the first int and two in the second, of the other one two
+   * in the second and four in the third.
    */
   SIXTHS(
       16,
@@ -36,8 +36,8 @@ enum Chain {
       List.of(
           List.of(new Field(0, 0, 0), new Field(6, 2, 0), new Field(12, 12, 0)),
           List.of(
-              new Field(0, 4, 0), new Field(6, 6, 0), new Field(12, 12, 4), new Field(14, 14, 4)),
-          List.of(new Field(0, 8, 0), new Field(6, 10, 0), new Field(12, 14, 0))));
+              new Field(0, 4, 0), new Field(6, 6, 0), new Field(12, 12, 4), new Field(14, 14, 0)),
+          List.of(new Field(0, 8, 0), new Field(6, 10, 0), new Field(12, 14, 2))));
 
   /**
    * A field of each half of an int.
@@ -78,7 +78,8 @@ enum Chain {
     highBeforePower = new int[factors];
     int i = 0;
     for (List<Field> fields : ints) {
-      // Before the low half's first field lies nothing, which 2^16 stands for; before the high half's the low one's last.
+      // Before the low half's first field lies nothing, which 2^16 stands for; before the high
+      // half's the low one's last.
       Field last = fields.getLast();
       Field previous = new Field(-Short.SIZE, 0, 0);
       for (Field field : fields) {

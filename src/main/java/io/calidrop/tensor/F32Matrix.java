@@ -36,8 +36,7 @@ final class F32Matrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns(), x.floats, out, row);
   }
 

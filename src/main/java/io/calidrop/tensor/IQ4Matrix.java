@@ -143,8 +143,7 @@ abstract sealed class IQ4Matrix extends BlockMatrix permits WholeTableMatrix, Ha
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns() / Activations.BLOCK / runBlocks, runBlocks, x.bytes, out, row);
   }
 

@@ -83,8 +83,7 @@ final class Q2_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns() / COLUMNS, x.fine, out, row);
   }
 

@@ -53,14 +53,13 @@ final class Q4_0Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
-    dot(address, tiles, tileBytes, x.blocks(), x.fine.chain(Chain.NIBBLES), out, row);
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, x.blocks(), x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* Sums as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */
-  private static void dot(
-      long p, int tiles, long tileBytes, int blocks, int[] x, float[] out, int row) {
+  private static void dot(long p, int tiles, int blocks, int[] x, float[] out, int row) {
+    long tileBytes = blocks / 2 * (long) INTS * STEP;
     for (int pair = 0; pair < blocks; pair += 2, p += INTS * STEP) {
       for (int i = 0; i < 2; i++) {
         int o = (pair + i) * SUM;
@@ -89,7 +88,8 @@ final class Q4_0Matrix extends NibbleMatrix {
             s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
             s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
-          FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
+          FloatVector factor =
+              (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);

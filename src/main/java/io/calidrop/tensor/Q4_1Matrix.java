@@ -43,15 +43,14 @@ final class Q4_1Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
-    dot(address, tiles, tileBytes, columns() / Activations.BLOCK, x.fine.chain(Chain.NIBBLES), out, row);
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, columns() / Activations.BLOCK, x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* The products of both short lanes of an int, less 8 times the sum of its activations, fit 16 bits, as
    * activations are bounded for NibbleGemm; the sum starts from that offset and may wrap around on the way. */
-  private static void dot(
-      long p, int tiles, long tileBytes, int blocks, int[] x, float[] out, int row) {
+  private static void dot(long p, int tiles, int blocks, int[] x, float[] out, int row) {
+    long tileBytes = blocks * (long) INTS * STEP;
     for (int b = 0; b < blocks; b++, p += INTS * STEP) {
       int o = b * SUM;
       for (int t = 0; t < tiles; t++) {
@@ -82,7 +81,8 @@ final class Q4_1Matrix extends NibbleMatrix {
         IntVector dm1 =
             IntVector.fromMemorySegment(
                 I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
-        FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
+        FloatVector factor =
+            (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
         FloatVector m0 =
             ((FloatVector)
                     dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))

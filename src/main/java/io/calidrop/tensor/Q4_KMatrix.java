@@ -87,14 +87,13 @@ final class Q4_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
-    dot(address, tiles, tileBytes, columns() / COLUMNS, x.fine.chain(Chain.NIBBLES), out, row);
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, columns() / COLUMNS, x.fine.chain(Chain.NIBBLES), out, row);
   }
 
   /* Sums as in Q4_0. */
-  private static void dot(
-      long p, int tiles, long tileBytes, int superBlocks, int[] x, float[] out, int row) {
+  private static void dot(long p, int tiles, int superBlocks, int[] x, float[] out, int row) {
+    long tileBytes = superBlocks * (long) INTS * STEP;
     for (int b = 0; b < 8 * superBlocks; b += 8, p += INTS * STEP) {
       for (int i = 0; i < 8; i++) {
         int o = (b + i) * SUM;
@@ -103,8 +102,7 @@ final class Q4_KMatrix extends TiledMatrix {
           long tile = p + t * tileBytes;
           long base = tile & ADDRESS;
           int r = row + t * ROW_BLOCK;
-          ShortVector s0 =
-              (ShortVector) IntVector.broadcast(I, x[o]).reinterpretShape(S, 0);
+          ShortVector s0 = (ShortVector) IntVector.broadcast(I, x[o]).reinterpretShape(S, 0);
           ShortVector s1 = s0;
           long bits = tile + NIBBLES_AT[i] & ADDRESS;
           for (int j = 0; j < 4; j++) {
@@ -170,7 +168,8 @@ final class Q4_KMatrix extends TiledMatrix {
                               .and(0xff)
                               .convertShape(I2F, F, 0),
                       d1.mul(NibbleGemm.CENTER));
-          FloatVector factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
+          FloatVector factor =
+              (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
           FloatVector acc0 = FloatVector.fromArray(F, out, r);
           FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
           acc0 = min0.fma(factor, acc0);

@@ -57,8 +57,7 @@ final class Q5Matrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns() / Activations.BLOCK, x.bounded, minima ? 1 : 0, out, row);
   }
 
@@ -79,11 +78,11 @@ final class Q5Matrix extends NibbleMatrix {
     float[] sums = input.sums;
     IntVector fields = IntVector.broadcast(I, MASKS[0]);
     IntVector lastBits = IntVector.broadcast(I, MASKS[1]);
-    for (int tile = 0; tile < tiles; tile++) {
-      FloatVector acc0 = FloatVector.zero(F);
-      FloatVector acc1 = acc0;
-      for (int b = 0; b < blocks; b++) {
-        long base = p & ADDRESS;
+    long tileBytes = blocks * (long) INTS * STEP;
+    for (int b = 0; b < blocks; b++, p += INTS * STEP) {
+      for (int t = 0; t < tiles; t++) {
+        long base = p + t * tileBytes & ADDRESS;
+        int r = row + t * ROW_BLOCK;
         ShortVector s0 = (ShortVector) IntVector.broadcast(I, offsets[b]).reinterpretShape(S, 0);
         ShortVector s1 = s0;
         int k = b * 16;
@@ -131,6 +130,8 @@ final class Q5Matrix extends NibbleMatrix {
             ((FloatVector)
                     dm1.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
                 .mul(Half.BIAS);
+        FloatVector acc0 = FloatVector.fromArray(F, out, r);
+        FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
         acc0 = m0.fma(factor, acc0);
         acc1 = m1.fma(factor, acc1);
         IntVector total = IntVector.broadcast(I, totals[b] * withMinima);
@@ -155,10 +156,9 @@ final class Q5Matrix extends NibbleMatrix {
                 .mul(Half.BIAS);
         acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
         acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
-        p += INTS * STEP;
+        acc0.intoArray(out, r);
+        acc1.intoArray(out, r + LANES);
       }
-      acc0.intoArray(out, row + tile * ROW_BLOCK);
-      acc1.intoArray(out, row + tile * ROW_BLOCK + LANES);
     }
   }
 

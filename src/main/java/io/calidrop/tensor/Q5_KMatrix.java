@@ -64,8 +64,7 @@ final class Q5_KMatrix extends NibbleMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
     dot(address, tiles, columns() / COLUMNS, x.bounded, out, row);
   }
 

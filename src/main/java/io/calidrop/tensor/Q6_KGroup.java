@@ -79,8 +79,8 @@ final class Q6_KGroup {
             ((ShortVector) IntVector.broadcast(I, halves[xh + 3]).reinterpretShape(S, 0))
                 .mul((short) -32);
         ShortVector t3 = s3;
-        IntVector fourthA = IntVector.zero(I);
-        IntVector fourthB = fourthA;
+        IntVector lastA = IntVector.zero(I);
+        IntVector lastB = lastA;
         for (int j = 0; j < 3; j++, xi += 16) {
           IntVector wa = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
           IntVector wb =
@@ -100,8 +100,8 @@ final class Q6_KGroup {
           ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
           s3 = s3.add(qa.mul(x3));
           t3 = t3.add(qb.mul(x3));
-          qa = (ShortVector) wa.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
-          qb = (ShortVector) wb.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
+          qa = (ShortVector) wa.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0);
+          qb = (ShortVector) wb.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
@@ -114,13 +114,11 @@ final class Q6_KGroup {
           x3 = (ShortVector) IntVector.broadcast(I, x[xi + 11]).reinterpretShape(S, 0);
           s3 = s3.add(qa.mul(x3));
           t3 = t3.add(qb.mul(x3));
-          fourthA = wa.and(topBits).or(fourthA.lanewise(LSHR, 2));
-          fourthB = wb.and(topBits).or(fourthB.lanewise(LSHR, 2));
+          lastA = wa.and(topBits).or(lastA.lanewise(LSHR, 4));
+          lastB = wb.and(topBits).or(lastB.lanewise(LSHR, 4));
         }
-        ShortVector qa =
-            (ShortVector) fourthA.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
-        ShortVector qb =
-            (ShortVector) fourthB.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qa = (ShortVector) lastA.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qb = (ShortVector) lastB.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
         s0 = s0.add(qa.mul(x0));
         t0 = t0.add(qb.mul(x0));
@@ -133,8 +131,8 @@ final class Q6_KGroup {
         ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
         s3 = s3.add(qa.mul(x3));
         t3 = t3.add(qb.mul(x3));
-        qa = (ShortVector) fourthA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
-        qb = (ShortVector) fourthB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qa = (ShortVector) lastA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qb = (ShortVector) lastB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
         x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
         s0 = s0.add(qa.mul(x0));
         t0 = t0.add(qb.mul(x0));

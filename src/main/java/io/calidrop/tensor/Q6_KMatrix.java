@@ -25,9 +25,10 @@ import jdk.incubator.vector.ShortVector;
  * order in which they are needed: of each 16 columns three; after the first ones d as float32, and
  * after them and each fourth ones from there the scales of four times 16 columns.
  *
- * <p>Sixteen weights are four ints of bytes, each of two pairs of columns that kernels multiply by,
- * see {@link QuantizedActivations#PAIR_COLUMNS}: a pair's columns two bytes apart. The fourth int
- * lies in the top two bits of the bytes of the other three, its lowest bits in the first.
+ * <p>Sixteen weights are eight pairs of columns that kernels multiply by, see {@link
+ * QuantizedActivations#pairColumn}: the first of a pair in the low half of an int, the second in
+ * the high one. An int's halves hold two weights each and, on top, four of the twelve bits of the
+ * last two, the lowest ones in the first int.
  */
 final class Q6_KMatrix extends TiledMatrix {
   private static final int COLUMNS = 256;
@@ -35,16 +36,15 @@ final class Q6_KMatrix extends TiledMatrix {
   static final int INTS = 53;
   static final int D = 3 * STEP;
   private static final int SUM = Chain.SIXTHS.stride;
-  private static final int NIBBLES = 0x000f000f;
-  private static final int HIGH_BITS = 0x00300030;
+  private static final int LAST_BITS = 0x000f000f;
 
   private static final short CENTER = 32;
 
-  /** Of a short that holds two weights the lower one. */
+  /** The lowest field of both halves of an int. */
   static final int[] SIX_BITS = {0x003f003f};
 
-  /** What three ints hold of the fourth. */
-  static final int[] TOP_BITS = {0xc0c0c0c0};
+  /** What an int holds of the last two pairs. */
+  static final int[] TOP_BITS = {0xf000f000};
 
   /** Where 16 columns begin. */
   static final int[] BITS_AT = offsets(16, i -> 3 * i + (i + 15) / 16 + (i + 3) / 4);
@@ -89,13 +89,12 @@ final class Q6_KMatrix extends TiledMatrix {
         int pair = 16 * (i / 2) + i % 2;
         int seventh = fields(q, pair + 12);
         int eighth = fields(q, pair + 14);
-        int first = fields(q, pair) | fields(q, pair + 2) << 6 | (seventh & NIBBLES) << 12;
-        int second = fields(q, pair + 4) | fields(q, pair + 6) << 6;
-        second |= (seventh & HIGH_BITS) << 8 | (eighth & HIGH_BITS) << 10;
-        int third = fields(q, pair + 8) | fields(q, pair + 10) << 6 | (eighth & NIBBLES) << 12;
-        tile.set(INT, to + BITS_AT[i], first);
-        tile.set(INT, to + BITS_AT[i] + STEP, second);
-        tile.set(INT, to + BITS_AT[i] + 2 * STEP, third);
+        for (int k = 0; k < 3; k++) {
+          // Twelve bits of the last two in the top four of three ints, the lowest ones first.
+          int last = (seventh | eighth << 6) >>> 4 * k & LAST_BITS;
+          int first = fields(q, pair + 4 * k) | fields(q, pair + 4 * k + 2) << 6;
+          tile.set(INT, to + BITS_AT[i] + k * STEP, first | last << 12);
+        }
       }
     }
   }
@@ -107,13 +106,12 @@ final class Q6_KMatrix extends TiledMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
-    dot(address, tiles, tileBytes, columns() / COLUMNS, x.bounded.chain(Chain.SIXTHS), out, row);
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, columns() / COLUMNS, x.bounded.chain(Chain.SIXTHS), out, row);
   }
 
-  private static void dot(
-      long p, int tiles, long tileBytes, int superBlocks, int[] x, float[] out, int row) {
+  private static void dot(long p, int tiles, int superBlocks, int[] x, float[] out, int row) {
+    long tileBytes = superBlocks * (long) INTS * STEP;
     for (int b = 0; b < 16 * superBlocks; b += 16, p += INTS * STEP) {
       for (int i = 0; i < 16; i++) {
         int k = (b + i) * SUM;
@@ -154,7 +152,9 @@ final class Q6_KMatrix extends TiledMatrix {
           s0 = ((ShortVector) w0.lanewise(LSHR, 14).reinterpretShape(S, 0)).mul(xk).add(s0);
           s1 = ((ShortVector) w1.lanewise(LSHR, 14).reinterpretShape(S, 0)).mul(xk).add(s1);
           w0 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP, LITTLE_ENDIAN);
-          w1 = IntVector.fromMemorySegment(I, MEMORY, q + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
+          w1 =
+              IntVector.fromMemorySegment(
+                  I, MEMORY, q + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
           s0 = ((ShortVector) w0.reinterpretShape(S, 0)).mul(xk).add(s0);
           s1 = ((ShortVector) w1.reinterpretShape(S, 0)).mul(xk).add(s1);
@@ -253,27 +253,29 @@ final class Q6_KMatrix extends TiledMatrix {
         IntVector u = a.and(NibbleGemm.LOW).or(b.lanewise(LSHL, 16));
         IntVector v = a.lanewise(LSHR, 16).or(b.and(NibbleGemm.HIGH));
         ((ShortVector) u.and(sixBits).reinterpretShape(S, 0)).sub(CENTER).intoArray(w, o);
-        ((ShortVector) u.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+        ((ShortVector) u.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0))
             .sub(CENTER)
             .intoArray(w, o + 4 * LANES);
         ((ShortVector) v.and(sixBits).reinterpretShape(S, 0))
             .sub(CENTER)
             .intoArray(w, o + 8 * LANES);
-        ((ShortVector) v.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+        ((ShortVector) v.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0))
             .sub(CENTER)
             .intoArray(w, o + 12 * LANES);
-        first = u.and(topBits).or(first).lanewise(LSHR, 2);
-        second = v.and(topBits).or(second).lanewise(LSHR, 2);
+        first = u.and(topBits).or(first.lanewise(LSHR, 4));
+        second = v.and(topBits).or(second.lanewise(LSHR, 4));
         o += 16 * LANES;
       }
-      ((ShortVector) first.and(sixBits).reinterpretShape(S, 0)).sub(CENTER).intoArray(w, o);
-      ((ShortVector) first.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+      ((ShortVector) first.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0))
+          .sub(CENTER)
+          .intoArray(w, o);
+      ((ShortVector) first.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0))
           .sub(CENTER)
           .intoArray(w, o + 4 * LANES);
-      ((ShortVector) second.and(sixBits).reinterpretShape(S, 0))
+      ((ShortVector) second.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0))
           .sub(CENTER)
           .intoArray(w, o + 8 * LANES);
-      ((ShortVector) second.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0))
+      ((ShortVector) second.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0))
           .sub(CENTER)
           .intoArray(w, o + 12 * LANES);
       o += 16 * LANES;

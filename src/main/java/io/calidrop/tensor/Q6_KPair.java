@@ -64,8 +64,8 @@ final class Q6_KPair {
             ((ShortVector) IntVector.broadcast(I, halves[xh + 1]).reinterpretShape(S, 0))
                 .mul((short) -32);
         ShortVector t1 = s1;
-        IntVector fourthA = IntVector.zero(I);
-        IntVector fourthB = fourthA;
+        IntVector lastA = IntVector.zero(I);
+        IntVector lastB = lastA;
         for (int j = 0; j < 3; j++, xi += 16) {
           IntVector wa = IntVector.fromMemorySegment(I, MEMORY, q + j * STEP, LITTLE_ENDIAN);
           IntVector wb =
@@ -79,29 +79,27 @@ final class Q6_KPair {
           ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
           s1 = s1.add(qa.mul(x1));
           t1 = t1.add(qb.mul(x1));
-          qa = (ShortVector) wa.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
-          qb = (ShortVector) wb.lanewise(LSHR, 8).and(sixBits).reinterpretShape(S, 0);
+          qa = (ShortVector) wa.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0);
+          qb = (ShortVector) wb.lanewise(LSHR, 6).and(sixBits).reinterpretShape(S, 0);
           x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
           s0 = s0.add(qa.mul(x0));
           t0 = t0.add(qb.mul(x0));
           x1 = (ShortVector) IntVector.broadcast(I, x[xi + 9]).reinterpretShape(S, 0);
           s1 = s1.add(qa.mul(x1));
           t1 = t1.add(qb.mul(x1));
-          fourthA = wa.and(topBits).or(fourthA.lanewise(LSHR, 2));
-          fourthB = wb.and(topBits).or(fourthB.lanewise(LSHR, 2));
+          lastA = wa.and(topBits).or(lastA.lanewise(LSHR, 4));
+          lastB = wb.and(topBits).or(lastB.lanewise(LSHR, 4));
         }
-        ShortVector qa =
-            (ShortVector) fourthA.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
-        ShortVector qb =
-            (ShortVector) fourthB.lanewise(LSHR, 2).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qa = (ShortVector) lastA.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0);
+        ShortVector qb = (ShortVector) lastB.lanewise(LSHR, 4).and(sixBits).reinterpretShape(S, 0);
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
         s0 = s0.add(qa.mul(x0));
         t0 = t0.add(qb.mul(x0));
         ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
         s1 = s1.add(qa.mul(x1));
         t1 = t1.add(qb.mul(x1));
-        qa = (ShortVector) fourthA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
-        qb = (ShortVector) fourthB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qa = (ShortVector) lastA.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
+        qb = (ShortVector) lastB.lanewise(LSHR, 10).and(sixBits).reinterpretShape(S, 0);
         x0 = (ShortVector) IntVector.broadcast(I, x[xi + 8]).reinterpretShape(S, 0);
         s0 = s0.add(qa.mul(x0));
         t0 = t0.add(qb.mul(x0));

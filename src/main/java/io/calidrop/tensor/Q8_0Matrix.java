@@ -64,22 +64,15 @@ final class Q8_0Matrix extends BlockMatrix {
   }
 
   @Override
-  void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row) {
-    dot(address, tiles, tileBytes, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
+  void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
+    dot(address, tiles, x.blocks(), x.bytes.triples, x.bytes.scales, out, row);
   }
 
   /* A lane of ints adds pairs of sums of two products as they are, and the higher ones again by themselves:
    * one shift for two products, where each half by itself takes three; see triples. */
   private static void dot(
-      long p,
-      int tiles,
-      long tileBytes,
-      int blocks,
-      int[] x,
-      float[] scales,
-      float[] out,
-      int row) {
+      long p, int tiles, int blocks, int[] x, float[] scales, float[] out, int row) {
+    long tileBytes = blocks / 2 * (long) PAIR_BYTES;
     IntVector bytes = IntVector.broadcast(I, BYTES[0]);
     for (int pair = 0; pair < blocks; pair += 2, p += PAIR_BYTES) {
       for (int i = 0; i < 2; i++) {

@@ -24,9 +24,9 @@ abstract class TiledMatrix extends Matrix {
   static final int STEP = ROW_BLOCK * Integer.BYTES;
 
   /**
-   * Tiles that a single vector multiplies in turn. The processor fetches ahead of each sequence of
-   * addresses by itself, and of several that take turns after a few cache lines, all together, up
-   * to 1.5 times as much.
+   * Tiles that most formats multiply by a single vector in turn, a block of each. The processor
+   * fetches ahead in each of several rows of addresses, and so more at a time than in one, as long
+   * as they take turns after some 500 bytes at most.
    */
   static final int STREAMS = 4;
 
@@ -80,16 +80,14 @@ abstract class TiledMatrix extends Matrix {
   abstract void repackRow(MemorySegment source, long offset, MemorySegment tile, int lane);
 
   /**
-   * Adds the products of the rows of neighbouring tiles and a single vector: a block of each tile
-   * in turn.
+   * Multiplies the rows of neighbouring tiles by a single vector.
    *
    * @param address of the first tile
    * @param tiles how many, at most {@link #STREAMS}
-   * @param tileBytes from a tile to the next one
-   * @param out zeros, the first tile's first row at {@code row}, and so on
+   * @param out zeros, replaced by the products; the first tile's first row at {@code row}, and so
+   *     on
    */
-  abstract void multiplyVector(
-      long address, int tiles, long tileBytes, Activations x, float[] out, int row);
+  abstract void multiplyVector(long address, int tiles, Activations x, float[] out, int row);
 
   /** Most tokens that {@link #multiplyFew} is for, 1 where the format lacks it. */
   int streamed() {
@@ -212,7 +210,7 @@ abstract class TiledMatrix extends Matrix {
     for (int i = 0; i < turns; i++) {
       int tile = from + (to - from) * i / turns;
       int end = from + (to - from) * (i + 1) / turns;
-      multiplyVector(address(tile), end - tile, tileBytes, x, out, tile * ROW_BLOCK);
+      multiplyVector(address(tile), end - tile, x, out, tile * ROW_BLOCK);
     }
   }
 

@@ -228,9 +228,10 @@ class MatrixTest {
     if (matrix.forms(1) == Activations.FLOATS) {
       return input;
     }
-    int fine = Activations.FINE_PAIRS | Activations.FINE_CHAINS;
+    int fine = Activations.FINE_PAIRS | Activations.NIBBLE_CHAINS;
     int max = (matrix.forms(1) & fine) != 0 ? 255 : 127;
-    boolean bounded = (matrix.forms(1) & Activations.BOUNDED_PAIRS) != 0;
+    int bounds = Activations.BOUNDED_PAIRS | Activations.SIXTH_CHAINS;
+    boolean bounded = (matrix.forms(1) & bounds) != 0;
     for (int from = 0; from < columns; from += 32) {
       float largest = 0;
       for (int c = from; c < from + 32; c++) {
