@@ -48,6 +48,15 @@ enum Chain {
    */
   private record Field(int shift, int pair, int power) {}
 
+  /** From the end of what is packed for a sum: {@code center} times the sum of its activations. */
+  static final int TOTAL = 3;
+
+  /** From that end: the bits of the activations' scale. */
+  static final int SCALE = 2;
+
+  /** From that end: the bits of the scale times the sum of the activations. */
+  static final int SCALED_SUM = 1;
+
   /** Columns that share a sum. */
   final int columns;
 
@@ -56,8 +65,8 @@ enum Chain {
 
   private final int center;
 
-  /* Of each factor: the column and the power of its field; of the one that is taken back the column and its power, for
-   * the low half and for the high one. */
+  /* Of each factor: the column and the power of its field, and of the one that is taken back, for the
+   * low half of an int and for the high one. */
   private final int[] column;
   private final int[] power;
   private final int[] before;
@@ -133,9 +142,9 @@ enum Chain {
         int high = (q[c + 2] << power[i]) - (q[from + highBefore[i]] << highBeforePower[i]);
         to[o + 1 + i] = low & 0xffff | high << 16;
       }
-      to[o + stride - 3] = center * sum;
-      to[o + stride - 2] = Float.floatToRawIntBits(scale);
-      to[o + stride - 1] = Float.floatToRawIntBits(scale * sum);
+      to[o + stride - TOTAL] = center * sum;
+      to[o + stride - SCALE] = Float.floatToRawIntBits(scale);
+      to[o + stride - SCALED_SUM] = Float.floatToRawIntBits(scale * sum);
     }
   }
 }

@@ -89,7 +89,7 @@ final class Q4_0Matrix extends NibbleMatrix {
             s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
           }
           FloatVector factor =
-              (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
+              (FloatVector) IntVector.broadcast(I, x[o + SUM - Chain.SCALE]).reinterpretShape(F, 0);
           IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);

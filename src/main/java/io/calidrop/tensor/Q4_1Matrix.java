@@ -82,7 +82,8 @@ final class Q4_1Matrix extends NibbleMatrix {
             IntVector.fromMemorySegment(
                 I, MEMORY, base + 4 * STEP + VectorShape.BYTES, LITTLE_ENDIAN);
         FloatVector factor =
-            (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
+            (FloatVector)
+                IntVector.broadcast(I, x[o + SUM - Chain.SCALED_SUM]).reinterpretShape(F, 0);
         FloatVector m0 =
             ((FloatVector)
                     dm0.lanewise(ASHR, 3).and(Half.SIGN_EXPONENT_MANTISSA).reinterpretShape(F, 0))
@@ -95,8 +96,9 @@ final class Q4_1Matrix extends NibbleMatrix {
         FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
         acc0 = m0.fma(factor, acc0);
         acc1 = m1.fma(factor, acc1);
-        IntVector total = IntVector.broadcast(I, x[o + SUM - 3]);
-        factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
+        IntVector total = IntVector.broadcast(I, x[o + SUM - Chain.TOTAL]);
+        factor =
+            (FloatVector) IntVector.broadcast(I, x[o + SUM - Chain.SCALE]).reinterpretShape(F, 0);
         IntVector t0 = (IntVector) s0.reinterpretShape(I, 0);
         IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
         t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16).add(total);

@@ -169,7 +169,8 @@ final class Q4_KMatrix extends TiledMatrix {
                               .convertShape(I2F, F, 0),
                       d1.mul(NibbleGemm.CENTER));
           FloatVector factor =
-              (FloatVector) IntVector.broadcast(I, x[o + SUM - 1]).reinterpretShape(F, 0);
+              (FloatVector)
+                  IntVector.broadcast(I, x[o + SUM - Chain.SCALED_SUM]).reinterpretShape(F, 0);
           FloatVector acc0 = FloatVector.fromArray(F, out, r);
           FloatVector acc1 = FloatVector.fromArray(F, out, r + LANES);
           acc0 = min0.fma(factor, acc0);
@@ -178,7 +179,8 @@ final class Q4_KMatrix extends TiledMatrix {
           IntVector t1 = (IntVector) s1.reinterpretShape(I, 0);
           t0 = t0.add(t0.lanewise(LSHL, 16)).lanewise(ASHR, 16);
           t1 = t1.add(t1.lanewise(LSHL, 16)).lanewise(ASHR, 16);
-          factor = (FloatVector) IntVector.broadcast(I, x[o + SUM - 2]).reinterpretShape(F, 0);
+          factor =
+              (FloatVector) IntVector.broadcast(I, x[o + SUM - Chain.SCALE]).reinterpretShape(F, 0);
           acc0 = ((FloatVector) t0.convertShape(I2F, F, 0)).fma(d0.mul(factor), acc0);
           acc1 = ((FloatVector) t1.convertShape(I2F, F, 0)).fma(d1.mul(factor), acc1);
           acc0.intoArray(out, r);

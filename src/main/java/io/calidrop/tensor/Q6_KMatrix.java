@@ -166,7 +166,7 @@ final class Q6_KMatrix extends TiledMatrix {
           s1 = ((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s1);
           long at = tile + SCALES_AT[i] & ADDRESS;
           FloatVector factor =
-              (FloatVector) IntVector.broadcast(I, x[k + SUM - 2]).reinterpretShape(F, 0);
+              (FloatVector) IntVector.broadcast(I, x[k + SUM - Chain.SCALE]).reinterpretShape(F, 0);
           FloatVector d0 =
               ((FloatVector)
                       IntVector.fromMemorySegment(I, MEMORY, base + D, LITTLE_ENDIAN)
