@@ -36,9 +36,10 @@ final class Q6_KMatrix extends TiledMatrix {
   static final int INTS = 53;
   static final int D = 3 * STEP;
   private static final int SUM = Chain.SIXTHS.stride;
-  private static final int LAST_BITS = 0x000f000f;
-
   private static final short CENTER = 32;
+
+  /** What an int holds of the last two pairs, before it is moved to the top. */
+  private static final int LAST_BITS = 0x000f000f;
 
   /** The lowest field of both halves of an int. */
   static final int[] SIX_BITS = {0x003f003f};
@@ -110,6 +111,7 @@ final class Q6_KMatrix extends TiledMatrix {
     dot(address, tiles, columns() / COLUMNS, x.bounded.chain(Chain.SIXTHS), out, row);
   }
 
+  /* Products of 16 columns and weights less 32 fit 16 bits, as activations are bounded, and are widened once. */
   private static void dot(long p, int tiles, int superBlocks, int[] x, float[] out, int row) {
     long tileBytes = superBlocks * (long) INTS * STEP;
     for (int b = 0; b < 16 * superBlocks; b += 16, p += INTS * STEP) {
