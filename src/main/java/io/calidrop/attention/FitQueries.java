@@ -98,13 +98,13 @@ final class FitQueries {
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     for (int i = from; i < from + BLOCK; i += PARTIALS) {
-      s0 = s0.add(FloatVector.fromArray(F, x, i));
+      s0 = FloatVector.fromArray(F, x, i).add(s0);
       if (LANES < PARTIALS) {
-        s1 = s1.add(FloatVector.fromArray(F, x, i + LANES));
+        s1 = FloatVector.fromArray(F, x, i + LANES).add(s1);
       }
       if (LANES < PARTIALS / 2) {
-        s2 = s2.add(FloatVector.fromArray(F, x, i + 2 * LANES));
-        s3 = s3.add(FloatVector.fromArray(F, x, i + 3 * LANES));
+        s2 = FloatVector.fromArray(F, x, i + 2 * LANES).add(s2);
+        s3 = FloatVector.fromArray(F, x, i + 3 * LANES).add(s3);
       }
     }
     return VectorMath.sum(s0.add(s2).add(s1.add(s3)));

@@ -136,22 +136,22 @@ final class KeySketches {
       int i = from + d;
       FloatVector x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
       bits |= x.compare(GT, 0f).toLong() << d;
-      s0 = s0.add(x.lanewise(ABS));
+      s0 = x.lanewise(ABS).add(s0);
       if (LANES < PARTIALS) {
         i += LANES;
         x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
         bits |= x.compare(GT, 0f).toLong() << d + LANES;
-        s1 = s1.add(x.lanewise(ABS));
+        s1 = x.lanewise(ABS).add(s1);
       }
       if (LANES < PARTIALS / 2) {
         i += LANES;
         x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
         bits |= x.compare(GT, 0f).toLong() << d + 2 * LANES;
-        s2 = s2.add(x.lanewise(ABS));
+        s2 = x.lanewise(ABS).add(s2);
         i += LANES;
         x = FloatVector.fromArray(F, row, i).sub(FloatVector.fromArray(F, center, i));
         bits |= x.compare(GT, 0f).toLong() << d + 3 * LANES;
-        s3 = s3.add(x.lanewise(ABS));
+        s3 = x.lanewise(ABS).add(s3);
       }
     }
     for (int octet = 0; octet < OCTETS; octet++) {

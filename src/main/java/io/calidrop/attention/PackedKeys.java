@@ -293,8 +293,8 @@ final class PackedKeys extends KeyRows {
       FloatVector a = FloatVector.fromArray(F, sums, s).mul(low);
       FloatVector b = FloatVector.fromArray(F, sums, s + LANES).mul(high);
       if (add) {
-        a = a.add(FloatVector.fromArray(F, scores, i));
-        b = b.add(FloatVector.fromArray(F, scores, i + LANES));
+        a = FloatVector.fromArray(F, scores, i).add(a);
+        b = FloatVector.fromArray(F, scores, i + LANES).add(b);
       }
       a.intoArray(scores, i);
       b.intoArray(scores, i + LANES);

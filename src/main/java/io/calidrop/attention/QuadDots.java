@@ -128,7 +128,7 @@ final class QuadDots {
         if (LANES > 4) {
           more = more.add(more.rearrange(PARTNER_4));
         }
-        sum = sum.add(more);
+        sum = more.add(sum);
         if (half > 0) {
           sum = FloatVector.fromArray(F, out, i * QUAD).add(sum);
         }

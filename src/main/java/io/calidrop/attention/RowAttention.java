@@ -127,7 +127,7 @@ final class RowAttention {
       for (int i = partial; i < padded; i += PARTIALS) {
         FloatVector below = FloatVector.fromArray(F, x, i).sub(max).mul(factor);
         below.intoArray(x, i);
-        sum = sum.add(VectorMath.exp(below));
+        sum = VectorMath.exp(below).add(sum);
       }
       sum.intoArray(sums, partial);
     }
@@ -174,7 +174,7 @@ final class RowAttention {
       for (int i = partial; i < padded; i += PARTIALS) {
         FloatVector weight = VectorMath.exp(FloatVector.fromArray(F, x, i).sub(max));
         weight.intoArray(x, i);
-        sum = sum.add(weight);
+        sum = weight.add(sum);
       }
       sum.intoArray(folded, partial);
     }

@@ -159,75 +159,75 @@ final class SketchScores {
       ByteVector bits = ByteVector.fromArray(B, signs, s);
       ByteVector sums = bits.selectFrom(t0);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t1));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t1)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + BLOCK);
-      sums = sums.add(bits.selectFrom(t2));
+      sums = bits.selectFrom(t2).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t3));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t3)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 2 * BLOCK);
-      sums = sums.add(bits.selectFrom(t4));
+      sums = bits.selectFrom(t4).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t5));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t5)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 3 * BLOCK);
-      sums = sums.add(bits.selectFrom(t6));
+      sums = bits.selectFrom(t6).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t7));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t7)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 4 * BLOCK);
-      sums = sums.add(bits.selectFrom(t8));
+      sums = bits.selectFrom(t8).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t9));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t9)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 5 * BLOCK);
-      sums = sums.add(bits.selectFrom(t10));
+      sums = bits.selectFrom(t10).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t11));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t11)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 6 * BLOCK);
-      sums = sums.add(bits.selectFrom(t12));
+      sums = bits.selectFrom(t12).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t13));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t13)
+              .add(sums);
       bits = ByteVector.fromArray(B, signs, s + 7 * BLOCK);
-      sums = sums.add(bits.selectFrom(t14));
+      sums = bits.selectFrom(t14).add(sums);
       sums =
-          sums.add(
-              ((ByteVector)
-                      ((IntVector) bits.reinterpretShape(I, 0))
-                          .lanewise(LSHR, 4)
-                          .reinterpretShape(B, 0))
-                  .selectFrom(t15));
+          ((ByteVector)
+                  ((IntVector) bits.reinterpretShape(I, 0))
+                      .lanewise(LSHR, 4)
+                      .reinterpretShape(B, 0))
+              .selectFrom(t15)
+              .add(sums);
       sums.intoArray(out, o + row);
     }
   }

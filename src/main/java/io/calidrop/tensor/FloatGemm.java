@@ -184,14 +184,14 @@ final class FloatGemm {
         }
       }
       if (SIXTEEN) {
-        s0 = s0.add(s0Odd);
-        t0 = t0.add(t0Odd);
-        s1 = s1.add(s1Odd);
-        t1 = t1.add(t1Odd);
-        s2 = s2.add(s2Odd);
-        t2 = t2.add(t2Odd);
-        s3 = s3.add(s3Odd);
-        t3 = t3.add(t3Odd);
+        s0 = s0Odd.add(s0);
+        t0 = t0Odd.add(t0);
+        s1 = s1Odd.add(s1);
+        t1 = t1Odd.add(t1);
+        s2 = s2Odd.add(s2);
+        t2 = t2Odd.add(t2);
+        s3 = s3Odd.add(s3);
+        t3 = t3Odd.add(t3);
       }
       FloatVector da = FloatVector.fromArray(F, scales, b * 2 * LANES);
       FloatVector db = FloatVector.fromArray(F, scales, b * 2 * LANES + LANES);

@@ -108,8 +108,8 @@ final class HalfTableMatrix extends IQ4Matrix {
                         .selectFrom(table)
                         .convertShape(B2S, S, 0);
             IntVector s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-            a = a.add(s);
-            aHigh = aHigh.add(s.lanewise(ASHR, 16));
+            a = s.add(a);
+            aHigh = s.lanewise(ASHR, 16).add(aHigh);
             u =
                 (ShortVector)
                     ((ByteVector) q2.reinterpretShape(HALF, 0))
@@ -123,8 +123,8 @@ final class HalfTableMatrix extends IQ4Matrix {
                         .selectFrom(table)
                         .convertShape(B2S, S, 0);
             s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-            b0 = b0.add(s);
-            bHigh = bHigh.add(s.lanewise(ASHR, 16));
+            b0 = s.add(b0);
+            bHigh = s.lanewise(ASHR, 16).add(bHigh);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
             xl = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
             u =
@@ -140,8 +140,8 @@ final class HalfTableMatrix extends IQ4Matrix {
                         .selectFrom(table)
                         .convertShape(B2S, S, 0);
             s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-            a = a.add(s);
-            aHigh = aHigh.add(s.lanewise(ASHR, 16));
+            a = s.add(a);
+            aHigh = s.lanewise(ASHR, 16).add(aHigh);
             u =
                 (ShortVector)
                     ((ByteVector) q2.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
@@ -155,8 +155,8 @@ final class HalfTableMatrix extends IQ4Matrix {
                         .selectFrom(table)
                         .convertShape(B2S, S, 0);
             s = (IntVector) u.mul(xk).add(v.mul(xl)).add(lower).reinterpretShape(I, 0);
-            b0 = b0.add(s);
-            bHigh = bHigh.add(s.lanewise(ASHR, 16));
+            b0 = s.add(b0);
+            bHigh = s.lanewise(ASHR, 16).add(bHigh);
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
@@ -254,19 +254,19 @@ final class HalfTableMatrix extends IQ4Matrix {
         ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
         ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
         IntVector s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-        a0 = a0.add(s);
-        a0High = a0High.add(s.lanewise(ASHR, 16));
+        a0 = s.add(a0);
+        a0High = s.lanewise(ASHR, 16).add(a0High);
         s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-        b0 = b0.add(s);
-        b0High = b0High.add(s.lanewise(ASHR, 16));
+        b0 = s.add(b0);
+        b0High = s.lanewise(ASHR, 16).add(b0High);
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
         x1 = (ShortVector) IntVector.broadcast(I, x[k + 9]).reinterpretShape(S, 0);
         s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-        a1 = a1.add(s);
-        a1High = a1High.add(s.lanewise(ASHR, 16));
+        a1 = s.add(a1);
+        a1High = s.lanewise(ASHR, 16).add(a1High);
         s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-        b1 = b1.add(s);
-        b1High = b1High.add(s.lanewise(ASHR, 16));
+        b1 = s.add(b1);
+        b1High = s.lanewise(ASHR, 16).add(b1High);
         ua =
             (ShortVector)
                 ((ByteVector) q0.lanewise(LSHR, 4).reinterpretShape(HALF, 0))
@@ -294,19 +294,19 @@ final class HalfTableMatrix extends IQ4Matrix {
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 4]).reinterpretShape(S, 0);
         x1 = (ShortVector) IntVector.broadcast(I, x[k + 12]).reinterpretShape(S, 0);
         s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-        a0 = a0.add(s);
-        a0High = a0High.add(s.lanewise(ASHR, 16));
+        a0 = s.add(a0);
+        a0High = s.lanewise(ASHR, 16).add(a0High);
         s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-        b0 = b0.add(s);
-        b0High = b0High.add(s.lanewise(ASHR, 16));
+        b0 = s.add(b0);
+        b0High = s.lanewise(ASHR, 16).add(b0High);
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 5]).reinterpretShape(S, 0);
         x1 = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
         s = (IntVector) ua.mul(x0).add(va.mul(x1)).add(lower).reinterpretShape(I, 0);
-        a1 = a1.add(s);
-        a1High = a1High.add(s.lanewise(ASHR, 16));
+        a1 = s.add(a1);
+        a1High = s.lanewise(ASHR, 16).add(a1High);
         s = (IntVector) ub.mul(x0).add(vb.mul(x1)).add(lower).reinterpretShape(I, 0);
-        b1 = b1.add(s);
-        b1High = b1High.add(s.lanewise(ASHR, 16));
+        b1 = s.add(b1);
+        b1High = s.lanewise(ASHR, 16).add(b1High);
       }
       int o = (4 * i + t) * ROW_BLOCK;
       ((FloatVector)

@@ -134,23 +134,23 @@ final class Q3_KMatrix extends TiledMatrix {
                 (ShortVector) IntVector.broadcast(I, x[k + 4 * j]).reinterpretShape(S, 0);
             IntVector v0 = w0.and(fields);
             IntVector v1 = w1.and(fields);
-            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            first0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(first0);
+            first1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(first1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 2]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 3).and(fields);
             v1 = w1.lanewise(LSHR, 3).and(fields);
-            first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            first0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(first0);
+            first1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(first1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 1]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 6).and(fields);
             v1 = w1.lanewise(LSHR, 6).and(fields);
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            second0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(second0);
+            second1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(second1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 4 * j + 3]).reinterpretShape(S, 0);
             v0 = w0.lanewise(LSHR, 9).and(fields);
             v1 = w1.lanewise(LSHR, 9).and(fields);
-            second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-            second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+            second0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(second0);
+            second1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(second1);
             last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
             last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
           }
@@ -163,8 +163,8 @@ final class Q3_KMatrix extends TiledMatrix {
               IntVector.fromMemorySegment(I, MEMORY, bits + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
-          first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          first0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(first0);
+          first1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(first1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 14]).reinterpretShape(S, 0);
           v0 =
               IntVector.fromMemorySegment(I, MEMORY, bits + STEP, LITTLE_ENDIAN)
@@ -174,8 +174,8 @@ final class Q3_KMatrix extends TiledMatrix {
               IntVector.fromMemorySegment(I, MEMORY, bits + STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
-          first0 = first0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          first1 = first1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          first0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(first0);
+          first1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(first1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 13]).reinterpretShape(S, 0);
           v0 =
               IntVector.fromMemorySegment(I, MEMORY, bits + 2 * STEP, LITTLE_ENDIAN)
@@ -186,13 +186,13 @@ final class Q3_KMatrix extends TiledMatrix {
                       I, MEMORY, bits + 2 * STEP + VectorShape.BYTES, LITTLE_ENDIAN)
                   .lanewise(LSHR, 12)
                   .and(fields);
-          second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          second0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(second0);
+          second1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(second1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
           v0 = last0.lanewise(LSHR, 13);
           v1 = last1.lanewise(LSHR, 13);
-          second0 = second0.add(((ShortVector) v0.reinterpretShape(S, 0)).mul(xk));
-          second1 = second1.add(((ShortVector) v1.reinterpretShape(S, 0)).mul(xk));
+          second0 = ((ShortVector) v0.reinterpretShape(S, 0)).mul(xk).add(second0);
+          second1 = ((ShortVector) v1.reinterpretShape(S, 0)).mul(xk).add(second1);
           long at = base + SCALES_AT[i] & ADDRESS;
           int shift = 16 * (i & 1);
           FloatVector factor = FloatVector.broadcast(F, scales[b + i]);

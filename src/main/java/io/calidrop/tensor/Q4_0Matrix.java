@@ -76,17 +76,17 @@ final class Q4_0Matrix extends NibbleMatrix {
             IntVector w1 =
                 IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
             ShortVector xk = (ShortVector) IntVector.broadcast(I, x[k]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.reinterpretShape(S, 0)).mul(xk));
+            s0 = ((ShortVector) w0.reinterpretShape(S, 0)).mul(xk).add(s0);
+            s1 = ((ShortVector) w1.reinterpretShape(S, 0)).mul(xk).add(s1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk));
+            s0 = ((ShortVector) w0.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk).add(s0);
+            s1 = ((ShortVector) w1.lanewise(LSHR, 4).reinterpretShape(S, 0)).mul(xk).add(s1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 2]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk));
+            s0 = ((ShortVector) w0.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk).add(s0);
+            s1 = ((ShortVector) w1.lanewise(LSHR, 8).reinterpretShape(S, 0)).mul(xk).add(s1);
             xk = (ShortVector) IntVector.broadcast(I, x[k + 3]).reinterpretShape(S, 0);
-            s0 = s0.add(((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
-            s1 = s1.add(((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk));
+            s0 = ((ShortVector) w0.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s0);
+            s1 = ((ShortVector) w1.lanewise(LSHR, 12).reinterpretShape(S, 0)).mul(xk).add(s1);
           }
           FloatVector factor =
               (FloatVector) IntVector.broadcast(I, x[o + SUM - Chain.SCALE]).reinterpretShape(F, 0);

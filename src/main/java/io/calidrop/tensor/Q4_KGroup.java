@@ -109,17 +109,17 @@ final class Q4_KGroup {
                       .and(nibbles)
                       .reinterpretShape(S, 0);
           ShortVector x0 = (ShortVector) IntVector.broadcast(I, x[xi]).reinterpretShape(S, 0);
-          s0 = s0.add(x0.mul(wa));
-          t0 = t0.add(x0.mul(wb));
+          s0 = x0.mul(wa).add(s0);
+          t0 = x0.mul(wb).add(t0);
           ShortVector x1 = (ShortVector) IntVector.broadcast(I, x[xi + 1]).reinterpretShape(S, 0);
-          s1 = s1.add(x1.mul(wa));
-          t1 = t1.add(x1.mul(wb));
+          s1 = x1.mul(wa).add(s1);
+          t1 = x1.mul(wb).add(t1);
           ShortVector x2 = (ShortVector) IntVector.broadcast(I, x[xi + 2]).reinterpretShape(S, 0);
-          s2 = s2.add(x2.mul(wa));
-          t2 = t2.add(x2.mul(wb));
+          s2 = x2.mul(wa).add(s2);
+          t2 = x2.mul(wb).add(t2);
           ShortVector x3 = (ShortVector) IntVector.broadcast(I, x[xi + 3]).reinterpretShape(S, 0);
-          s3 = s3.add(x3.mul(wa));
-          t3 = t3.add(x3.mul(wb));
+          s3 = x3.mul(wa).add(s3);
+          t3 = x3.mul(wb).add(t3);
         }
         int shift = 8 * (i & 3);
         FloatVector da =

@@ -95,28 +95,32 @@ final class Q5Matrix extends NibbleMatrix {
               IntVector.fromMemorySegment(I, MEMORY, q + VectorShape.BYTES, LITTLE_ENDIAN);
           ShortVector xk =
               (ShortVector) IntVector.broadcast(I, x[k + 3 * j]).reinterpretShape(S, 0);
-          s0 = s0.add(((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk));
-          s1 = s1.add(((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk));
+          s0 = ((ShortVector) w0.and(fields).reinterpretShape(S, 0)).mul(xk).add(s0);
+          s1 = ((ShortVector) w1.and(fields).reinterpretShape(S, 0)).mul(xk).add(s1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 1]).reinterpretShape(S, 0);
           s0 =
-              s0.add(
-                  ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+              ((ShortVector) w0.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
           s1 =
-              s1.add(
-                  ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0)).mul(xk));
+              ((ShortVector) w1.lanewise(LSHR, 5).and(fields).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
           xk = (ShortVector) IntVector.broadcast(I, x[k + 3 * j + 2]).reinterpretShape(S, 0);
           s0 =
-              s0.add(
-                  ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+              ((ShortVector) w0.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s0);
           s1 =
-              s1.add(
-                  ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0)).mul(xk));
+              ((ShortVector) w1.lanewise(LSHR, 10).and(fields).reinterpretShape(S, 0))
+                  .mul(xk)
+                  .add(s1);
           last0 = w0.and(lastBits).or(last0.lanewise(LSHR, 1));
           last1 = w1.and(lastBits).or(last1.lanewise(LSHR, 1));
         }
         ShortVector xLast = (ShortVector) IntVector.broadcast(I, x[k + 15]).reinterpretShape(S, 0);
-        s0 = s0.add(((ShortVector) last0.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
-        s1 = s1.add(((ShortVector) last1.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast));
+        s0 = ((ShortVector) last0.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast).add(s0);
+        s1 = ((ShortVector) last1.lanewise(LSHR, 11).reinterpretShape(S, 0)).mul(xLast).add(s1);
         IntVector dm0 = IntVector.fromMemorySegment(I, MEMORY, base + 5 * STEP, LITTLE_ENDIAN);
         IntVector dm1 =
             IntVector.fromMemorySegment(

@@ -110,11 +110,11 @@ final class Q8_0Matrix extends BlockMatrix {
             x1 = (ShortVector) IntVector.broadcast(I, x[k + 8]).reinterpretShape(S, 0);
             offset = (ShortVector) IntVector.broadcast(I, x[k + 16]).reinterpretShape(S, 0);
             s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
-            a0 = a0.add(s);
-            a0High = a0High.add(s.lanewise(ASHR, 16));
+            a0 = s.add(a0);
+            a0High = s.lanewise(ASHR, 16).add(a0High);
             s = (IntVector) x0.mul(lowb).add(x1.mul(highb)).add(offset).reinterpretShape(I, 0);
-            b0 = b0.add(s);
-            b0High = b0High.add(s.lanewise(ASHR, 16));
+            b0 = s.add(b0);
+            b0High = s.lanewise(ASHR, 16).add(b0High);
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           IntVector half0 =

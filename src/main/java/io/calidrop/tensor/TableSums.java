@@ -83,20 +83,20 @@ final class TableSums {
         x1 = (ShortVector) IntVector.broadcast(I, x[k + 32]).reinterpretShape(S, 0);
         offset = (ShortVector) IntVector.broadcast(I, x[k + 64]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
-        a0 = a0.add(s);
-        a0High = a0High.add(s.lanewise(ASHR, 16));
+        a0 = s.add(a0);
+        a0High = s.lanewise(ASHR, 16).add(a0High);
         s = (IntVector) x0.mul(lowb).add(x1.mul(highb)).add(offset).reinterpretShape(I, 0);
-        b0 = b0.add(s);
-        b0High = b0High.add(s.lanewise(ASHR, 16));
+        b0 = s.add(b0);
+        b0High = s.lanewise(ASHR, 16).add(b0High);
         x0 = (ShortVector) IntVector.broadcast(I, x[k + 1]).reinterpretShape(S, 0);
         x1 = (ShortVector) IntVector.broadcast(I, x[k + 33]).reinterpretShape(S, 0);
         offset = (ShortVector) IntVector.broadcast(I, x[k + 65]).reinterpretShape(S, 0);
         s = (IntVector) x0.mul(lowa).add(x1.mul(higha)).add(offset).reinterpretShape(I, 0);
-        a1 = a1.add(s);
-        a1High = a1High.add(s.lanewise(ASHR, 16));
+        a1 = s.add(a1);
+        a1High = s.lanewise(ASHR, 16).add(a1High);
         s = (IntVector) x0.mul(lowb).add(x1.mul(highb)).add(offset).reinterpretShape(I, 0);
-        b1 = b1.add(s);
-        b1High = b1High.add(s.lanewise(ASHR, 16));
+        b1 = s.add(b1);
+        b1High = s.lanewise(ASHR, 16).add(b1High);
       }
       int o = (4 * i + t) * Matrix.ROW_BLOCK;
       ((FloatVector)

@@ -103,8 +103,8 @@ final class WholeTableMatrix extends IQ4Matrix {
                                     va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
-            a0 = a0.add(s);
-            a0High = a0High.add(s.lanewise(ASHR, 16));
+            a0 = s.add(a0);
+            a0High = s.lanewise(ASHR, 16).add(a0High);
             w = (ShortVector) vb.reinterpretShape(S, 0);
             s =
                 (IntVector)
@@ -115,8 +115,8 @@ final class WholeTableMatrix extends IQ4Matrix {
                                     vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
-            b0 = b0.add(s);
-            b0High = b0High.add(s.lanewise(ASHR, 16));
+            b0 = s.add(b0);
+            b0High = s.lanewise(ASHR, 16).add(b0High);
 
             va =
                 (IntVector)
@@ -141,8 +141,8 @@ final class WholeTableMatrix extends IQ4Matrix {
                                     va.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
-            a0 = a0.add(s);
-            a0High = a0High.add(s.lanewise(ASHR, 16));
+            a0 = s.add(a0);
+            a0High = s.lanewise(ASHR, 16).add(a0High);
             w = (ShortVector) vb.reinterpretShape(S, 0);
             s =
                 (IntVector)
@@ -153,8 +153,8 @@ final class WholeTableMatrix extends IQ4Matrix {
                                     vb.lanewise(LSHR, 8).and(bytes).reinterpretShape(S, 0)))
                         .add(offset)
                         .reinterpretShape(I, 0);
-            b0 = b0.add(s);
-            b0High = b0High.add(s.lanewise(ASHR, 16));
+            b0 = s.add(b0);
+            b0High = s.lanewise(ASHR, 16).add(b0High);
           }
           FloatVector factor = FloatVector.broadcast(F, scales[b]);
           FloatVector scale0 =
