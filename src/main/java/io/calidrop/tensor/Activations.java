@@ -1,7 +1,6 @@
 package io.calidrop.tensor;
 
 import io.calidrop.tensor.QuantizedActivations.Form;
-import java.util.List;
 
 /**
  * The input vectors of a matrix product, packed in the order in which kernels broadcast them.
@@ -103,7 +102,7 @@ public final class Activations {
             has(forms, FINE_SHORTS),
             false,
             false,
-            chain(forms, NIBBLE_CHAINS, Chain.NIBBLES));
+            has(forms, NIBBLE_CHAINS) ? Chain.NIBBLES : null);
     bytes =
         new QuantizedActivations(
             MAX,
@@ -116,7 +115,7 @@ public final class Activations {
             false,
             has(forms, INTEGERS),
             has(forms, TRIPLES),
-            List.of());
+            null);
     bounded =
         new QuantizedActivations(
             MAX,
@@ -129,15 +128,11 @@ public final class Activations {
             has(forms, BOUNDED_SHORTS),
             false,
             false,
-            chain(forms, SIXTH_CHAINS, Chain.SIXTHS));
+            has(forms, SIXTH_CHAINS) ? Chain.SIXTHS : null);
   }
 
   private static boolean has(int forms, int form) {
     return (forms & form) != 0;
-  }
-
-  private static List<Chain> chain(int forms, int form, Chain chain) {
-    return has(forms, form) ? List.of(chain) : List.of();
   }
 
   /** Announces how many vectors will be packed next. */
@@ -186,10 +181,10 @@ public final class Activations {
       fine.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
     }
     if (has(forms, NIBBLE_CHAINS) && group == 1) {
-      fine.pack(x, offset, whole, Chain.NIBBLES, scratch);
+      fine.packChains(x, offset, whole, scratch);
     }
     if (has(forms, SIXTH_CHAINS) && group == 1) {
-      bounded.pack(x, offset, whole, Chain.SIXTHS, scratch);
+      bounded.packChains(x, offset, whole, scratch);
     }
     if (has(forms, FINE_SHORTS)) {
       fine.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);

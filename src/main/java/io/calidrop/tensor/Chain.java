@@ -1,9 +1,6 @@
 package io.calidrop.tensor;
 
-import java.util.ArrayList;
 import java.util.List;
-import java.util.function.IntFunction;
-import java.util.stream.IntStream;
 
 /**
  * What a single vector multiplies the ints of a tile by whose fields are shifted right but not
@@ -23,7 +20,7 @@ import java.util.stream.IntStream;
  */
 enum Chain {
   /** Four-bit weights less 8: 32 columns in four ints, as Q4_0 stores them. */
-  NIBBLES(32, 8, ints(4, i -> fields(4, 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3))),
+  NIBBLES(32, 8, List.of(nibbles(0), nibbles(4), nibbles(8), nibbles(12))),
 
   /**
    * Six-bit weights less 32: 16 columns in three ints, see {@link Q6_KMatrix}. The last two pairs
@@ -57,64 +54,56 @@ enum Chain {
   /** From that end: the bits of the scale times the sum of the activations. */
   static final int SCALED_SUM = 1;
 
-  /** Columns that share a sum. */
-  final int columns;
-
   /** Ints that are packed for a sum. */
   final int stride;
 
+  private final int columns;
   private final int center;
 
-  /* Of each factor: the column and the power of its field, and of the one that is taken back, for the
-   * low half of an int and for the high one. */
+  /** Where the factors of each int begin, and where those of the last one end. */
+  private final int[] starts;
+
+  /* Of each factor: the column and the power of its field, and how far above the next lower field it lies. */
   private final int[] column;
   private final int[] power;
-  private final int[] before;
-  private final int[] beforePower;
-  private final int[] highBefore;
-  private final int[] highBeforePower;
+  private final int[] distance;
 
+  /**
+   * @param columns that share a sum
+   * @param center of the range of the weights
+   * @param ints the fields of the low half of each int, from the lowest on; those of the high half
+   *     are as these, of columns two further on
+   */
   Chain(int columns, int center, List<List<Field>> ints) {
     this.columns = columns;
     this.center = center;
     int factors = ints.stream().mapToInt(List::size).sum();
     stride = factors + 4;
+    starts = new int[ints.size() + 1];
     column = new int[factors];
     power = new int[factors];
-    before = new int[factors];
-    beforePower = new int[factors];
-    highBefore = new int[factors];
-    highBeforePower = new int[factors];
+    distance = new int[factors];
     int i = 0;
-    for (List<Field> fields : ints) {
-      // Before the low half's first field lies nothing, which 2^16 stands for; before the high
-      // half's the low one's last.
-      Field last = fields.getLast();
-      Field previous = new Field(-Short.SIZE, 0, 0);
-      for (Field field : fields) {
+    for (int word = 0; word < ints.size(); word++) {
+      // Below the high half's lowest field lies the low half's highest one.
+      int previous = ints.get(word).getLast().shift - Short.SIZE;
+      for (Field field : ints.get(word)) {
         column[i] = QuantizedActivations.pairColumn(field.pair);
         power[i] = field.power;
-        boolean first = field.shift == 0;
-        before[i] = QuantizedActivations.pairColumn(previous.pair);
-        beforePower[i] = field.shift - previous.shift + previous.power;
-        highBefore[i] = first ? QuantizedActivations.pairColumn(last.pair) : before[i] + 2;
-        highBeforePower[i] = first ? Short.SIZE - last.shift + last.power : beforePower[i];
-        previous = field;
+        distance[i] = field.shift - previous;
+        previous = field.shift;
         i++;
       }
+      starts[word + 1] = i;
     }
   }
 
-  private static List<List<Field>> ints(int count, IntFunction<List<Field>> fields) {
-    return IntStream.range(0, count).mapToObj(fields).toList();
-  }
-
-  private static List<Field> fields(int width, int... pairs) {
-    List<Field> fields = new ArrayList<>();
-    for (int pair : pairs) {
-      fields.add(new Field(width * fields.size(), pair, 0));
-    }
-    return fields;
+  private static List<Field> nibbles(int pair) {
+    return List.of(
+        new Field(0, pair, 0),
+        new Field(4, pair + 1, 0),
+        new Field(8, pair + 2, 0),
+        new Field(12, pair + 3, 0));
   }
 
   /** Ints that are packed for a block of 32 columns. */
@@ -135,16 +124,26 @@ enum Chain {
         sum += q[c];
       }
       to[o] = -center * sum & 0xffff;
-      // The columns of a block's second half are sixteen behind those of its first, pair by pair.
-      for (int i = 0; i < column.length; i++) {
-        int c = from + column[i];
-        int low = (q[c] << power[i]) - (q[from + before[i]] << beforePower[i]);
-        int high = (q[c + 2] << power[i]) - (q[from + highBefore[i]] << highBeforePower[i]);
-        to[o + 1 + i] = low & 0xffff | high << 16;
+      for (int word = 1; word < starts.length; word++) {
+        packInt(q, from, starts[word - 1], starts[word], to, o + 1);
       }
       to[o + stride - TOTAL] = center * sum;
       to[o + stride - SCALE] = Float.floatToRawIntBits(scale);
       to[o + stride - SCALED_SUM] = Float.floatToRawIntBits(scale * sum);
+    }
+  }
+
+  /* The columns of a block's second half lie 16 behind those of its first one, pair by pair. */
+  private void packInt(int[] q, int from, int start, int end, int[] to, int o) {
+    int low = 0;
+    int high = q[from + column[end - 1]] << power[end - 1];
+    for (int i = start; i < end; i++) {
+      int first = q[from + column[i]] << power[i];
+      int second = q[from + column[i] + 2] << power[i];
+      to[o + i] =
+          QuantizedActivations.pair(first - (low << distance[i]), second - (high << distance[i]));
+      low = first;
+      high = second;
     }
   }
 }

@@ -54,7 +54,7 @@ final class Q4_0Matrix extends NibbleMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, x.blocks(), x.fine.chain(Chain.NIBBLES), out, row);
+    dot(address, tiles, x.blocks(), x.fine.chains, out, row);
   }
 
   /* Sums as in Q4_1; without a minimum the sum less 8 times the activations is the product itself. */

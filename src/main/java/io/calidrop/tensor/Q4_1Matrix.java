@@ -44,7 +44,7 @@ final class Q4_1Matrix extends NibbleMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / Activations.BLOCK, x.fine.chain(Chain.NIBBLES), out, row);
+    dot(address, tiles, columns() / Activations.BLOCK, x.fine.chains, out, row);
   }
 
   /* The products of both short lanes of an int, less 8 times the sum of its activations, fit 16 bits, as

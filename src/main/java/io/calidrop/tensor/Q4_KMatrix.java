@@ -88,7 +88,7 @@ final class Q4_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.fine.chain(Chain.NIBBLES), out, row);
+    dot(address, tiles, columns() / COLUMNS, x.fine.chains, out, row);
   }
 
   /* Sums as in Q4_0. */

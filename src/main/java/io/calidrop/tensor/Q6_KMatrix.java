@@ -108,7 +108,7 @@ final class Q6_KMatrix extends TiledMatrix {
 
   @Override
   void multiplyVector(long address, int tiles, Activations x, float[] out, int row) {
-    dot(address, tiles, columns() / COLUMNS, x.bounded.chain(Chain.SIXTHS), out, row);
+    dot(address, tiles, columns() / COLUMNS, x.bounded.chains, out, row);
   }
 
   /* Products of 16 columns and weights less 32 fit 16 bits, as activations are bounded, and are widened once. */

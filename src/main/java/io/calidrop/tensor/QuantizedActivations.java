@@ -1,7 +1,5 @@
 package io.calidrop.tensor;
 
-import java.util.List;
-
 /**
  * Input vectors as signed integers with a float32 scale for each 32 columns: the largest magnitude
  * of a block becomes {@code max}, the others are rounded to nearest. Packed in the order in which
@@ -40,8 +38,12 @@ final class QuantizedActivations {
   /** [groups][blocks][16][group] pairs of values, the first in the low half. */
   final int[] pairs;
 
-  /** For each {@link Chain} what a single vector packs for it, empty where none was asked for. */
-  private final int[][] chains = new int[Chain.values().length][];
+  private final Chain chain;
+
+  /**
+   * What a single vector packs for its chain: [blocks][32 / columns][stride], see {@link Chain}.
+   */
+  final int[] chains;
 
   /** [groups][blocks][32][group] values. */
   final short[] shorts;
@@ -102,6 +104,7 @@ final class QuantizedActivations {
    * @param center middle of the range of the weights that these values multiply
    * @param tokens capacity
    * @param blocks of a vector
+   * @param chain that single vectors are packed for, or null
    */
   QuantizedActivations(
       int max,
@@ -114,7 +117,7 @@ final class QuantizedActivations {
       boolean withShorts,
       boolean withIntegers,
       boolean withTriples,
-      List<Chain> withChains) {
+      Chain chain) {
     this.max = max;
     this.columns = columns;
     this.most = most;
@@ -122,9 +125,8 @@ final class QuantizedActivations {
     this.blocks = blocks;
     int size = withPairs || withShorts || withIntegers || withTriples ? tokens * blocks : 0;
     pairs = new int[withPairs ? size * BLOCK / 2 : 0];
-    for (Chain chain : withChains) {
-      chains[chain.ordinal()] = new int[blocks * chain.blockInts()];
-    }
+    this.chain = chain;
+    chains = new int[chain == null ? 0 : blocks * chain.blockInts()];
     shorts = new short[withShorts ? size * BLOCK : 0];
     integers = new float[withIntegers ? size * BLOCK : 0];
     triples = new int[withTriples ? size * BLOCK / 4 * 3 : 0];
@@ -168,22 +170,16 @@ final class QuantizedActivations {
   }
 
   /**
-   * Packs a single vector for a chain.
+   * Packs a single vector for its chain.
    *
    * @param count whole blocks to pack
    * @param q [32], overwritten
    */
-  void pack(float[] x, int offset, int count, Chain chain, int[] q) {
-    int[] to = chain(chain);
+  void packChains(float[] x, int offset, int count, int[] q) {
     for (int b = 0; b < count; b++) {
       float scale = quantise(x, offset + b * BLOCK, q);
-      chain.pack(q, scale, to, b * chain.blockInts());
+      chain.pack(q, scale, chains, b * chain.blockInts());
     }
-  }
-
-  /** What a single vector packed for a chain: [blocks][32 / columns][stride]. */
-  int[] chain(Chain chain) {
-    return chains[chain.ordinal()];
   }
 
   /** Returns the scale. */
@@ -273,7 +269,7 @@ final class QuantizedActivations {
     sums[o] = scales[o] * (first + second);
   }
 
-  private static int pair(int low, int high) {
+  static int pair(int low, int high) {
     return low & 0xffff | high << 16;
   }
 }
