@@ -175,6 +175,8 @@ fi
 # A thread waits for them, as their slow form would only keep a core from the compiler; with two threads that warm them
 # up, two of C2 have work, of which the JVM makes one where there are fewer than four processors.
 # C2 replaces a loop while it runs only late: kernels return soon, and were compiled a second time for it.
+# What hands them out is compiled as other code is: while warming up, it is not yet called as it will be. Rows of all
+# formats are repacked by calls, or each format that comes would be compiled once more with its callers.
 # What kernels are made of is compiled within them; by itself it is called only until then.
 # Generating makes hardly any garbage: a small young generation keeps the memory that start-up leaves behind small,
 # and every few seconds glibc gives back what the JIT compiler has freed, some 20 MB.
@@ -186,8 +188,13 @@ java=("$JAVA_HOME/bin/java" -Djava.awt.headless=true
   '-XX:CompileCommand=CompileThresholdScaling,io.calidrop.attention.*::*,0.02'
   '-XX:CompileCommand=BackgroundCompilation,io.calidrop.tensor.*::*,false'
   '-XX:CompileCommand=BackgroundCompilation,io.calidrop.attention.*::*,false'
+  '-XX:CompileCommand=dontinline,io.calidrop.tensor.*::repackRow'
   '-XX:CompileCommand=CompileThresholdScaling,jdk.internal.vm.vector.VectorSupport::*,100.0'
   -XX:Tier4BackEdgeThreshold=2000000 -Djdk.http.auth.tunneling.disabledSchemes= -Dcalidrop.home="$home")
+for driver in tensor.WorkerPool tensor.MatrixLoader tensor.MatMul attention.AttentionStep; do
+  java+=("-XX:CompileCommand=CompileThresholdScaling,io.calidrop.$driver*::*,1.0"
+    "-XX:CompileCommand=BackgroundCompilation,io.calidrop.$driver*::*,true")
+done
 if [ "$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 4)" -lt 4 ]; then java+=(-XX:CICompilerCount=3); fi
 if stale || unprepared; then
   if [ -w "$home/target" ]; then

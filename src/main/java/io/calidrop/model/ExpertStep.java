@@ -135,7 +135,7 @@ final class ExpertStep {
    * Runs the layer.
    *
    * @param routed the tokens, packed for the router
-   * @param x [tokens][dim], the same tokens
+   * @param x [tokens][stride of dim], the same tokens
    * @param out [tokens][stride of dim], overwritten
    */
   void run(ModelWeights.Layer layer, Activations routed, float[] x, float[] out) {
@@ -251,7 +251,7 @@ final class ExpertStep {
     Job job = jobs[part / jobGroups];
     int first = part % jobGroups * Activations.GROUP;
     for (int i = first; i < Math.min(first + Activations.GROUP, job.count); i++) {
-      job.input.pack(i, x, job.tokens[i] * dim, inputForms, scratch[worker].quantised);
+      job.input.pack(i, x, job.tokens[i] * dimStride, inputForms, scratch[worker].quantised);
     }
   }
 

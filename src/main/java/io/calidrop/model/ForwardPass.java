@@ -17,14 +17,17 @@ import java.util.function.Function;
 
 /**
  * The transformer itself: a batch of tokens, of one sequence or several, through all layers (arXiv
- * 2302.13971). Everything between two matrix products is done token by token, by the caller when
- * there is one token and shared out in groups of {@link Activations#GROUP} when there are more;
- * either way with the same operations, so that a token's result does not depend on what else is in
- * the batch.
+ * 2302.13971). What lies between two matrix products is shared out by groups of {@link
+ * Activations#GROUP} tokens, and what takes longest of it also by columns where there are fewer
+ * groups than threads; either way with the same operations, so that a token's result does not
+ * depend on what else is in the batch.
  */
 final class ForwardPass {
   /** Tokens of a batch that make the most of every weight that is read. */
   static final int MAX_BATCH = 256;
+
+  /** Columns that are worth another thread's while. */
+  private static final int LEAST_COLUMNS = 256;
 
   /** Tokens whose logits are computed together. */
   private static final int LOGITS_BATCH = 16;
@@ -43,7 +46,7 @@ final class ForwardPass {
 
   private final int[] tokens; // [batch]
   private final float[] x; // [batch][dim] residual stream
-  private final float[] norm; // [normRows][dim] normalised residuals
+  private final float[] norm; // [batch][dimStride] normalised residuals
   private final float[] query; // [batch][queryStride]
   private final float[] key; // [batch][kvStride]
   private final float[] value; // [batch][kvStride]
@@ -76,10 +79,10 @@ final class ForwardPass {
 
   private final WorkerPool.Task embedTask = each(this::embed);
   private final WorkerPool.Task headsTask = each(this::completeAndStore);
-  private final WorkerPool.Task attendedTask = each(this::packAttended);
   private final WorkerPool.Task residualTask = each(this::addAndNormalise);
   private final WorkerPool.Task lastResidualTask = each(this::add);
-  private final WorkerPool.Task ffnTask = each(this::activateAndPack);
+  private final WorkerPool.Task packTask = shares(this::pack);
+  private final WorkerPool.Task activateTask = shares(this::activateAndPack);
 
   private int limit;
   private int count;
@@ -87,7 +90,14 @@ final class ForwardPass {
   private float[] bias; // of what is added to the residual, or null
   private float[] addedNorm; // weights of the norm of what is added, or null
   private float[] nextNorm; // weights of the norm that follows the residual addition, or null
-  private int forms; // packed forms that the next product wants
+
+  /* What is packed for the next product. */
+  private Activations input;
+  private float[] source;
+  private int stride; // of the source
+  private int columns;
+  private int shares; // that a token's columns are split into
+  private int forms; // packed forms that the product wants
 
   ForwardPass(ModelConfig config, ModelWeights weights, WorkerPool pool, int maxTokens) {
     this.config = config;
@@ -108,13 +118,14 @@ final class ForwardPass {
     ffnStride = stride(config.ffnDim());
     x = new float[maxBatch * config.dim()];
     boolean mixture = config.experts().count() > 0;
-    norm = new float[(mixture ? maxBatch : pool.threads()) * config.dim()];
     heads = new HeadStep(config, weights.rotations(), pool.threads(), maxBatch);
     query = new float[maxBatch * queryStride];
     key = new float[maxBatch * kvStride];
     value = new float[maxBatch * kvStride];
     attended = new float[maxBatch * queryStride];
     projected = new float[maxBatch * dimStride];
+    // What was projected is used up when a sum is normalised, but experts still read that then.
+    norm = mixture ? new float[maxBatch * dimStride] : projected;
     added = new float[pool.threads()][config.architecture().outputNorms() ? config.dim() : 0];
     gate = new float[mixture ? 0 : maxBatch * ffnStride];
     up = new float[gate.length];
@@ -167,6 +178,31 @@ final class ForwardPass {
         step.run(token, worker);
       }
     };
+  }
+
+  /** What is done to some columns of each token of a batch. */
+  @FunctionalInterface
+  private interface ColumnStep {
+    void run(int token, int from, int to, int worker);
+  }
+
+  private WorkerPool.Task shares(ColumnStep step) {
+    return (part, worker) -> {
+      int group = part / shares;
+      int from = before(part % shares);
+      int to = before(part % shares + 1);
+      int end = Math.min((group + 1) * Activations.GROUP, count);
+      for (int token = group * Activations.GROUP; token < end; token++) {
+        step.run(token, from, to, worker);
+      }
+    };
+  }
+
+  /** Columns before a share. */
+  private int before(int share) {
+    return share == shares
+        ? columns
+        : columns / Activations.SHARE * share / shares * Activations.SHARE;
   }
 
   /** Most tokens of a batch. */
@@ -226,7 +262,8 @@ final class ForwardPass {
       if (observer != null) {
         observer.attended(layer, count, attended, queryStride);
       }
-      pack(queryInput, attentionOutput[layer], attendedTask);
+      toPack(queryInput, attentionOutput[layer], attended, queryStride, config.queryDim());
+      runShares(packTask);
       matMul.run(pool, queryInput, attentionOutput[layer], projectedOut);
       toAdd(attention.outputBias(), attention.outputNorm());
       normAndPack(weights.ffnNorm(), ffnInputs[layer], residualTask);
@@ -250,7 +287,8 @@ final class ForwardPass {
       return;
     }
     matMul.run(pool, dimInput, ffnInputs[layer], gateUpOut);
-    pack(ffnInput, down[layer], ffnTask);
+    toPack(ffnInput, down[layer], gate, ffnStride, config.ffnDim());
+    runShares(activateTask);
     matMul.run(pool, ffnInput, down[layer], projectedOut);
   }
 
@@ -273,13 +311,12 @@ final class ForwardPass {
     logitsOut[0] = logits;
     for (int from = 0; from < n; from += LOGITS_BATCH) {
       int m = Math.min(LOGITS_BATCH, n - from);
-      dimInput.start(m);
-      forms = MatMul.forms(m, output);
       for (int i = 0; i < m; i++) {
-        int o = tokens[from + i] * config.dim();
-        VectorMath.rmsNorm(x, o, weights.outputNorm(), config.normEpsilon(), norm, 0);
-        dimInput.pack(i, norm, 0, forms, scratch[0].quantised);
+        normalise(tokens[from + i], weights.outputNorm(), i);
       }
+      count = m;
+      toPack(dimInput, output, norm, dimStride, config.dim());
+      runShares(packTask);
       matMul.run(pool, dimInput, output, logitsOut);
       for (int i = 0; i < m; i++) {
         scaleLogits(i * logitsStride);
@@ -304,20 +341,46 @@ final class ForwardPass {
     addedNorm = norm;
   }
 
+  /** Runs a task that ends with {@link #normalise(int, int)}, and packs for {@code next}. */
   private void normAndPack(float[] norm, Matrix[] next, WorkerPool.Task task) {
     nextNorm = norm;
-    pack(dimInput, next, task);
+    if (norm != null) {
+      toPack(dimInput, next, this.norm, dimStride, config.dim());
+    } else {
+      toPack(dimInput, next, x, config.dim(), config.dim());
+    }
+    forEachToken(task);
+    if (shares > 1) {
+      runShares(packTask);
+    }
   }
 
-  /** Runs a task that packs the batch as the input of the product with {@code next}. */
-  private void pack(Activations input, Matrix[] next, WorkerPool.Task task) {
+  /**
+   * What is packed next, as the input of the product with {@code next}.
+   *
+   * @param source [batch][stride]
+   * @param columns of a token
+   */
+  private void toPack(Activations input, Matrix[] next, float[] source, int stride, int columns) {
     input.start(count);
+    this.input = input;
+    this.source = source;
+    this.stride = stride;
+    this.columns = columns;
     forms = MatMul.forms(count, next);
-    forEachToken(task);
+    shares = Math.max(1, Math.min(pool.threads() / groups(), columns / LEAST_COLUMNS));
+  }
+
+  private int groups() {
+    return Math.ceilDiv(count, Activations.GROUP);
+  }
+
+  private void runShares(WorkerPool.Task task) {
+    pool.run(task, groups() * shares);
   }
 
   private void forEachToken(WorkerPool.Task task) {
-    pool.run(task, Math.ceilDiv(count, Activations.GROUP));
+    pool.run(task, groups());
   }
 
   private void embed(int token, int worker) {
@@ -335,15 +398,19 @@ final class ForwardPass {
     return batch.cache(sequence).position() + token - batch.start(sequence);
   }
 
+  /** Normalises a token for the next product, and packs it unless threads share its columns. */
   private void normalise(int token, int worker) {
-    int dim = config.dim();
-    if (nextNorm == null) {
-      dimInput.pack(token, x, token * dim, forms, scratch[worker].quantised);
-      return;
+    if (nextNorm != null) {
+      normalise(token, nextNorm, token);
     }
-    int o = (experts == null ? worker : token) * dim; // experts pick from all tokens
-    VectorMath.rmsNorm(x, token * dim, nextNorm, config.normEpsilon(), norm, o);
-    dimInput.pack(token, norm, o, forms, scratch[worker].quantised);
+    if (shares == 1) {
+      pack(token, 0, columns, worker);
+    }
+  }
+
+  private void normalise(int token, float[] weight, int row) {
+    int o = token * config.dim();
+    VectorMath.rmsNorm(x, o, weight, config.normEpsilon(), norm, row * dimStride);
   }
 
   private void completeAndStore(int token, int worker) {
@@ -358,8 +425,8 @@ final class ForwardPass {
         .store(layer, batch.count(sequence), token - batch.start(sequence), key, value, k);
   }
 
-  private void packAttended(int token, int worker) {
-    queryInput.pack(token, attended, token * queryStride, forms, scratch[worker].quantised);
+  private void pack(int token, int from, int to, int worker) {
+    input.pack(token, source, token * stride, from, to, forms, scratch[worker].quantised);
   }
 
   private void add(int token, int worker) {
@@ -388,10 +455,10 @@ final class ForwardPass {
     normalise(token, worker);
   }
 
-  private void activateAndPack(int token, int worker) {
-    int o = token * ffnStride;
-    activate(config.architecture().activation(), gate, up, o, config.ffnDim());
-    ffnInput.pack(token, gate, o, forms, scratch[worker].quantised);
+  private void activateAndPack(int token, int from, int to, int worker) {
+    int o = token * ffnStride + from;
+    activate(config.architecture().activation(), gate, up, o, to - from);
+    pack(token, from, to, worker);
   }
 
   /** {@code gate = activation(gate) * up} for {@code n} elements. */

@@ -7,11 +7,14 @@ import io.calidrop.tensor.QuantizedActivations.Form;
  *
  * <p>Tokens come in groups: of 4 in a batch, where a kernel multiplies one row vector by four
  * tokens at a time, 1 in decoding. Unused tokens of the last group are stale and their products are
- * ignored. Written by one thread, then read by those of the pool.
+ * ignored. Written first, then read by all threads of the pool.
  */
 public final class Activations {
   /** Columns that share one activation scale. */
   public static final int BLOCK = QuantizedActivations.BLOCK;
+
+  /** Columns whose multiples a vector may be packed from and to, by several threads: two blocks. */
+  public static final int SHARE = 2 * BLOCK;
 
   /** Tokens in a group of a batch. */
   public static final int GROUP = 4;
@@ -160,49 +163,59 @@ public final class Activations {
   }
 
   /**
-   * Packs one vector.
+   * Packs one vector: all columns of it, see {@link #pack(int, float[], int, int, int, int,
+   * int[])}.
+   */
+  public void pack(int token, float[] x, int offset, int forms, int[] scratch) {
+    pack(token, x, offset, 0, columns, forms, scratch);
+  }
+
+  /**
+   * Packs columns {@code [from, to)} of a vector. Threads may pack different ones at a time.
    *
    * @param x holds the vector [columns] at {@code offset}; columns must be a multiple of 32 for the
    *     quantised forms
+   * @param from a multiple of {@link #SHARE}, and {@code to} another or the end of the vector
    * @param forms the packed forms wanted
    * @param scratch [32], overwritten
    */
-  public void pack(int token, float[] x, int offset, int forms, int[] scratch) {
+  public void pack(int token, float[] x, int offset, int from, int to, int forms, int[] scratch) {
     int g = token / group;
     int t = token % group;
-    int whole = columns / BLOCK;
+    int first = from / BLOCK;
+    int end = to / BLOCK;
     if (has(forms, FLOATS)) {
-      int o = g * padded * group + t;
-      for (int c = 0; c < padded; c++, o += group) {
+      int o = (g * padded + from) * group + t;
+      for (int c = from; c < (to == columns ? padded : to); c++, o += group) {
         floats[o] = c < columns ? x[offset + c] : 0;
       }
     }
     if (has(forms, FINE_PAIRS)) {
-      fine.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+      fine.pack(g, t, group, x, offset, first, end, Form.PAIRS, scratch);
     }
     if (has(forms, NIBBLE_CHAINS) && group == 1) {
-      fine.packChains(x, offset, whole, scratch);
+      fine.packChains(x, offset, first, end, scratch);
     }
     if (has(forms, SIXTH_CHAINS) && group == 1) {
-      bounded.packChains(x, offset, whole, scratch);
+      bounded.packChains(x, offset, first, end, scratch);
     }
     if (has(forms, FINE_SHORTS)) {
-      fine.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);
+      fine.pack(g, t, group, x, offset, first, end, Form.SHORTS, scratch);
     }
     if (has(forms, PAIRS)) {
-      bytes.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+      bytes.pack(g, t, group, x, offset, first, end, Form.PAIRS, scratch);
     }
     if (has(forms, BOUNDED_PAIRS)) {
-      bounded.pack(g, t, group, x, offset, whole, Form.PAIRS, scratch);
+      bounded.pack(g, t, group, x, offset, first, end, Form.PAIRS, scratch);
     }
     if (has(forms, BOUNDED_SHORTS)) {
-      bounded.pack(g, t, group, x, offset, whole, Form.SHORTS, scratch);
+      bounded.pack(g, t, group, x, offset, first, end, Form.SHORTS, scratch);
     }
     if (has(forms, TRIPLES)) {
-      bytes.pack(g, t, group, x, offset, whole, Form.TRIPLES, scratch);
+      bytes.pack(g, t, group, x, offset, first, end, Form.TRIPLES, scratch);
     }
     if (has(forms, INTEGERS)) {
-      bytes.pack(g, t, group, x, offset, whole, Form.INTEGERS, scratch);
+      bytes.pack(g, t, group, x, offset, first, end, Form.INTEGERS, scratch);
     }
   }
 }

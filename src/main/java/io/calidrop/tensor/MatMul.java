@@ -84,8 +84,17 @@ public final class MatMul implements WorkerPool.Task {
     }
     int tokens = shared == null ? 1 : shared.tokens(); // experts have few each
     splits = splits(units, tokens, pool.threads());
-    shares = tokens < LEAST_TOKENS ? Math.min(units, pool.threads() * PARTS_PER_THREAD) : units;
+    shares = shares(tokens, pool.threads());
     pool.run(this, shares * splits);
+  }
+
+  /** A single vector is multiplied fastest by several tiles in turn, as long as no thread idles. */
+  private int shares(int tokens, int threads) {
+    if (tokens >= LEAST_TOKENS) {
+      return units;
+    }
+    int most = Math.min(units, threads * PARTS_PER_THREAD);
+    return tokens > 1 ? most : Math.min(most, Math.max(threads, units / TiledMatrix.STREAMS));
   }
 
   /**

@@ -24,6 +24,12 @@ final class OffHeap {
    */
   static final long ADDRESS = Long.MAX_VALUE >> 1;
 
+  static {
+    // The JVM compiles for the kinds of segments that it has met. The first one on the heap, made
+    // only when caches are, would throw away what is compiled by then.
+    MemorySegment.ofArray(new byte[0]);
+  }
+
   private OffHeap() {}
 
   /**

@@ -144,12 +144,12 @@ final class QuantizedActivations {
    * Packs token {@code t} of group {@code g}.
    *
    * @param group tokens in a group
-   * @param count whole blocks to pack
+   * @param from first block to pack, an even number, and {@code to} the one behind the last
    * @param form as pairs, as shorts or as integers
    * @param q [32], overwritten
    */
-  void pack(int g, int t, int group, float[] x, int offset, int count, Form form, int[] q) {
-    for (int b = 0; b < count; b++) {
+  void pack(int g, int t, int group, float[] x, int offset, int from, int to, Form form, int[] q) {
+    for (int b = from; b < to; b++) {
       int block = g * blocks + b;
       scales[block * group + t] = quantise(x, offset + b * BLOCK, q);
       switch (form) {
@@ -158,25 +158,26 @@ final class QuantizedActivations {
         case TRIPLES ->
             packTriples(q, block * (BLOCK / 4) * 3 * group + t, group, block * group + t);
         case INTEGERS -> {
-          for (int c = 0, to = block * BLOCK * group + t; c < BLOCK; c++, to += group) {
-            integers[to] = q[c];
+          int o = block * BLOCK * group + t;
+          for (int c = 0; c < BLOCK; c++, o += group) {
+            integers[o] = q[c];
           }
         }
       }
     }
-    for (int b = count; b < blocks; b++) {
-      scales[(g * blocks + b) * group + t] = 0; // what a larger batch left there counts for nothing
+    if (to % 2 != 0) { // what a larger batch left in the last block's partner counts for nothing
+      scales[(g * blocks + to) * group + t] = 0;
     }
   }
 
   /**
    * Packs a single vector for its chain.
    *
-   * @param count whole blocks to pack
+   * @param from first block to pack, and {@code to} the one behind the last
    * @param q [32], overwritten
    */
-  void packChains(float[] x, int offset, int count, int[] q) {
-    for (int b = 0; b < count; b++) {
+  void packChains(float[] x, int offset, int from, int to, int[] q) {
+    for (int b = from; b < to; b++) {
       float scale = quantise(x, offset + b * BLOCK, q);
       chain.pack(q, scale, chains, b * chain.blockInts());
     }

@@ -164,7 +164,7 @@ class MatrixTest {
       }
       input.start(tokens);
       for (int t = 0; t < tokens; t++) {
-        input.pack(t, x, t * columns, matrix.forms(tokens), scratch);
+        pack(input, t, x, matrix, (tokens + t) % 2 == 0 ? columns : Activations.SHARE, scratch);
       }
       float[] out = new float[VectorShape.roundUp(tokens, Activations.GROUP) * stride];
       Arrays.fill(out, Float.NaN);
@@ -187,6 +187,17 @@ class MatrixTest {
           assertThat(actual).as("%s, token %d of %d", type, t, tokens).isEqualTo(alone[t]);
         }
       }
+    }
+  }
+
+  /** Packs a token, the last share first, as threads may. */
+  private static void pack(
+      Activations input, int token, float[] x, Matrix matrix, int share, int[] scratch) {
+    int columns = matrix.columns();
+    int forms = matrix.forms(input.tokens());
+    for (int from = (columns - 1) / share * share; from >= 0; from -= share) {
+      int to = Math.min(from + share, columns);
+      input.pack(token, x, token * columns, from, to, forms, scratch);
     }
   }
 
