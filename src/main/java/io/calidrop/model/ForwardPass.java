@@ -26,9 +26,6 @@ final class ForwardPass {
   /** Tokens of a batch that make the most of every weight that is read. */
   static final int MAX_BATCH = 256;
 
-  /** Columns that are worth another thread's while. */
-  private static final int LEAST_COLUMNS = 256;
-
   /** Tokens whose logits are computed together. */
   private static final int LOGITS_BATCH = 16;
 
@@ -38,8 +35,8 @@ final class ForwardPass {
   private final AttentionStep attention;
   private final HeadStep heads;
   private final ExpertStep experts; // or null
-  private final MatMulScratch[] scratch;
   private final MatMul matMul;
+  private final PackStep packing;
   private final int maxBatch;
   private final TokenBatch batch;
   private final List<List<RotaryEmbedding>> rotations = new ArrayList<>(); // of each sequence
@@ -81,8 +78,7 @@ final class ForwardPass {
   private final WorkerPool.Task headsTask = each(this::completeAndStore);
   private final WorkerPool.Task residualTask = each(this::addAndNormalise);
   private final WorkerPool.Task lastResidualTask = each(this::add);
-  private final WorkerPool.Task packTask = shares(this::pack);
-  private final WorkerPool.Task activateTask = shares(this::activateAndPack);
+  private final PackStep.Before activation = this::activate;
 
   private int limit;
   private int count;
@@ -90,14 +86,6 @@ final class ForwardPass {
   private float[] bias; // of what is added to the residual, or null
   private float[] addedNorm; // weights of the norm of what is added, or null
   private float[] nextNorm; // weights of the norm that follows the residual addition, or null
-
-  /* What is packed for the next product. */
-  private Activations input;
-  private float[] source;
-  private int stride; // of the source
-  private int columns;
-  private int shares; // that a token's columns are split into
-  private int forms; // packed forms that the product wants
 
   ForwardPass(ModelConfig config, ModelWeights weights, WorkerPool pool, int maxTokens) {
     this.config = config;
@@ -107,11 +95,12 @@ final class ForwardPass {
     attention = new AttentionStep(config.cacheShape(), pool.threads());
     batch = new TokenBatch(maxBatch);
     tokens = new int[maxBatch];
-    scratch = new MatMulScratch[pool.threads()];
+    MatMulScratch[] scratch = new MatMulScratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new MatMulScratch();
     }
     matMul = new MatMul(scratch);
+    packing = new PackStep(pool, scratch);
     dimStride = stride(config.dim());
     queryStride = stride(config.queryDim());
     kvStride = stride(config.kvDim());
@@ -180,31 +169,6 @@ final class ForwardPass {
     };
   }
 
-  /** What is done to some columns of each token of a batch. */
-  @FunctionalInterface
-  private interface ColumnStep {
-    void run(int token, int from, int to, int worker);
-  }
-
-  private WorkerPool.Task shares(ColumnStep step) {
-    return (part, worker) -> {
-      int group = part / shares;
-      int from = before(part % shares);
-      int to = before(part % shares + 1);
-      int end = Math.min((group + 1) * Activations.GROUP, count);
-      for (int token = group * Activations.GROUP; token < end; token++) {
-        step.run(token, from, to, worker);
-      }
-    };
-  }
-
-  /** Columns before a share. */
-  private int before(int share) {
-    return share == shares
-        ? columns
-        : columns / Activations.SHARE * share / shares * Activations.SHARE;
-  }
-
   /** Most tokens of a batch. */
   int most() {
     return maxBatch;
@@ -262,8 +226,8 @@ final class ForwardPass {
       if (observer != null) {
         observer.attended(layer, count, attended, queryStride);
       }
-      toPack(queryInput, attentionOutput[layer], attended, queryStride, config.queryDim());
-      runShares(packTask);
+      packing.start(count, queryInput, attentionOutput[layer], attended, queryStride, null);
+      packing.run();
       matMul.run(pool, queryInput, attentionOutput[layer], projectedOut);
       toAdd(attention.outputBias(), attention.outputNorm());
       normAndPack(weights.ffnNorm(), ffnInputs[layer], residualTask);
@@ -287,8 +251,8 @@ final class ForwardPass {
       return;
     }
     matMul.run(pool, dimInput, ffnInputs[layer], gateUpOut);
-    toPack(ffnInput, down[layer], gate, ffnStride, config.ffnDim());
-    runShares(activateTask);
+    packing.start(count, ffnInput, down[layer], gate, ffnStride, activation);
+    packing.run();
     matMul.run(pool, ffnInput, down[layer], projectedOut);
   }
 
@@ -314,9 +278,8 @@ final class ForwardPass {
       for (int i = 0; i < m; i++) {
         normalise(tokens[from + i], weights.outputNorm(), i);
       }
-      count = m;
-      toPack(dimInput, output, norm, dimStride, config.dim());
-      runShares(packTask);
+      packing.start(m, dimInput, output, norm, dimStride, null);
+      packing.run();
       matMul.run(pool, dimInput, output, logitsOut);
       for (int i = 0; i < m; i++) {
         scaleLogits(i * logitsStride);
@@ -345,42 +308,18 @@ final class ForwardPass {
   private void normAndPack(float[] norm, Matrix[] next, WorkerPool.Task task) {
     nextNorm = norm;
     if (norm != null) {
-      toPack(dimInput, next, this.norm, dimStride, config.dim());
+      packing.start(count, dimInput, next, this.norm, dimStride, null);
     } else {
-      toPack(dimInput, next, x, config.dim(), config.dim());
+      packing.start(count, dimInput, next, x, config.dim(), null);
     }
     forEachToken(task);
-    if (shares > 1) {
-      runShares(packTask);
+    if (packing.isShared()) {
+      packing.run();
     }
-  }
-
-  /**
-   * What is packed next, as the input of the product with {@code next}.
-   *
-   * @param source [batch][stride]
-   * @param columns of a token
-   */
-  private void toPack(Activations input, Matrix[] next, float[] source, int stride, int columns) {
-    input.start(count);
-    this.input = input;
-    this.source = source;
-    this.stride = stride;
-    this.columns = columns;
-    forms = MatMul.forms(count, next);
-    shares = Math.max(1, Math.min(pool.threads() / groups(), columns / LEAST_COLUMNS));
-  }
-
-  private int groups() {
-    return Math.ceilDiv(count, Activations.GROUP);
-  }
-
-  private void runShares(WorkerPool.Task task) {
-    pool.run(task, groups() * shares);
   }
 
   private void forEachToken(WorkerPool.Task task) {
-    pool.run(task, groups());
+    pool.run(task, Math.ceilDiv(count, Activations.GROUP));
   }
 
   private void embed(int token, int worker) {
@@ -403,8 +342,8 @@ final class ForwardPass {
     if (nextNorm != null) {
       normalise(token, nextNorm, token);
     }
-    if (shares == 1) {
-      pack(token, 0, columns, worker);
+    if (!packing.isShared()) {
+      packing.pack(token, worker);
     }
   }
 
@@ -423,10 +362,6 @@ final class ForwardPass {
     batch
         .cache(sequence)
         .store(layer, batch.count(sequence), token - batch.start(sequence), key, value, k);
-  }
-
-  private void pack(int token, int from, int to, int worker) {
-    input.pack(token, source, token * stride, from, to, forms, scratch[worker].quantised);
   }
 
   private void add(int token, int worker) {
@@ -455,10 +390,9 @@ final class ForwardPass {
     normalise(token, worker);
   }
 
-  private void activateAndPack(int token, int from, int to, int worker) {
+  private void activate(int token, int from, int to) {
     int o = token * ffnStride + from;
     activate(config.architecture().activation(), gate, up, o, to - from);
-    pack(token, from, to, worker);
   }
 
   /** {@code gate = activation(gate) * up} for {@code n} elements. */

@@ -148,6 +148,11 @@ public final class Activations {
     return tokens;
   }
 
+  /** Length of a vector. */
+  public int columns() {
+    return columns;
+  }
+
   /** Columns of {@link #floats}: those of the vectors, made even with a zero. */
   int floatColumns() {
     return padded;
